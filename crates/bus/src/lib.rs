@@ -1,0 +1,1 @@
+//! Redis: connections, key names, atomic commits, events with positions, leases.

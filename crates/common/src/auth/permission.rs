@@ -1,0 +1,105 @@
+use super::Role;
+
+/// Something a caller may be allowed to do. One table, [`Permission::allows`], answers for REST
+/// and WebSocket alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Permission {
+    /// Read stream state, layers and scenes, and subscribe to them; watch the picture.
+    ReadStream,
+    /// Read `/api/analytics/summary`.
+    ReadSummary,
+    /// Read and send chat.
+    Chat,
+    /// Remove messages.
+    ModerateChat,
+    /// Send control commands.
+    ControlStream,
+    /// Create, change and delete layers, scenes and assets.
+    EditLayers,
+    /// Read every analytics endpoint, and subscribe to `metrics`.
+    ReadAnalytics,
+    /// Read `/api/resources`.
+    ReadResources,
+    /// Read the audit list.
+    ReadAudit,
+    /// Manage people.
+    ManageUsers,
+    /// Read Prometheus metrics.
+    ReadMetrics,
+}
+
+impl Permission {
+    /// Every permission.
+    pub const ALL: [Self; 11] = [
+        Self::ReadStream,
+        Self::ReadSummary,
+        Self::Chat,
+        Self::ModerateChat,
+        Self::ControlStream,
+        Self::EditLayers,
+        Self::ReadAnalytics,
+        Self::ReadResources,
+        Self::ReadAudit,
+        Self::ManageUsers,
+        Self::ReadMetrics,
+    ];
+
+    /// Whether `role` carries this permission.
+    pub const fn allows(self, role: Role) -> bool {
+        use Role::{Admin, Moderator, Operator, Service, Viewer};
+        match self {
+            Self::ReadStream | Self::ReadSummary | Self::Chat => {
+                matches!(role, Viewer | Moderator | Operator | Admin)
+            }
+            Self::ModerateChat => matches!(role, Moderator | Operator | Admin),
+            Self::ControlStream | Self::EditLayers | Self::ReadAnalytics | Self::ReadResources => {
+                matches!(role, Operator | Admin)
+            }
+            Self::ReadAudit | Self::ManageUsers => matches!(role, Admin),
+            Self::ReadMetrics => matches!(role, Operator | Admin | Service),
+        }
+    }
+
+    /// The least role of a person that carries this permission, for messages.
+    pub const fn least_role(self) -> Role {
+        match self {
+            Self::ReadStream | Self::ReadSummary | Self::Chat => Role::Viewer,
+            Self::ModerateChat => Role::Moderator,
+            Self::ControlStream
+            | Self::EditLayers
+            | Self::ReadAnalytics
+            | Self::ReadResources
+            | Self::ReadMetrics => Role::Operator,
+            Self::ReadAudit | Self::ManageUsers => Role::Admin,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_persons_role_may_do_what_the_one_below_it_may() {
+        let people = [Role::Viewer, Role::Moderator, Role::Operator, Role::Admin];
+        for pair in people.windows(2) {
+            for permission in Permission::ALL {
+                assert!(
+                    !permission.allows(pair[0]) || permission.allows(pair[1]),
+                    "{permission:?}: {} may, {} may not",
+                    pair[0],
+                    pair[1]
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_least_role_of_a_permission_is_the_first_that_carries_it() {
+        let people = [Role::Viewer, Role::Moderator, Role::Operator, Role::Admin];
+        for permission in Permission::ALL {
+            let first = people.into_iter().find(|role| permission.allows(*role));
+            assert_eq!(first, Some(permission.least_role()), "{permission:?}");
+        }
+    }
+}

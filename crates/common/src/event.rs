@@ -1,0 +1,357 @@
+//! Events: CloudEvents 1.0 documents that travel over channels with a position.
+//!
+//! An event is a promise: add optional fields, never change a meaning.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::chat::ChatMessage;
+use crate::clock::Timestamp;
+use crate::id::{EventId, LayerId, SceneId, StreamId};
+use crate::layer::Layer;
+use crate::performance::MetricsSample;
+use crate::stream::{Interruption, LayerStatus, StreamError, StreamState};
+
+/// A channel of events. Each stream has its own log and positions on each channel.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Channel {
+    /// The stream's state; the newest value says all.
+    StreamState,
+    /// Every change of a layer; none may be missed.
+    LayerUpdates,
+    /// One sample a second; the newest value says all.
+    Metrics,
+    /// Chat; none may be missed.
+    Chat,
+}
+
+impl Channel {
+    /// Every channel.
+    pub const ALL: [Self; 4] = [
+        Self::StreamState,
+        Self::LayerUpdates,
+        Self::Metrics,
+        Self::Chat,
+    ];
+
+    /// The channel's name on the WebSocket and on Redis.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::StreamState => "stream-state",
+            Self::LayerUpdates => "layer-updates",
+            Self::Metrics => "metrics",
+            Self::Chat => "chat",
+        }
+    }
+
+    /// Whether a slow reader may be given the newest value alone.
+    pub const fn is_conflatable(self) -> bool {
+        matches!(self, Self::StreamState | Self::Metrics)
+    }
+}
+
+impl std::fmt::Display for Channel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The history a position belongs to. A new one begins whenever offsets start again, so that a
+/// reader can tell "nothing happened" from "history is gone".
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = String)]
+pub struct Epoch(String);
+
+impl Epoch {
+    /// A new history.
+    pub fn generate() -> Self {
+        Self(uuid::Uuid::new_v4().simple().to_string())
+    }
+
+    /// The epoch as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Epoch {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+/// The place of an event in its channel's history. The first event has offset 1; offset 0 is
+/// "before the first".
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Position {
+    /// The history.
+    pub epoch: Epoch,
+    /// The number of the event in it, without gaps.
+    pub offset: u64,
+}
+
+macro_rules! event_types {
+    ($($(#[$doc:meta])* $name:ident, $text:literal, $payload:ty;)+) => {
+        /// What happened.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+        pub enum EventType {
+            $($(#[$doc])* #[serde(rename = $text)] $name),+
+        }
+
+        impl EventType {
+            /// Every type.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The type's name on the wire.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text),+ }
+            }
+        }
+
+        $(impl Payload for $payload {
+            const TYPE: EventType = EventType::$name;
+        })+
+    };
+}
+
+/// The data of one type of event.
+pub trait Payload: Serialize + DeserializeOwned {
+    /// Its type.
+    const TYPE: EventType;
+}
+
+event_types! {
+    /// The state of a stream changed, other than its counters.
+    StreamStateChanged, "stream.state.changed", StreamStateChanged;
+    /// Something went wrong.
+    StreamErrorRaised, "stream.error.raised", StreamErrorRaised;
+    /// It is right again.
+    StreamErrorCleared, "stream.error.cleared", StreamErrorCleared;
+    /// The picture was gone and is back.
+    StreamInterrupted, "stream.interrupted", StreamInterrupted;
+    /// A second was measured.
+    StreamMetricsSampled, "stream.metrics.sampled", MetricsSample;
+    /// A layer was created.
+    LayerCreated, "layer.created", LayerCreated;
+    /// A layer was changed.
+    LayerUpdated, "layer.updated", LayerUpdated;
+    /// A layer was deleted.
+    LayerDeleted, "layer.deleted", LayerDeleted;
+    /// The order of the layers was changed.
+    LayerReordered, "layer.reordered", LayerReordered;
+    /// A layer's status in the picture changed.
+    LayerStatusChanged, "layer.status.changed", LayerStatus;
+    /// Somebody wrote.
+    ChatMessagePosted, "chat.message.posted", ChatMessage;
+}
+
+impl EventType {
+    /// The channel that carries the type.
+    pub const fn channel(self) -> Channel {
+        match self {
+            Self::StreamStateChanged
+            | Self::StreamErrorRaised
+            | Self::StreamErrorCleared
+            | Self::StreamInterrupted => Channel::StreamState,
+            Self::StreamMetricsSampled => Channel::Metrics,
+            Self::LayerCreated
+            | Self::LayerUpdated
+            | Self::LayerDeleted
+            | Self::LayerReordered
+            | Self::LayerStatusChanged => Channel::LayerUpdates,
+            Self::ChatMessagePosted => Channel::Chat,
+        }
+    }
+
+    /// Whether the event tells of a stream (`events:stream`) rather than of the system.
+    pub const fn is_about_stream(self) -> bool {
+        match self {
+            Self::StreamStateChanged
+            | Self::StreamErrorRaised
+            | Self::StreamErrorCleared
+            | Self::StreamInterrupted
+            | Self::StreamMetricsSampled
+            | Self::LayerCreated
+            | Self::LayerUpdated
+            | Self::LayerDeleted
+            | Self::LayerReordered
+            | Self::LayerStatusChanged
+            | Self::ChatMessagePosted => true,
+        }
+    }
+}
+
+/// The state of a stream changed. Carries the whole new state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+pub struct StreamStateChanged(pub StreamState);
+
+/// Something went wrong.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+pub struct StreamErrorRaised(pub StreamError);
+
+/// It is right again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+pub struct StreamErrorCleared(pub StreamError);
+
+/// The picture was gone and is back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+pub struct StreamInterrupted(pub Interruption);
+
+/// A layer was created.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LayerCreated {
+    /// The new layer.
+    pub layer: Layer,
+    /// Its place from the back, starting at 0.
+    pub index: usize,
+    /// The scene's revision after the change.
+    pub scene_revision: u64,
+}
+
+/// A layer was changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LayerUpdated {
+    /// The whole new layer.
+    pub layer: Layer,
+    /// The changed fields, as JSON Pointers such as `/transform/x`.
+    pub changed: Vec<String>,
+    /// The scene's revision after the change.
+    pub scene_revision: u64,
+}
+
+/// A layer was deleted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LayerDeleted {
+    /// The layer.
+    pub layer: LayerId,
+    /// Its scene.
+    pub scene: SceneId,
+    /// The scene's revision after the change.
+    pub scene_revision: u64,
+}
+
+/// The order of the layers was changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LayerReordered {
+    /// The scene.
+    pub scene: SceneId,
+    /// Its layers, from the back of the picture to the front.
+    pub order: Vec<LayerId>,
+    /// The scene's revision after the change.
+    pub scene_revision: u64,
+}
+
+/// A CloudEvents 1.0 document in JSON form.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Event {
+    /// Always `1.0`.
+    pub specversion: String,
+    /// Unique among all events.
+    pub id: EventId,
+    /// The process that published it, as a URI reference such as `/layer-service/layer-service-1a2b3c4d`.
+    pub source: String,
+    /// What happened.
+    #[serde(rename = "type")]
+    pub kind: EventType,
+    /// When.
+    pub time: Timestamp,
+    /// What it happened to, such as `streams/main`.
+    pub subject: String,
+    /// Always `application/json`.
+    pub datacontenttype: String,
+    /// The W3C trace context of the request that caused it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    /// The payload; its shape follows from `type`.
+    pub data: serde_json::Value,
+}
+
+/// An event could not be written or read as its type says.
+#[derive(Debug, thiserror::Error)]
+#[error("{kind} carries data of another shape", kind = .kind.as_str())]
+pub struct PayloadError {
+    /// The event's type.
+    pub kind: EventType,
+    /// Why.
+    #[source]
+    pub source: serde_json::Error,
+}
+
+impl Event {
+    /// An event that tells of `payload`.
+    pub fn new<P: Payload>(
+        payload: &P,
+        source: &str,
+        stream: &StreamId,
+        time: Timestamp,
+        traceparent: Option<String>,
+    ) -> Result<Self, PayloadError> {
+        Ok(Self {
+            specversion: "1.0".to_owned(),
+            id: EventId::generate(),
+            source: source.to_owned(),
+            kind: P::TYPE,
+            time,
+            subject: format!("streams/{stream}"),
+            datacontenttype: "application/json".to_owned(),
+            traceparent,
+            data: serde_json::to_value(payload).map_err(|source| PayloadError {
+                kind: P::TYPE,
+                source,
+            })?,
+        })
+    }
+
+    /// The payload, read as `P`. Compare `kind` with `P::TYPE` first.
+    pub fn payload<P: Payload>(&self) -> Result<P, PayloadError> {
+        P::deserialize(&self.data).map_err(|source| PayloadError {
+            kind: self.kind,
+            source,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_is_named_as_it_is_written() {
+        for kind in EventType::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+        }
+    }
+
+    #[test]
+    fn a_payload_reads_back_as_it_was_written() {
+        let deleted = LayerDeleted {
+            layer: LayerId::generate(),
+            scene: SceneId::generate(),
+            scene_revision: 7,
+        };
+        let now = Timestamp::from_unix_millis(1_000);
+        let event = Event::new(
+            &deleted,
+            "/layer-service/x",
+            &StreamId::default(),
+            now,
+            None,
+        )
+        .unwrap();
+        let wire = serde_json::to_string(&event).unwrap();
+        let read: Event = serde_json::from_str(&wire).unwrap();
+        assert_eq!(read.kind, EventType::LayerDeleted);
+        assert_eq!(read.payload::<LayerDeleted>().unwrap(), deleted);
+        assert!(read.payload::<LayerReordered>().is_err());
+    }
+}

@@ -1,0 +1,191 @@
+//! Identifiers: each kind is its own type, parsed once at the edge.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, de};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// The text is not an identifier of the wanted kind.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} must be {expected}")]
+pub struct ParseIdError {
+    /// What was being parsed.
+    pub kind: &'static str,
+    /// The accepted form.
+    pub expected: &'static str,
+}
+
+macro_rules! uuid_ids {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+        #[serde(transparent)]
+        #[schema(value_type = Uuid)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A new identifier that sorts by its time of creation.
+            pub fn generate() -> Self {
+                Self(Uuid::now_v7())
+            }
+
+            /// The identifier with this value.
+            pub const fn from_uuid(value: Uuid) -> Self {
+                Self(value)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseIdError;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Uuid::parse_str(text).map(Self).map_err(|_not_a_uuid| ParseIdError {
+                    kind: stringify!($name),
+                    expected: "a UUID",
+                })
+            }
+        }
+    )+};
+}
+
+macro_rules! text_ids {
+    ($($(#[$doc:meta])* $name:ident: $expected:literal, $check:expr),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
+        #[serde(transparent)]
+        #[schema(value_type = String)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The identifier as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseIdError;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                let check: fn(&str) -> bool = $check;
+                if check(text) {
+                    Ok(Self(text.to_owned()))
+                } else {
+                    Err(ParseIdError { kind: stringify!($name), expected: $expected })
+                }
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+            }
+        }
+    )+};
+}
+
+uuid_ids! {
+    /// A layer of a scene.
+    LayerId,
+    /// A scene: a named, ordered set of layers.
+    SceneId,
+    /// A person or machine that signs in.
+    UserId,
+    /// One sign-in and everything refreshed from it.
+    SessionId,
+    /// A control command and what became of it.
+    OperationId,
+    /// An event on the bus.
+    EventId,
+    /// A chat message.
+    MessageId,
+    /// One WebSocket connection.
+    ConnectionId,
+}
+
+text_ids! {
+    /// A stream; `main` unless said otherwise.
+    StreamId: "1 to 63 of a-z, 0-9 and '-', starting with a letter or digit", is_slug,
+    /// An uploaded file, named by the SHA-256 of its content in lower-case hexadecimal.
+    AssetId: "64 lower-case hexadecimal digits", is_sha256_hex,
+    /// One running process of a service, unique among all that ever ran.
+    InstanceId: "1 to 63 of a-z, 0-9 and '-', starting with a letter or digit", is_slug,
+}
+
+impl Default for StreamId {
+    fn default() -> Self {
+        Self("main".to_owned())
+    }
+}
+
+impl InstanceId {
+    /// A new identifier for a process of `service`.
+    pub fn generate(service: &str) -> Self {
+        let unique = Uuid::new_v4().simple().to_string();
+        let short: String = unique.chars().take(8).collect();
+        Self(format!("{service}-{short}"))
+    }
+}
+
+impl AssetId {
+    /// The identifier of content with this SHA-256 digest.
+    pub fn from_sha256(digest: &[u8; 32]) -> Self {
+        use fmt::Write as _;
+        let mut text = String::with_capacity(64);
+        for byte in digest {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        Self(text)
+    }
+}
+
+fn is_slug(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    text.len() <= 63
+        && bytes
+            .next()
+            .is_some_and(|first| first.is_ascii_lowercase() || first.is_ascii_digit())
+        && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+fn is_sha256_hex(text: &str) -> bool {
+    text.len() == 64
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_id_is_a_slug() {
+        for good in ["main", "a", "0", "studio-2"] {
+            assert!(good.parse::<StreamId>().is_ok(), "{good}");
+        }
+        let long = "a".repeat(64);
+        for bad in ["", "-a", "Main", "a b", "a/b", "a}b", "é", long.as_str()] {
+            assert!(bad.parse::<StreamId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_asset_id_cannot_climb_out_of_its_directory() {
+        assert!("../../etc/passwd".parse::<AssetId>().is_err());
+        assert_eq!(AssetId::from_sha256(&[0xab; 32]).as_str(), "ab".repeat(32));
+    }
+}

@@ -1,0 +1,20 @@
+//! The language of the product: identifiers, values, events, messages and authority.
+//!
+//! Architecture invariant: nothing in here performs I/O, knows a clock of its own, or depends
+//! on a web server, a runtime or a database. A type enters when two services speak it on the
+//! wire, or when it is a word of the domain that two services must agree on.
+#![warn(missing_docs)]
+
+pub mod asset;
+pub mod auth;
+pub mod chat;
+pub mod clock;
+pub mod event;
+pub mod id;
+pub mod layer;
+pub mod performance;
+pub mod problem;
+pub mod program;
+pub mod resources;
+pub mod stream;
+pub mod ws;

@@ -1,0 +1,66 @@
+//! What the encoder, the kernel and the clock measured. A value that is not known is `None`.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::clock::Timestamp;
+use crate::id::StreamId;
+
+/// The program's performance over the last second, and its totals since the worker started.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct Performance {
+    /// Frames that left the encoder per second.
+    pub fps: Option<f64>,
+    /// Frames that left the encoder since the worker started.
+    pub frames_total: Option<u64>,
+    /// Frames that were due and were never composed.
+    pub frames_dropped: Option<u64>,
+    /// Frames composed more than once for the same moment.
+    pub frames_duplicated: Option<u64>,
+    /// Encoded video bytes since the worker started.
+    pub bytes_total: Option<u64>,
+    /// Encoded video bitrate over the last second, in kbit/s.
+    pub bitrate_kbps: Option<f64>,
+    /// Time from composed to encoded frame, median, in milliseconds.
+    pub encode_ms_p50: Option<f64>,
+    /// Time from composed to encoded frame, 99th percentile, in milliseconds.
+    pub encode_ms_p99: Option<f64>,
+    /// Longest distance between two composed frames, in milliseconds of wall clock.
+    pub frame_interval_ms_max: Option<f64>,
+    /// Distance between the last two keyframes, in milliseconds of stream time.
+    pub keyframe_interval_ms: Option<f64>,
+    /// CPU of the media worker in cores: 1.0 is one core fully used.
+    pub cpu_cores: Option<f64>,
+    /// Resident memory of the media worker in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Highest sample of the program's sound, in dBFS.
+    pub audio_peak_dbfs: Option<f64>,
+    /// RMS level of the program's sound, in dBFS.
+    pub audio_rms_dbfs: Option<f64>,
+    /// From the acknowledged write of the latest layer change to the composed frame that shows
+    /// it, in milliseconds.
+    pub layer_change_to_air_ms: Option<f64>,
+}
+
+/// Who is watching.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Viewers {
+    /// Distinct players that asked for the playlist lately.
+    pub current: u64,
+    /// The most there were since the stream went live.
+    pub peak: u64,
+}
+
+/// One second of a stream, as published on `metrics`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MetricsSample {
+    /// The stream.
+    pub stream: StreamId,
+    /// When it was measured.
+    pub at: Timestamp,
+    /// What was measured.
+    pub performance: Performance,
+    /// Who was watching.
+    pub viewers: Viewers,
+}

@@ -1,0 +1,201 @@
+//! Errors as the outside sees them: RFC 9457 bodies with a stable code.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+macro_rules! problem_codes {
+    ($($(#[$doc:meta])* $name:ident, $code:literal, $status:literal, $title:literal, $retry:literal;)+) => {
+        /// Every problem an API answers with. The table is the one source of code, HTTP status,
+        /// title, and whether the same request may succeed later.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum ProblemCode {
+            $($(#[$doc])* $name),+
+        }
+
+        impl ProblemCode {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The stable, dotted code.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code),+ }
+            }
+
+            /// The HTTP status.
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$name => $status),+ }
+            }
+
+            /// What happened, the same for every occurrence.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$name => $title),+ }
+            }
+
+            /// Whether the same request may succeed later.
+            pub const fn retryable(self) -> bool {
+                match self { $(Self::$name => $retry),+ }
+            }
+        }
+    };
+}
+
+problem_codes! {
+    /// The body is not JSON, or not of the wanted shape.
+    BodyInvalid, "request.body.invalid", 400, "The request body cannot be read", false;
+    /// The body is larger than the limit.
+    BodyTooLarge, "request.body.too-large", 413, "The request body is too large", false;
+    /// The body did not arrive in time.
+    BodyTimeout, "request.body.timeout", 408, "The request body did not arrive in time", true;
+    /// The content type is not the one the endpoint takes.
+    MediaTypeUnsupported, "request.media-type.unsupported", 415, "The content type is not supported", false;
+    /// A query parameter is wrong.
+    QueryInvalid, "request.query.invalid", 400, "A query parameter cannot be read", false;
+    /// A part of the path is wrong.
+    PathInvalid, "request.path.invalid", 400, "The path cannot be read", false;
+    /// A header is wrong.
+    HeaderInvalid, "request.header.invalid", 400, "A request header cannot be read", false;
+    /// One or more fields are out of bounds; `errors` names each.
+    ValidationFailed, "request.validation.failed", 422, "One or more fields are not valid", false;
+    /// No such path.
+    RouteNotFound, "route.not-found", 404, "There is nothing at this path", false;
+    /// The path exists, the method does not.
+    MethodNotAllowed, "route.method-not-allowed", 405, "This path does not take that method", false;
+    /// No credentials.
+    Unauthenticated, "auth.token.missing", 401, "This request needs an access token", false;
+    /// The token is wrong.
+    TokenInvalid, "auth.token.invalid", 401, "The access token is not valid", false;
+    /// The token is too old.
+    TokenExpired, "auth.token.expired", 401, "The access token has expired", false;
+    /// The role does not carry the permission.
+    Forbidden, "auth.role.insufficient", 403, "The caller's role does not allow this", false;
+    /// Wrong name or password.
+    CredentialsInvalid, "auth.credentials.invalid", 401, "The name or the password is wrong", false;
+    /// The refresh token is unknown, used or revoked.
+    RefreshInvalid, "auth.refresh.invalid", 401, "The refresh token is not valid", false;
+    /// The browser's origin is not on the list.
+    OriginForbidden, "auth.origin.forbidden", 403, "This origin may not connect", false;
+    /// Too many requests.
+    RateLimited, "rate.limited", 429, "Too many requests", true;
+    /// No such stream.
+    StreamNotFound, "stream.not-found", 404, "There is no such stream", false;
+    /// The action is not legal in this status.
+    StreamActionIllegal, "stream.action.illegal", 409, "The action is not possible in this status", false;
+    /// The idempotency key was used for another request.
+    IdempotencyConflict, "stream.idempotency.conflict", 422, "The idempotency key belongs to another request", false;
+    /// No such operation, or it is too old.
+    OperationNotFound, "stream.operation.not-found", 404, "There is no such operation", false;
+    /// Nothing is on air.
+    StreamNotOnAir, "stream.not-on-air", 404, "The stream is not on air", true;
+    /// No such layer.
+    LayerNotFound, "layer.not-found", 404, "There is no such layer", false;
+    /// The scene holds as many layers as it may.
+    LayerLimit, "layer.limit-reached", 409, "The scene holds as many layers as it may", false;
+    /// The layer is locked.
+    LayerLocked, "layer.locked", 423, "The layer is locked", false;
+    /// `If-Match` names an old revision.
+    RevisionStale, "revision.stale", 412, "The resource has changed since it was read", false;
+    /// `If-Match` is missing.
+    RevisionRequired, "revision.required", 428, "This request needs an If-Match header", false;
+    /// No such asset.
+    AssetNotFound, "asset.not-found", 404, "There is no such asset", false;
+    /// Neither a picture nor a video that we take.
+    AssetUnsupported, "asset.type.unsupported", 415, "The file is of no supported type", false;
+    /// The file is larger than the limit, or the quota is used up.
+    AssetTooLarge, "asset.too-large", 413, "The file is too large", false;
+    /// The picture has more pixels than the limit.
+    AssetDimensions, "asset.dimensions.too-large", 422, "The picture has too many pixels", false;
+    /// The upload ended before the file did.
+    AssetIncomplete, "asset.upload.incomplete", 400, "The upload ended too early", false;
+    /// A layer uses the asset.
+    AssetInUse, "asset.in-use", 409, "The asset is in use", false;
+    /// No such metric.
+    MetricUnknown, "analytics.metric.unknown", 400, "There is no such metric", false;
+    /// The range is empty, reversed or too long for its step.
+    RangeInvalid, "analytics.range.invalid", 400, "The time range cannot be answered", false;
+    /// Redis, or another dependency, does not answer.
+    DependencyUnavailable, "dependency.unavailable", 503, "A dependency is not available", true;
+    /// The service is shutting down or starting.
+    Unavailable, "service.unavailable", 503, "The service is not available", true;
+    /// Our fault.
+    Internal, "internal", 500, "Something went wrong on our side", false;
+}
+
+/// One wrong field.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FieldError {
+    /// JSON Pointer (RFC 6901) to the field in the request body.
+    pub pointer: String,
+    /// What is wrong, and the bound.
+    pub detail: String,
+}
+
+impl FieldError {
+    /// The field at `pointer` is wrong because of `detail`.
+    pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            pointer: pointer.into(),
+            detail: detail.into(),
+        }
+    }
+}
+
+/// An RFC 9457 body, `application/problem+json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// A reference to the description of the code.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What happened, the same for every occurrence.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened this time, and what to change. Absent from 500s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The request's identifier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// The stable, dotted code.
+    pub code: String,
+    /// The wrong fields, all at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+    /// The trace, for the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
+}
+
+impl Problem {
+    /// The body for `code`, with nothing of this occurrence yet.
+    pub fn new(code: ProblemCode) -> Self {
+        Self {
+            kind: format!("/docs/problems#{}", code.as_str()),
+            title: code.title().to_owned(),
+            status: code.status(),
+            detail: None,
+            instance: None,
+            code: code.as_str().to_owned(),
+            errors: Vec::new(),
+            trace_id: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_unique_dotted_and_an_error() {
+        let mut seen = std::collections::HashSet::new();
+        for code in ProblemCode::ALL {
+            assert!(seen.insert(code.as_str()), "{} twice", code.as_str());
+            assert!((400..600).contains(&code.status()));
+            assert!(
+                code.as_str()
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || ".-".contains(c))
+            );
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Drives the running system through Traefik.

@@ -1,0 +1,1 @@
+//! The media worker: one GStreamer program, steered over stdin and stdout.

@@ -1,0 +1,157 @@
+use serde::{Deserialize, Serialize};
+use sm_common::clock::Timestamp;
+use sm_common::id::LayerId;
+use sm_common::stream::{LayerState, Severity};
+
+/// What the worker tells the host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "report", rename_all = "kebab-case")]
+pub enum Report {
+    /// The worker takes commands. Always the first report.
+    Ready {
+        /// Process identifier.
+        pid: u32,
+        /// The GStreamer version, such as `1.22.0`.
+        gstreamer: String,
+    },
+    /// The worker's state changed; it only moves forward.
+    StateChanged {
+        /// The new state.
+        state: WorkerState,
+    },
+    /// A scene is in the picture.
+    SceneApplied {
+        /// The scene's revision.
+        revision: u64,
+        /// Wall clock at which the first frame that shows it left the compositor.
+        at: Timestamp,
+    },
+    /// How a layer does changed.
+    Layer(LayerReport),
+    /// The initialisation section is written; segments refer to it. Sent once.
+    InitWritten {
+        /// File name in the HLS directory.
+        file: String,
+    },
+    /// A segment is written and may be listed.
+    SegmentWritten(Segment),
+    /// One second was measured.
+    Stats(Box<Stats>),
+    /// The answer to a snapshot command.
+    Snapshot {
+        /// The command.
+        id: u64,
+        /// Why there is no file; `None` when there is.
+        error: Option<String>,
+    },
+    /// Something is wrong with the program itself.
+    Fault {
+        /// How bad it is.
+        severity: Severity,
+        /// Stable, dotted code.
+        code: String,
+        /// What is wrong, without secrets.
+        message: String,
+    },
+    /// The worker ends. Always the last report of an orderly end.
+    Finished {
+        /// Why.
+        reason: FinishReason,
+    },
+}
+
+/// Where a worker is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WorkerState {
+    /// The pipeline is being built.
+    Starting,
+    /// Frames leave the encoder.
+    Playing,
+    /// The last segment is being finished.
+    Stopping,
+}
+
+/// Why a worker ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum FinishReason {
+    /// It was told to.
+    Stopped,
+    /// The host closed its standard input.
+    HostGone,
+    /// The program's own pipeline failed.
+    PipelineFailed {
+        /// What failed first.
+        message: String,
+    },
+    /// The configuration cannot be carried out.
+    ConfigurationRefused {
+        /// Why.
+        message: String,
+    },
+}
+
+/// How a layer does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerReport {
+    /// The layer.
+    pub layer: LayerId,
+    /// How it does.
+    pub state: LayerState,
+    /// Stable, dotted code when failing, such as `layer.source.missing`.
+    pub code: Option<String>,
+    /// Why, when failing, for people and without secrets or paths outside the assets directory.
+    pub reason: Option<String>,
+}
+
+/// A written segment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Segment {
+    /// File name in the HLS directory.
+    pub file: String,
+    /// Number within this run, from 0.
+    pub number: u64,
+    /// Length in seconds of stream time.
+    pub duration_s: f64,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// Wall clock at which its first frame was composed.
+    pub starts_at: Timestamp,
+    /// Whether it starts with a keyframe.
+    pub independent: bool,
+}
+
+/// What the worker measured over the last second. `None` means not known.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Stats {
+    /// Frames that left the encoder per second.
+    pub fps: Option<f64>,
+    /// Frames that left the encoder.
+    pub frames_total: u64,
+    /// Frames that were due and were never composed.
+    pub frames_dropped: u64,
+    /// Frames composed more than once for the same moment.
+    pub frames_duplicated: u64,
+    /// Encoded video bytes.
+    pub bytes_total: u64,
+    /// Encoded video bitrate, in kbit/s.
+    pub bitrate_kbps: Option<f64>,
+    /// Composed to encoded, median, in milliseconds.
+    pub encode_ms_p50: Option<f64>,
+    /// Composed to encoded, 99th percentile, in milliseconds.
+    pub encode_ms_p99: Option<f64>,
+    /// Longest wall-clock distance between composed frames, in milliseconds.
+    pub frame_interval_ms_max: Option<f64>,
+    /// Stream time between the last two keyframes, in milliseconds.
+    pub keyframe_interval_ms: Option<f64>,
+    /// CPU of the worker in cores.
+    pub cpu_cores: Option<f64>,
+    /// Resident memory of the worker in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Peak level of the master, in dBFS.
+    pub audio_peak_dbfs: Option<f64>,
+    /// RMS level of the master, in dBFS.
+    pub audio_rms_dbfs: Option<f64>,
+}

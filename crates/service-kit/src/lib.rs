@@ -1,0 +1,1 @@
+//! How every service starts, stops, logs, authenticates and answers errors.

@@ -1,0 +1,1 @@
+//! What tests share: private Redis, minted identities, clients. Never in a release build.

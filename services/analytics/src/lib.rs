@@ -1,0 +1,1 @@
+//! Samples, rollups and what they say.

@@ -1,0 +1,1 @@
+//! Identities and the whole-system views: login, tokens, resources, documents, the console.

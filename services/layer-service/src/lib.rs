@@ -1,0 +1,1 @@
+//! Layers, scenes and assets.

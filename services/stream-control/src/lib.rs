@@ -1,0 +1,1 @@
+//! The desired state of every stream, its legal transitions, operations and audit.

@@ -1,0 +1,1 @@
+//! The data plane: leases, media workers, and the picture at /live.

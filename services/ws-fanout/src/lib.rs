@@ -1,0 +1,1 @@
+//! Connections, subscriptions, recovery and chat.

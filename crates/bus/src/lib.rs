@@ -1,1 +1,26 @@
-//! Redis: connections, key names, atomic commits, events with positions, leases.
+//! Redis as bus and store: connections, key names, atomic commits, events with positions, live
+//! subscriptions and leases.
+//!
+//! Architecture invariants: no business rule and no HTTP lives here. Every key comes from
+//! [`keys`]. Every event is published by the one script behind [`Bus::commit`], so that it is in
+//! its channel's history before anybody hears of it, with an epoch and an offset without gaps.
+#![warn(missing_docs)]
+
+mod commit;
+mod config;
+mod connection;
+mod error;
+mod history;
+mod instances;
+pub mod keys;
+mod lease;
+mod listen;
+
+pub use commit::{Commit, CommitOutcome, Guard, OutgoingEvent};
+pub use config::BusConfig;
+pub use connection::Bus;
+pub use deadpool_redis::redis;
+pub use error::BusError;
+pub use history::{Heard, History, Published};
+pub use lease::{Lease, LeaseHolder, LeaseOutcome};
+pub use listen::{Listener, Signal};

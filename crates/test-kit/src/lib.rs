@@ -1,1 +1,22 @@
-//! What tests share: private Redis, minted identities, clients. Never in a release build.
+//! What tests share: a private Redis, minted identities, running services and clients. Never in
+//! a release build.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
+
+mod api;
+mod identity;
+mod redis;
+mod service;
+mod wait;
+mod websocket;
+
+pub use api::{Answer, Api};
+pub use identity::Issuer;
+pub use redis::Redis;
+pub use service::Running;
+pub use wait::{until, until_some};
+pub use websocket::{Refusal, Socket};

@@ -1,0 +1,315 @@
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use deadpool_redis::redis::{FromRedisValue, Script, Value};
+use serde::Serialize;
+use sm_common::event::{Epoch, Event, Payload, Position};
+use sm_common::id::StreamId;
+
+use crate::connection::{Bus, write_document};
+use crate::error::BusError;
+use crate::keys;
+
+static COMMIT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/commit.lua")));
+
+/// A change that happens whole or not at all: its guards, its writes and the events that tell of
+/// it. All keys must share a hash tag.
+///
+/// ```text
+/// let outcome = bus.commit(
+///     Commit::new()
+///         .guard(Guard::field(keys::scene(&stream), "revision", Some("6")))
+///         .hash_set(keys::scene(&stream), "revision", "7")
+///         .event(bus.event(&stream, &LayerDeleted { .. }, traceparent)?),
+/// ).await?;
+/// ```
+#[derive(Debug, Default)]
+pub struct Commit {
+    keys: Vec<String>,
+    plan: Plan,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Plan {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idempotency: Option<PlannedAnswer>,
+    guards: Vec<PlannedGuard>,
+    writes: Vec<PlannedWrite>,
+    events: Vec<PlannedEvent>,
+}
+
+#[derive(Debug, Serialize)]
+struct PlannedAnswer {
+    key: usize,
+    ttl_ms: String,
+    answer: String,
+}
+
+#[derive(Debug, Serialize)]
+struct PlannedGuard {
+    key: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+    equals: String,
+}
+
+#[derive(Debug, Serialize)]
+struct PlannedWrite {
+    command: &'static str,
+    key: usize,
+    args: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct PlannedEvent {
+    history: usize,
+    position: usize,
+    epoch: String,
+    run: String,
+    history_max: String,
+    channel: &'static str,
+    also: &'static str,
+    stream: String,
+    event: String,
+}
+
+/// Something that must hold for a commit to happen.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    key: String,
+    field: Option<String>,
+    equals: String,
+}
+
+impl Guard {
+    /// The field of the hash at `key` has this value; `None` means that it is absent.
+    pub fn field(key: String, field: &str, equals: Option<&str>) -> Self {
+        Self {
+            key,
+            field: Some(field.to_owned()),
+            equals: equals.unwrap_or_default().to_owned(),
+        }
+    }
+
+    /// The string at `key` has this value; `None` means that it is absent.
+    pub fn value(key: String, equals: Option<&str>) -> Self {
+        Self {
+            key,
+            field: None,
+            equals: equals.unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+/// An event that is ready to be committed.
+#[derive(Debug)]
+pub struct OutgoingEvent {
+    stream: StreamId,
+    event: Event,
+}
+
+/// What became of a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CommitOutcome {
+    /// It happened; the positions of its events, in order.
+    Committed(Vec<Position>),
+    /// Its idempotency key had been used; the answer kept then.
+    Replayed(String),
+    /// A guard did not hold; nothing happened.
+    Refused {
+        /// Which guard, in the order they were given, from 0.
+        guard: usize,
+        /// The value found; empty when absent.
+        actual: String,
+    },
+}
+
+impl Commit {
+    /// An empty commit.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a guard.
+    #[must_use]
+    pub fn guard(mut self, guard: Guard) -> Self {
+        let Guard { key, field, equals } = guard;
+        let key = self.key(key);
+        self.plan.guards.push(PlannedGuard { key, field, equals });
+        self
+    }
+
+    /// Makes the commit happen once per `key`: later ones get `answer` back for as long as `ttl`.
+    #[must_use]
+    pub fn once(mut self, key: String, answer: String, ttl: Duration) -> Self {
+        let key = self.key(key);
+        let ttl_ms = ttl.as_millis().to_string();
+        self.plan.idempotency = Some(PlannedAnswer {
+            key,
+            ttl_ms,
+            answer,
+        });
+        self
+    }
+
+    /// Sets the string at `key`.
+    #[must_use]
+    pub fn set(self, key: String, value: String) -> Self {
+        self.write("SET", key, vec![value])
+    }
+
+    /// Sets the string at `key` for as long as `ttl`.
+    #[must_use]
+    pub fn set_for(self, key: String, value: String, ttl: Duration) -> Self {
+        self.write(
+            "SET",
+            key,
+            vec![value, "PX".to_owned(), ttl.as_millis().to_string()],
+        )
+    }
+
+    /// Sets a field of the hash at `key`.
+    #[must_use]
+    pub fn hash_set(self, key: String, field: &str, value: impl Into<String>) -> Self {
+        self.write("HSET", key, vec![field.to_owned(), value.into()])
+    }
+
+    /// Removes a field of the hash at `key`.
+    #[must_use]
+    pub fn hash_delete(self, key: String, field: &str) -> Self {
+        self.write("HDEL", key, vec![field.to_owned()])
+    }
+
+    /// Appends a document to the stream at `key`, which keeps about `max` entries.
+    #[must_use]
+    pub fn append(self, key: String, document: &str, max: usize) -> Self {
+        let args = ["MAXLEN", "~", &max.to_string(), "*", "doc", document];
+        let args = args.into_iter().map(str::to_owned).collect();
+        self.write("XADD", key, args)
+    }
+
+    /// Runs another write command on `key`.
+    #[must_use]
+    pub fn write(mut self, command: &'static str, key: String, args: Vec<String>) -> Self {
+        let key = self.key(key);
+        self.plan.writes.push(PlannedWrite { command, key, args });
+        self
+    }
+
+    /// The place of `key` among the script's keys, from 1.
+    fn key(&mut self, key: String) -> usize {
+        if let Some(index) = self.keys.iter().position(|known| *known == key) {
+            return index.saturating_add(1);
+        }
+        self.keys.push(key);
+        self.keys.len()
+    }
+}
+
+impl Bus {
+    /// An event from this process about `stream`, to be added to a commit. `traceparent` is the
+    /// W3C trace context of the request that causes it.
+    pub fn event<P: Payload>(
+        &self,
+        stream: &StreamId,
+        payload: &P,
+        traceparent: Option<String>,
+    ) -> Result<OutgoingEvent, BusError> {
+        let now = self.shared.clock.now();
+        let event = Event::new(payload, &self.shared.source, stream, now, traceparent)?;
+        Ok(OutgoingEvent {
+            stream: stream.clone(),
+            event,
+        })
+    }
+
+    /// Commits a change and publishes `events`, in order and in one step.
+    pub async fn commit(
+        &self,
+        mut commit: Commit,
+        events: Vec<OutgoingEvent>,
+    ) -> Result<CommitOutcome, BusError> {
+        // The identity of the Redis process is learned with the first connection.
+        let mut run = self.run();
+        if run.is_empty() && !events.is_empty() {
+            self.ping().await?;
+            run = self.run();
+        }
+        for OutgoingEvent { stream, event } in events {
+            let channel = event.kind.channel();
+            let planned = PlannedEvent {
+                history: commit.key(keys::history(&stream, channel)),
+                position: commit.key(keys::position(&stream, channel)),
+                epoch: Epoch::generate().as_str().to_owned(),
+                run: run.clone(),
+                history_max: self.shared.config.history_max.to_string(),
+                channel: channel.as_str(),
+                also: if event.kind.is_about_stream() {
+                    keys::EVENTS_STREAM
+                } else {
+                    keys::EVENTS_SYSTEM
+                },
+                stream: stream.to_string(),
+                event: write_document(&event)?,
+            };
+            commit.plan.events.push(planned);
+        }
+        let plan = write_document(&commit.plan)?;
+        let mut invocation = COMMIT.prepare_invoke();
+        for key in &commit.keys {
+            invocation.key(key);
+        }
+        invocation.arg(plan);
+        let answer: Vec<Value> = self.script(&invocation).await?;
+        read_answer(answer).ok_or(BusError::ScriptAnswer { script: "commit" })
+    }
+
+    /// Publishes one event that changes no document.
+    pub async fn publish<P: Payload>(
+        &self,
+        stream: &StreamId,
+        payload: &P,
+        traceparent: Option<String>,
+    ) -> Result<Position, BusError> {
+        let event = self.event(stream, payload, traceparent)?;
+        match self.commit(Commit::new(), vec![event]).await? {
+            CommitOutcome::Committed(positions) => positions.into_iter().next(),
+            CommitOutcome::Replayed(_) | CommitOutcome::Refused { .. } => None,
+        }
+        .ok_or(BusError::ScriptAnswer { script: "commit" })
+    }
+
+    fn run(&self) -> String {
+        self.shared
+            .run
+            .read()
+            .map(|run| run.clone())
+            .unwrap_or_default()
+    }
+}
+
+fn read_answer(answer: Vec<Value>) -> Option<CommitOutcome> {
+    let mut words = Vec::with_capacity(answer.len());
+    for value in answer {
+        words.push(String::from_redis_value(value).ok()?);
+    }
+    let mut words = words.into_iter();
+    match words.next()?.as_str() {
+        "committed" => {
+            let mut positions = Vec::new();
+            while let (Some(epoch), Some(offset)) = (words.next(), words.next()) {
+                positions.push(Position {
+                    epoch: Epoch::from(epoch),
+                    offset: offset.parse().ok()?,
+                });
+            }
+            Some(CommitOutcome::Committed(positions))
+        }
+        "replayed" => Some(CommitOutcome::Replayed(words.next()?)),
+        "refused" => Some(CommitOutcome::Refused {
+            guard: words.next()?.parse().ok()?,
+            actual: words.next()?,
+        }),
+        _ => None,
+    }
+}

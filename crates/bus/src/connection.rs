@@ -1,0 +1,224 @@
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant};
+
+use deadpool_redis::redis::{self, Cmd, FromRedisValue, IntoConnectionInfo, Pipeline};
+use deadpool_redis::{Hook, Manager, Pool, Runtime};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sm_common::clock::SharedClock;
+use sm_common::id::InstanceId;
+
+use crate::config::BusConfig;
+use crate::error::BusError;
+
+/// A service's access to Redis. Cheap to clone.
+#[derive(Clone)]
+pub struct Bus {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) pool: Pool,
+    pub(crate) client: redis::Client,
+    pub(crate) config: BusConfig,
+    pub(crate) clock: SharedClock,
+    pub(crate) instance: InstanceId,
+    /// The CloudEvents source of this process.
+    pub(crate) source: String,
+    /// Identity of the running Redis process, refreshed with every new connection. A std lock:
+    /// it is held for a copy and never across an await.
+    pub(crate) run: Arc<RwLock<String>>,
+}
+
+impl std::fmt::Debug for Bus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bus")
+            .field("instance", &self.shared.instance)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Bus {
+    /// Prepares access for the process `instance` of `service`. Connects to nothing yet, so it
+    /// succeeds while Redis is away.
+    pub fn new(
+        config: BusConfig,
+        service: &str,
+        instance: InstanceId,
+        clock: SharedClock,
+    ) -> Result<Self, BusError> {
+        let mut info = config
+            .url
+            .as_str()
+            .into_connection_info()
+            .map_err(BusError::Address)?;
+        if !config.password_file.as_os_str().is_empty() {
+            let password = std::fs::read_to_string(&config.password_file).map_err(|source| {
+                BusError::PasswordFile {
+                    path: config.password_file.display().to_string(),
+                    source,
+                }
+            })?;
+            let settings = info.redis_settings().clone().set_password(password.trim());
+            info = info.set_redis_settings(settings);
+        }
+        let client = redis::Client::open(info.clone()).map_err(BusError::Address)?;
+        let timeout = config.timeout();
+        let run = Arc::new(RwLock::new(String::new()));
+        let manager = Manager::new(info).map_err(BusError::Address)?;
+        let seen = Arc::clone(&run);
+        let pool = Pool::builder(manager)
+            .max_size(config.connections_max)
+            .runtime(Runtime::Tokio1)
+            .wait_timeout(Some(timeout))
+            .create_timeout(Some(timeout))
+            .recycle_timeout(Some(timeout))
+            .post_create(Hook::async_fn(move |connection, _metrics| {
+                let seen = Arc::clone(&seen);
+                Box::pin(async move {
+                    let server: String = redis::cmd("INFO")
+                        .arg("server")
+                        .query_async(connection)
+                        .await
+                        .map_err(deadpool_redis::HookError::Backend)?;
+                    if let Some(id) = server.lines().find_map(|line| line.strip_prefix("run_id:"))
+                        && let Ok(mut run) = seen.write()
+                    {
+                        id.trim().clone_into(&mut run);
+                    }
+                    Ok(())
+                })
+            }))
+            .build()
+            .map_err(|source| BusError::Pool(deadpool_redis::CreatePoolError::Build(source)))?;
+        let source = format!("/{service}/{instance}");
+        Ok(Self {
+            shared: Arc::new(Shared {
+                pool,
+                client,
+                config,
+                clock,
+                instance,
+                source,
+                run,
+            }),
+        })
+    }
+
+    /// The process that this is.
+    pub fn instance(&self) -> &InstanceId {
+        &self.shared.instance
+    }
+
+    /// The clock that stamps events.
+    pub fn clock(&self) -> &SharedClock {
+        &self.shared.clock
+    }
+
+    /// Connections in use, and the most there may be.
+    pub fn pool_usage(&self) -> (usize, usize) {
+        let status = self.shared.pool.status();
+        (
+            status.size.saturating_sub(status.available),
+            status.max_size,
+        )
+    }
+
+    /// The time of one round trip.
+    pub async fn ping(&self) -> Result<Duration, BusError> {
+        let start = Instant::now();
+        let _pong: String = self.query(&redis::cmd("PING")).await?;
+        Ok(start.elapsed())
+    }
+
+    /// Runs one command, within the configured time.
+    pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, BusError> {
+        self.within(async {
+            let mut connection = self.shared.pool.get().await.map_err(BusError::Connect)?;
+            command
+                .query_async(&mut connection)
+                .await
+                .map_err(BusError::Command)
+        })
+        .await
+    }
+
+    /// Runs several commands in one round trip, within the configured time.
+    pub async fn pipeline<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, BusError> {
+        self.within(async {
+            let mut connection = self.shared.pool.get().await.map_err(BusError::Connect)?;
+            pipeline
+                .query_async(&mut connection)
+                .await
+                .map_err(BusError::Command)
+        })
+        .await
+    }
+
+    /// Runs a script, within the configured time.
+    pub async fn script<T: FromRedisValue>(
+        &self,
+        invocation: &redis::ScriptInvocation<'_>,
+    ) -> Result<T, BusError> {
+        self.within(async {
+            let mut connection = self.shared.pool.get().await.map_err(BusError::Connect)?;
+            invocation
+                .invoke_async(&mut connection)
+                .await
+                .map_err(BusError::Command)
+        })
+        .await
+    }
+
+    /// The JSON document in the string at `key`.
+    pub async fn document<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, BusError> {
+        let text: Option<String> = self.query(redis::cmd("GET").arg(key)).await?;
+        text.map(|text| read_document(key, &text)).transpose()
+    }
+
+    /// The JSON document in a field of the hash at `key`.
+    pub async fn hash_document<T: DeserializeOwned>(
+        &self,
+        key: &str,
+        field: &str,
+    ) -> Result<Option<T>, BusError> {
+        let text: Option<String> = self.query(redis::cmd("HGET").arg(key).arg(field)).await?;
+        text.map(|text| read_document(key, &text)).transpose()
+    }
+
+    /// The JSON documents in all fields of the hash at `key`.
+    pub async fn hash_documents<T: DeserializeOwned>(
+        &self,
+        key: &str,
+    ) -> Result<Vec<(String, T)>, BusError> {
+        let fields: Vec<(String, String)> = self.query(redis::cmd("HGETALL").arg(key)).await?;
+        fields
+            .into_iter()
+            .map(|(field, text)| Ok((field, read_document(key, &text)?)))
+            .collect()
+    }
+
+    /// Every step together, connecting included, takes no longer than the configured time.
+    async fn within<T>(
+        &self,
+        step: impl Future<Output = Result<T, BusError>>,
+    ) -> Result<T, BusError> {
+        let limit = self.shared.config.timeout();
+        tokio::time::timeout(limit, step)
+            .await
+            .unwrap_or(Err(BusError::Timeout(limit)))
+    }
+}
+
+/// Reads a stored JSON document.
+pub(crate) fn read_document<T: DeserializeOwned>(key: &str, text: &str) -> Result<T, BusError> {
+    serde_json::from_str(text).map_err(|source| BusError::Document {
+        key: key.to_owned(),
+        source,
+    })
+}
+
+/// Writes a document as JSON.
+pub(crate) fn write_document<T: Serialize>(value: &T) -> Result<String, BusError> {
+    serde_json::to_string(value).map_err(BusError::Encode)
+}

@@ -1,0 +1,169 @@
+use std::sync::Arc;
+
+use deadpool_redis::redis;
+use serde::{Deserialize, Serialize};
+use sm_common::event::{Channel, Epoch, Event, Position};
+use sm_common::id::StreamId;
+
+use crate::connection::{Bus, read_document};
+use crate::error::BusError;
+use crate::keys;
+
+/// An event with its position, as it travels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Published {
+    /// The channel.
+    pub channel: Channel,
+    /// The stream.
+    pub stream: StreamId,
+    /// The history it belongs to.
+    pub epoch: Epoch,
+    /// Its number in it.
+    pub offset: u64,
+    /// The event.
+    pub event: Event,
+}
+
+/// A published event, shared by everybody in this process who hears it.
+pub type Heard = Arc<Published>;
+
+impl Published {
+    /// Where it is in its channel's history.
+    pub fn position(&self) -> Position {
+        Position {
+            epoch: self.epoch.clone(),
+            offset: self.offset,
+        }
+    }
+}
+
+/// What a channel's history says to a reader with a position.
+#[derive(Clone, Debug, PartialEq)]
+pub enum History {
+    /// Everything after the reader's position, in order and without a gap; may be empty.
+    Complete(Vec<Published>),
+    /// The history does not reach back to the reader's position; take a snapshot.
+    Gap {
+        /// Where the channel is now; `None` when nothing was ever published on it.
+        current: Option<Position>,
+    },
+}
+
+impl Bus {
+    /// Where a channel is now; `None` when nothing was ever published on it.
+    pub async fn current_position(
+        &self,
+        stream: &StreamId,
+        channel: Channel,
+    ) -> Result<Option<Position>, BusError> {
+        let key = keys::position(stream, channel);
+        let (epoch, offset): (Option<String>, Option<u64>) = self
+            .query(redis::cmd("HMGET").arg(key).arg("epoch").arg("offset"))
+            .await?;
+        Ok(position(epoch, offset))
+    }
+
+    /// Everything on a channel after `since`, if that is at most `limit` events and all are kept.
+    pub async fn history_since(
+        &self,
+        stream: &StreamId,
+        channel: Channel,
+        since: &Position,
+        limit: usize,
+    ) -> Result<History, BusError> {
+        let key = keys::history(stream, channel);
+        let mut pipeline = redis::pipe();
+        pipeline
+            .atomic()
+            .cmd("HMGET")
+            .arg(keys::position(stream, channel))
+            .arg("epoch")
+            .arg("offset")
+            .cmd("XRANGE")
+            .arg(&key)
+            .arg(format!("({}-0", since.offset))
+            .arg("+")
+            .arg("COUNT")
+            .arg(limit);
+        let ((epoch, offset), entries): ((Option<String>, Option<u64>), Vec<Entry>) =
+            self.pipeline(&pipeline).await?;
+        let Some(current) = position(epoch, offset) else {
+            return Ok(History::Gap { current: None });
+        };
+        let published = read_entries(stream, channel, &key, entries)?;
+        if is_continuous(since, &current, &published) {
+            Ok(History::Complete(published))
+        } else {
+            Ok(History::Gap {
+                current: Some(current),
+            })
+        }
+    }
+
+    /// The newest `count` events on a channel, oldest first, whatever their epoch.
+    pub async fn newest(
+        &self,
+        stream: &StreamId,
+        channel: Channel,
+        count: usize,
+    ) -> Result<Vec<Published>, BusError> {
+        let key = keys::history(stream, channel);
+        let mut command = redis::cmd("XREVRANGE");
+        command.arg(&key).arg("+").arg("-").arg("COUNT").arg(count);
+        let mut entries: Vec<Entry> = self.query(&command).await?;
+        entries.reverse();
+        read_entries(stream, channel, &key, entries)
+    }
+}
+
+/// A stream entry: `offset-0`, then alternating field names and values.
+type Entry = (String, Vec<(String, String)>);
+
+fn position(epoch: Option<String>, offset: Option<u64>) -> Option<Position> {
+    Some(Position {
+        epoch: Epoch::from(epoch?),
+        offset: offset?,
+    })
+}
+
+fn read_entries(
+    stream: &StreamId,
+    channel: Channel,
+    key: &str,
+    entries: Vec<Entry>,
+) -> Result<Vec<Published>, BusError> {
+    let malformed = || BusError::ScriptAnswer { script: "commit" };
+    entries
+        .into_iter()
+        .map(|(id, fields)| {
+            let offset = id.split('-').next().and_then(|digits| digits.parse().ok());
+            let field = |name: &str| {
+                fields
+                    .iter()
+                    .find(|(field, _)| field == name)
+                    .map(|(_, value)| value.as_str())
+            };
+            Ok(Published {
+                channel,
+                stream: stream.clone(),
+                epoch: Epoch::from(field("epoch").ok_or_else(malformed)?.to_owned()),
+                offset: offset.ok_or_else(malformed)?,
+                event: read_document(key, field("event").ok_or_else(malformed)?)?,
+            })
+        })
+        .collect()
+}
+
+/// Whether `published` leads from `since` to `current` without a gap, within one epoch.
+fn is_continuous(since: &Position, current: &Position, published: &[Published]) -> bool {
+    if since.epoch != current.epoch {
+        return false;
+    }
+    let Some(missed) = current.offset.checked_sub(since.offset) else {
+        return false;
+    };
+    u64::try_from(published.len()) == Ok(missed)
+        && (1_u64..).zip(published).all(|(step, entry)| {
+            entry.epoch == current.epoch && since.offset.checked_add(step) == Some(entry.offset)
+        })
+}

@@ -1,0 +1,159 @@
+//! Every key and channel name in Redis. Keys of one stream share a hash tag, so that a cluster
+//! keeps them in one slot and one script can touch them all.
+
+use sm_common::event::Channel;
+use sm_common::id::{InstanceId, LayerId, OperationId, SessionId, StreamId};
+
+/// Identifiers of every known stream (set). stream-control adds; never expires.
+pub const STREAMS: &str = "sm:streams";
+/// Every event about a stream, for other systems (pub/sub).
+pub const EVENTS_STREAM: &str = "events:stream";
+/// Every event about the system, for other systems (pub/sub).
+pub const EVENTS_SYSTEM: &str = "events:system";
+/// Instances by the moment of their last report (sorted set). Every service; trimmed on read.
+pub const INSTANCES: &str = "sm:{instances}:seen";
+
+/// Desired state (hash `revision`, `doc`). stream-control; never expires.
+pub fn desired(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:desired")
+}
+
+/// Observed state (string). The lease holder; never expires.
+pub fn observed(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:observed")
+}
+
+/// The lease (hash `instance`, `host`, `url`, `token`). stream-engine; expires when not renewed.
+pub fn lease(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:lease")
+}
+
+/// The last fencing token given out (counter). stream-engine; never expires.
+pub fn fence(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:fence")
+}
+
+/// Control commands, who sent them and what became of them (stream, bounded). stream-control.
+pub fn audit(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:audit")
+}
+
+/// One operation (string). stream-control; expires.
+pub fn operation(stream: &StreamId, operation: OperationId) -> String {
+    format!("sm:{{{stream}}}:operation:{operation}")
+}
+
+/// Which stream an operation belongs to (string). stream-control; expires.
+pub fn operation_stream(operation: OperationId) -> String {
+    format!("sm:operation:{operation}:stream")
+}
+
+/// The first answer to a request with this idempotency key (string). stream-control; expires.
+/// `digest` names caller and key together, in hexadecimal.
+pub fn idempotency(stream: &StreamId, digest: &str) -> String {
+    format!("sm:{{{stream}}}:idempotency:{digest}")
+}
+
+/// The scene (hash `revision`, `doc`). layer-service; never expires.
+pub fn scene(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:scene")
+}
+
+/// Layers by identifier (hash). layer-service; never expires.
+pub fn layers(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:layers")
+}
+
+/// How layers do in the picture, by identifier (hash). The lease holder; never expires.
+pub fn layer_statuses(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:layer-statuses")
+}
+
+/// The field of a layer in [`layers`] and [`layer_statuses`].
+pub fn layer_field(layer: LayerId) -> String {
+    layer.to_string()
+}
+
+/// Uploaded files by identifier (hash). layer-service; never expires.
+pub const ASSETS: &str = "sm:{assets}:index";
+
+/// A channel's history (stream, bounded). The commit script.
+pub fn history(stream: &StreamId, channel: Channel) -> String {
+    format!("sm:{{{stream}}}:history:{channel}")
+}
+
+/// A channel's epoch and last offset (hash `epoch`, `offset`, `run`). The commit script.
+pub fn position(stream: &StreamId, channel: Channel) -> String {
+    format!("sm:{{{stream}}}:position:{channel}")
+}
+
+/// What an instance last reported about itself (string). Every service; expires.
+pub fn instance(instance: &InstanceId) -> String {
+    format!("sm:{{instances}}:{instance}")
+}
+
+/// Samples of one second in one hour (hash by second of the hour). analytics; expires.
+/// `hour` counts hours since the Unix epoch.
+pub fn seconds(stream: &StreamId, hour: i64) -> String {
+    format!("sm:{{{stream}}}:seconds:{hour}")
+}
+
+/// Minutes of one day (hash by minute of the day). analytics; expires. `day` counts days since
+/// the Unix epoch.
+pub fn minutes(stream: &StreamId, day: i64) -> String {
+    format!("sm:{{{stream}}}:minutes:{day}")
+}
+
+/// How far analytics has read a channel (hash `epoch`, `offset`). analytics; never expires.
+pub fn analytics_position(stream: &StreamId, channel: Channel) -> String {
+    format!("sm:{{{stream}}}:analytics:{channel}")
+}
+
+/// What happened to a stream, for analytics (sorted set by milliseconds since the Unix epoch).
+/// analytics; trimmed.
+pub fn timeline(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:timeline")
+}
+
+/// People by name in lower case (hash). api-gateway; never expires.
+pub const USERS: &str = "sm:{auth}:users";
+
+/// The refresh token that a sign-in may use next (hash). api-gateway; expires.
+pub fn session(session: SessionId) -> String {
+    format!("sm:{{auth}}:session:{session}")
+}
+
+/// A WebSocket ticket by its digest (string). api-gateway writes, ws-fanout takes; expires.
+pub fn ws_ticket(digest: &str) -> String {
+    format!("sm:{{auth}}:ws-ticket:{digest}")
+}
+
+/// Failed sign-ins of a name or address by its digest (counter). api-gateway; expires.
+pub fn sign_in_failures(digest: &str) -> String {
+    format!("sm:{{auth}}:sign-in-failures:{digest}")
+}
+
+/// A token bucket of a person on a channel (string). ws-fanout; expires.
+pub fn chat_allowance(stream: &StreamId, user: &str) -> String {
+    format!("sm:{{{stream}}}:chat-allowance:{user}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_one_stream_share_their_hash_tag() {
+        let stream: StreamId = "studio-2".parse().unwrap();
+        for key in [
+            desired(&stream),
+            lease(&stream),
+            scene(&stream),
+            history(&stream, Channel::Chat),
+            position(&stream, Channel::Metrics),
+            minutes(&stream, 7),
+        ] {
+            assert!(key.starts_with("sm:{studio-2}:"), "{key}");
+        }
+    }
+}

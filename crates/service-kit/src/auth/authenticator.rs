@@ -1,0 +1,200 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use jsonwebtoken::jwk::JwkSet;
+use sm_common::auth::{Identity, KeySet, TokenError, Verifier};
+use sm_common::clock::SharedClock;
+use sm_common::problem::ProblemCode;
+
+use crate::config::AuthConfig;
+use crate::problem::ApiProblem;
+
+/// Shortest distance between two reads of the public keys that an unknown key causes.
+const UNKNOWN_KEY_REFETCH: Duration = Duration::from_secs(5);
+/// Longest time that a read of the public keys may take.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
+/// Wait before the first keys are asked for again.
+const FIRST_KEYS_RETRY: Duration = Duration::from_millis(300);
+
+/// Where public keys come from.
+#[derive(Clone, Debug)]
+pub enum KeySource {
+    /// The issuer's own keys.
+    Local(KeySet),
+    /// Another service's JSON Web Key Set.
+    Url(String),
+}
+
+/// Why a caller was not recognised.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthError {
+    /// The public keys have not been read yet.
+    #[error("the public keys have not been read yet")]
+    NoKeys,
+    /// The token proves nothing.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+}
+
+impl From<AuthError> for ApiProblem {
+    fn from(error: AuthError) -> Self {
+        let code = match &error {
+            AuthError::NoKeys => return Self::unavailable(error),
+            AuthError::Token(TokenError::Expired) => ProblemCode::TokenExpired,
+            AuthError::Token(
+                TokenError::Malformed
+                | TokenError::Unsupported
+                | TokenError::UnknownKey { .. }
+                | TokenError::Invalid(_)
+                | TokenError::NotYetValid,
+            ) => ProblemCode::TokenInvalid,
+        };
+        Self::new(code)
+            .detail("sign in again, or refresh the token")
+            .cause(error)
+    }
+}
+
+/// Verifies access tokens against a cached key set.
+#[derive(Clone)]
+pub struct Authenticator {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    verifier: Verifier,
+    keys: ArcSwapOption<KeySet>,
+    url: Option<String>,
+    client: reqwest::Client,
+    clock: SharedClock,
+    fetched_at_ms: AtomicI64,
+    public_view: bool,
+}
+
+impl std::fmt::Debug for Authenticator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authenticator")
+            .field("url", &self.shared.url)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Authenticator {
+    /// Verifies tokens of the configured issuer and audience with keys from `source`.
+    pub fn new(config: &AuthConfig, source: KeySource, clock: SharedClock) -> Self {
+        let leeway = Duration::from_secs(config.leeway_s.min(30));
+        let (keys, url) = match source {
+            KeySource::Local(keys) => (Some(Arc::new(keys)), None),
+            KeySource::Url(url) => (None, Some(url)),
+        };
+        Self {
+            shared: Arc::new(Shared {
+                verifier: Verifier::new(&config.issuer, &config.audience, leeway),
+                keys: ArcSwapOption::from(keys),
+                url,
+                client: reqwest::Client::new(),
+                clock,
+                fetched_at_ms: AtomicI64::new(0),
+                public_view: config.public_view,
+            }),
+        }
+    }
+
+    /// Whether anybody may watch and read the stream's state.
+    pub fn public_view(&self) -> bool {
+        self.shared.public_view
+    }
+
+    /// Whether tokens can be verified at all.
+    pub fn has_keys(&self) -> bool {
+        self.shared.keys.load().is_some()
+    }
+
+    /// Replaces the issuer's own keys.
+    pub fn set_keys(&self, keys: KeySet) {
+        self.shared.keys.store(Some(Arc::new(keys)));
+    }
+
+    /// Proves who presents `token`. A token with an unknown key makes the keys be read again, at
+    /// most once every few seconds.
+    pub async fn verify(&self, token: &str) -> Result<Identity, AuthError> {
+        match self.verify_with_known_keys(token) {
+            Err(AuthError::Token(TokenError::UnknownKey { .. }) | AuthError::NoKeys)
+                if self.may_refetch() =>
+            {
+                self.fetch().await;
+                self.verify_with_known_keys(token)
+            }
+            verdict => verdict,
+        }
+    }
+
+    fn verify_with_known_keys(&self, token: &str) -> Result<Identity, AuthError> {
+        let keys = self.shared.keys.load_full().ok_or(AuthError::NoKeys)?;
+        Ok(self
+            .shared
+            .verifier
+            .verify(&keys, token, self.shared.clock.now())?)
+    }
+
+    fn may_refetch(&self) -> bool {
+        let now = self.shared.clock.now().as_unix_millis();
+        let before = self.shared.fetched_at_ms.load(Ordering::Relaxed);
+        let wait = i64::try_from(UNKNOWN_KEY_REFETCH.as_millis()).unwrap_or(i64::MAX);
+        self.shared.url.is_some()
+            && now.saturating_sub(before) >= wait
+            && self
+                .shared
+                .fetched_at_ms
+                .compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    /// Keeps the keys current until `stop`.
+    pub async fn keep_current(self, every: Duration, stop: tokio_util::sync::CancellationToken) {
+        while !stop.is_cancelled() {
+            self.fetch().await;
+            let wait = if self.has_keys() {
+                every
+            } else {
+                FIRST_KEYS_RETRY
+            };
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    async fn fetch(&self) {
+        let Some(url) = &self.shared.url else { return };
+        match fetch_keys(&self.shared.client, url).await {
+            Ok(keys) => self.set_keys(keys),
+            Err(error) if self.has_keys() => {
+                tracing::warn!(%error, url, "public keys not read; the known ones stay");
+            }
+            Err(error) => tracing::debug!(%error, url, "public keys not read yet"),
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum FetchKeysError {
+    #[error("the request failed")]
+    Request(#[from] reqwest::Error),
+    #[error("the answer is not a usable key set")]
+    KeySet(#[from] sm_common::auth::KeySetError),
+}
+
+async fn fetch_keys(client: &reqwest::Client, url: &str) -> Result<KeySet, FetchKeysError> {
+    let answer = client
+        .get(url)
+        .timeout(FETCH_TIMEOUT)
+        .send()
+        .await?
+        .error_for_status()?;
+    let jwks: JwkSet = answer.json().await?;
+    Ok(KeySet::from_jwks(&jwks)?)
+}

@@ -1,0 +1,12 @@
+//! Recognising callers: the key cache, and extractors that prove a permission.
+
+mod authenticator;
+mod extract;
+mod permission;
+
+pub use authenticator::{AuthError, Authenticator, KeySource};
+pub use extract::{Authorized, Bearer, Viewer, authorize};
+pub use permission::{
+    Chat, ControlStream, EditLayers, ManageUsers, ModerateChat, ReadAnalytics, ReadAudit,
+    ReadMetrics, ReadResources, ReadStream, ReadSummary, Requires,
+};

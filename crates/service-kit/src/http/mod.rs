@@ -1,0 +1,14 @@
+//! What every HTTP request meets: its identifier, trace, log line, metrics, and the extractors
+//! that turn its parts into values or problems.
+
+mod client;
+mod context;
+mod extract;
+mod layer;
+mod server;
+
+pub use client::client_address;
+pub use context::RequestContext;
+pub use extract::{Json, OctetLimit, Path, Query, etag, if_match, if_none_match};
+pub use layer::observe;
+pub use server::{Listeners, serve};

@@ -1,0 +1,134 @@
+use reqwest::header::HeaderMap;
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use serde_json::Value;
+
+/// A REST client with a token.
+#[derive(Clone, Debug)]
+pub struct Api {
+    client: Client,
+    base: String,
+    token: Option<String>,
+}
+
+/// An answer, read whole.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Status.
+    pub status: StatusCode,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// The body as JSON; null when it is not JSON.
+    pub body: Value,
+    /// The body as text.
+    pub text: String,
+}
+
+impl Api {
+    /// A client without a token for paths under `base`.
+    pub fn new(base: impl Into<String>) -> Self {
+        Self {
+            client: Client::new(),
+            base: base.into(),
+            token: None,
+        }
+    }
+
+    /// The same with a token.
+    #[must_use]
+    pub fn with_token(&self, token: impl Into<String>) -> Self {
+        Self {
+            token: Some(token.into()),
+            ..self.clone()
+        }
+    }
+
+    /// A request to `path`, to be completed and given to [`Self::send`].
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.client.request(method, format!("{}{path}", self.base));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    /// Sends a request.
+    pub async fn send(&self, request: RequestBuilder) -> Answer {
+        let answer = request.send().await.expect("the service answers");
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let text = answer.text().await.expect("the answer is text");
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Answer {
+            status,
+            headers,
+            body,
+            text,
+        }
+    }
+
+    /// GET.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    /// POST of a JSON body.
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// PUT of a JSON body with `If-Match`.
+    pub async fn put(&self, path: &str, etag: &str, body: &Value) -> Answer {
+        self.send(
+            self.request(Method::PUT, path)
+                .header("if-match", etag)
+                .json(body),
+        )
+        .await
+    }
+
+    /// PATCH with `If-Match`.
+    pub async fn patch(&self, path: &str, etag: &str, body: &Value) -> Answer {
+        self.send(
+            self.request(Method::PATCH, path)
+                .header("if-match", etag)
+                .json(body),
+        )
+        .await
+    }
+
+    /// DELETE with `If-Match`.
+    pub async fn delete(&self, path: &str, etag: &str) -> Answer {
+        self.send(self.request(Method::DELETE, path).header("if-match", etag))
+            .await
+    }
+}
+
+impl Answer {
+    /// Asserts the status, showing the body when it is another.
+    #[must_use]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        self
+    }
+
+    /// Asserts that this is a problem with this status and code.
+    #[must_use]
+    pub fn expect_problem(self, status: u16, code: &str) -> Self {
+        let answer = self.expect(status);
+        assert_eq!(
+            answer.header("content-type"),
+            "application/problem+json",
+            "{}",
+            answer.text
+        );
+        assert_eq!(answer.body.get("code").unwrap_or(&Value::Null), code, "{}", answer.text);
+        answer
+    }
+
+    /// A header's text; empty when absent.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+}

@@ -1,0 +1,132 @@
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use sm_bus::{Bus, BusConfig};
+use sm_common::clock::SystemClock;
+use sm_common::id::InstanceId;
+use tempfile::TempDir;
+
+use crate::wait::until_blocking;
+
+/// A Redis server of this test alone, with an append-only file. Ends with the value.
+#[derive(Debug)]
+pub struct Redis {
+    child: Option<Child>,
+    port: u16,
+    directory: TempDir,
+}
+
+impl Redis {
+    /// Starts a server.
+    pub fn start() -> Self {
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let directory = tempfile::tempdir().unwrap();
+        let mut redis = Self {
+            child: None,
+            port,
+            directory,
+        };
+        redis.restart();
+        redis
+    }
+
+    /// The address for a service's configuration.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/", self.port)
+    }
+
+    /// The port, for a proxy in between.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// A connection for the test itself, as a process of `service`.
+    pub fn bus(&self, service: &str) -> Bus {
+        let config = BusConfig::at(self.url());
+        Bus::new(
+            config,
+            service,
+            InstanceId::generate(service),
+            SystemClock::shared(),
+        )
+        .unwrap()
+    }
+
+    /// Kills the server, as a power cut would.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Stops the server's process where it is: it neither answers nor refuses.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets a frozen server go on.
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    /// Starts the server again, with its data.
+    pub fn restart(&mut self) {
+        self.kill();
+        let log = std::fs::File::create(self.directory.path().join("log")).unwrap();
+        let child = Command::new("redis-server")
+            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"])
+            .args(["--dir", &self.directory.path().display().to_string()])
+            .args([
+                "--appendonly",
+                "yes",
+                "--appendfsync",
+                "always",
+                "--save",
+                "",
+            ])
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("redis-server is installed");
+        self.child = Some(child);
+        let port = self.port;
+        until_blocking("Redis answers", Duration::from_secs(10), || {
+            let pong = Command::new("redis-cli")
+                .args(["-p", &port.to_string(), "ping"])
+                .output();
+            pong.is_ok_and(|pong| pong.stdout.starts_with(b"PONG"))
+        });
+    }
+
+    /// The directory of its files.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn signal(&self, signal: &str) {
+        let child = self.child.as_ref().expect("the server runs");
+        let sent = Command::new("kill")
+            .args([signal, &child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // The test is over either way.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}

@@ -1,0 +1,203 @@
+import type { Clock } from "../clock.ts";
+import { Observable } from "../observable.ts";
+import { type Failure, failureOf, NO_ANSWER } from "./problem.ts";
+import type { components } from "./types.gen.ts";
+import type { Identity } from "./types.ts";
+
+type Tokens = components["schemas"]["Tokens"];
+
+export type SessionState =
+  /** A refresh token of this tab is being tried. */
+  | { readonly kind: "restoring"; readonly failure: Failure | null }
+  | { readonly kind: "signed-out" }
+  | { readonly kind: "signed-in"; readonly identity: Identity }
+  /** The sign-in ended on the server; the page stays as it was, behind the form. */
+  | { readonly kind: "expired"; readonly identity: Identity };
+
+/** Where the refresh token outlives a reload of the tab. */
+export interface TokenStore {
+  load(): string | null;
+  save(refreshToken: string | null): void;
+}
+
+/** Tells the tabs that share a sign-in: a rotated token used twice would end it for all of them. */
+export interface Siblings {
+  /** Runs `task` while no sibling runs its own. */
+  exclusively<T>(task: () => Promise<T>): Promise<T>;
+  announce(used: string, tokens: Tokens): void;
+  listen(heard: (used: string, tokens: Tokens) => void): void;
+}
+
+export interface SessionOptions {
+  /** An API path to its address. */
+  readonly url: (path: string) => string;
+  readonly fetch: (request: Request) => Promise<Response>;
+  readonly store: TokenStore;
+  readonly siblings: Siblings;
+  readonly clock: Clock;
+}
+
+/** Access tokens are renewed when this share of their life is over. */
+const RENEW_AT = 0.75;
+const RETRY_MS = 3_000;
+
+/**
+ * Who is signed in, and the tokens that prove it. The access token lives in memory alone; the
+ * refresh token is rotated at each use and kept for this tab.
+ */
+export class Session {
+  readonly state: Observable<SessionState>;
+  private readonly options: SessionOptions;
+  private tokens: Tokens | null = null;
+  private refreshToken: string | null;
+  private renewal: Promise<boolean> | null = null;
+  private cancelRenewal: () => void = () => {};
+  private readonly tokenListeners = new Set<(accessToken: string) => void>();
+
+  constructor(options: SessionOptions) {
+    this.options = options;
+    this.refreshToken = options.store.load();
+    this.state = new Observable<SessionState>(
+      this.refreshToken ? { kind: "restoring", failure: null } : { kind: "signed-out" },
+    );
+    options.siblings.listen((used, tokens) => {
+      if (used === this.refreshToken) this.adopt(tokens);
+    });
+  }
+
+  /** The newest access token, for requests that cannot go through {@link fetch}. */
+  accessToken(): string | null {
+    return this.tokens?.access_token ?? null;
+  }
+
+  /** Hears of every new access token. */
+  onToken(listener: (accessToken: string) => void): () => void {
+    this.tokenListeners.add(listener);
+    return () => this.tokenListeners.delete(listener);
+  }
+
+  /** Picks up the sign-in that a reload left behind; tries until the server has answered. */
+  async restore(): Promise<void> {
+    if (this.state.get().kind !== "restoring") return;
+    const failure = (await this.renew()) ? await this.identify() : NO_ANSWER;
+    if (failure === null || this.state.get().kind !== "restoring") return;
+    this.state.set({ kind: "restoring", failure });
+    this.options.clock.after(RETRY_MS, () => void this.restore());
+  }
+
+  /** Signs in; the result says why not. */
+  async signIn(username: string, password: string): Promise<Failure | null> {
+    const answer = await this.post("api/auth/login", { username, password });
+    if ("failure" in answer) return answer.failure;
+    this.adopt(answer.tokens);
+    const failure = await this.identify();
+    if (failure) this.forget();
+    return failure;
+  }
+
+  async signOut(): Promise<void> {
+    const refreshToken = this.refreshToken;
+    this.forget();
+    this.state.set({ kind: "signed-out" });
+    if (refreshToken) await this.post("api/auth/logout", { refresh_token: refreshToken });
+  }
+
+  /** Sends a request with the access token, and once more with a new one where it was refused. */
+  fetch = async (request: Request): Promise<Response> => {
+    const again = request.clone();
+    const response = await this.options.fetch(this.prove(request));
+    if (response.status !== 401 || !(await this.renew())) return response;
+    return this.options.fetch(this.prove(again));
+  };
+
+  /** Exchanges the refresh token; one exchange at a time. False when there is no new token. */
+  renew(): Promise<boolean> {
+    this.renewal ??= this.options.siblings
+      .exclusively(() => this.exchange())
+      .finally(() => {
+        this.renewal = null;
+      });
+    return this.renewal;
+  }
+
+  private async exchange(): Promise<boolean> {
+    const used = this.refreshToken;
+    if (!used) return false;
+    const answer = await this.post("api/auth/refresh", { refresh_token: used });
+    if (this.refreshToken !== used) return this.tokens !== null;
+    if ("tokens" in answer) {
+      this.adopt(answer.tokens);
+      this.options.siblings.announce(used, answer.tokens);
+      return true;
+    }
+    if (answer.failure.status === 401) this.expire();
+    else if (this.tokens) this.schedule(RETRY_MS);
+    return false;
+  }
+
+  private async identify(): Promise<Failure | null> {
+    const request = new Request(this.options.url("api/auth/me"));
+    try {
+      const response = await this.fetch(request);
+      const body: unknown = await response.json().catch(() => null);
+      if (!response.ok) return failureOf(response, body);
+      this.state.set({ kind: "signed-in", identity: body as Identity });
+      return null;
+    } catch {
+      return NO_ANSWER;
+    }
+  }
+
+  private async post(
+    path: string,
+    body: unknown,
+  ): Promise<{ tokens: Tokens } | { failure: Failure }> {
+    try {
+      const response = await this.options.fetch(
+        new Request(this.options.url(path), {
+          method: "POST",
+          headers: { "Content-Type": "application/json" },
+          body: JSON.stringify(body),
+        }),
+      );
+      const answer: unknown = await response.json().catch(() => null);
+      if (!response.ok) return { failure: failureOf(response, answer) };
+      return { tokens: answer as Tokens };
+    } catch {
+      return { failure: NO_ANSWER };
+    }
+  }
+
+  private prove(request: Request): Request {
+    const token = this.accessToken();
+    if (token) request.headers.set("Authorization", `Bearer ${token}`);
+    return request;
+  }
+
+  private adopt(tokens: Tokens): void {
+    this.tokens = tokens;
+    this.refreshToken = tokens.refresh_token;
+    this.options.store.save(tokens.refresh_token);
+    this.schedule(tokens.expires_in * 1000 * RENEW_AT);
+    for (const listener of [...this.tokenListeners]) listener(tokens.access_token);
+  }
+
+  private schedule(delayMs: number): void {
+    this.cancelRenewal();
+    this.cancelRenewal = this.options.clock.after(delayMs, () => void this.renew());
+  }
+
+  private expire(): void {
+    const state = this.state.get();
+    this.forget();
+    if (state.kind === "signed-in") this.state.set({ kind: "expired", identity: state.identity });
+    else if (state.kind === "restoring") this.state.set({ kind: "signed-out" });
+  }
+
+  private forget(): void {
+    this.cancelRenewal();
+    this.tokens = null;
+    this.refreshToken = null;
+    this.options.store.save(null);
+  }
+}

@@ -1,0 +1,1 @@
+declare const __CONSOLE_VERSION__: string;

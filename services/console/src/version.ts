@@ -1,0 +1,2 @@
+/** This build; see `vite.config.ts`. */
+export const consoleVersion: string = __CONSOLE_VERSION__;

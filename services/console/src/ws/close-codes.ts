@@ -1,0 +1,23 @@
+/** What a closed connection asks of the client. */
+export type AfterClose =
+  /** Come back with your position. */
+  | "reconnect"
+  /** Prove who you are first. */
+  | "sign-in"
+  /** Do not come back before something has changed. */
+  | "stop";
+
+const UNAUTHENTICATED = 4500;
+
+/** The code that a browser reports when the connection broke without a close frame. */
+export const BROKEN = 1006;
+
+/** Codes of a proxy or a network between us and the server, not of the server. */
+const NOT_FROM_THE_SERVER: readonly number[] = [1005, BROKEN, 1012, 1013, 1014];
+
+/** The rule of the server's close codes: 1001 and 4000 to 4499 mean "come back". */
+export function afterClose(code: number): AfterClose {
+  if (code === 1001 || (code >= 4000 && code < 4500)) return "reconnect";
+  if (NOT_FROM_THE_SERVER.includes(code)) return "reconnect";
+  return code === UNAUTHENTICATED ? "sign-in" : "stop";
+}

@@ -1,0 +1,74 @@
+//! The settings of stream-control.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sm_bus::BusConfig;
+use sm_common::id::StreamId;
+use sm_common::program::ProgramFormat;
+use sm_service_kit::config::{
+    AuthConfig, EventHandlerConfig, HttpConfig, KitConfig, OpsConfig, ServiceConfig,
+    TelemetryConfig,
+};
+
+/// All settings; `config/default.toml` says what each is for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    http: HttpConfig,
+    ops: OpsConfig,
+    auth: AuthConfig,
+    telemetry: TelemetryConfig,
+    event_handler: EventHandlerConfig,
+    /// `[redis]`
+    pub(crate) redis: BusConfig,
+    /// `[stream]`
+    pub(crate) stream: StreamConfig,
+    /// `[playback]`
+    pub(crate) playback: PlaybackConfig,
+}
+
+/// `[stream]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StreamConfig {
+    pub(crate) ids: Vec<StreamId>,
+    pub(crate) start_on_first_run: bool,
+    pub(crate) operation_ttl_s: u64,
+    pub(crate) idempotency_ttl_s: u64,
+    pub(crate) wait_max_s: u64,
+    pub(crate) audit_max: usize,
+    pub(crate) program: ProgramFormat,
+}
+
+/// `[playback]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PlaybackConfig {
+    pub(crate) secret_file: PathBuf,
+    pub(crate) lifetime_s: u64,
+    pub(crate) lifetime_max_s: u64,
+}
+
+impl StreamConfig {
+    pub(crate) const fn operation_ttl(&self) -> Duration {
+        Duration::from_secs(self.operation_ttl_s)
+    }
+
+    pub(crate) const fn idempotency_ttl(&self) -> Duration {
+        Duration::from_secs(self.idempotency_ttl_s)
+    }
+}
+
+impl ServiceConfig for Config {
+    fn kit(&self) -> KitConfig {
+        KitConfig {
+            http: self.http.clone(),
+            ops: self.ops.clone(),
+            auth: self.auth.clone(),
+            telemetry: self.telemetry.clone(),
+            event_handler: self.event_handler.clone(),
+        }
+    }
+}

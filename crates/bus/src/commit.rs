@@ -229,39 +229,53 @@ impl Bus {
         mut commit: Commit,
         events: Vec<OutgoingEvent>,
     ) -> Result<CommitOutcome, BusError> {
-        // The identity of the Redis process is learned with the first connection.
-        let mut run = self.run();
-        if run.is_empty() && !events.is_empty() {
-            self.ping().await?;
-            run = self.run();
+        for event in events {
+            self.plan_event(&mut commit, event)?;
         }
-        for OutgoingEvent { stream, event } in events {
-            let channel = event.kind.channel();
-            let planned = PlannedEvent {
-                history: commit.key(keys::history(&stream, channel)),
-                position: commit.key(keys::position(&stream, channel)),
-                epoch: Epoch::generate().as_str().to_owned(),
-                run: run.clone(),
-                history_max: self.shared.config.history_max.to_string(),
-                channel: channel.as_str(),
-                also: if event.kind.is_about_stream() {
-                    keys::EVENTS_STREAM
-                } else {
-                    keys::EVENTS_SYSTEM
-                },
-                stream: stream.to_string(),
-                event: write_document(&event)?,
-            };
-            commit.plan.events.push(planned);
-        }
-        let plan = write_document(&commit.plan)?;
-        let mut invocation = COMMIT.prepare_invoke();
-        for key in &commit.keys {
-            invocation.key(key);
-        }
-        invocation.arg(plan);
-        let answer: Vec<Value> = self.script(&invocation).await?;
+        let answer: Vec<Value> = self
+            .within(async {
+                let mut connection = self.connect().await?;
+                // Only a connection that is open says which Redis process it leads to.
+                let run = self.run();
+                for event in &mut commit.plan.events {
+                    event.run.clone_from(&run);
+                }
+                let plan = write_document(&commit.plan)?;
+                let mut invocation = COMMIT.prepare_invoke();
+                for key in &commit.keys {
+                    invocation.key(key);
+                }
+                invocation.arg(plan);
+                invocation
+                    .invoke_async(&mut connection)
+                    .await
+                    .map_err(BusError::Command)
+            })
+            .await?;
         read_answer(answer).ok_or(BusError::ScriptAnswer { script: "commit" })
+    }
+
+    fn plan_event(&self, commit: &mut Commit, event: OutgoingEvent) -> Result<(), BusError> {
+        let OutgoingEvent { stream, event } = event;
+        let channel = event.kind.channel();
+        let also = if event.kind.is_about_stream() {
+            keys::EVENTS_STREAM
+        } else {
+            keys::EVENTS_SYSTEM
+        };
+        let planned = PlannedEvent {
+            history: commit.key(keys::history(&stream, channel)),
+            position: commit.key(keys::position(&stream, channel)),
+            epoch: Epoch::generate().as_str().to_owned(),
+            run: String::new(),
+            history_max: self.shared.config.history_max.to_string(),
+            channel: channel.as_str(),
+            also,
+            stream: stream.to_string(),
+            event: write_document(&event)?,
+        };
+        commit.plan.events.push(planned);
+        Ok(())
     }
 
     /// Publishes one event that changes no document.

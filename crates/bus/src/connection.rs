@@ -134,7 +134,7 @@ impl Bus {
     /// Runs one command, within the configured time.
     pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, BusError> {
         self.within(async {
-            let mut connection = self.shared.pool.get().await.map_err(BusError::Connect)?;
+            let mut connection = self.connect().await?;
             command
                 .query_async(&mut connection)
                 .await
@@ -146,7 +146,7 @@ impl Bus {
     /// Runs several commands in one round trip, within the configured time.
     pub async fn pipeline<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, BusError> {
         self.within(async {
-            let mut connection = self.shared.pool.get().await.map_err(BusError::Connect)?;
+            let mut connection = self.connect().await?;
             pipeline
                 .query_async(&mut connection)
                 .await
@@ -161,7 +161,7 @@ impl Bus {
         invocation: &redis::ScriptInvocation<'_>,
     ) -> Result<T, BusError> {
         self.within(async {
-            let mut connection = self.shared.pool.get().await.map_err(BusError::Connect)?;
+            let mut connection = self.connect().await?;
             invocation
                 .invoke_async(&mut connection)
                 .await
@@ -198,8 +198,12 @@ impl Bus {
             .collect()
     }
 
+    pub(crate) async fn connect(&self) -> Result<deadpool_redis::Connection, BusError> {
+        self.shared.pool.get().await.map_err(BusError::Connect)
+    }
+
     /// Every step together, connecting included, takes no longer than the configured time.
-    async fn within<T>(
+    pub(crate) async fn within<T>(
         &self,
         step: impl Future<Output = Result<T, BusError>>,
     ) -> Result<T, BusError> {

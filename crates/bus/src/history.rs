@@ -90,7 +90,7 @@ impl Bus {
         let Some(current) = position(epoch, offset) else {
             return Ok(History::Gap { current: None });
         };
-        let published = read_entries(stream, channel, &key, entries)?;
+        let published = read_entries(stream, channel, &key, &entries)?;
         if is_continuous(since, &current, &published) {
             Ok(History::Complete(published))
         } else {
@@ -112,14 +112,27 @@ impl Bus {
         command.arg(&key).arg("+").arg("-").arg("COUNT").arg(count);
         let mut entries: Vec<Entry> = self.query(&command).await?;
         entries.reverse();
-        read_entries(stream, channel, &key, entries)
+        read_entries(stream, channel, &key, &entries)
     }
 }
 
 /// A stream entry: `offset-0`, then alternating field names and values.
-type Entry = (String, Vec<(String, String)>);
+pub(crate) type Entry = (String, Vec<(String, String)>);
 
-fn position(epoch: Option<String>, offset: Option<u64>) -> Option<Position> {
+/// The offset in an entry's identifier.
+pub(crate) fn entry_offset((id, _fields): &Entry) -> Option<u64> {
+    id.split('-').next().and_then(|digits| digits.parse().ok())
+}
+
+/// A field of an entry.
+pub(crate) fn entry_field<'a>((_id, fields): &'a Entry, name: &str) -> Option<&'a str> {
+    fields
+        .iter()
+        .find(|(field, _)| field == name)
+        .map(|(_, value)| value.as_str())
+}
+
+pub(crate) fn position(epoch: Option<String>, offset: Option<u64>) -> Option<Position> {
     Some(Position {
         epoch: Epoch::from(epoch?),
         offset: offset?,
@@ -130,25 +143,20 @@ fn read_entries(
     stream: &StreamId,
     channel: Channel,
     key: &str,
-    entries: Vec<Entry>,
+    entries: &[Entry],
 ) -> Result<Vec<Published>, BusError> {
     let malformed = || BusError::ScriptAnswer { script: "commit" };
     entries
-        .into_iter()
-        .map(|(id, fields)| {
-            let offset = id.split('-').next().and_then(|digits| digits.parse().ok());
-            let field = |name: &str| {
-                fields
-                    .iter()
-                    .find(|(field, _)| field == name)
-                    .map(|(_, value)| value.as_str())
-            };
+        .iter()
+        .map(|entry| {
+            let epoch = entry_field(entry, "epoch").ok_or_else(malformed)?;
+            let event = entry_field(entry, "event").ok_or_else(malformed)?;
             Ok(Published {
                 channel,
                 stream: stream.clone(),
-                epoch: Epoch::from(field("epoch").ok_or_else(malformed)?.to_owned()),
-                offset: offset.ok_or_else(malformed)?,
-                event: read_document(key, field("event").ok_or_else(malformed)?)?,
+                epoch: Epoch::from(epoch.to_owned()),
+                offset: entry_offset(entry).ok_or_else(malformed)?,
+                event: read_document(key, event)?,
             })
         })
         .collect()

@@ -2,7 +2,7 @@
 //! keeps them in one slot and one script can touch them all.
 
 use sm_common::event::Channel;
-use sm_common::id::{InstanceId, LayerId, OperationId, SessionId, StreamId};
+use sm_common::id::{InstanceId, LayerId, OperationId, SessionId, StreamId, UserId};
 
 /// Identifiers of every known stream (set). stream-control adds; never expires.
 pub const STREAMS: &str = "sm:streams";
@@ -41,11 +41,6 @@ pub fn audit(stream: &StreamId) -> String {
 /// One operation (string). stream-control; expires.
 pub fn operation(stream: &StreamId, operation: OperationId) -> String {
     format!("sm:{{{stream}}}:operation:{operation}")
-}
-
-/// Which stream an operation belongs to (string). stream-control; expires.
-pub fn operation_stream(operation: OperationId) -> String {
-    format!("sm:operation:{operation}:stream")
 }
 
 /// The first answer to a request with this idempotency key (string). stream-control; expires.
@@ -118,12 +113,22 @@ pub fn timeline(stream: &StreamId) -> String {
 /// People by name in lower case (hash). api-gateway; never expires.
 pub const USERS: &str = "sm:{auth}:users";
 
+/// Raised by every change of [`USERS`] (counter). api-gateway; never expires.
+pub const USERS_REVISION: &str = "sm:{auth}:users-revision";
+
 /// The refresh token that a sign-in may use next (hash). api-gateway; expires.
 pub fn session(session: SessionId) -> String {
     format!("sm:{{auth}}:session:{session}")
 }
 
-/// A WebSocket ticket by its digest (string). api-gateway writes, ws-fanout takes; expires.
+/// A person's sign-ins by the moment they began (sorted set). api-gateway; expires.
+pub fn user_sessions(user: UserId) -> String {
+    format!("sm:{{auth}}:user-sessions:{user}")
+}
+
+/// A WebSocket ticket (string: the caller's `Identity` as JSON). api-gateway writes, ws-fanout
+/// takes it with `GETDEL`; expires. `digest` is the SHA-256 of the ticket's text in lower-case
+/// hexadecimal.
 pub fn ws_ticket(digest: &str) -> String {
     format!("sm:{{auth}}:ws-ticket:{digest}")
 }
@@ -131,6 +136,15 @@ pub fn ws_ticket(digest: &str) -> String {
 /// Failed sign-ins of a name or address by its digest (counter). api-gateway; expires.
 pub fn sign_in_failures(digest: &str) -> String {
     format!("sm:{{auth}}:sign-in-failures:{digest}")
+}
+
+/// What the system used lately, a sample every few seconds (stream, bounded). api-gateway.
+pub const RESOURCES_HISTORY: &str = "sm:{resources}:history";
+
+/// Whether a sample was taken in this interval (string). api-gateway; expires. `slot` counts
+/// intervals since the Unix epoch.
+pub fn resources_sample(slot: i64) -> String {
+    format!("sm:{{resources}}:sample:{slot}")
 }
 
 /// A token bucket of a person on a channel (string). ws-fanout; expires.

@@ -15,6 +15,7 @@ mod instances;
 pub mod keys;
 mod lease;
 mod listen;
+mod log;
 
 pub use commit::{Commit, CommitOutcome, Guard, OutgoingEvent};
 pub use config::BusConfig;
@@ -24,3 +25,4 @@ pub use error::BusError;
 pub use history::{Heard, History, Published};
 pub use lease::{Lease, LeaseHolder, LeaseOutcome};
 pub use listen::{Listener, Signal};
+pub use log::{LogEntry, LogPage};

@@ -99,7 +99,7 @@ pub struct Position {
 macro_rules! event_types {
     ($($(#[$doc:meta])* $name:ident, $text:literal, $payload:ty;)+) => {
         /// What happened.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         pub enum EventType {
             $($(#[$doc])* #[serde(rename = $text)] $name),+
         }
@@ -119,6 +119,21 @@ macro_rules! event_types {
         })+
     };
 }
+
+/// By hand: the derived schema does not see a `rename` that a macro passes on, and would list the
+/// variants' names.
+impl utoipa::PartialSchema for EventType {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .description(Some("What happened."))
+            .enum_values(Some(Self::ALL.iter().map(|kind| kind.as_str())))
+            .build()
+            .into()
+    }
+}
+
+impl ToSchema for EventType {}
 
 /// The data of one type of event.
 pub trait Payload: Serialize + DeserializeOwned {

@@ -72,6 +72,14 @@ problem_codes! {
     CredentialsInvalid, "auth.credentials.invalid", 401, "The name or the password is wrong", false;
     /// The refresh token is unknown, used or revoked.
     RefreshInvalid, "auth.refresh.invalid", 401, "The refresh token is not valid", false;
+    /// No such person.
+    UserNotFound, "user.not-found", 404, "There is no such user", false;
+    /// The name is taken.
+    UserExists, "user.exists", 409, "The name is taken", false;
+    /// There are as many people as there may be.
+    UserLimit, "user.limit-reached", 409, "There are as many users as there may be", false;
+    /// Nobody would be left who can manage people.
+    UserLastAdmin, "user.last-admin", 409, "The last admin cannot be taken away", false;
     /// The browser's origin is not on the list.
     OriginForbidden, "auth.origin.forbidden", 403, "This origin may not connect", false;
     /// Too many requests.

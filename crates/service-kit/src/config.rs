@@ -11,14 +11,15 @@ use ipnet::IpNet;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// Variables of the origin system, and the setting each stands for.
-const ORIGIN_VARIABLES: [(&str, &str); 6] = [
+/// Variables without a prefix, most of the origin system, and the setting each stands for.
+const ORIGIN_VARIABLES: [(&str, &str); 7] = [
     ("PORT", "http.port"),
     ("WS_PORT", "ws.port"),
     ("METRICS_PORT", "ops.metrics_port"),
     ("HEALTH_PORT", "ops.health_port"),
     ("EVENT_HANDLER_URL", "event_handler.url"),
     ("PUBLIC_VIEW", "auth.public_view"),
+    ("CONSOLE_DIR", "console.directory"),
 ];
 /// Prefix of every other variable: `SM__HTTP__PORT` stands for `http.port`.
 const PREFIX: &str = "SM";
@@ -187,6 +188,8 @@ pub fn load<C: DeserializeOwned>(
             .with_list_parse_key("http.trusted_proxies")
             .with_list_parse_key("ops.networks")
             .with_list_parse_key("ws.origins")
+            .with_list_parse_key("cors.origins")
+            .with_list_parse_key("health.expected_services")
             .source(Some(ours)),
     );
     serde_path_to_error::deserialize(builder.build()?).map_err(|error| ConfigError::Value {

@@ -104,14 +104,12 @@ impl Api {
 
 impl Answer {
     /// Asserts the status, showing the body when it is another.
-    #[must_use]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status.as_u16(), status, "{}", self.text);
         self
     }
 
     /// Asserts that this is a problem with this status and code.
-    #[must_use]
     pub fn expect_problem(self, status: u16, code: &str) -> Self {
         let answer = self.expect(status);
         assert_eq!(
@@ -120,7 +118,12 @@ impl Answer {
             "{}",
             answer.text
         );
-        assert_eq!(answer.body.get("code").unwrap_or(&Value::Null), code, "{}", answer.text);
+        assert_eq!(
+            answer.body.get("code").unwrap_or(&Value::Null),
+            code,
+            "{}",
+            answer.text
+        );
         answer
     }
 

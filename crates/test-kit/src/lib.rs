@@ -6,6 +6,10 @@
     clippy::panic,
     reason = "tests fail by panicking"
 )]
+#![expect(
+    clippy::return_self_not_must_use,
+    reason = "an assertion may be the last word"
+)]
 
 mod api;
 mod identity;

@@ -1,13 +1,23 @@
 //! Wiring: what stream-control is made of.
 
-use actix_web::web::Data;
+use std::sync::Arc;
+use std::time::Duration;
+
 use anyhow::Context as _;
 use sm_bus::Bus;
+use sm_common::stream::{DesiredState, DesiredStatus};
 use sm_service_kit::health::Need;
 use sm_service_kit::{Kit, resources};
 
-use crate::api;
-use crate::config::Config;
+use crate::api::{self, Context};
+use crate::config::{Config, StreamConfig};
+use crate::metrics::Metrics;
+use crate::playback::PlaybackSigner;
+use crate::states::States;
+use crate::store::Store;
+
+/// Wait before the configured streams are looked for again, after Redis did not answer.
+const CREATE_RETRY: Duration = Duration::from_millis(300);
 
 /// Runs stream-control until the process is told to end.
 pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
@@ -15,7 +25,7 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         config.redis.clone(),
         kit.about().name,
         kit.instance().clone(),
-        std::sync::Arc::clone(kit.clock()),
+        Arc::clone(kit.clock()),
     )
     .context("prepare Redis")?;
     let redis = bus.clone();
@@ -23,17 +33,79 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         let redis = redis.clone();
         async move { redis.ping().await.map(drop) }
     });
+    kit.health().component("streams", Need::Required);
+    let context = Context {
+        store: Store::new(bus.clone(), config.stream.clone()),
+        states: States::new(),
+        metrics: Metrics::register(kit.registry()).context("register metrics")?,
+        playback: PlaybackSigner::open(&config.playback.secret_file)?,
+        config,
+    };
     kit.start().context("start metrics and health")?;
 
+    let stopping = kit.lifecycle().stopping();
+    let states = context.states.clone();
+    kit.lifecycle()
+        .spawn(states.keep_current(context.store.clone(), stopping.clone()));
+    let creation = Box::pin(create_streams(
+        kit.clone(),
+        context.store.clone(),
+        context.config.stream.clone(),
+    ));
+    let stopped = stopping.clone();
+    kit.lifecycle().spawn(async move {
+        stopped.run_until_cancelled(creation).await;
+    });
     let reporter = bus.clone();
     kit.lifecycle().spawn(resources::report(
         kit.clone(),
-        kit.lifecycle().stopping().clone(),
+        stopping.clone(),
         move |sample| {
             let bus = reporter.clone();
             // A report that is lost is followed by the next.
             async move { drop(bus.report_instance(&sample).await) }
         },
     ));
-    kit.serve(move |routes| api::routes(routes)).await.context("serve the API")
+
+    let served = kit
+        .serve(api::routes(context))
+        .await
+        .context("serve the API");
+    // Without this the instance is listed a few seconds longer.
+    drop(bus.forget_instance(kit.instance()).await);
+    served
+}
+
+/// Creates the configured streams where they do not exist, as soon as Redis answers.
+async fn create_streams(kit: Kit, store: Store, config: StreamConfig) {
+    for stream in &config.ids {
+        let now = kit.clock().now();
+        let start = config.start_on_first_run;
+        let desired = DesiredState {
+            stream: stream.clone(),
+            status: if start {
+                DesiredStatus::Live
+            } else {
+                DesiredStatus::Offline
+            },
+            generation: 1,
+            revision: 1,
+            since: now,
+            changed_by: kit.about().name.to_owned(),
+            program: config.program.clone(),
+        };
+        loop {
+            match store.create(&desired, now).await {
+                Ok(true) => tracing::info!(stream.id = %stream, "stream created"),
+                Ok(false) => {}
+                Err(error) => {
+                    kit.health().report("streams", Err(error.to_string()));
+                    tokio::time::sleep(CREATE_RETRY).await;
+                    continue;
+                }
+            }
+            break;
+        }
+    }
+    kit.health().report("streams", Ok(()));
 }

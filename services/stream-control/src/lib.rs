@@ -13,6 +13,7 @@ mod domain;
 mod metrics;
 mod operations;
 mod playback;
+mod states;
 mod store;
 
 use sm_service_kit::About;

@@ -1,4 +1,5 @@
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Role;
 use crate::clock::Timestamp;
@@ -30,7 +31,7 @@ pub struct Claims {
 }
 
 /// A proven caller.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Identity {
     /// The user.
     pub user: UserId,

@@ -1,0 +1,137 @@
+use std::time::{Duration, Instant};
+
+use sm_bus::{BusError, Commit, CommitOutcome, Guard, keys, redis};
+use sm_common::event::{Channel, LayerDeleted};
+use sm_common::id::{LayerId, SceneId, StreamId};
+use sm_test_kit::Redis;
+
+pub(crate) fn deleted(scene_revision: u64) -> LayerDeleted {
+    LayerDeleted {
+        layer: LayerId::generate(),
+        scene: SceneId::generate(),
+        scene_revision,
+    }
+}
+
+#[tokio::test]
+async fn a_refused_guard_leaves_everything_as_it_was() {
+    let redis = Redis::start();
+    let bus = redis.bus("test");
+    let stream = StreamId::default();
+    let commit = |expected: Option<&str>, revision: &str| {
+        Commit::new()
+            .guard(Guard::field(keys::scene(&stream), "revision", expected))
+            .hash_set(keys::scene(&stream), "revision", revision)
+    };
+    let event = || vec![bus.event(&stream, &deleted(1), None).unwrap()];
+
+    let first = bus.commit(commit(None, "1"), event()).await.unwrap();
+    let CommitOutcome::Committed(positions) = first else {
+        panic!("{first:?}")
+    };
+    assert_eq!(positions[0].offset, 1);
+    let refused = bus.commit(commit(None, "9"), event()).await.unwrap();
+    assert_eq!(
+        refused,
+        CommitOutcome::Refused {
+            guard: 0,
+            actual: "1".to_owned()
+        }
+    );
+    let current = bus
+        .current_position(&stream, Channel::LayerUpdates)
+        .await
+        .unwrap();
+    assert_eq!(
+        current.unwrap().offset,
+        1,
+        "a refused commit publishes nothing"
+    );
+    let second = bus.commit(commit(Some("1"), "2"), event()).await.unwrap();
+    assert!(matches!(second, CommitOutcome::Committed(_)));
+}
+
+#[tokio::test]
+async fn a_commit_with_a_key_happens_once() {
+    let redis = Redis::start();
+    let bus = redis.bus("test");
+    let stream = StreamId::default();
+    for attempt in ["first", "second"] {
+        let key = keys::idempotency(&stream, "ab");
+        let commit = Commit::new()
+            .once(key, attempt.to_owned(), Duration::from_mins(1))
+            .append(keys::audit(&stream), attempt, 10);
+        let outcome = bus.commit(commit, Vec::new()).await.unwrap();
+        match attempt {
+            "first" => assert_eq!(outcome, CommitOutcome::Committed(Vec::new())),
+            _ => assert_eq!(outcome, CommitOutcome::Replayed("first".to_owned())),
+        }
+    }
+    let entries: u64 = bus
+        .query(redis::cmd("XLEN").arg(keys::audit(&stream)))
+        .await
+        .unwrap();
+    assert_eq!(entries, 1);
+}
+
+#[tokio::test]
+async fn of_many_writers_each_revision_has_one() {
+    let redis = Redis::start();
+    let stream = StreamId::default();
+    let writers = (0..4).map(|_| {
+        let (bus, stream) = (redis.bus("test"), stream.clone());
+        async move {
+            let mut written = 0;
+            while written < 25 {
+                let key = keys::scene(&stream);
+                let mut read = redis::cmd("HGET");
+                read.arg(&key).arg("revision");
+                let before: Option<u64> = bus.query(&read).await.unwrap();
+                let expected = before.map(|revision| revision.to_string());
+                let next = before.unwrap_or(0) + 1;
+                let commit = Commit::new()
+                    .guard(Guard::field(key.clone(), "revision", expected.as_deref()))
+                    .hash_set(key, "revision", next.to_string());
+                let event = bus.event(&stream, &deleted(next), None).unwrap();
+                let outcome = bus.commit(commit, vec![event]).await.unwrap();
+                if let CommitOutcome::Committed(positions) = outcome {
+                    assert_eq!(
+                        positions[0].offset, next,
+                        "events are in the order of revisions"
+                    );
+                    written += 1;
+                }
+            }
+        }
+    });
+    futures_util::future::join_all(writers).await;
+    let bus = redis.bus("test");
+    let current = bus
+        .current_position(&stream, Channel::LayerUpdates)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(current.offset, 100);
+}
+
+#[tokio::test]
+async fn a_call_is_refused_in_time_while_redis_is_away_and_works_when_it_is_back() {
+    let mut redis = Redis::start();
+    let bus = redis.bus("test");
+    bus.ping().await.unwrap();
+    redis.freeze();
+    let start = Instant::now();
+    assert!(matches!(
+        bus.ping().await,
+        Err(BusError::Timeout(_) | BusError::Connect(_))
+    ));
+    assert!(
+        start.elapsed() < Duration::from_secs(1),
+        "a caller is told within a second"
+    );
+    redis.thaw();
+    redis.kill();
+    assert!(bus.ping().await.unwrap_err().is_unavailable());
+    redis.restart();
+    bus.ping().await.unwrap();
+}

@@ -1,0 +1,8 @@
+//! What the bus promises, against a real Redis: commits that happen whole or not at all, events
+//! with positions, recovery, leases, and behaviour while Redis is away.
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod commit;
+mod lease;
+mod live;
+mod position;

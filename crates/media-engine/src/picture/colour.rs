@@ -1,0 +1,123 @@
+use sm_common::layer::Color;
+
+use crate::number::to_byte;
+
+/// How red, green and blue become luma and chroma. Limited range, as video is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Matrix {
+    /// ITU-R BT.601, for standard definition.
+    Bt601,
+    /// ITU-R BT.709, for everything larger.
+    Bt709,
+}
+
+/// A colour as it is encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Yuv {
+    /// Luma.
+    pub luma: u8,
+    /// Blue difference.
+    pub blue: u8,
+    /// Red difference.
+    pub red: u8,
+}
+
+impl Yuv {
+    /// Black.
+    pub const BLACK: Self = Self {
+        luma: 16,
+        blue: 128,
+        red: 128,
+    };
+}
+
+impl Matrix {
+    /// The matrix of a program that is `height` lines high.
+    pub fn for_height(height: u32) -> Self {
+        if height > 576 {
+            Self::Bt709
+        } else {
+            Self::Bt601
+        }
+    }
+
+    /// The colour without its alpha.
+    pub fn encode(self, color: Color) -> Yuv {
+        let pixel = Premultiplied {
+            blue: f32::from(color.blue),
+            green: f32::from(color.green),
+            red: f32::from(color.red),
+            alpha: 255.0,
+        };
+        let (blue, red) = self.chroma(pixel);
+        Yuv {
+            luma: self.luma(pixel),
+            blue,
+            red,
+        }
+    }
+
+    /// Luma of a pixel, premultiplied like the pixel.
+    pub(super) fn luma(self, pixel: Premultiplied) -> u8 {
+        to_byte(
+            self.brightness(pixel)
+                .mul_add(219.0 / 255.0, pixel.alpha * (16.0 / 255.0)),
+        )
+    }
+
+    /// Blue and red difference of a pixel, premultiplied like the pixel.
+    pub(super) fn chroma(self, pixel: Premultiplied) -> (u8, u8) {
+        let (red_weight, blue_weight) = self.weights();
+        let brightness = self.brightness(pixel);
+        let neutral = pixel.alpha * (128.0 / 255.0);
+        let difference = |component: f32, weight: f32| {
+            to_byte((component - brightness).mul_add(112.0 / 255.0 / (1.0 - weight), neutral))
+        };
+        (
+            difference(pixel.blue, blue_weight),
+            difference(pixel.red, red_weight),
+        )
+    }
+
+    fn brightness(self, pixel: Premultiplied) -> f32 {
+        let (red, blue) = self.weights();
+        let green = 1.0 - red - blue;
+        red.mul_add(pixel.red, green.mul_add(pixel.green, blue * pixel.blue))
+    }
+
+    /// Weights of red and blue in luma.
+    fn weights(self) -> (f32, f32) {
+        match self {
+            Self::Bt601 => (0.299, 0.114),
+            Self::Bt709 => (0.2126, 0.0722),
+        }
+    }
+}
+
+/// A pixel, or the mean of several, 0 to 255 each; the colours are multiplied by alpha.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Premultiplied {
+    pub(super) blue: f32,
+    pub(super) green: f32,
+    pub(super) red: f32,
+    pub(super) alpha: f32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn yuv(matrix: Matrix, text: &str) -> (u8, u8, u8) {
+        let Yuv { luma, blue, red } = matrix.encode(text.parse().unwrap());
+        (luma, blue, red)
+    }
+
+    #[test]
+    fn colours_become_the_values_of_the_standards() {
+        assert_eq!(yuv(Matrix::Bt709, "#000000"), (16, 128, 128));
+        assert_eq!(yuv(Matrix::Bt709, "#ffffff"), (235, 128, 128));
+        assert_eq!(yuv(Matrix::Bt709, "#ff0000"), (63, 102, 240));
+        assert_eq!(yuv(Matrix::Bt601, "#ff0000"), (81, 90, 240));
+        assert_eq!(yuv(Matrix::Bt601, "#0000ff"), (41, 240, 110));
+    }
+}

@@ -1,0 +1,91 @@
+//! Pictures and how they are drawn over each other. Pixels only: no time, no GStreamer.
+//!
+//! The program is 8-bit limited-range Y'CbCr with 4:2:0 chroma, as the encoder takes it, and
+//! layers are drawn in that form, so that nothing has to be converted on the way. Still pictures
+//! with transparency are kept premultiplied: their chroma then averages correctly over
+//! transparent edges, and drawing them takes one multiplication a sample.
+
+mod bitmap;
+mod blend;
+mod canvas;
+mod colour;
+
+pub use bitmap::Bitmap;
+pub use canvas::{Canvas, Plane, PlaneMut, Rectangle, View};
+pub use colour::{Matrix, Yuv};
+
+use std::fmt;
+
+/// How much of a layer shows: 0 (nothing) to [`Opacity::FULL`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Opacity(u16);
+
+impl Opacity {
+    /// All of it.
+    pub const FULL: Self = Self(256);
+
+    /// From 0 to 1; values outside become the nearer end, NaN becomes 0.
+    pub fn new(opacity: f64) -> Self {
+        let steps = crate::number::to_whole(opacity * f64::from(Self::FULL.0));
+        Self(u16::try_from(steps).map_or(Self::FULL.0, |steps| steps.min(Self::FULL.0)))
+    }
+
+    /// In 256ths.
+    pub fn steps(self) -> u16 {
+        self.0
+    }
+}
+
+/// A still picture, ready to be drawn.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Picture {
+    width: usize,
+    height: usize,
+    luma: Vec<u8>,
+    blue: Vec<u8>,
+    red: Vec<u8>,
+    alpha: Option<Alpha>,
+}
+
+/// How opaque the samples of a picture are, in the resolution of luma and of chroma.
+#[derive(Clone, PartialEq, Eq)]
+struct Alpha {
+    luma: Vec<u8>,
+    chroma: Vec<u8>,
+}
+
+impl fmt::Debug for Picture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Picture")
+            .field("width", &self.width)
+            .field("height", &self.height)
+            .field("transparent", &self.alpha.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Picture {
+    /// Width in pixels.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Height in pixels.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// The samples as [`Canvas::draw`] takes them.
+    pub fn view(&self) -> View<'_> {
+        let chroma_width = self.width.div_ceil(2);
+        let full = |data| Plane::new(data, self.width, self.width, self.height);
+        let half = |data| Plane::new(data, chroma_width, chroma_width, self.height.div_ceil(2));
+        View {
+            planes: [full(&self.luma), half(&self.blue), half(&self.red)],
+            alpha: self
+                .alpha
+                .as_ref()
+                .map(|alpha| [full(&alpha.luma), half(&alpha.chroma)]),
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Sound and how it is mixed. Samples only: no time but positions, no GStreamer.
+//!
+//! The program is stereo at [`crate::timeline::SAMPLE_RATE`] in 32-bit floats. Silence is what
+//! remains where nobody plays, so the program's sound never has a gap.
+
+mod meter;
+mod queue;
+
+pub use meter::{Level, LevelMeter};
+pub use queue::SoundQueue;
+
+/// Channels of the program.
+pub const CHANNELS: usize = 2;

@@ -1,0 +1,186 @@
+use std::time::Duration;
+
+use actix_web::http::header::{HeaderMap, LOCATION};
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use sm_common::auth::Identity;
+use sm_common::id::StreamId;
+use sm_common::problem::{Problem, ProblemCode};
+use sm_service_kit::ApiProblem;
+use sm_service_kit::auth::{Authorized, ControlStream};
+use sm_service_kit::http::Json;
+use utoipa::ToSchema;
+
+use super::Context;
+use super::error::ApiError;
+use crate::domain::{Action, Operation, OperationStatus};
+use crate::operations::{self, Accepted, CommandError};
+use crate::store::Idempotency;
+
+/// Longest idempotency key.
+const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
+
+/// A control command.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ControlRequest {
+    /// What to do.
+    action: Action,
+    /// The stream; `main` unless said otherwise.
+    #[serde(default)]
+    stream: StreamId,
+}
+
+/// Steers a stream.
+///
+/// The command becomes desired state and is kept, whatever happens to this service; the engine
+/// makes it true. `Idempotency-Key` replays the first answer. `Prefer: wait=10` waits that many
+/// seconds at most for the stream to be as wanted.
+#[utoipa::path(
+    post, path = "/api/stream/control", tag = "stream-control", request_body = ControlRequest,
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "At most 255 visible characters; the same key answers the same for a day."),
+        ("Prefer" = Option<String>, Header, description = "`wait=<seconds>`."),
+    ),
+    responses(
+        (status = 200, description = "The stream is as wanted, or the command has failed: see `status`.", body = Operation),
+        (status = 202, description = "Accepted; `Location` tells what becomes of it.", body = Operation),
+        (status = 400, description = "The body cannot be read.", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The role does not allow it.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such stream.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Not legal in this status.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The idempotency key belongs to another request.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Nothing was changed; try again.", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+pub(crate) async fn control_stream(
+    caller: Authorized<ControlStream>,
+    request: HttpRequest,
+    Json(body): Json<ControlRequest>,
+    context: Data<Context>,
+) -> Result<HttpResponse, ApiProblem> {
+    let idempotency = idempotency(request.headers(), &caller.identity, &body)?;
+    let limit = preferred_wait(request.headers(), context.config.stream.wait_max_s);
+    let ControlRequest { action, stream } = body;
+    let outcome = operations::command(
+        &context.store,
+        &stream,
+        action,
+        &caller.identity,
+        idempotency,
+    )
+    .await;
+    context.metrics.count(action, outcome_label(&outcome));
+    let Accepted {
+        operation,
+        replayed,
+    } = outcome.map_err(ApiError::from)?;
+    tracing::info!(
+        stream.id = %stream, action = action.as_str(), user.id = %caller.identity.user,
+        operation.id = %operation.id, replayed, "command accepted"
+    );
+    let operation = operations::wait(&context.store, &context.states, operation, limit)
+        .await
+        .map_err(ApiError::from)?;
+    Ok(answer(&operation, replayed))
+}
+
+fn outcome_label(outcome: &Result<Accepted, CommandError>) -> &'static str {
+    match outcome {
+        Ok(Accepted {
+            replayed: false, ..
+        }) => "accepted",
+        Ok(Accepted { replayed: true, .. }) => "replayed",
+        Err(_) => "refused",
+    }
+}
+
+fn answer(operation: &Operation, replayed: bool) -> HttpResponse {
+    let mut response = if operation.status == OperationStatus::Pending {
+        HttpResponse::Accepted()
+    } else {
+        HttpResponse::Ok()
+    };
+    if replayed {
+        response.insert_header(("idempotency-replayed", "true"));
+    }
+    let location = format!(
+        "/api/stream/operations/{}?stream={}",
+        operation.id, operation.stream
+    );
+    response.insert_header((LOCATION, location)).json(operation)
+}
+
+/// The idempotency key, bound to the caller and the request.
+fn idempotency(
+    headers: &HeaderMap,
+    caller: &Identity,
+    body: &ControlRequest,
+) -> Result<Option<Idempotency>, ApiProblem> {
+    let Some(value) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let key = value
+        .to_str()
+        .ok()
+        .filter(|key| !key.is_empty() && key.len() <= IDEMPOTENCY_KEY_CHARS_MAX)
+        .ok_or_else(|| {
+            ApiProblem::new(ProblemCode::HeaderInvalid).detail(format!(
+                "`Idempotency-Key` takes 1 to {IDEMPOTENCY_KEY_CHARS_MAX} visible characters"
+            ))
+        })?;
+    let request = serde_json::to_string(body).map_err(ApiProblem::internal)?;
+    Ok(Some(Idempotency {
+        key: digest(&format!("{}\n{key}", caller.user)),
+        request: digest(&request),
+    }))
+}
+
+fn digest(text: &str) -> String {
+    use std::fmt::Write as _;
+    Sha256::digest(text)
+        .iter()
+        .fold(String::new(), |mut hex, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+}
+
+/// The wait that `Prefer` asks for. A preference that cannot be read is none (RFC 7240).
+fn preferred_wait(headers: &HeaderMap, max_s: u64) -> Duration {
+    let wait = headers
+        .get_all("prefer")
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .find_map(|preference| preference.trim().strip_prefix("wait=")?.trim().parse().ok());
+    Duration::from_secs(wait.unwrap_or(0).min(max_s))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    #[test]
+    fn the_preferred_wait_is_bounded_and_optional() {
+        let wait = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(
+                HeaderName::from_static("prefer"),
+                HeaderValue::from_static(text),
+            );
+            preferred_wait(&headers, 30).as_secs()
+        };
+        assert_eq!(wait("wait=10"), 10);
+        assert_eq!(wait("respond-async, wait=5"), 5);
+        assert_eq!(wait("wait=900"), 30);
+        assert_eq!(wait("wait=soon"), 0);
+        assert_eq!(preferred_wait(&HeaderMap::new(), 30), Duration::ZERO);
+    }
+}

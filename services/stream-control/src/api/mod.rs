@@ -1,0 +1,64 @@
+//! The route table of stream-control.
+
+mod audit;
+mod control;
+mod error;
+mod operation;
+mod playback;
+mod state;
+
+use actix_web::web::{self, Data, ServiceConfig};
+use utoipa::OpenApi;
+
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::playback::PlaybackSigner;
+use crate::states::States;
+use crate::store::Store;
+
+/// What handlers work with.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    pub(crate) config: Config,
+    pub(crate) store: Store,
+    pub(crate) states: States,
+    pub(crate) metrics: Metrics,
+    pub(crate) playback: Option<PlaybackSigner>,
+}
+
+/// Every path of this service.
+pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
+    move |config| {
+        config
+            .app_data(Data::new(context.clone()))
+            .service(web::resource("/api/stream/state").get(state::read_state))
+            .service(web::resource("/api/stream/control").post(control::control_stream))
+            .service(web::resource("/api/stream/operations/{id}").get(operation::read_operation))
+            .service(web::resource("/api/stream/audit").get(audit::list_audit))
+            .service(web::resource("/api/stream/playback-url").post(playback::create_playback_url));
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "stream-control", description = "Desired state of streams, commands and audit."),
+    paths(
+        state::read_state,
+        control::control_stream,
+        operation::read_operation,
+        audit::list_audit,
+        playback::create_playback_url,
+    ),
+    tags((name = "stream-control", description = "Steer streams, and read what they do."))
+)]
+struct Document;
+
+/// The OpenAPI document of this service.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}
+
+/// The same as JSON.
+pub(crate) fn openapi_json() -> String {
+    openapi().to_pretty_json().unwrap_or_default()
+}

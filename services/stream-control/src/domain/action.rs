@@ -1,0 +1,275 @@
+use serde::{Deserialize, Serialize};
+use sm_common::clock::Timestamp;
+use sm_common::stream::{DesiredState, DesiredStatus, ObservedState, StreamStatus};
+use utoipa::ToSchema;
+
+/// What an operator may ask of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Action {
+    /// Go on air.
+    Start,
+    /// Go off air.
+    Stop,
+    /// Show the slate; outputs stay connected.
+    Pause,
+    /// Show the program again.
+    Resume,
+    /// Replace the media worker; a short interruption, the same program.
+    Restart,
+}
+
+impl Action {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Restart => "restart",
+        }
+    }
+}
+
+/// The action is not legal in this status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot {action} a stream that is {status}", action = .action.as_str())]
+pub(crate) struct Illegal {
+    pub(crate) action: Action,
+    pub(crate) status: StreamStatus,
+}
+
+/// What the stream counts as when a command arrives: the observed status, unless the engine has
+/// not yet caught up with the last command. Then it counts as on its way there.
+pub(crate) fn standing(desired: &DesiredState, observed: &ObservedState) -> StreamStatus {
+    use StreamStatus::{Degraded, Failed, Live, Offline, Paused, Reconnecting, Starting, Stopping};
+    if observed.desired_revision >= desired.revision {
+        return observed.status;
+    }
+    match (desired.status, observed.status) {
+        (DesiredStatus::Offline, Offline) => Offline,
+        (DesiredStatus::Offline, _) => Stopping,
+        (DesiredStatus::Live | DesiredStatus::Paused, Offline | Stopping | Failed | Starting) => {
+            Starting
+        }
+        (DesiredStatus::Live, Live | Paused | Degraded) => Live,
+        (DesiredStatus::Paused, Live | Paused | Degraded) => Paused,
+        (DesiredStatus::Live | DesiredStatus::Paused, Reconnecting) => Reconnecting,
+    }
+}
+
+/// The one table of what is legal when.
+///
+/// ```text
+///               start  stop  pause  resume  restart
+/// offline         x
+/// starting               x                     x
+/// live                   x     x               x
+/// paused                 x            x        x
+/// degraded               x     x               x
+/// reconnecting           x     x      x        x     pause and resume: whichever is not wanted
+/// stopping        x
+/// failed          x      x                     x
+/// ```
+const fn is_legal(action: Action, status: StreamStatus) -> bool {
+    use StreamStatus::{Degraded, Failed, Live, Offline, Paused, Reconnecting, Starting, Stopping};
+    match action {
+        Action::Start => matches!(status, Offline | Stopping | Failed),
+        Action::Stop => {
+            matches!(
+                status,
+                Starting | Live | Paused | Degraded | Reconnecting | Failed
+            )
+        }
+        Action::Pause => matches!(status, Live | Degraded | Reconnecting),
+        Action::Resume => matches!(status, Paused | Reconnecting),
+        Action::Restart => {
+            matches!(
+                status,
+                Starting | Live | Paused | Degraded | Reconnecting | Failed
+            )
+        }
+    }
+}
+
+/// The desired state after `action`, or why there is none.
+pub(crate) fn apply(
+    desired: &DesiredState,
+    standing: StreamStatus,
+    action: Action,
+    by: &str,
+    now: Timestamp,
+) -> Result<DesiredState, Illegal> {
+    let illegal = Illegal {
+        action,
+        status: standing,
+    };
+    if !is_legal(action, standing) {
+        return Err(illegal);
+    }
+    let status = match action {
+        Action::Start | Action::Resume => DesiredStatus::Live,
+        Action::Stop => DesiredStatus::Offline,
+        Action::Pause => DesiredStatus::Paused,
+        // A restart of what was to be off air would be a start.
+        Action::Restart => desired.status,
+    };
+    let changes_nothing =
+        status == desired.status && matches!(action, Action::Pause | Action::Resume);
+    if changes_nothing {
+        return Err(illegal);
+    }
+    // A failed stream whose desired status stays the same needs a new generation to be tried again.
+    let again = matches!(action, Action::Restart | Action::Start);
+    Ok(DesiredState {
+        stream: desired.stream.clone(),
+        status,
+        generation: desired.generation.saturating_add(u64::from(again)),
+        revision: desired.revision.saturating_add(1),
+        since: if status == desired.status {
+            desired.since
+        } else {
+            now
+        },
+        changed_by: by.to_owned(),
+        program: desired.program.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use sm_common::id::StreamId;
+    use sm_common::program::ProgramFormat;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_unix_millis(1_000_000);
+
+    fn desired(status: DesiredStatus) -> DesiredState {
+        DesiredState {
+            stream: StreamId::default(),
+            status,
+            generation: 3,
+            revision: 7,
+            since: Timestamp::from_unix_millis(0),
+            changed_by: "somebody".to_owned(),
+            program: ProgramFormat::default(),
+        }
+    }
+
+    fn observed(status: StreamStatus, desired_revision: u64) -> ObservedState {
+        let mut observed = ObservedState::never_held(StreamId::default(), NOW);
+        observed.status = status;
+        observed.desired_revision = desired_revision;
+        observed
+    }
+
+    const ACTIONS: [Action; 5] = [
+        Action::Start,
+        Action::Stop,
+        Action::Pause,
+        Action::Resume,
+        Action::Restart,
+    ];
+
+    /// The table in the comment of [`is_legal`], as text.
+    const TABLE: [(StreamStatus, &str); 8] = [
+        (StreamStatus::Offline, "start"),
+        (StreamStatus::Starting, "stop restart"),
+        (StreamStatus::Live, "stop pause restart"),
+        (StreamStatus::Paused, "stop resume restart"),
+        (StreamStatus::Degraded, "stop pause restart"),
+        (StreamStatus::Reconnecting, "stop pause resume restart"),
+        (StreamStatus::Stopping, "start"),
+        (StreamStatus::Failed, "start stop restart"),
+    ];
+
+    #[test]
+    fn every_action_is_legal_in_exactly_the_statuses_of_the_table() {
+        for (status, legal) in TABLE {
+            for action in ACTIONS {
+                let expected = legal.split(' ').any(|word| word == action.as_str());
+                assert_eq!(is_legal(action, status), expected, "{action:?} in {status}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_illegal_action_names_itself_and_the_status() {
+        let refused = apply(
+            &desired(DesiredStatus::Offline),
+            StreamStatus::Offline,
+            Action::Stop,
+            "a",
+            NOW,
+        );
+        let illegal = refused.unwrap_err();
+        assert_eq!(illegal.to_string(), "cannot stop a stream that is offline");
+    }
+
+    #[test]
+    fn each_action_leads_to_the_state_it_names() {
+        use DesiredStatus::{Live, Offline, Paused};
+        let cases = [
+            (Offline, StreamStatus::Offline, Action::Start, Live, 4),
+            (Live, StreamStatus::Live, Action::Stop, Offline, 3),
+            (Live, StreamStatus::Live, Action::Pause, Paused, 3),
+            (Paused, StreamStatus::Paused, Action::Resume, Live, 3),
+            (Paused, StreamStatus::Paused, Action::Restart, Paused, 4),
+            (Live, StreamStatus::Failed, Action::Start, Live, 4),
+        ];
+        for (before, standing, action, after, generation) in cases {
+            let next = apply(&desired(before), standing, action, "ana", NOW).unwrap();
+            assert_eq!(
+                (next.status, next.generation, next.revision),
+                (after, generation, 8)
+            );
+            assert_eq!(next.changed_by, "ana");
+            let expected_since = if before == after {
+                0
+            } else {
+                NOW.as_unix_millis()
+            };
+            assert_eq!(next.since.as_unix_millis(), expected_since, "{action:?}");
+        }
+    }
+
+    #[test]
+    fn a_reconnecting_stream_can_be_paused_once() {
+        let paused = desired(DesiredStatus::Paused);
+        let again = apply(&paused, StreamStatus::Reconnecting, Action::Pause, "a", NOW);
+        assert!(again.is_err());
+        assert!(
+            apply(
+                &paused,
+                StreamStatus::Reconnecting,
+                Action::Resume,
+                "a",
+                NOW
+            )
+            .is_ok()
+        );
+    }
+
+    #[test]
+    fn a_command_counts_before_the_engine_has_obeyed_it() {
+        let wanted = desired(DesiredStatus::Live);
+        assert_eq!(
+            standing(&wanted, &observed(StreamStatus::Offline, 6)),
+            StreamStatus::Starting
+        );
+        assert_eq!(
+            standing(&wanted, &observed(StreamStatus::Degraded, 7)),
+            StreamStatus::Degraded
+        );
+        let unwanted = desired(DesiredStatus::Offline);
+        assert_eq!(
+            standing(&unwanted, &observed(StreamStatus::Live, 6)),
+            StreamStatus::Stopping
+        );
+        assert_eq!(
+            standing(&unwanted, &observed(StreamStatus::Offline, 6)),
+            StreamStatus::Offline
+        );
+    }
+}

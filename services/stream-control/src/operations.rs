@@ -1,0 +1,146 @@
+//! Carrying out a command, and waiting until the engine has.
+
+use std::time::Duration;
+
+use sm_bus::BusError;
+use sm_common::auth::Identity;
+use sm_common::id::StreamId;
+
+use crate::audit::AuditEntry;
+use crate::domain::{Action, Illegal, Operation, OperationStatus, apply, standing};
+use crate::states::States;
+use crate::store::{Documents, Idempotency, KeptAnswer, Store, Written};
+
+/// How often a command is decided again after somebody else was faster.
+const ATTEMPTS_MAX: usize = 8;
+
+/// Why a command was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    #[error("there is no stream {0}")]
+    UnknownStream(StreamId),
+    #[error(transparent)]
+    Illegal(#[from] Illegal),
+    #[error("the idempotency key belongs to another request")]
+    IdempotencyConflict,
+    #[error("the stream was changed {ATTEMPTS_MAX} times while this command was decided")]
+    Contended,
+    #[error(transparent)]
+    Bus(#[from] BusError),
+}
+
+/// An accepted command.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) operation: Operation,
+    /// Whether this is the answer of an earlier request with the same idempotency key.
+    pub(crate) replayed: bool,
+}
+
+/// Makes `action` the desired state of `stream`.
+pub(crate) async fn command(
+    store: &Store,
+    stream: &StreamId,
+    action: Action,
+    caller: &Identity,
+    idempotency: Option<Idempotency>,
+) -> Result<Accepted, CommandError> {
+    if let Some(idempotency) = &idempotency
+        && let Some(kept) = store.kept_answer(stream, idempotency).await?
+    {
+        return replay(kept, idempotency);
+    }
+    for _ in 0..ATTEMPTS_MAX {
+        let documents = store
+            .documents(stream)
+            .await?
+            .ok_or_else(|| CommandError::UnknownStream(stream.clone()))?;
+        let now = store.bus().clock().now();
+        let standing = standing(&documents.desired, &documents.observed);
+        let mut audit = AuditEntry {
+            at: now,
+            user: caller.user,
+            name: caller.name.clone(),
+            action,
+            operation: None,
+            refused: None,
+        };
+        let desired = match apply(&documents.desired, standing, action, &caller.name, now) {
+            Ok(desired) => desired,
+            Err(illegal) => {
+                audit.refused = Some(illegal.to_string());
+                store.write_refusal(stream, &audit).await?;
+                return Err(illegal.into());
+            }
+        };
+        let operation = Operation::accepted(&desired, action, standing, now);
+        audit.operation = Some(operation.id);
+        let written = store
+            .write_command(
+                &documents,
+                desired,
+                &operation,
+                &audit,
+                idempotency.as_ref(),
+            )
+            .await?;
+        match (written, &idempotency) {
+            (Written::Accepted, _) => {
+                return Ok(Accepted {
+                    operation,
+                    replayed: false,
+                });
+            }
+            (Written::Replayed(kept), Some(idempotency)) => return replay(*kept, idempotency),
+            (Written::Replayed(_), None) | (Written::Outdated, _) => {}
+        }
+    }
+    Err(CommandError::Contended)
+}
+
+fn replay(kept: KeptAnswer, idempotency: &Idempotency) -> Result<Accepted, CommandError> {
+    if kept.request == idempotency.request {
+        Ok(Accepted {
+            operation: kept.operation,
+            replayed: true,
+        })
+    } else {
+        Err(CommandError::IdempotencyConflict)
+    }
+}
+
+/// The operation as it stands now; how it ended is kept.
+pub(crate) async fn look(store: &Store, operation: &Operation) -> Result<Operation, BusError> {
+    let Some(Documents { desired, observed }) = store.documents(&operation.stream).await? else {
+        return Ok(operation.clone());
+    };
+    let seen = operation.seen(&desired, &observed, store.bus().clock().now());
+    if seen.status != operation.status {
+        store.keep_ended(&seen).await?;
+    }
+    Ok(seen)
+}
+
+/// Waits until the operation has ended, at most for `limit`.
+pub(crate) async fn wait(
+    store: &Store,
+    states: &States,
+    operation: Operation,
+    limit: Duration,
+) -> Result<Operation, BusError> {
+    let mut changes = states.changes();
+    let mut latest = operation;
+    let watch = async {
+        loop {
+            latest = look(store, &latest).await?;
+            if latest.status != OperationStatus::Pending || changes.changed().await.is_err() {
+                return Ok::<(), BusError>(());
+            }
+        }
+    };
+    match tokio::time::timeout(limit, watch).await {
+        Ok(watched) => watched?,
+        Err(_elapsed) => {}
+    }
+    Ok(latest)
+}

@@ -1,0 +1,241 @@
+//! What stream-control keeps in Redis: desired state, operations, kept answers.
+
+use serde::{Deserialize, Serialize};
+use sm_bus::{Bus, BusError, Commit, CommitOutcome, Guard, keys, redis};
+use sm_common::clock::Timestamp;
+use sm_common::event::StreamStateChanged;
+use sm_common::id::{OperationId, StreamId};
+use sm_common::stream::{DesiredState, ObservedState, StreamState};
+use sm_service_kit::http::RequestContext;
+
+use crate::audit::AuditEntry;
+use crate::config::StreamConfig;
+use crate::domain::Operation;
+
+/// Both documents of a stream.
+#[derive(Clone, Debug)]
+pub(crate) struct Documents {
+    pub(crate) desired: DesiredState,
+    pub(crate) observed: ObservedState,
+}
+
+impl Documents {
+    pub(crate) fn state(&self) -> StreamState {
+        StreamState::join(&self.desired, self.observed.clone())
+    }
+}
+
+/// The answer that an idempotency key replays.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct KeptAnswer {
+    /// Digest of the request it belongs to.
+    pub(crate) request: String,
+    /// The answer.
+    pub(crate) operation: Operation,
+}
+
+/// A request with an idempotency key.
+#[derive(Clone, Debug)]
+pub(crate) struct Idempotency {
+    /// Digest of caller and key.
+    pub(crate) key: String,
+    /// Digest of the request.
+    pub(crate) request: String,
+}
+
+/// What became of an attempt to write a command.
+#[derive(Debug)]
+pub(crate) enum Written {
+    /// It is desired now.
+    Accepted,
+    /// The idempotency key had been used.
+    Replayed(Box<KeptAnswer>),
+    /// Somebody else changed the desired state in between; read it and decide again.
+    Outdated,
+}
+
+/// Reads and writes the documents.
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    bus: Bus,
+    config: StreamConfig,
+}
+
+impl Store {
+    pub(crate) const fn new(bus: Bus, config: StreamConfig) -> Self {
+        Self { bus, config }
+    }
+
+    pub(crate) const fn bus(&self) -> &Bus {
+        &self.bus
+    }
+
+    /// Both documents, in one round trip; `None` when there is no such stream.
+    pub(crate) async fn documents(&self, stream: &StreamId) -> Result<Option<Documents>, BusError> {
+        let (desired_key, observed_key) = (keys::desired(stream), keys::observed(stream));
+        let mut pipeline = redis::pipe();
+        pipeline
+            .cmd("HGET")
+            .arg(&desired_key)
+            .arg("doc")
+            .cmd("GET")
+            .arg(&observed_key);
+        let (desired, observed): (Option<String>, Option<String>) =
+            self.bus.pipeline(&pipeline).await?;
+        let Some(desired) = desired else {
+            return Ok(None);
+        };
+        let desired: DesiredState = read(desired_key, &desired)?;
+        let observed = match observed {
+            Some(text) => read(observed_key, &text)?,
+            None => ObservedState::never_held(stream.clone(), desired.since),
+        };
+        Ok(Some(Documents { desired, observed }))
+    }
+
+    /// Writes the desired state that an accepted command made: with its operation, its audit
+    /// entry, its kept answer and its event, in one step.
+    pub(crate) async fn write_command(
+        &self,
+        before: &Documents,
+        desired: DesiredState,
+        operation: &Operation,
+        audit: &AuditEntry,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Written, BusError> {
+        let stream = &desired.stream;
+        let desired_key = keys::desired(stream);
+        let expected = before.desired.revision.to_string();
+        let mut commit = Commit::new()
+            .guard(Guard::field(
+                desired_key.clone(),
+                "revision",
+                Some(&expected),
+            ))
+            .hash_set(
+                desired_key.clone(),
+                "revision",
+                desired.revision.to_string(),
+            )
+            .hash_set(desired_key, "doc", write(&desired)?)
+            .set_for(
+                keys::operation(stream, operation.id),
+                write(operation)?,
+                self.config.operation_ttl(),
+            )
+            .append(keys::audit(stream), &write(audit)?, self.config.audit_max);
+        if let Some(Idempotency { key, request }) = idempotency {
+            let answer = KeptAnswer {
+                request: request.clone(),
+                operation: operation.clone(),
+            };
+            commit = commit.once(
+                keys::idempotency(stream, key),
+                write(&answer)?,
+                self.config.idempotency_ttl(),
+            );
+        }
+        let state = StreamState::join(&desired, before.observed.clone());
+        let event = self.bus.event(
+            stream,
+            &StreamStateChanged(state),
+            RequestContext::current_traceparent(),
+        )?;
+        match self.bus.commit(commit, vec![event]).await? {
+            CommitOutcome::Committed(_) => Ok(Written::Accepted),
+            CommitOutcome::Replayed(answer) => {
+                let key = idempotency
+                    .map(|known| known.key.clone())
+                    .unwrap_or_default();
+                Ok(Written::Replayed(Box::new(read(key, &answer)?)))
+            }
+            CommitOutcome::Refused { .. } => Ok(Written::Outdated),
+        }
+    }
+
+    /// Notes a refused command in the audit list.
+    pub(crate) async fn write_refusal(
+        &self,
+        stream: &StreamId,
+        audit: &AuditEntry,
+    ) -> Result<(), BusError> {
+        let commit =
+            Commit::new().append(keys::audit(stream), &write(audit)?, self.config.audit_max);
+        self.bus.commit(commit, Vec::new()).await.map(drop)
+    }
+
+    /// The answer kept for an idempotency key.
+    pub(crate) async fn kept_answer(
+        &self,
+        stream: &StreamId,
+        idempotency: &Idempotency,
+    ) -> Result<Option<KeptAnswer>, BusError> {
+        self.bus
+            .document(&keys::idempotency(stream, &idempotency.key))
+            .await
+    }
+
+    /// An operation of `stream`.
+    pub(crate) async fn operation(
+        &self,
+        stream: &StreamId,
+        operation: OperationId,
+    ) -> Result<Option<Operation>, BusError> {
+        self.bus.document(&keys::operation(stream, operation)).await
+    }
+
+    /// Keeps how an operation ended, for as long as it is kept at all.
+    pub(crate) async fn keep_ended(&self, operation: &Operation) -> Result<(), BusError> {
+        let key = keys::operation(&operation.stream, operation.id);
+        let mut command = redis::cmd("SET");
+        command
+            .arg(key)
+            .arg(write(operation)?)
+            .arg("XX")
+            .arg("KEEPTTL");
+        let _set: Option<String> = self.bus.query(&command).await?;
+        Ok(())
+    }
+
+    /// Creates a stream that does not exist yet.
+    pub(crate) async fn create(
+        &self,
+        desired: &DesiredState,
+        now: Timestamp,
+    ) -> Result<bool, BusError> {
+        let stream = &desired.stream;
+        let mut announce = redis::cmd("SADD");
+        announce.arg(keys::STREAMS).arg(stream.as_str());
+        let _added: i64 = self.bus.query(&announce).await?;
+        let key = keys::desired(stream);
+        let commit = Commit::new()
+            .guard(Guard::field(key.clone(), "revision", None))
+            .hash_set(key.clone(), "revision", desired.revision.to_string())
+            .hash_set(key, "doc", write(desired)?);
+        let observed = ObservedState::never_held(stream.clone(), now);
+        let state = StreamStateChanged(StreamState::join(desired, observed));
+        let event = self.bus.event(stream, &state, None)?;
+        let outcome = self.bus.commit(commit, vec![event]).await?;
+        Ok(matches!(outcome, CommitOutcome::Committed(_)))
+    }
+
+    /// Every known stream.
+    pub(crate) async fn streams(&self) -> Result<Vec<StreamId>, BusError> {
+        let names: Vec<String> = self
+            .bus
+            .query(redis::cmd("SMEMBERS").arg(keys::STREAMS))
+            .await?;
+        Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(key: impl Into<String>, text: &str) -> Result<T, BusError> {
+    serde_json::from_str(text).map_err(|source| BusError::Document {
+        key: key.into(),
+        source,
+    })
+}
+
+fn write<T: Serialize>(value: &T) -> Result<String, BusError> {
+    serde_json::to_string(value).map_err(BusError::Encode)
+}

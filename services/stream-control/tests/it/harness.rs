@@ -1,0 +1,95 @@
+use std::time::Duration;
+
+use sm_bus::{Bus, Commit, keys};
+use sm_common::auth::Role;
+use sm_common::event::StreamStateChanged;
+use sm_common::id::StreamId;
+use sm_common::stream::{DesiredState, ObservedState, StreamState, StreamStatus};
+use sm_stream_control::{ABOUT, Config, serve};
+use sm_test_kit::{Api, Issuer, Redis, Running, until};
+
+/// stream-control over a private Redis.
+pub(crate) struct Harness {
+    pub(crate) redis: Redis,
+    pub(crate) issuer: Issuer,
+    pub(crate) service: Running,
+    pub(crate) engine: Bus,
+}
+
+impl Harness {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    pub(crate) async fn start_with(changes: &[(&str, &str)]) -> Self {
+        let redis = Redis::start();
+        let issuer = Issuer::new();
+        let service = Self::replica(&redis, &issuer, changes);
+        let engine = redis.bus("stream-engine");
+        let harness = Self {
+            redis,
+            issuer,
+            service,
+            engine,
+        };
+        harness.until_ready().await;
+        harness
+    }
+
+    /// One more replica of the service.
+    pub(crate) fn replica(redis: &Redis, issuer: &Issuer, changes: &[(&str, &str)]) -> Running {
+        let url = redis.url();
+        let mut settings = vec![("redis.url", url.as_str())];
+        settings.extend_from_slice(changes);
+        let config: Config = Running::config(&ABOUT, &settings);
+        Running::start(ABOUT, config, issuer.key_source(), serve)
+    }
+
+    pub(crate) async fn until_ready(&self) {
+        let health = Api::new(self.service.health_url());
+        until(
+            "stream-control is ready",
+            Duration::from_secs(10),
+            || async { health.get("/health/ready").await.status == 200 },
+        )
+        .await;
+    }
+
+    pub(crate) fn anonymous(&self) -> Api {
+        Api::new(self.service.url())
+    }
+
+    pub(crate) fn as_role(&self, role: Role) -> Api {
+        self.anonymous().with_token(self.issuer.token(role))
+    }
+
+    pub(crate) fn operator(&self) -> Api {
+        self.as_role(Role::Operator)
+    }
+
+    pub(crate) async fn desired(&self) -> DesiredState {
+        let key = keys::desired(&StreamId::default());
+        self.engine
+            .hash_document(&key, "doc")
+            .await
+            .unwrap()
+            .unwrap()
+    }
+
+    /// Plays the engine: observes `status` and has caught up with the desired state.
+    pub(crate) async fn observe(&self, status: StreamStatus) {
+        let desired = self.desired().await;
+        let mut observed =
+            ObservedState::never_held(StreamId::default(), self.engine.clock().now());
+        observed.status = status;
+        observed.desired_revision = desired.revision;
+        observed.generation = desired.generation;
+        observed.revision = desired.revision + 100;
+        let document = serde_json::to_string(&observed).unwrap();
+        let stream = StreamId::default();
+        let state = StreamStateChanged(StreamState::join(&desired, observed));
+        let event = self.engine.event(&stream, &state, None).unwrap();
+        let commit = Commit::new().set(keys::observed(&stream), document);
+        self.engine.commit(commit, vec![event]).await.unwrap();
+    }
+}

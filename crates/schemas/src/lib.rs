@@ -1,1 +1,38 @@
-//! Writes the OpenAPI and AsyncAPI documents from the Rust types, and tests that the checked-in ones are current.
+//! The two documents that describe Stream Manager to the outside, made from the Rust types that
+//! the services really use.
+#![warn(missing_docs)]
+
+mod asyncapi;
+mod openapi;
+
+use std::path::PathBuf;
+
+pub use asyncapi::asyncapi;
+pub use openapi::openapi;
+
+/// A generated document and where it is checked in.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// The file.
+    pub path: PathBuf,
+    /// Its text.
+    pub text: String,
+}
+
+/// Every generated document.
+pub fn documents() -> anyhow::Result<Vec<Document>> {
+    let directory = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api"));
+    let text = |value: &serde_json::Value| -> anyhow::Result<String> {
+        Ok(serde_json::to_string_pretty(value)? + "\n")
+    };
+    Ok(vec![
+        Document {
+            path: directory.join("openapi.json"),
+            text: text(&openapi()?)?,
+        },
+        Document {
+            path: directory.join("asyncapi.json"),
+            text: text(&asyncapi()?)?,
+        },
+    ])
+}

@@ -1,1 +1,34 @@
-//! Samples, rollups and what they say.
+//! analytics owns samples, their rollups and what they say about a stream.
+//!
+//! The way of a number: an event on the bus (`ingest`) becomes a row of a second and a statistic
+//! of a minute (`rollup`), both kept in Redis (`store`), and is read back as a series or a
+//! summary (`query`, `api`). [`catalogue`] names every metric.
+//!
+//! Architecture invariants: the event log is the only input, never another service's documents.
+//! What is derived from an event is committed together with the position behind it, so that a
+//! restart or a second replica loses and doubles nothing. Nothing is interpolated: what was not
+//! measured is `null`.
+
+mod api;
+mod app;
+mod catalogue;
+mod config;
+mod ingest;
+mod metrics;
+mod query;
+mod rollup;
+mod store;
+
+use sm_service_kit::About;
+
+pub use api::openapi;
+pub use app::serve;
+pub use config::Config;
+
+/// What this service is.
+pub const ABOUT: About = About {
+    name: "analytics",
+    version: env!("CARGO_PKG_VERSION"),
+    default_config: include_str!("../config/default.toml"),
+    openapi: Some(api::openapi_json),
+};

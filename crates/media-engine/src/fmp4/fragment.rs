@@ -37,7 +37,7 @@ pub struct AudioRun<'a> {
 /// A segment. `sequence` counts the segments from 1.
 pub fn fragment(sequence: u32, video: VideoRun<'_>, audio: AudioRun<'_>) -> Vec<u8> {
     let video_bytes: usize = video.samples.iter().map(|s| s.data.len()).sum();
-    let audio_bytes: usize = audio.packets.iter().map(|p| p.len()).sum();
+    let audio_bytes: usize = audio.packets.iter().map(Vec::len).sum();
     // The offsets are counted from the start of `moof`, whose length does not depend on them.
     let header = movie_fragment(sequence, video, audio, 0, 0).len() + 8;
     let video_offset = to_u32(to_u64(header));
@@ -139,8 +139,8 @@ mod tests {
     use super::*;
 
     /// The first box of this kind at any depth, as (start, content).
-    fn find(bytes: &[u8], kind: &[u8; 4]) -> (usize, Vec<u8>) {
-        let at = bytes.windows(4).position(|four| four == kind).unwrap();
+    fn find(bytes: &[u8], kind: [u8; 4]) -> (usize, Vec<u8>) {
+        let at = bytes.windows(4).position(|four| four == kind.as_slice()).unwrap();
         let size = u32::from_be_bytes(bytes[at - 4..at].try_into().unwrap());
         let start = at - 4;
         let end = start + usize::try_from(size).unwrap();
@@ -171,12 +171,12 @@ mod tests {
             packets: &packets,
         };
         let file = fragment(1, video, audio);
-        let (moof, _) = find(&file, b"moof");
-        let (_, trun) = find(&file, b"trun");
+        let (moof, _) = find(&file, *b"moof");
+        let (_, trun) = find(&file, *b"trun");
         let offset = u32::from_be_bytes(trun[8..12].try_into().unwrap());
         let data = &file[moof + usize::try_from(offset).unwrap()..];
         assert_eq!(data, [1, 2, 3, 4, 9, 9]);
-        let (start, mdat) = find(&file, b"mdat");
+        let (start, mdat) = find(&file, *b"mdat");
         assert_eq!(mdat, data);
         assert_eq!(start + 8 + mdat.len(), file.len(), "mdat is the last box");
     }

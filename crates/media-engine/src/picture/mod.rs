@@ -1,6 +1,6 @@
 //! Pictures and how they are drawn over each other. Pixels only: no time, no GStreamer.
 //!
-//! The program is 8-bit limited-range Y'CbCr with 4:2:0 chroma, as the encoder takes it, and
+//! The program is 8-bit limited-range luma and chroma, 4:2:0, as the encoder takes it, and
 //! layers are drawn in that form, so that nothing has to be converted on the way. Still pictures
 //! with transparency are kept premultiplied: their chroma then averages correctly over
 //! transparent edges, and drawing them takes one multiplication a sample.
@@ -28,6 +28,13 @@ impl Opacity {
     pub fn new(opacity: f64) -> Self {
         let steps = crate::number::to_whole(opacity * f64::from(Self::FULL.0));
         Self(u16::try_from(steps).map_or(Self::FULL.0, |steps| steps.min(Self::FULL.0)))
+    }
+
+    /// Both at once.
+    #[must_use]
+    pub fn times(self, other: Self) -> Self {
+        let product = u32::from(self.0) * u32::from(other.0) + 128;
+        Self(u16::try_from(product >> 8).unwrap_or(Self::FULL.0))
     }
 
     /// In 256ths.
@@ -73,6 +80,11 @@ impl Picture {
     /// Height in pixels.
     pub fn height(&self) -> usize {
         self.height
+    }
+
+    /// Whether nothing shows through.
+    pub fn is_opaque(&self) -> bool {
+        self.alpha.is_none()
     }
 
     /// The samples as [`Canvas::draw`] takes them.

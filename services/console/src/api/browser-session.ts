@@ -17,7 +17,7 @@ function tabsOfThisOrigin(): Siblings {
   const channel = new BroadcastChannel(KEY);
   return {
     // Locks exist in secure contexts only; without them two tabs can collide, and one signs in again.
-    exclusively: (task) => (navigator.locks ? navigator.locks.request(KEY, task) : task()),
+    exclusively: async (task) => (navigator.locks ? navigator.locks.request(KEY, task) : task()),
     announce: (used, tokens) => channel.postMessage({ used, tokens }),
     listen(heard) {
       channel.addEventListener("message", ({ data }) => heard(data.used, data.tokens));

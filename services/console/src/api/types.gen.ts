@@ -4,6 +4,22 @@
  */
 
 export interface paths {
+    "/api/assets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["list_assets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/login": {
         parameters: {
             query?: never;
@@ -14,22 +30,6 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["login"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/auth/refresh": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["refresh"];
         delete?: never;
         options?: never;
         head?: never;
@@ -68,6 +68,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["refresh"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/ws-ticket": {
         parameters: {
             query?: never;
@@ -84,48 +100,16 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/stream/state": {
+    "/api/chat": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: operations["read_state"];
+        get: operations["read_chat"];
         put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/stream/control": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["control"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/stream/playback-url": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["playback_url"];
+        post: operations["post_chat"];
         delete?: never;
         options?: never;
         head?: never;
@@ -180,32 +164,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/assets": {
+    "/api/stream/control": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: operations["list_assets"];
+        get?: never;
         put?: never;
-        post?: never;
+        post: operations["control"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/chat": {
+    "/api/stream/playback-url": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: operations["read_chat"];
+        get?: never;
         put?: never;
-        post: operations["post_chat"];
+        post: operations["playback_url"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stream/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["read_state"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -216,6 +216,8 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @enum {string} */
+        Action: "start" | "stop" | "pause" | "resume" | "restart";
         /** @description An uploaded file. Its content never changes: the identifier is its digest. */
         Asset: {
             /**
@@ -367,6 +369,10 @@ export interface components {
             /** @description Most subscriptions. */
             subscriptions_max: number;
         };
+        ControlRequest: {
+            action: components["schemas"]["Action"];
+            stream?: components["schemas"]["StreamId"];
+        };
         /**
          * @description What is wanted of a stream.
          * @enum {string}
@@ -421,13 +427,20 @@ export interface components {
          * @description What happened.
          * @enum {string}
          */
-        EventType: "StreamStateChanged" | "StreamErrorRaised" | "StreamErrorCleared" | "StreamInterrupted" | "StreamMetricsSampled" | "LayerCreated" | "LayerUpdated" | "LayerDeleted" | "LayerReordered" | "LayerStatusChanged" | "ChatMessagePosted";
+        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "layer.status.changed" | "chat.message.posted";
         /** @description One wrong field. */
         FieldError: {
             /** @description What is wrong, and the bound. */
             detail: string;
             /** @description JSON Pointer (RFC 6901) to the field in the request body. */
             pointer: string;
+        };
+        Identity: {
+            expires_at: components["schemas"]["Timestamp"];
+            name: string;
+            role: components["schemas"]["Role"];
+            session: components["schemas"]["SessionId"];
+            user: components["schemas"]["UserId"];
         };
         /** @description An uploaded picture, stretched over the layer. */
         ImageSource: {
@@ -576,6 +589,23 @@ export interface components {
          * @enum {string}
          */
         LayerKind: "color" | "test-pattern" | "image" | "video" | "text" | "clock";
+        LayerList: {
+            layers: components["schemas"]["Layer"][];
+            scene: components["schemas"]["SceneSummary"];
+        };
+        LayerOrder: {
+            order: components["schemas"]["LayerId"][];
+        };
+        LayerPatch: {
+            locked?: boolean;
+            muted?: boolean;
+            name?: string;
+            opacity?: number;
+            source?: Record<string, never>;
+            transform?: Record<string, never>;
+            visible?: boolean;
+            volume?: number;
+        };
         /** @description The order of the layers was changed. */
         LayerReordered: {
             /** @description Its layers, from the back of the picture to the front. */
@@ -650,6 +680,10 @@ export interface components {
              */
             scene_revision: number;
         };
+        LoginRequest: {
+            password: string;
+            username: string;
+        };
         /**
          * Format: uuid
          * @description A chat message.
@@ -665,6 +699,16 @@ export interface components {
             stream: components["schemas"]["StreamId"];
             /** @description Who was watching. */
             viewers: components["schemas"]["Viewers"];
+        };
+        NewLayer: components["schemas"]["LayerSource"] & {
+            index?: number;
+            locked?: boolean;
+            muted?: boolean;
+            name: string;
+            opacity?: number;
+            transform?: components["schemas"]["Transform"];
+            visible?: boolean;
+            volume?: number;
         };
         /** @description The document that the lease holder writes. */
         ObservedState: {
@@ -725,11 +769,25 @@ export interface components {
              */
             worker_restarts: number;
         };
+        Operation: {
+            action: components["schemas"]["Action"];
+            completed_at?: components["schemas"]["Timestamp"] | null;
+            desired_revision: number;
+            detail?: string | null;
+            id: components["schemas"]["OperationId"];
+            requested_at: components["schemas"]["Timestamp"];
+            requested_by: string;
+            state_status?: components["schemas"]["StreamStatus"] | null;
+            status: components["schemas"]["OperationStatus"];
+            stream: components["schemas"]["StreamId"];
+        };
         /**
          * Format: uuid
          * @description A control command and what became of it.
          */
         OperationId: string;
+        /** @enum {string} */
+        OperationStatus: "pending" | "succeeded" | "failed" | "superseded";
         /**
          * @description Where the program goes.
          * @enum {string}
@@ -867,6 +925,14 @@ export interface components {
              */
             memory_bytes: number | null;
         };
+        PlaybackUrl: {
+            expires_at: components["schemas"]["Timestamp"];
+            url: string;
+        };
+        PlaybackUrlRequest: {
+            expires_in_s?: number;
+            stream?: components["schemas"]["StreamId"];
+        };
         /**
          * @description The place of an event in its channel's history. The first event has offset 1; offset 0 is
          *     "before the first".
@@ -879,6 +945,9 @@ export interface components {
              * @description The number of the event in it, without gaps.
              */
             offset: number;
+        };
+        PostChat: {
+            text: string;
         };
         /** @description An RFC 9457 body, `application/problem+json`. */
         Problem: {
@@ -939,6 +1008,9 @@ export interface components {
              */
             width: number;
         };
+        RefreshRequest: {
+            refresh_token: string;
+        };
         /**
          * @description What a person or machine is to the system. People's roles are ordered: each may do what the
          *     one before it may.
@@ -979,6 +1051,12 @@ export interface components {
              * @description The revision that is in the picture.
              */
             revision: number;
+        };
+        SceneSummary: {
+            id: components["schemas"]["SceneId"];
+            name: string;
+            revision: number;
+            updated_at: components["schemas"]["Timestamp"];
         };
         /** @description What a client hears. */
         ServerMessage: {
@@ -1189,8 +1267,18 @@ export interface components {
              */
             size: number;
         };
+        Ticket: {
+            expires_in: number;
+            ticket: string;
+        };
         /** Format: date-time */
         Timestamp: string;
+        Tokens: {
+            access_token: string;
+            expires_in: number;
+            refresh_token: string;
+            token_type: string;
+        };
         /** @description Where a layer is on the canvas, in canvas pixels. Parts outside the canvas are cut off. */
         Transform: {
             /**
@@ -1244,94 +1332,6 @@ export interface components {
              */
             peak: number;
         };
-        LoginRequest: {
-            username: string;
-            password: string;
-        };
-        RefreshRequest: {
-            refresh_token: string;
-        };
-        Tokens: {
-            access_token: string;
-            refresh_token: string;
-            token_type: string;
-            expires_in: number;
-        };
-        Ticket: {
-            ticket: string;
-            expires_in: number;
-        };
-        Identity: {
-            user: components["schemas"]["UserId"];
-            name: string;
-            role: components["schemas"]["Role"];
-            session: components["schemas"]["SessionId"];
-            expires_at: components["schemas"]["Timestamp"];
-        };
-        /** @enum {string} */
-        Action: "start" | "stop" | "pause" | "resume" | "restart";
-        ControlRequest: {
-            action: components["schemas"]["Action"];
-            stream?: components["schemas"]["StreamId"];
-        };
-        /** @enum {string} */
-        OperationStatus: "pending" | "succeeded" | "failed" | "superseded";
-        Operation: {
-            id: components["schemas"]["OperationId"];
-            stream: components["schemas"]["StreamId"];
-            action: components["schemas"]["Action"];
-            status: components["schemas"]["OperationStatus"];
-            desired_revision: number;
-            requested_by: string;
-            requested_at: components["schemas"]["Timestamp"];
-            completed_at?: components["schemas"]["Timestamp"] | null;
-            state_status?: components["schemas"]["StreamStatus"] | null;
-            detail?: string | null;
-        };
-        PlaybackUrlRequest: {
-            stream?: components["schemas"]["StreamId"];
-            expires_in_s?: number;
-        };
-        PlaybackUrl: {
-            url: string;
-            expires_at: components["schemas"]["Timestamp"];
-        };
-        SceneSummary: {
-            id: components["schemas"]["SceneId"];
-            name: string;
-            revision: number;
-            updated_at: components["schemas"]["Timestamp"];
-        };
-        LayerList: {
-            scene: components["schemas"]["SceneSummary"];
-            layers: components["schemas"]["Layer"][];
-        };
-        NewLayer: components["schemas"]["LayerSource"] & {
-            name: string;
-            transform?: components["schemas"]["Transform"];
-            opacity?: number;
-            visible?: boolean;
-            locked?: boolean;
-            volume?: number;
-            muted?: boolean;
-            index?: number;
-        };
-        LayerPatch: {
-            name?: string;
-            source?: Record<string, never>;
-            transform?: Record<string, never>;
-            opacity?: number;
-            visible?: boolean;
-            locked?: boolean;
-            volume?: number;
-            muted?: boolean;
-        };
-        LayerOrder: {
-            order: components["schemas"]["LayerId"][];
-        };
-        PostChat: {
-            text: string;
-        };
     };
     responses: never;
     parameters: never;
@@ -1341,18 +1341,14 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    login: {
+    list_assets: {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["LoginRequest"];
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description ok */
             200: {
@@ -1360,7 +1356,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Tokens"];
+                    "application/json": components["schemas"]["Asset"][];
                 };
             };
             /** @description problem */
@@ -1374,7 +1370,7 @@ export interface operations {
             };
         };
     };
-    refresh: {
+    login: {
         parameters: {
             query?: never;
             header?: never;
@@ -1383,7 +1379,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["RefreshRequest"];
+                "application/json": components["schemas"]["LoginRequest"];
             };
         };
         responses: {
@@ -1467,6 +1463,39 @@ export interface operations {
             };
         };
     };
+    refresh: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefreshRequest"];
+            };
+        };
+        responses: {
+            /** @description ok */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tokens"];
+                };
+            };
+            /** @description problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     ws_ticket: {
         parameters: {
             query?: never;
@@ -1496,14 +1525,13 @@ export interface operations {
             };
         };
     };
-    read_state: {
+    read_chat: {
         parameters: {
             query?: {
+                limit?: string;
                 stream?: string;
             };
-            header?: {
-                "If-None-Match"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -1515,7 +1543,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["StreamState"];
+                    "application/json": components["schemas"]["ChatMessage"][];
                 };
             };
             /** @description problem */
@@ -1529,71 +1557,28 @@ export interface operations {
             };
         };
     };
-    control: {
+    post_chat: {
         parameters: {
-            query?: never;
-            header?: {
-                "Idempotency-Key"?: string;
-                Prefer?: string;
+            query?: {
+                stream?: string;
             };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ControlRequest"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Operation"];
-                };
-            };
-            /** @description ok */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Operation"];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    playback_url: {
-        parameters: {
-            query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["PlaybackUrlRequest"];
+                "application/json": components["schemas"]["PostChat"];
             };
         };
         responses: {
             /** @description ok */
-            200: {
+            201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["PlaybackUrl"];
+                    "application/json": components["schemas"]["ChatMessage"];
                 };
             };
             /** @description problem */
@@ -1809,89 +1794,104 @@ export interface operations {
             };
         };
     };
-    list_assets: {
+    control: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string;
+                Prefer?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ControlRequest"];
+            };
+        };
+        responses: {
+            /** @description ok */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description ok */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    playback_url: {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Asset"][];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    read_chat: {
-        parameters: {
-            query?: {
-                stream?: string;
-                limit?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ChatMessage"][];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    post_chat: {
-        parameters: {
-            query?: {
-                stream?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["PostChat"];
+                "application/json": components["schemas"]["PlaybackUrlRequest"];
             };
         };
         responses: {
             /** @description ok */
-            201: {
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ChatMessage"];
+                    "application/json": components["schemas"]["PlaybackUrl"];
+                };
+            };
+            /** @description problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_state: {
+        parameters: {
+            query?: {
+                stream?: string;
+            };
+            header?: {
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description ok */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StreamState"];
                 };
             };
             /** @description problem */

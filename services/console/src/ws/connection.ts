@@ -70,6 +70,8 @@ export class Connection {
   private cancelTimer: () => void = () => {};
   private attempt = 0;
   private nextId = 1;
+  private hearsEvents = true;
+  private networkIsDown = false;
 
   constructor(options: ConnectionOptions) {
     this.options = options;
@@ -99,17 +101,24 @@ export class Connection {
     this.connect();
   }
 
-  /** The browser lost its network. */
+  /**
+   * The browser says that it has no network. A server on this very machine can still be heard, so a
+   * connection that works is kept, and tries go on.
+   */
   networkLost(): void {
-    if (this.state.get().kind === "idle") return;
-    this.abandon();
-    this.state.set({ kind: "offline" });
+    this.networkIsDown = true;
+    if (this.state.get().kind === "waiting") this.state.set({ kind: "offline" });
   }
 
-  /** The browser has a network again, or the page is visible again. */
   networkReturned(): void {
+    this.networkIsDown = false;
     const { kind } = this.state.get();
-    if (kind === "waiting" || kind === "offline") this.retryNow();
+    if (kind === "waiting" || kind === "offline" || kind === "stale") this.retryNow();
+  }
+
+  /** The page is looked at again; timers may have slept. */
+  becameVisible(): void {
+    if (this.state.get().kind === "waiting") this.retryNow();
   }
 
   /** Replaces the proof of a connection before the old one ends. */
@@ -120,7 +129,7 @@ export class Connection {
 
   private connect(): void {
     this.abandon();
-    this.state.set({ kind: "connecting" });
+    this.state.set(this.networkIsDown ? { kind: "offline" } : { kind: "connecting" });
     const attempt: Try = { socket: null, welcomedAt: null, goodbyeMs: null, pingedAt: null };
     this.current = attempt;
     this.cancelTimer = this.options.clock.after(OPEN_MS, () => this.lost(attempt, BROKEN, ""));
@@ -159,7 +168,7 @@ export class Connection {
       this.note({ unreadable: this.figures.get().unreadable + 1 });
       return;
     }
-    if (this.state.get().kind === "stale") this.state.set({ kind: "live", hearsEvents: true });
+    if (this.state.get().kind === "stale") this.isLive();
     this.handle(attempt, message);
   }
 
@@ -188,7 +197,8 @@ export class Connection {
         }
         break;
       case "link":
-        this.state.set({ kind: "live", hearsEvents: message.live });
+        this.hearsEvents = message.live;
+        this.isLive();
         break;
       case "goodbye":
         attempt.goodbyeMs = message.reconnect_after_ms;
@@ -202,11 +212,16 @@ export class Connection {
     attempt.welcomedAt = this.options.clock.now();
     this.note({ failedTries: 0, session });
     this.cancelTimer();
-    this.state.set({ kind: "live", hearsEvents: true });
+    this.hearsEvents = true;
+    this.isLive();
     const token = this.options.accessToken();
     if (!authenticated && token) this.say({ type: "auth", id: this.nextId++, token });
     for (const reader of this.readers.values()) this.subscribe(reader);
     this.tick(attempt, 0);
+  }
+
+  private isLive(): void {
+    this.state.set({ kind: "live", hearsEvents: this.hearsEvents });
   }
 
   private subscribe(reader: ChannelReader): void {
@@ -302,7 +317,8 @@ export class Connection {
   }
 
   private wait(delayMs: number): void {
-    this.state.set({ kind: "waiting", retryAt: this.options.clock.now() + delayMs });
+    const retryAt = this.options.clock.now() + delayMs;
+    this.state.set(this.networkIsDown ? { kind: "offline" } : { kind: "waiting", retryAt });
     this.cancelTimer = this.options.clock.after(delayMs, () => this.connect());
   }
 

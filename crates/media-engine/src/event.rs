@@ -1,0 +1,73 @@
+//! What the worker's loop hears, from every thread.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use sm_common::clock::Timestamp;
+use sm_common::id::LayerId;
+use sm_media_protocol::Command;
+
+use crate::layer::News;
+
+/// Events that may wait. Threads of the picture offer theirs and never wait.
+const WAITING_MAX: usize = 1024;
+
+/// Something that happened.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// The host says something.
+    Command(Box<Command>),
+    /// The host said something that is no command.
+    Unreadable {
+        /// Why not.
+        message: String,
+    },
+    /// The host closed the worker's standard input, or no longer reads its output.
+    HostGone,
+    /// A layer's own thread has something to tell.
+    Layer {
+        /// The layer.
+        layer: LayerId,
+        /// Which opening of the layer it is about; older ones are stale.
+        opening: u64,
+        /// What it tells.
+        news: News,
+    },
+    /// The first frame left the encoder.
+    Playing,
+    /// A scene is in the picture.
+    SceneShown {
+        /// The scene's revision.
+        revision: u64,
+        /// When the first frame that shows it was composed.
+        at: Timestamp,
+    },
+    /// The program's own pipeline failed.
+    ProgramFailed {
+        /// What failed.
+        message: String,
+    },
+    /// The last segment is written.
+    Ended,
+}
+
+/// Where events go.
+#[derive(Clone, Debug)]
+pub(crate) struct Events(SyncSender<Event>);
+
+impl Events {
+    /// A queue of events.
+    pub(crate) fn channel() -> (Self, Receiver<Event>) {
+        let (sender, receiver) = sync_channel(WAITING_MAX);
+        (Self(sender), receiver)
+    }
+
+    /// Tells, waiting for room; whether anybody still listens.
+    pub(crate) fn send(&self, event: Event) -> bool {
+        self.0.send(event).is_ok()
+    }
+
+    /// Tells if there is room.
+    pub(crate) fn offer(&self, event: Event) -> bool {
+        self.0.try_send(event).is_ok()
+    }
+}

@@ -1,0 +1,211 @@
+use std::sync::Arc;
+
+use gstreamer as gst;
+use gstreamer_video as gst_video;
+use gstreamer_video::prelude::*;
+
+use super::pool::FramePool;
+use crate::number::{to_u32, to_u64, to_usize};
+use crate::picture::{Bitmap, Matrix, Plane, View};
+
+/// A decoded frame, mapped for reading.
+pub(crate) type Frame = gst_video::VideoFrame<gst_video::video_frame::Readable>;
+
+/// A frame cannot be brought into the program's form.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FitError {
+    /// No conversion from its format.
+    #[error("frames of this format cannot be converted")]
+    Convert(#[source] gst::glib::BoolError),
+    /// No memory for the result.
+    #[error("no memory for a converted frame")]
+    Allocate(#[source] gst::FlowError),
+}
+
+/// Scales frames to the size of their layer and converts them to the program's form.
+#[derive(Debug)]
+pub(crate) struct Fitter {
+    matrix: Matrix,
+    conversion: Option<Conversion>,
+}
+
+#[derive(Debug)]
+struct Conversion {
+    from: gst_video::VideoInfo,
+    converter: gst_video::VideoConverter,
+    pool: FramePool,
+}
+
+impl Fitter {
+    /// A fitter for a program in this matrix.
+    pub(crate) fn new(matrix: Matrix) -> Self {
+        Self {
+            matrix,
+            conversion: None,
+        }
+    }
+
+    /// The frame in the program's form and this size; itself if it is so already.
+    pub(crate) fn fit(
+        &mut self,
+        frame: &Arc<Frame>,
+        width: u32,
+        height: u32,
+    ) -> Result<Arc<Frame>, FitError> {
+        if self.fits(frame.info(), width, height) {
+            return Ok(Arc::clone(frame));
+        }
+        let current = self.conversion.take().filter(|conversion| {
+            let to = conversion.pool.info();
+            &conversion.from == frame.info() && (to.width(), to.height()) == (width, height)
+        });
+        let conversion = match current {
+            Some(conversion) => conversion,
+            None => Conversion::new(frame.info(), self.target(frame.info(), width, height)?)?,
+        };
+        let conversion = self.conversion.insert(conversion);
+        let mut fitted = conversion.pool.acquire().map_err(FitError::Allocate)?;
+        conversion.converter.frame(frame, &mut fitted);
+        readable(fitted).map(Arc::new)
+    }
+
+    fn fits(&self, info: &gst_video::VideoInfo, width: u32, height: u32) -> bool {
+        let wanted = colorimetry(self.matrix);
+        (info.width(), info.height()) == (width, height)
+            && info.format() == gst_video::VideoFormat::I420
+            && info.colorimetry().matrix() == wanted.matrix()
+            && info.colorimetry().range() == wanted.range()
+    }
+
+    fn target(
+        &self,
+        from: &gst_video::VideoInfo,
+        width: u32,
+        height: u32,
+    ) -> Result<gst_video::VideoInfo, FitError> {
+        gst_video::VideoInfo::builder(gst_video::VideoFormat::I420, width, height)
+            .colorimetry(&colorimetry(self.matrix))
+            .fps(from.fps())
+            .interlace_mode(from.interlace_mode())
+            .build()
+            .map_err(FitError::Convert)
+    }
+}
+
+impl Conversion {
+    fn new(from: &gst_video::VideoInfo, to: gst_video::VideoInfo) -> Result<Self, FitError> {
+        Ok(Self {
+            from: from.clone(),
+            converter: gst_video::VideoConverter::new(from, &to, Some(settings()))
+                .map_err(FitError::Convert)?,
+            pool: FramePool::new(to).map_err(FitError::Convert)?,
+        })
+    }
+}
+
+fn settings() -> gst_video::VideoConverterConfig {
+    let mut settings = gst_video::VideoConverterConfig::new();
+    settings.set_resampler_method(gst_video::VideoResamplerMethod::Linear);
+    settings.set_chroma_resampler_method(gst_video::VideoResamplerMethod::Linear);
+    settings.set_dither_method(gst_video::VideoDitherMethod::None);
+    settings.set_threads(1);
+    settings
+}
+
+/// How GStreamer names the program's colours.
+pub(super) fn colorimetry(matrix: Matrix) -> gst_video::VideoColorimetry {
+    match matrix {
+        Matrix::Bt601 => gst_video::VideoColorimetry::new(
+            gst_video::VideoColorRange::Range16_235,
+            gst_video::VideoColorMatrix::Bt601,
+            gst_video::VideoTransferFunction::Bt601,
+            gst_video::VideoColorPrimaries::Smpte170m,
+        ),
+        Matrix::Bt709 => gst_video::VideoColorimetry::new(
+            gst_video::VideoColorRange::Range16_235,
+            gst_video::VideoColorMatrix::Bt709,
+            gst_video::VideoTransferFunction::Bt709,
+            gst_video::VideoColorPrimaries::Bt709,
+        ),
+    }
+}
+
+/// Whether the frame has this size.
+pub(super) fn is_size(frame: &Frame, width: u32, height: u32) -> bool {
+    (frame.width(), frame.height()) == (width, height)
+}
+
+/// The samples of a frame in the program's form; `None` for any other.
+pub(super) fn view(frame: &Frame) -> Option<View<'_>> {
+    if frame.format() != gst_video::VideoFormat::I420 {
+        return None;
+    }
+    let (width, height) = (frame.width(), frame.height());
+    let [luma, blue, red, _] = frame.planes_data();
+    let [luma_stride, blue_stride, red_stride, ..] = *frame.plane_stride() else {
+        return None;
+    };
+    let plane = |data, stride, width, height| {
+        Plane::new(
+            data,
+            usize::try_from(stride).unwrap_or(0),
+            to_usize(u64::from(width)),
+            to_usize(u64::from(height)),
+        )
+    };
+    let (half_width, half_height) = (width.div_ceil(2), height.div_ceil(2));
+    Some(View {
+        planes: [
+            plane(luma, luma_stride, width, height),
+            plane(blue, blue_stride, half_width, half_height),
+            plane(red, red_stride, half_width, half_height),
+        ],
+        alpha: None,
+    })
+}
+
+/// The bitmap in another size.
+pub(crate) fn scale_bitmap(
+    bitmap: &Bitmap,
+    width: u32,
+    height: u32,
+) -> Result<Bitmap, FitError> {
+    let from = bitmap_info(to_u32(to_u64(bitmap.width())), to_u32(to_u64(bitmap.height())))?;
+    let to = bitmap_info(width, height)?;
+    let conversion = Conversion::new(&from, to)?;
+    let buffer = gst::Buffer::from_slice(bitmap.as_bytes().to_vec());
+    let source = Frame::from_buffer_readable(buffer, &from)
+        .map_err(|_unmappable| FitError::Allocate(gst::FlowError::Error))?;
+    let mut scaled = conversion.pool.acquire().map_err(FitError::Allocate)?;
+    conversion.converter.frame(&source, &mut scaled);
+    let scaled = readable(scaled)?;
+    Ok(Bitmap::from_premultiplied(
+        scaled.plane_data(0).unwrap_or_default(),
+        packed_stride(&scaled),
+        to_usize(u64::from(width)),
+        to_usize(u64::from(height)),
+    ))
+}
+
+/// Bytes from row to row of a frame with one plane.
+pub(crate) fn packed_stride(frame: &Frame) -> usize {
+    frame
+        .plane_stride()
+        .first()
+        .and_then(|stride| usize::try_from(*stride).ok())
+        .unwrap_or(0)
+}
+
+fn bitmap_info(width: u32, height: u32) -> Result<gst_video::VideoInfo, FitError> {
+    gst_video::VideoInfo::builder(gst_video::VideoFormat::Bgra, width, height)
+        .build()
+        .map_err(FitError::Convert)
+}
+
+fn readable(
+    frame: gst_video::VideoFrame<gst_video::video_frame::Writable>,
+) -> Result<Frame, FitError> {
+    let info = frame.info().clone();
+    Frame::from_buffer_readable(frame.into_buffer(), &info)
+        .map_err(|_unmappable| FitError::Allocate(gst::FlowError::Error))
+}

@@ -1,0 +1,25 @@
+//! The program's own pipeline: composing, encoding, cutting into segments.
+//!
+//! It never sees a decoder or a file of a layer. Layers leave frames and sound in bounded queues
+//! ([`FrameSlot`], [`crate::sound::SoundQueue`]); the composer takes what is due, on its own
+//! clock, and black and silence where nothing is. So nothing a layer does can stop, stall or
+//! renegotiate what is on air.
+
+mod clock;
+mod composer;
+mod encoder;
+mod fitter;
+mod frame_queue;
+mod frame_slot;
+mod pool;
+mod program;
+mod segment_writer;
+mod segmenter;
+mod snapshot;
+mod stage;
+
+pub(crate) use clock::ProgramClock;
+pub(crate) use fitter::{Fitter, Frame, scale_bitmap};
+pub(crate) use frame_slot::FrameSlot;
+pub(crate) use program::{Program, ProgramError};
+pub(crate) use stage::{Item, Stage, Surface, Voice};

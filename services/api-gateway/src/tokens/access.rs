@@ -1,0 +1,82 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use sm_common::auth::{Claims, Role};
+use sm_common::clock::SharedClock;
+use sm_common::id::{SessionId, UserId};
+use uuid::Uuid;
+
+use super::SigningKeys;
+
+/// Whom an access token is for.
+#[derive(Clone, Debug)]
+pub(crate) struct Subject {
+    pub(crate) user: UserId,
+    pub(crate) name: String,
+    pub(crate) role: Role,
+    pub(crate) session: SessionId,
+}
+
+/// A signed access token.
+pub(crate) struct AccessToken {
+    pub(crate) text: String,
+    pub(crate) lifetime: Duration,
+}
+
+/// Issues access tokens.
+#[derive(Clone, Debug)]
+pub(crate) struct AccessTokens {
+    keys: Arc<SigningKeys>,
+    issuer: String,
+    audience: String,
+    lifetime: Duration,
+    clock: SharedClock,
+}
+
+impl AccessTokens {
+    /// Issues tokens that name this issuer and audience.
+    pub(crate) const fn new(
+        keys: Arc<SigningKeys>,
+        (issuer, audience): (String, String),
+        lifetime: Duration,
+        clock: SharedClock,
+    ) -> Self {
+        Self {
+            keys,
+            issuer,
+            audience,
+            lifetime,
+            clock,
+        }
+    }
+
+    /// A token for `subject`, valid from now on.
+    pub(crate) fn issue(
+        &self,
+        subject: Subject,
+    ) -> Result<AccessToken, jsonwebtoken::errors::Error> {
+        let now = self.clock.now();
+        let Subject {
+            user,
+            name,
+            role,
+            session,
+        } = subject;
+        let claims = Claims {
+            iss: self.issuer.clone(),
+            aud: self.audience.clone(),
+            sub: user,
+            name,
+            role,
+            sid: session,
+            jti: Uuid::new_v4().to_string(),
+            iat: now.as_unix_seconds(),
+            nbf: now.as_unix_seconds(),
+            exp: now.plus(self.lifetime).as_unix_seconds(),
+        };
+        Ok(AccessToken {
+            text: self.keys.sign(&claims)?,
+            lifetime: self.lifetime,
+        })
+    }
+}

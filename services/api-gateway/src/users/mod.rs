@@ -1,0 +1,9 @@
+//! People: who they are, and what may be changed about them.
+
+mod directory;
+mod person;
+mod store;
+
+pub(crate) use directory::{Change, Directory, Refusal};
+pub(crate) use person::{NewPerson, Patch, Person, Username};
+pub(crate) use store::{Users, UsersError};

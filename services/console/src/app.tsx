@@ -1,0 +1,29 @@
+import type { Session } from "./api/session.ts";
+import { LiveRegion } from "./features/announcements/live-region.tsx";
+import { ExpiredDialog } from "./features/session/expired-dialog.tsx";
+import { Restoring } from "./features/session/restoring.tsx";
+import { SignInPage } from "./features/session/sign-in-page.tsx";
+import { type Observable, useObservable } from "./observable.ts";
+import { Overview } from "./overview.tsx";
+import type { Runtime } from "./runtime.ts";
+import { RuntimeContext } from "./runtime-context.ts";
+
+interface AppProps {
+  readonly session: Session;
+  readonly runtime: Observable<Runtime | null>;
+}
+
+export function App({ session, runtime: kept }: AppProps) {
+  const state = useObservable(session.state);
+  const runtime = useObservable(kept);
+
+  if (state.kind === "restoring") return <Restoring failure={state.failure} />;
+  if (state.kind === "signed-out" || !runtime) return <SignInPage session={session} />;
+  return (
+    <RuntimeContext value={runtime}>
+      <Overview />
+      <LiveRegion announcer={runtime.announcer} />
+      {state.kind === "expired" && <ExpiredDialog session={session} name={state.identity.name} />}
+    </RuntimeContext>
+  );
+}

@@ -1,0 +1,32 @@
+import type { Layer } from "../../api/types.ts";
+
+/** A text layer as the server sends it, for tests. */
+export function textLayer(id = "layer-a", revision = 1): Layer {
+  return {
+    id,
+    stream: "main",
+    scene: "scene-1",
+    name: "Title",
+    kind: "text",
+    source: {
+      text: "Hello",
+      style: {
+        font: "DejaVu Sans",
+        size: 48,
+        bold: false,
+        color: "#ffffff",
+        background: null,
+        align: "left",
+      },
+    },
+    transform: { x: 0, y: 0, width: 640, height: 80 },
+    opacity: 1,
+    visible: true,
+    locked: false,
+    volume: 1,
+    muted: false,
+    revision,
+    created_at: "2030-01-01T00:00:00.000Z",
+    updated_at: "2030-01-01T00:00:00.000Z",
+  };
+}

@@ -1,0 +1,61 @@
+import createClient from "openapi-fetch";
+import { expect, it } from "vitest";
+import type { paths } from "../../api/types.gen.ts";
+import type { EventMessage, EventType } from "../../api/types.ts";
+import { moved } from "./order-writer.ts";
+import { textLayer } from "./samples.ts";
+import { LayerStore } from "./store.ts";
+
+const event = (type: EventType, data: EventMessage["data"]): EventMessage => ({
+  channel: "layer-updates",
+  stream: "main",
+  offset: 1,
+  time: "2030-01-01T00:00:00.000Z",
+  event: type,
+  data,
+});
+
+function storeWith(...ids: string[]): LayerStore {
+  const store = new LayerStore(createClient<paths>({ baseUrl: "http://server.test" }), "main");
+  const layers = ids.map((id) => textLayer(id, 5));
+  store.snapshot({ scene: { id: "s", name: "Demo", revision: 5 }, layers });
+  return store;
+}
+
+const ids = (store: LayerStore) => store.scene.get()?.layers.map(({ id }) => id).join("");
+
+it("follows the events of the channel", () => {
+  const store = storeWith("a", "b");
+  const created = { layer: textLayer("c"), index: 1, scene_revision: 6 };
+  store.event(event("layer.created", created));
+  expect(ids(store)).toBe("acb");
+  store.event(event("layer.reordered", { scene: "s", order: ["c", "b", "a"], scene_revision: 7 }));
+  expect(ids(store)).toBe("cba");
+  store.event(event("layer.deleted", { layer: "b", scene: "s", scene_revision: 8 }));
+  expect(ids(store)).toBe("ca");
+  expect(store.scene.get()?.revision).toBe(8);
+});
+
+it("does not go back to an older version or order", () => {
+  const store = storeWith("a", "b");
+  const old = { layer: { ...textLayer("a", 4), name: "Old" }, changed: [], scene_revision: 4 };
+  store.event(event("layer.updated", old));
+  store.event(event("layer.reordered", { scene: "s", order: ["b", "a"], scene_revision: 5 }));
+  expect(store.layer("a")?.name).toBe("Title");
+  expect(ids(store)).toBe("ab");
+});
+
+it("keeps how a layer does in the picture when its fields change", () => {
+  const store = storeWith("a");
+  const status = { layer: "a", state: "failing", since: "2030-01-01T00:00:00.000Z" };
+  store.event(event("layer.status.changed", status));
+  const update = { layer: textLayer("a", 6), changed: [], scene_revision: 6 };
+  store.event(event("layer.updated", update));
+  expect(store.layer("a")?.status?.state).toBe("failing");
+});
+
+it("moves one layer and keeps the others' order", () => {
+  expect(moved(["a", "b", "c"], "a", 1)).toEqual(["b", "a", "c"]);
+  expect(moved(["a", "b", "c"], "c", 0)).toEqual(["c", "a", "b"]);
+  expect(moved(["a", "b", "c"], "b", 9)).toEqual(["a", "c", "b"]);
+});

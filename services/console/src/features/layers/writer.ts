@@ -1,0 +1,184 @@
+import { type Api, type Outcome, outcomeOf } from "../../api/client.ts";
+import type { Failure } from "../../api/problem.ts";
+import type { Layer } from "../../api/types.ts";
+import type { Clock } from "../../clock.ts";
+import { Observable } from "../../observable.ts";
+import { type Conflict, conflicts, laidOver, leaves, type Patch } from "./patch.ts";
+import type { LayerStore } from "./store.ts";
+
+/** Something to tell about a layer's own changes. */
+export type Note =
+  /** Somebody else changed other fields meanwhile; both changes hold. */
+  | { readonly kind: "merged" }
+  /** Somebody else changed the same fields. */
+  | { readonly kind: "conflict"; readonly conflicts: readonly Conflict[]; readonly patch: Patch }
+  /** The change was refused and is undone here; `patch` can be tried again where that may help. */
+  | { readonly kind: "failed"; readonly failure: Failure; readonly patch: Patch | null };
+
+/** How a layer is shown while own changes are on their way. */
+export interface Edit {
+  /** Own changes that the server has not confirmed. */
+  readonly overlay: Patch;
+  readonly note: Note | null;
+}
+
+/** Ten writes a second at most while a slider moves. */
+const WRITE_MS = 100;
+/** Versions met in a row before it is left to the person. */
+const REBASES_MAX = 4;
+
+/**
+ * Writes changes of layers: shown at once, sent at most ten times a second, one request per layer on
+ * its way, and the last value always sent. A stale revision is fetched anew and merged field by field.
+ */
+export class LayerWriter {
+  readonly edits = new Observable<ReadonlyMap<string, Edit>>(new Map());
+  private readonly api: Api;
+  private readonly store: LayerStore;
+  private readonly clock: Clock;
+  private readonly lines = new Map<string, Line>();
+
+  constructor(api: Api, store: LayerStore, clock: Clock) {
+    this.api = api;
+    this.store = store;
+    this.clock = clock;
+  }
+
+  /** Changes fields of a layer. */
+  change(id: string, patch: Patch): void {
+    const line = this.line(id);
+    line.waiting = laidOver(line.waiting ?? {}, patch);
+    line.note = line.note?.kind === "conflict" ? line.note : null;
+    this.show(id, line);
+    this.schedule(id, line);
+  }
+
+  /** Settles a conflict. */
+  settle(id: string, keep: "mine" | "theirs"): void {
+    const line = this.line(id);
+    if (line.note?.kind !== "conflict") return;
+    const { patch } = line.note;
+    line.note = null;
+    if (keep === "mine") line.waiting = laidOver(patch, line.waiting ?? {});
+    this.show(id, line);
+    this.schedule(id, line);
+  }
+
+  /** Tries a failed change again. */
+  retry(id: string): void {
+    const note = this.line(id).note;
+    if (note?.kind === "failed" && note.patch) this.change(id, note.patch);
+  }
+
+  dismiss(id: string): void {
+    const line = this.line(id);
+    line.note = null;
+    this.show(id, line);
+  }
+
+  private schedule(id: string, line: Line): void {
+    if (line.sending || line.scheduled || line.note?.kind === "conflict" || !line.waiting) return;
+    line.scheduled = true;
+    const delay = Math.max(0, line.sentAt + WRITE_MS - this.clock.now());
+    this.clock.after(delay, () => {
+      line.scheduled = false;
+      void this.send(id, line);
+    });
+  }
+
+  private async send(id: string, line: Line): Promise<void> {
+    const patch = line.waiting;
+    const base = this.store.layer(id);
+    if (!patch || !base || line.sending) return;
+    line.waiting = null;
+    line.sending = patch;
+    line.sentAt = this.clock.now();
+    const result = await this.write(base, patch);
+    line.sending = null;
+    line.note = result ?? line.note;
+    if (result && result.kind !== "merged") line.waiting = null;
+    this.show(id, line);
+    this.schedule(id, line);
+  }
+
+  /** Writes until it fits; the result says what there is to tell. */
+  private async write(base: Layer, patch: Patch): Promise<Note | null> {
+    let onto = base;
+    for (let round = 0; round < REBASES_MAX; round++) {
+      const outcome = await this.patch(onto, patch);
+      if (outcome.ok) {
+        this.store.put(outcome.data);
+        return othersChanged(base, onto) ? { kind: "merged" } : null;
+      }
+      if (outcome.failure.status !== 412) return this.failed(onto.id, outcome.failure, patch);
+      const theirs = await this.fetch(onto.id);
+      if (!theirs.ok) return this.failed(onto.id, theirs.failure, patch);
+      this.store.put(theirs.data);
+      const found = conflicts(base, patch, theirs.data);
+      if (found.length > 0) return { kind: "conflict", conflicts: found, patch };
+      onto = theirs.data;
+    }
+    return { kind: "failed", failure: TOO_BUSY, patch };
+  }
+
+  private patch(layer: Layer, patch: Patch): Promise<Outcome<Layer>> {
+    return outcomeOf(
+      this.api.PATCH("/api/layers/{id}", {
+        params: { path: { id: layer.id }, header: { "If-Match": `"${layer.revision}"` } },
+        body: patch as never,
+      }),
+    );
+  }
+
+  private fetch(id: string): Promise<Outcome<Layer>> {
+    return outcomeOf(this.api.GET("/api/layers/{id}", { params: { path: { id } } }));
+  }
+
+  private failed(id: string, failure: Failure, patch: Patch): Note {
+    if (failure.status === 404) this.store.remove(id);
+    const mayHelp = failure.status === 0 || failure.status === 429 || failure.status >= 500;
+    return { kind: "failed", failure, patch: mayHelp ? patch : null };
+  }
+
+  private line(id: string): Line {
+    let line = this.lines.get(id);
+    if (!line) {
+      line = { waiting: null, sending: null, scheduled: false, sentAt: 0, note: null };
+      this.lines.set(id, line);
+    }
+    return line;
+  }
+
+  private show(id: string, line: Line): void {
+    const edits = new Map(this.edits.get());
+    const overlay = laidOver(line.sending ?? {}, line.waiting ?? {});
+    if (leaves(overlay).length === 0 && !line.note) edits.delete(id);
+    else edits.set(id, { overlay, note: line.note });
+    this.edits.set(edits);
+  }
+}
+
+/** What is on its way for one layer. */
+interface Line {
+  /** Not sent yet. */
+  waiting: Patch | null;
+  /** Sent, not answered yet. */
+  sending: Patch | null;
+  scheduled: boolean;
+  sentAt: number;
+  note: Note | null;
+}
+
+const TOO_BUSY: Failure = {
+  code: "revision.stale",
+  status: 412,
+  message: "The layer is being changed by somebody else at the same time. Try again.",
+  trace: null,
+  retryAfterMs: null,
+};
+
+function othersChanged(base: Layer, onto: Layer): boolean {
+  const fields = ({ name, source, transform, opacity, visible, locked }: Layer) =>
+    JSON.stringify([name, source, transform, opacity, visible, locked]);
+  return base.revision !== onto.revision && fields(base) !== fields(onto);
+}

@@ -1,0 +1,70 @@
+import { useEffect, useRef } from "react";
+import type { ProgramFormat } from "../../api/types.ts";
+import { useForbidden, useRuntime } from "../../runtime-context.ts";
+import { formatAge } from "../../ui/format.ts";
+import { useTickingText } from "../../ui/use-ticker.ts";
+import { DEFINITIONS, type Definition } from "./definitions.ts";
+import { paintTile } from "./paint-tile.ts";
+import "./tiles.css";
+
+/** Samples come each second; one this old says that they stopped. */
+const OLD_MS = 2_500;
+/** The same where figures are only asked for now and then. */
+const OLD_POLLED_MS = 6_000;
+
+/** The figures. Rendered once; samples are painted into them without a render. */
+export function Tiles({ program }: { readonly program: ProgramFormat | null }) {
+  const { metrics, serverClock, poller } = useRuntime();
+  const forbidden = useForbidden("read-metrics");
+  const grid = useRef<HTMLDListElement>(null);
+
+  const age = useTickingText<HTMLParagraphElement>(() => {
+    const latest = metrics.latest;
+    const ageMs = latest ? serverClock.since(latest.at) : 0;
+    const polled = forbidden !== null || poller.state.get() !== "off";
+    const isOld = ageMs > (polled ? OLD_POLLED_MS : OLD_MS);
+    grid.current?.toggleAttribute("data-old", isOld);
+    return isOld ? `These figures are ${formatAge(ageMs)} old.` : "";
+  });
+
+  return (
+    <div className="tiles-block">
+      <dl className="tiles" ref={grid} aria-label="Figures of the stream">
+        {DEFINITIONS.map((definition) => (
+          <Tile key={definition.id} definition={definition} program={program} />
+        ))}
+      </dl>
+      <p className="tiles__age" ref={age} />
+    </div>
+  );
+}
+
+interface TileProps {
+  readonly definition: Definition;
+  readonly program: ProgramFormat | null;
+}
+
+function Tile({ definition, program }: TileProps) {
+  const { metrics } = useRuntime();
+  const tile = useRef<HTMLDivElement>(null);
+
+  useEffect(
+    () =>
+      metrics.onPaint(() => {
+        if (tile.current) paintTile(tile.current, definition, metrics.samples, program);
+      }),
+    [metrics, definition, program],
+  );
+
+  return (
+    <div className="tile" ref={tile} title={definition.about} data-metric={definition.id}>
+      <dt className="tile__label">{definition.label}</dt>
+      <dd className="tile__value">
+        <span data-part="value" className="tile__number" /> <span data-part="unit" />{" "}
+        <span data-part="goal" className="tile__goal" />
+      </dd>
+      <dd className="tile__verdict" data-part="verdict" />
+      <canvas className="tile__line" aria-hidden />
+    </div>
+  );
+}

@@ -1,0 +1,144 @@
+import { LoaderCircle, MonitorOff, Play, Snowflake, Volume2, VolumeX } from "lucide-react";
+import { useEffect, useRef, useState } from "react";
+import { outcomeOf } from "../../api/client.ts";
+import type { StreamStatus } from "../../api/types.ts";
+import { appUrl } from "../../base-url.ts";
+import { systemClock } from "../../clock.ts";
+import { Observable, useObservable } from "../../observable.ts";
+import type { Runtime } from "../../runtime.ts";
+import { useRuntime } from "../../runtime-context.ts";
+import { formatNumber } from "../../ui/format.ts";
+import { IconButton } from "../../ui/icon-button.tsx";
+import { useTickingText } from "../../ui/use-ticker.ts";
+import { expectsPicture, STATUS_WORDS } from "../stream/status.ts";
+import { LivePlayer, type PictureState } from "./player.ts";
+import "./preview.css";
+
+const NO_PICTURE = new Observable<PictureState>("off");
+
+/** The program as viewers get it, a few seconds late, and how late. */
+export function Preview({ status }: { readonly status: StreamStatus | null }) {
+  const runtime = useRuntime();
+  const video = useRef<HTMLVideoElement>(null);
+  const [player, setPlayer] = useState<LivePlayer | null>(null);
+  const [muted, setMuted] = useState(true);
+  const picture = useObservable(player?.state ?? NO_PICTURE);
+  const wanted = status !== null && expectsPicture(status);
+
+  useEffect(() => {
+    if (!video.current) return;
+    const created = createPlayer(video.current, runtime);
+    setPlayer(created);
+    const seen = () => {
+      if (document.visibilityState === "visible") created.catchUp();
+    };
+    document.addEventListener("visibilitychange", seen);
+    return () => {
+      document.removeEventListener("visibilitychange", seen);
+      created.stop();
+    };
+  }, [runtime]);
+
+  useEffect(() => {
+    if (wanted) player?.start();
+    else player?.stop();
+  }, [player, wanted]);
+
+  const age = useTickingText<HTMLSpanElement>(() => {
+    const ageMs = player?.ageMs() ?? null;
+    return ageMs === null ? "Picture age –" : `Picture ${formatNumber(ageMs / 1000, 1)} s old`;
+  }, 500);
+
+  return (
+    <figure className="preview" data-picture={picture}>
+      <video
+        ref={video}
+        className="preview__video"
+        muted={muted}
+        playsInline
+        autoPlay
+        disablePictureInPicture
+        aria-label="Program preview"
+      />
+      <figcaption className="preview__chip preview__source">Program preview</figcaption>
+      <span className="preview__chip preview__age" ref={age} hidden={!showsPicture(picture)} />
+      <Cover picture={picture} status={status} />
+      <div className="preview__controls" hidden={!showsPicture(picture)}>
+        <IconButton
+          icon={muted ? VolumeX : Volume2}
+          label={muted ? "Turn the preview's sound on" : "Turn the preview's sound off"}
+          className="preview__button"
+          onClick={() => setMuted(!muted)}
+        />
+        {picture === "frozen" && (
+          <IconButton
+            icon={Play}
+            label="Play from now"
+            className="preview__button"
+            onClick={() => player?.catchUp()}
+          />
+        )}
+      </div>
+    </figure>
+  );
+}
+
+interface CoverProps {
+  readonly picture: PictureState;
+  readonly status: StreamStatus | null;
+}
+
+/** What is said in place of, or over, a picture that does not move. */
+function Cover({ picture, status }: CoverProps) {
+  switch (picture) {
+    case "playing":
+      return null;
+    case "frozen":
+      return (
+        <p className="preview__cover preview__cover--over">
+          <Snowflake size={20} aria-hidden />
+          The picture stands still. Waiting for the next frames.
+        </p>
+      );
+    case "loading":
+      return (
+        <p className="preview__cover">
+          <LoaderCircle size={24} aria-hidden />
+          Waiting for the first picture…
+        </p>
+      );
+    case "off":
+      return (
+        <p className="preview__cover">
+          <MonitorOff size={24} aria-hidden />
+          {status ? STATUS_WORDS[status].meaning : "Waiting for the stream's state…"}
+        </p>
+      );
+    case "unsupported":
+      return (
+        <p className="preview__cover">
+          <MonitorOff size={24} aria-hidden />
+          This browser cannot play the preview. The stream is not affected.
+        </p>
+      );
+  }
+}
+
+function showsPicture(picture: PictureState): boolean {
+  return picture === "playing" || picture === "frozen";
+}
+
+function createPlayer(video: HTMLVideoElement, runtime: Runtime): LivePlayer {
+  const { api, session, serverClock, stream } = runtime;
+  return new LivePlayer(video, {
+    playlistUrl: () => appUrl(`live/${stream}/index.m3u8`).href,
+    signedPlaylistUrl: async () => {
+      const outcome = await outcomeOf(api.POST("/api/stream/playback-url", { body: { stream } }));
+      return outcome.ok ? appUrl(outcome.data.url.replace(/^\//, "")).href : null;
+    },
+    accessToken: () => session.accessToken(),
+    renewToken: () => session.renew(),
+    serverNow: () => serverClock.now(),
+    clock: systemClock,
+  });
+}

@@ -1,0 +1,60 @@
+import { CircleUserRound, LogOut } from "lucide-react";
+import { useId } from "react";
+import { useObservable } from "../../observable.ts";
+import { useIdentity, useRuntime } from "../../runtime-context.ts";
+import { chooseTheme, type Theme, theme } from "../../ui/theme.ts";
+import { consoleVersion } from "../../version.ts";
+import "./user-menu.css";
+
+const THEMES: readonly { readonly value: Theme; readonly label: string }[] = [
+  { value: "system", label: "System" },
+  { value: "dark", label: "Dark" },
+  { value: "light", label: "Light" },
+];
+
+export function UserMenu() {
+  const { session } = useRuntime();
+  const identity = useIdentity();
+  const chosen = useObservable(theme);
+  const id = useId();
+  return (
+    <>
+      <button
+        type="button"
+        className="icon-button"
+        aria-label="Account and appearance"
+        title="Account and appearance"
+        popoverTarget={id}
+      >
+        <CircleUserRound size={20} aria-hidden />
+      </button>
+      <div id={id} popover="auto" className="popover user-menu">
+        <p className="user-menu__who">
+          <strong>{identity?.name}</strong>
+          <span>{identity?.role}</span>
+        </p>
+        <fieldset>
+          <legend className="field__label">Theme</legend>
+          <div className="user-menu__themes">
+            {THEMES.map(({ value, label }) => (
+              <label key={value} className="user-menu__theme">
+                <input
+                  type="radio"
+                  name="theme"
+                  checked={chosen === value}
+                  onChange={() => chooseTheme(value)}
+                />
+                <span>{label}</span>
+              </label>
+            ))}
+          </div>
+        </fieldset>
+        <button type="button" className="button" onClick={() => void session.signOut()}>
+          <LogOut size={16} aria-hidden />
+          Sign out
+        </button>
+        <p className="user-menu__version">Console {consoleVersion}</p>
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,21 @@
+import { ChatPanel } from "./features/chat/chat-panel.tsx";
+import { LayerPanel } from "./features/layers/layer-panel.tsx";
+import { LiveBar } from "./features/stream/live-bar.tsx";
+import { StreamCard } from "./features/stream/stream-card.tsx";
+import "./overview.css";
+
+export function Overview() {
+  return (
+    <>
+      <a className="skip-link" href="#content">
+        Skip to the stream
+      </a>
+      <LiveBar />
+      <main id="content" className="overview" tabIndex={-1}>
+        <StreamCard />
+        <LayerPanel />
+        <ChatPanel />
+      </main>
+    </>
+  );
+}

@@ -1,0 +1,142 @@
+import { type Api, createApi, outcomeOf } from "./api/client.ts";
+import { may } from "./api/permissions.ts";
+import type { Session } from "./api/session.ts";
+import type { StreamState } from "./api/types.ts";
+import { systemClock } from "./clock.ts";
+import { Announcer } from "./features/announcements/announcer.ts";
+import { announceLink, announceStream } from "./features/announcements/rules.ts";
+import { ChatStore } from "./features/chat/store.ts";
+import { LayerStore } from "./features/layers/store.ts";
+import { LayerWriter } from "./features/layers/writer.ts";
+import { OrderWriter } from "./features/layers/order-writer.ts";
+import { Poller } from "./features/link/poller.ts";
+import { MetricsLane } from "./features/metrics/lane.ts";
+import { StreamCommands } from "./features/stream/commands.ts";
+import { isOnAir } from "./features/stream/status.ts";
+import { StreamStore } from "./features/stream/store.ts";
+import { ServerClock } from "./server-clock.ts";
+import { browserConnection } from "./ws/browser-link.ts";
+import type { ChannelListener } from "./ws/channel-reader.ts";
+import type { Connection } from "./ws/connection.ts";
+
+/** Tries in a row without a connection before the state is asked for by HTTP. */
+const POLL_AFTER_TRIES = 3;
+
+/** Everything behind the page of one signed-in person, wired once. */
+export interface Runtime {
+  readonly stream: string;
+  readonly api: Api;
+  readonly session: Session;
+  readonly serverClock: ServerClock;
+  readonly connection: Connection;
+  readonly poller: Poller;
+  readonly state: StreamStore;
+  readonly commands: StreamCommands;
+  readonly metrics: MetricsLane;
+  readonly layers: LayerStore;
+  readonly layerWriter: LayerWriter;
+  readonly orderWriter: OrderWriter;
+  readonly chat: ChatStore;
+  readonly announcer: Announcer;
+}
+
+export function createRuntime(session: Session, stream = "main"): Runtime {
+  const api = createApi(session);
+  const serverClock = new ServerClock(systemClock);
+  const connection = browserConnection(api, session, stream);
+  const state = new StreamStore();
+  const layers = new LayerStore(api, stream);
+  const chat = new ChatStore(api, stream);
+  const metrics = new MetricsLane((task) => requestAnimationFrame(task));
+  const announcer = new Announcer(systemClock);
+
+  connection.follow("stream-state", timed(state, serverClock));
+  connection.follow("layer-updates", timed(layers, serverClock));
+  connection.follow("chat", timed(chat, serverClock));
+  state.state.subscribe(() => feedMetrics(metrics, state.state.get()));
+
+  let pollTag: string | null = null;
+  const poller = new Poller(async () => {
+    const header = pollTag ? { "If-None-Match": pollTag } : {};
+    const { ok, state: answer, etag } = await readState(api, stream, header);
+    pollTag = etag ?? pollTag;
+    if (answer) state.snapshot(answer);
+    if (connection.state.get().kind !== "live") await layers.load();
+    return ok;
+  }, systemClock);
+
+  const identity = () => {
+    const now = session.state.get();
+    return now.kind === "signed-in" || now.kind === "expired" ? now.identity : null;
+  };
+  const reviewPolling = () => {
+    const role = identity()?.role;
+    const slow = connection.figures.get().failedTries >= POLL_AFTER_TRIES;
+    const withoutMetrics = role !== undefined && !may(role, "read-metrics");
+    if (slow || withoutMetrics) poller.start();
+    else poller.stop();
+  };
+  connection.figures.subscribe(reviewPolling);
+  const role = identity()?.role;
+  if (role && may(role, "read-metrics")) connection.follow("metrics", timed(metrics, serverClock));
+
+  announceStream(state.state, announcer);
+  announceLink(connection.state, announcer);
+  reviewPolling();
+  connection.start();
+
+  return {
+    stream,
+    api,
+    session,
+    serverClock,
+    connection,
+    poller,
+    state,
+    commands: new StreamCommands(api, state, stream),
+    metrics,
+    layers,
+    layerWriter: new LayerWriter(api, layers, systemClock),
+    orderWriter: new OrderWriter(api, layers, stream),
+    chat,
+    announcer,
+  };
+}
+
+export function endRuntime(runtime: Runtime): void {
+  runtime.connection.stop();
+  runtime.poller.stop();
+}
+
+/** A listener that also teaches the server's clock. */
+function timed(listener: ChannelListener, serverClock: ServerClock): ChannelListener {
+  return {
+    snapshot: (value) => listener.snapshot(value),
+    event(message) {
+      serverClock.observe(message.time);
+      listener.event(message);
+    },
+  };
+}
+
+/** The state carries figures too: the first ones, and the only ones while the link is slow. */
+function feedMetrics(metrics: MetricsLane, state: StreamState | null): void {
+  if (!state) return;
+  if (!isOnAir(state.status)) {
+    metrics.clear();
+    return;
+  }
+  const { stream, at, performance, viewers } = state;
+  metrics.push({ stream, at, performance, viewers });
+}
+
+async function readState(
+  api: Api,
+  stream: string,
+  header: Record<string, string>,
+): Promise<{ ok: boolean; state: StreamState | null; etag: string | null }> {
+  const params = { query: { stream }, header };
+  const outcome = await outcomeOf(api.GET("/api/stream/state", { params }));
+  if (outcome.ok) return { ok: true, state: outcome.data, etag: outcome.etag };
+  return { ok: outcome.failure.status === 304, state: null, etag: null };
+}

@@ -1,0 +1,221 @@
+//! The settings of stream-engine.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sm_bus::BusConfig;
+use sm_common::id::StreamId;
+use sm_common::layer::Color;
+use sm_service_kit::config::{
+    AuthConfig, EventHandlerConfig, HttpConfig, KitConfig, OpsConfig, ServiceConfig,
+    TelemetryConfig,
+};
+
+/// All settings; `config/default.toml` says what each is for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Empty: found out by [`crate::advertise`].
+    pub(crate) advertise: String,
+    http: HttpConfig,
+    ops: OpsConfig,
+    auth: AuthConfig,
+    telemetry: TelemetryConfig,
+    event_handler: EventHandlerConfig,
+    /// `[redis]`
+    pub(crate) redis: BusConfig,
+    /// `[engine]`
+    pub(crate) engine: EngineConfig,
+    /// `[lease]`
+    pub(crate) lease: LeaseConfig,
+    /// `[worker]`
+    pub(crate) worker: WorkerConfig,
+    /// `[restart]`
+    pub(crate) restart: RestartConfig,
+    /// `[live]`
+    pub(crate) live: LiveConfig,
+    /// `[slate]`
+    pub(crate) slate: SlateConfig,
+    /// `[playback]`
+    pub(crate) playback: PlaybackConfig,
+}
+
+/// `[engine]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EngineConfig {
+    pub(crate) ids: Vec<StreamId>,
+    pub(crate) streams_max: usize,
+    look_interval_ms: u64,
+}
+
+/// `[lease]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LeaseConfig {
+    ttl_ms: u64,
+    renew_ms: u64,
+    pub(crate) without_redis: WithoutRedis,
+}
+
+/// What the holder does once its lease cannot be renewed any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum WithoutRedis {
+    /// The picture stays up.
+    Keep,
+    /// A gap is better than the chance of two senders.
+    Stop,
+}
+
+/// `[worker]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WorkerConfig {
+    pub(crate) program: PathBuf,
+    pub(crate) pid_directory: PathBuf,
+    pub(crate) assets_directory: PathBuf,
+    ready_timeout_ms: u64,
+    first_segment_timeout_ms: u64,
+    stall_timeout_ms: u64,
+    stop_timeout_ms: u64,
+}
+
+/// `[restart]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RestartConfig {
+    wait_ms: u64,
+    wait_max_ms: u64,
+    stable_s: u64,
+    pub(crate) failures_max: usize,
+    failures_window_s: u64,
+}
+
+/// `[live]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LiveConfig {
+    pub(crate) directory: PathBuf,
+    pub(crate) window_segments: usize,
+    grace_s: u64,
+    resume_within_s: u64,
+    viewer_window_s: u64,
+    pub(crate) viewers_max: usize,
+    snapshot_max_age_ms: u64,
+    snapshot_timeout_ms: u64,
+    forward_connect_timeout_ms: u64,
+    forward_read_timeout_ms: u64,
+}
+
+/// `[slate]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SlateConfig {
+    pub(crate) text: String,
+    pub(crate) color: Color,
+    pub(crate) text_color: Color,
+    pub(crate) text_height: f64,
+}
+
+/// `[playback]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PlaybackConfig {
+    pub(crate) secret_file: PathBuf,
+}
+
+impl EngineConfig {
+    pub(crate) const fn look_interval(&self) -> Duration {
+        Duration::from_millis(self.look_interval_ms)
+    }
+}
+
+impl LeaseConfig {
+    pub(crate) const fn ttl(&self) -> Duration {
+        Duration::from_millis(self.ttl_ms)
+    }
+
+    pub(crate) const fn renew(&self) -> Duration {
+        Duration::from_millis(self.renew_ms)
+    }
+}
+
+impl WorkerConfig {
+    pub(crate) const fn ready_timeout(&self) -> Duration {
+        Duration::from_millis(self.ready_timeout_ms)
+    }
+
+    pub(crate) const fn first_segment_timeout(&self) -> Duration {
+        Duration::from_millis(self.first_segment_timeout_ms)
+    }
+
+    pub(crate) const fn stall_timeout(&self) -> Duration {
+        Duration::from_millis(self.stall_timeout_ms)
+    }
+
+    pub(crate) const fn stop_timeout(&self) -> Duration {
+        Duration::from_millis(self.stop_timeout_ms)
+    }
+}
+
+impl RestartConfig {
+    pub(crate) const fn wait(&self) -> Duration {
+        Duration::from_millis(self.wait_ms)
+    }
+
+    pub(crate) const fn wait_max(&self) -> Duration {
+        Duration::from_millis(self.wait_max_ms)
+    }
+
+    pub(crate) const fn stable(&self) -> Duration {
+        Duration::from_secs(self.stable_s)
+    }
+
+    pub(crate) const fn failures_window(&self) -> Duration {
+        Duration::from_secs(self.failures_window_s)
+    }
+}
+
+impl LiveConfig {
+    pub(crate) const fn grace(&self) -> Duration {
+        Duration::from_secs(self.grace_s)
+    }
+
+    pub(crate) const fn resume_within(&self) -> Duration {
+        Duration::from_secs(self.resume_within_s)
+    }
+
+    pub(crate) const fn viewer_window(&self) -> Duration {
+        Duration::from_secs(self.viewer_window_s)
+    }
+
+    pub(crate) const fn snapshot_max_age(&self) -> Duration {
+        Duration::from_millis(self.snapshot_max_age_ms)
+    }
+
+    pub(crate) const fn snapshot_timeout(&self) -> Duration {
+        Duration::from_millis(self.snapshot_timeout_ms)
+    }
+
+    pub(crate) const fn forward_connect_timeout(&self) -> Duration {
+        Duration::from_millis(self.forward_connect_timeout_ms)
+    }
+
+    pub(crate) const fn forward_read_timeout(&self) -> Duration {
+        Duration::from_millis(self.forward_read_timeout_ms)
+    }
+}
+
+impl ServiceConfig for Config {
+    fn kit(&self) -> KitConfig {
+        KitConfig {
+            http: self.http.clone(),
+            ops: self.ops.clone(),
+            auth: self.auth.clone(),
+            telemetry: self.telemetry.clone(),
+            event_handler: self.event_handler.clone(),
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! What to do next so that a stream becomes what is wanted of it. Pure: the stream's task looks,
+//! asks here, and does what the answer says.
+
+use std::time::Instant;
+
+use sm_common::id::SceneId;
+use sm_common::program::ProgramFormat;
+use sm_common::stream::{DesiredState, DesiredStatus};
+
+use crate::restart::Clearance;
+
+/// What the picture shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Picture {
+    /// Black: no scene is known yet.
+    Black,
+    /// The scene, at this revision.
+    Program { scene: SceneId, revision: u64 },
+    /// What viewers see while the stream is paused.
+    Slate,
+}
+
+/// The worker, as far as the decision depends on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum WorkerView<'a> {
+    /// There is none.
+    Absent,
+    /// It was launched and does not take commands yet.
+    Booting(Making<'a>),
+    /// It takes commands; `sent` is the picture it was last told to show.
+    Working { making: Making<'a>, sent: Picture },
+    /// It was told to end.
+    Ending,
+}
+
+/// What a worker was made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Making<'a> {
+    pub(crate) generation: u64,
+    pub(crate) program: &'a ProgramFormat,
+}
+
+/// Everything the decision depends on.
+#[derive(Clone, Debug)]
+pub(crate) struct Situation<'a> {
+    /// Whether this process may run the stream.
+    pub(crate) holds: bool,
+    /// What is wanted; `None` while nobody has said.
+    pub(crate) desired: Option<&'a DesiredState>,
+    /// The newest scene that is known.
+    pub(crate) scene: Option<(SceneId, u64)>,
+    pub(crate) worker: WorkerView<'a>,
+    pub(crate) clearance: Clearance,
+}
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// All is as it should be, or on its way.
+    Nothing,
+    /// Look again at this moment.
+    WaitUntil(Instant),
+    /// Start a worker.
+    Start,
+    /// Tell the worker to show this.
+    Show(Picture),
+    /// Tell the worker to end in good order.
+    Stop,
+    /// The same, because another one is to follow.
+    Replace,
+    /// End the worker this instant: the stream belongs to somebody else.
+    Abandon,
+}
+
+/// What to do next.
+pub(crate) fn decide(situation: &Situation<'_>) -> Action {
+    let Situation {
+        holds,
+        desired,
+        scene,
+        worker,
+        clearance,
+    } = situation;
+    if !holds {
+        return match worker {
+            WorkerView::Absent => Action::Nothing,
+            WorkerView::Booting(_) | WorkerView::Working { .. } | WorkerView::Ending => {
+                Action::Abandon
+            }
+        };
+    }
+    let wanted = desired.filter(|desired| desired.status != DesiredStatus::Offline);
+    let Some(desired) = wanted else {
+        return match worker {
+            WorkerView::Absent | WorkerView::Ending => Action::Nothing,
+            WorkerView::Booting(_) | WorkerView::Working { .. } => Action::Stop,
+        };
+    };
+    match worker {
+        WorkerView::Ending => Action::Nothing,
+        WorkerView::Absent => match clearance {
+            Clearance::Now => Action::Start,
+            Clearance::At(moment) => Action::WaitUntil(*moment),
+            Clearance::GaveUp => Action::Nothing,
+        },
+        WorkerView::Booting(making) | WorkerView::Working { making, .. }
+            if is_outdated(making, desired) =>
+        {
+            Action::Replace
+        }
+        WorkerView::Booting(_) => Action::Nothing,
+        WorkerView::Working { sent, .. } => {
+            let wanted = picture(desired.status, *scene);
+            if *sent == wanted {
+                Action::Nothing
+            } else {
+                Action::Show(wanted)
+            }
+        }
+    }
+}
+
+/// What the picture should show.
+pub(crate) const fn picture(status: DesiredStatus, scene: Option<(SceneId, u64)>) -> Picture {
+    match (status, scene) {
+        (DesiredStatus::Paused, _) => Picture::Slate,
+        (DesiredStatus::Live | DesiredStatus::Offline, Some((scene, revision))) => {
+            Picture::Program { scene, revision }
+        }
+        (DesiredStatus::Live | DesiredStatus::Offline, None) => Picture::Black,
+    }
+}
+
+fn is_outdated(making: &Making<'_>, desired: &DesiredState) -> bool {
+    making.generation < desired.generation || *making.program != desired.program
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use sm_common::clock::Timestamp;
+    use sm_common::id::StreamId;
+
+    use super::*;
+
+    fn desired(status: DesiredStatus) -> DesiredState {
+        DesiredState {
+            stream: StreamId::default(),
+            status,
+            generation: 3,
+            revision: 7,
+            since: Timestamp::from_unix_millis(0),
+            changed_by: "somebody".to_owned(),
+            program: ProgramFormat::default(),
+        }
+    }
+
+    #[test]
+    fn every_situation_has_its_action() {
+        use Action::{Abandon, Nothing, Replace, Show, Start, Stop, WaitUntil};
+        use DesiredStatus::{Live, Offline, Paused};
+        let format = ProgramFormat::default();
+        let larger = ProgramFormat {
+            width: 1920,
+            ..ProgramFormat::default()
+        };
+        let scene = SceneId::generate();
+        let program = Picture::Program { scene, revision: 4 };
+        let older = Picture::Program { scene, revision: 3 };
+        let making = Making {
+            generation: 3,
+            program: &format,
+        };
+        let outdated = Making {
+            generation: 2,
+            program: &format,
+        };
+        let resized = Making {
+            generation: 3,
+            program: &larger,
+        };
+        let working = |making, sent| WorkerView::Working { making, sent };
+        let soon = Instant::now() + Duration::from_secs(1);
+        let now = Clearance::Now;
+        let absent = || WorkerView::Absent;
+        let cases = [
+            // Not the holder.
+            (false, Some(Live), absent(), now, Nothing),
+            (false, Some(Live), WorkerView::Booting(making), now, Abandon),
+            (false, Some(Live), working(making, program), now, Abandon),
+            (false, Some(Offline), WorkerView::Ending, now, Abandon),
+            // Nobody has said what is wanted, or it is to be off air.
+            (true, None, absent(), now, Nothing),
+            (true, None, working(making, program), now, Stop),
+            (true, Some(Offline), absent(), now, Nothing),
+            (true, Some(Offline), WorkerView::Booting(making), now, Stop),
+            (true, Some(Offline), working(making, program), now, Stop),
+            (true, Some(Offline), WorkerView::Ending, now, Nothing),
+            // It is to be on air.
+            (true, Some(Live), absent(), now, Start),
+            (true, Some(Paused), absent(), now, Start),
+            (
+                true,
+                Some(Live),
+                absent(),
+                Clearance::At(soon),
+                WaitUntil(soon),
+            ),
+            (true, Some(Live), absent(), Clearance::GaveUp, Nothing),
+            (true, Some(Live), WorkerView::Booting(making), now, Nothing),
+            (
+                true,
+                Some(Live),
+                WorkerView::Booting(outdated),
+                now,
+                Replace,
+            ),
+            (true, Some(Live), WorkerView::Ending, now, Nothing),
+            (true, Some(Live), working(making, program), now, Nothing),
+            (true, Some(Live), working(making, older), now, Show(program)),
+            (
+                true,
+                Some(Live),
+                working(making, Picture::Slate),
+                now,
+                Show(program),
+            ),
+            (true, Some(Live), working(outdated, program), now, Replace),
+            (true, Some(Live), working(resized, program), now, Replace),
+            // It is to show the slate.
+            (
+                true,
+                Some(Paused),
+                working(making, program),
+                now,
+                Show(Picture::Slate),
+            ),
+            (
+                true,
+                Some(Paused),
+                working(making, Picture::Slate),
+                now,
+                Nothing,
+            ),
+            (
+                true,
+                Some(Paused),
+                working(outdated, Picture::Slate),
+                now,
+                Replace,
+            ),
+        ];
+        for (holds, status, worker, clearance, expected) in cases {
+            let desired = status.map(desired);
+            let situation = Situation {
+                holds,
+                desired: desired.as_ref(),
+                scene: Some((scene, 4)),
+                worker,
+                clearance,
+            };
+            assert_eq!(decide(&situation), expected, "{situation:?}");
+        }
+    }
+
+    #[test]
+    fn a_stream_goes_on_air_before_it_has_a_scene() {
+        assert_eq!(picture(DesiredStatus::Live, None), Picture::Black);
+        assert_eq!(picture(DesiredStatus::Paused, None), Picture::Slate);
+    }
+}

@@ -1,0 +1,317 @@
+//! The scene as the worker needs it, and the slate that stands in for it. Pure.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+use sm_common::clock::Timestamp;
+use sm_common::id::{LayerId, SceneId};
+use sm_common::layer::{
+    ClockSource, ColorSource, ImageSource, Layer, LayerSource, TestPatternSource, TextAlign,
+    TextSource, TextStyle, Transform, VideoSource,
+};
+use sm_common::program::ProgramFormat;
+use sm_media_protocol::{LayerContent, SceneLayer, WantedScene};
+use uuid::Uuid;
+
+use crate::config::SlateConfig;
+
+/// The slate's layers; constant, so that a worker sees the same ones again.
+const SLATE_BACKGROUND: LayerId = LayerId::from_uuid(Uuid::from_u128(1));
+const SLATE_TEXT: LayerId = LayerId::from_uuid(Uuid::from_u128(2));
+/// Height of a line of text as a multiple of its letters'.
+const LINE_HEIGHT: f64 = 1.5;
+/// Bounds of [`TextStyle::size`].
+const TEXT_SIZE: (f64, f64) = (4.0, 1000.0);
+
+/// The scene document, as layer-service writes it, as far as the picture depends on it.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct SceneDocument {
+    id: SceneId,
+    name: String,
+    order: Vec<LayerId>,
+    updated_at: Timestamp,
+}
+
+/// The scene that is to be on air.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ProgramScene {
+    pub(crate) id: SceneId,
+    pub(crate) name: String,
+    pub(crate) revision: u64,
+    updated_at: Timestamp,
+    /// From the back of the picture to the front.
+    pub(crate) layers: Vec<Layer>,
+}
+
+impl ProgramScene {
+    /// Joins the scene's document with its layers. A layer that the order names and the store
+    /// lacks is left out.
+    pub(crate) fn assemble(
+        revision: u64,
+        document: SceneDocument,
+        mut layers: BTreeMap<LayerId, Layer>,
+    ) -> Self {
+        let SceneDocument {
+            id,
+            name,
+            order,
+            updated_at,
+        } = document;
+        Self {
+            id,
+            name,
+            revision,
+            updated_at,
+            layers: order.iter().filter_map(|id| layers.remove(id)).collect(),
+        }
+    }
+
+    /// When the latest change that makes this differ from `before` was acknowledged.
+    pub(crate) fn changed_at(&self, before: &Self) -> Timestamp {
+        let changed = self.layers.iter().filter(|layer| {
+            !before
+                .layers
+                .iter()
+                .any(|known| known.id == layer.id && known.revision == layer.revision)
+        });
+        changed
+            .map(|layer| layer.updated_at)
+            .fold(self.updated_at, Timestamp::max)
+    }
+
+    /// The scene as the worker needs it. `assets` is where uploaded files are.
+    pub(crate) fn wanted(&self, revision: u64, assets: &Path) -> WantedScene {
+        WantedScene {
+            revision,
+            layers: self
+                .layers
+                .iter()
+                .map(|layer| scene_layer(layer, assets))
+                .collect(),
+        }
+    }
+}
+
+/// A scene without a layer.
+pub(crate) const fn black(revision: u64) -> WantedScene {
+    WantedScene {
+        revision,
+        layers: Vec::new(),
+    }
+}
+
+/// The slate in a picture of this format.
+pub(crate) fn slate(revision: u64, config: &SlateConfig, program: &ProgramFormat) -> WantedScene {
+    let height = f64::from(program.height);
+    let (least, most) = TEXT_SIZE;
+    let size = (height * config.text_height).clamp(least, most);
+    let line = size * LINE_HEIGHT;
+    let background = LayerContent::Color {
+        color: config.color,
+    };
+    let text = LayerContent::Text {
+        text: config.text.clone(),
+        style: TextStyle {
+            size: whole(size),
+            bold: true,
+            color: config.text_color,
+            align: TextAlign::Center,
+            ..TextStyle::default()
+        },
+    };
+    let whole_picture = Transform {
+        x: 0,
+        y: 0,
+        width: program.width,
+        height: program.height,
+    };
+    let middle = Transform {
+        y: i32::try_from(whole((height - line) / 2.0)).unwrap_or(0),
+        height: whole(line).max(1),
+        ..whole_picture
+    };
+    WantedScene {
+        revision,
+        layers: vec![
+            standing(SLATE_BACKGROUND, background, whole_picture),
+            standing(SLATE_TEXT, text, middle),
+        ],
+    }
+}
+
+fn standing(id: LayerId, content: LayerContent, transform: Transform) -> SceneLayer {
+    SceneLayer {
+        id,
+        content,
+        transform,
+        opacity: 1.0,
+        visible: true,
+        volume: 1.0,
+        muted: false,
+    }
+}
+
+/// The nearest whole number of pixels.
+fn whole(pixels: f64) -> u32 {
+    #[expect(
+        clippy::as_conversions,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a picture's measures are small and `as` saturates"
+    )]
+    let whole = pixels.round() as u32;
+    whole
+}
+
+fn scene_layer(layer: &Layer, assets: &Path) -> SceneLayer {
+    SceneLayer {
+        id: layer.id,
+        content: content(&layer.source, assets),
+        transform: layer.transform,
+        opacity: layer.opacity,
+        visible: layer.visible,
+        volume: layer.volume,
+        muted: layer.muted,
+    }
+}
+
+fn content(source: &LayerSource, assets: &Path) -> LayerContent {
+    match source {
+        LayerSource::Color(ColorSource { color }) => LayerContent::Color { color: *color },
+        LayerSource::TestPattern(TestPatternSource { pattern }) => {
+            LayerContent::TestPattern { pattern: *pattern }
+        }
+        LayerSource::Image(ImageSource { asset }) => LayerContent::Image {
+            path: assets.join(asset.as_str()),
+        },
+        LayerSource::Video(VideoSource { asset, looping }) => LayerContent::Video {
+            path: assets.join(asset.as_str()),
+            looping: *looping,
+        },
+        LayerSource::Text(TextSource { text, style }) => LayerContent::Text {
+            text: text.clone(),
+            style: style.clone(),
+        },
+        LayerSource::Clock(ClockSource { format, style }) => LayerContent::Clock {
+            format: format.clone(),
+            style: style.clone(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn layer(id: LayerId, revision: u64, updated_ms: i64, source: serde_json::Value) -> Layer {
+        let mut layer = json!({
+            "id": id, "stream": "main", "scene": SceneId::from_uuid(Uuid::from_u128(9)), "name": "a",
+            "transform": {"x": 1, "y": -2, "width": 3, "height": 4}, "opacity": 0.5,
+            "visible": true, "locked": false, "volume": 2.0, "muted": true, "revision": revision,
+            "created_at": "2026-01-01T00:00:00Z",
+            "updated_at": Timestamp::from_unix_millis(updated_ms),
+        });
+        layer
+            .as_object_mut()
+            .unwrap()
+            .extend(source.as_object().unwrap().clone());
+        serde_json::from_value(layer).unwrap()
+    }
+
+    fn color() -> serde_json::Value {
+        json!({"kind": "color", "source": {"color": "#102030"}})
+    }
+
+    fn scene(revision: u64, updated_ms: i64, layers: &[Layer]) -> ProgramScene {
+        let document = json!({
+            "id": SceneId::from_uuid(Uuid::from_u128(9)), "name": "Main", "stream": "main",
+            "order": layers.iter().map(|layer| layer.id).collect::<Vec<_>>(),
+            "updated_at": Timestamp::from_unix_millis(updated_ms), "a later field": 1,
+        });
+        let layers = layers
+            .iter()
+            .map(|layer| (layer.id, layer.clone()))
+            .collect();
+        ProgramScene::assemble(revision, serde_json::from_value(document).unwrap(), layers)
+    }
+
+    #[test]
+    fn layers_come_in_their_order_with_files_in_the_assets_directory() {
+        let asset = "ab".repeat(32);
+        let image = json!({"kind": "image", "source": {"asset": asset}});
+        let (back, front) = (LayerId::generate(), LayerId::generate());
+        let layers = [layer(front, 1, 0, image), layer(back, 1, 0, color())];
+        let wanted = scene(4, 0, &layers).wanted(77, Path::new("/assets"));
+        assert_eq!(wanted.revision, 77);
+        let ids: Vec<_> = wanted.layers.iter().map(|layer| layer.id).collect();
+        assert_eq!(ids, [front, back]);
+        assert_eq!(
+            wanted.layers[0].content,
+            LayerContent::Image {
+                path: Path::new("/assets").join(asset)
+            }
+        );
+        assert_eq!(
+            (wanted.layers[1].transform.y, wanted.layers[1].muted),
+            (-2, true)
+        );
+    }
+
+    #[test]
+    fn a_layer_that_the_store_lacks_is_left_out() {
+        let document = json!({
+            "id": SceneId::generate(), "name": "Main", "order": [LayerId::generate()],
+            "updated_at": "2026-01-01T00:00:00Z",
+        });
+        let document = serde_json::from_value(document).unwrap();
+        assert!(
+            ProgramScene::assemble(1, document, BTreeMap::new())
+                .layers
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn a_change_is_as_old_as_its_newest_part() {
+        let (first, second) = (LayerId::generate(), LayerId::generate());
+        let before = scene(
+            1,
+            10,
+            &[layer(first, 1, 5, color()), layer(second, 1, 99, color())],
+        );
+        let after = scene(
+            2,
+            20,
+            &[layer(first, 2, 21, color()), layer(second, 1, 99, color())],
+        );
+        assert_eq!(after.changed_at(&before).as_unix_millis(), 21);
+        let reordered = scene(3, 30, &after.layers);
+        assert_eq!(reordered.changed_at(&after).as_unix_millis(), 30);
+    }
+
+    #[test]
+    fn the_slate_fills_the_picture() {
+        let config = json!({
+            "text": "Soon", "color": "#000000", "text_color": "#ffffff", "text_height": 0.1,
+        });
+        let config = serde_json::from_value(config).unwrap();
+        let slate = slate(3, &config, &ProgramFormat::default());
+        let boxes: Vec<_> = slate
+            .layers
+            .iter()
+            .map(|layer| {
+                let Transform {
+                    x,
+                    y,
+                    width,
+                    height,
+                } = layer.transform;
+                (x, y, width, height)
+            })
+            .collect();
+        assert_eq!(boxes, [(0, 0, 1280, 720), (0, 306, 1280, 108)]);
+    }
+}

@@ -1,1 +1,17 @@
-//! Drives the running system through Traefik.
+//! A private native stack for end-to-end tests, and what a user does with it: everything goes
+//! through Traefik.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+
+mod picture;
+mod playlist;
+mod stack;
+
+pub use picture::{Rgb, Still};
+pub use playlist::{Playlist, Probe, Watched, watch};
+pub use stack::{Stack, StackOptions};

@@ -8,6 +8,7 @@ pub struct Api {
     client: Client,
     base: String,
     token: Option<String>,
+    host: Option<String>,
 }
 
 /// An answer, read whole.
@@ -30,6 +31,7 @@ impl Api {
             client: Client::new(),
             base: base.into(),
             token: None,
+            host: None,
         }
     }
 
@@ -42,9 +44,21 @@ impl Api {
         }
     }
 
+    /// The same, asking for `host`, whatever the address is.
+    #[must_use]
+    pub fn with_host(&self, host: impl Into<String>) -> Self {
+        Self {
+            host: Some(host.into()),
+            ..self.clone()
+        }
+    }
+
     /// A request to `path`, to be completed and given to [`Self::send`].
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self.client.request(method, format!("{}{path}", self.base));
+        let mut request = self.client.request(method, format!("{}{path}", self.base));
+        if let Some(host) = &self.host {
+            request = request.header("host", host);
+        }
         match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,
@@ -68,6 +82,21 @@ impl Api {
     /// GET.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(self.request(Method::GET, path)).await
+    }
+
+    /// GET of bytes; panics when the answer is not a success.
+    pub async fn get_bytes(&self, path: &str) -> Vec<u8> {
+        let answer = self
+            .request(Method::GET, path)
+            .send()
+            .await
+            .expect("the service answers");
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+        answer
+            .bytes()
+            .await
+            .expect("the answer arrives whole")
+            .to_vec()
     }
 
     /// POST of a JSON body.

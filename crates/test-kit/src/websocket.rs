@@ -33,6 +33,18 @@ impl Socket {
         Ok(Self { stream })
     }
 
+    /// Connects to `url` and asks for `host`, where given.
+    pub async fn connect_to_host(url: &str, host: Option<&str>) -> Result<Self, Refusal> {
+        let mut request = url.into_client_request()?;
+        let headers = request.headers_mut();
+        headers.insert("sec-websocket-protocol", SUBPROTOCOL_JSON.parse().unwrap());
+        if let Some(host) = host {
+            headers.insert("host", host.parse().unwrap());
+        }
+        let (stream, _answer) = connect_async(request).await?;
+        Ok(Self { stream })
+    }
+
     /// Says something.
     pub async fn say(&mut self, message: &ClientMessage) {
         self.say_text(&serde_json::to_string(message).unwrap())

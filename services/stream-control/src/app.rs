@@ -10,7 +10,7 @@ use sm_service_kit::health::Need;
 use sm_service_kit::{Kit, resources};
 
 use crate::api::{self, Context};
-use crate::config::{Config, StreamConfig};
+use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::playback::PlaybackSigner;
 use crate::states::States;
@@ -50,7 +50,7 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     let creation = Box::pin(create_streams(
         kit.clone(),
         context.store.clone(),
-        context.config.stream.clone(),
+        context.config.clone(),
     ));
     let stopped = stopping.clone();
     kit.lifecycle().spawn(async move {
@@ -77,10 +77,10 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
 }
 
 /// Creates the configured streams where they do not exist, as soon as Redis answers.
-async fn create_streams(kit: Kit, store: Store, config: StreamConfig) {
-    for stream in &config.ids {
+async fn create_streams(kit: Kit, store: Store, config: Config) {
+    for stream in &config.stream.ids {
         let now = kit.clock().now();
-        let start = config.start_on_first_run;
+        let start = config.demo.start;
         let desired = DesiredState {
             stream: stream.clone(),
             status: if start {
@@ -92,7 +92,7 @@ async fn create_streams(kit: Kit, store: Store, config: StreamConfig) {
             revision: 1,
             since: now,
             changed_by: kit.about().name.to_owned(),
-            program: config.program.clone(),
+            program: config.stream.program.clone(),
         };
         loop {
             match store.create(&desired, now).await {

@@ -25,6 +25,8 @@ pub struct Config {
     pub(crate) redis: BusConfig,
     /// `[stream]`
     pub(crate) stream: StreamConfig,
+    /// `[demo]`
+    pub(crate) demo: DemoConfig,
     /// `[playback]`
     pub(crate) playback: PlaybackConfig,
 }
@@ -34,12 +36,18 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 pub(crate) struct StreamConfig {
     pub(crate) ids: Vec<StreamId>,
-    pub(crate) start_on_first_run: bool,
     pub(crate) operation_ttl_s: u64,
     pub(crate) idempotency_ttl_s: u64,
     pub(crate) wait_max_s: u64,
     pub(crate) audit_max: usize,
     pub(crate) program: ProgramFormat,
+}
+
+/// `[demo]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DemoConfig {
+    pub(crate) start: bool,
 }
 
 /// `[playback]`

@@ -1,0 +1,164 @@
+use serde_json::{Value, json};
+use sm_common::event::{Channel, EventType, LayerUpdated};
+use sm_common::id::StreamId;
+use sm_common::ws::{ClientMessage, EventMessage, ServerMessage};
+use sm_e2e::{Playlist, Rgb, Stack, StackOptions, Still};
+use sm_test_kit::{Answer, Api, Socket};
+
+/// Encoded at 2.5 Mbit/s in 4:2:0: a large area of one colour comes back this near.
+const COLOUR_TOLERANCE: u8 = 12;
+/// The demo's canvas.
+const WIDTH: usize = 1280;
+
+async fn subscribe(socket: &mut Socket, channel: Channel) -> u64 {
+    let stream = StreamId::default();
+    socket
+        .say(&ClientMessage::Subscribe {
+            id: 1,
+            channel,
+            stream,
+            since: None,
+        })
+        .await;
+    loop {
+        if let ServerMessage::Subscribed { offset, .. } = socket.hear().await {
+            return offset;
+        }
+    }
+}
+
+async fn next_update(socket: &mut Socket) -> EventMessage {
+    loop {
+        let events = match socket.hear().await {
+            ServerMessage::Event(event) => vec![event],
+            ServerMessage::Batch { events } => events,
+            _ => Vec::new(),
+        };
+        let update = events
+            .into_iter()
+            .find(|event| event.event == EventType::LayerUpdated);
+        if let Some(event) = update {
+            return event;
+        }
+    }
+}
+
+async fn add_red_layer(admin: &Api) -> Answer {
+    let layer = json!({
+        "name": "Test card", "kind": "color", "source": {"color": "#c00000"},
+        "transform": {"x": 0, "y": 0, "width": 640, "height": 360},
+    });
+    admin.post("/api/layers", &layer).await.expect(201)
+}
+
+async fn colour_on_air(stack: &Stack) -> Rgb {
+    let viewer = stack.anonymous();
+    let playlist = Playlist::fetch(&viewer).await.unwrap();
+    let segment = playlist.newest_segment(&viewer).await;
+    Still::last_of(segment.path(), WIDTH).at(320, 180)
+}
+
+#[tokio::test]
+async fn a_changed_layer_is_in_the_picture_in_the_events_and_in_the_state() {
+    let stack = Stack::start(StackOptions::at("127.72"));
+    let admin = stack.admin().await;
+    let created = add_red_layer(&admin).await;
+    stack
+        .until("red is on air", || async {
+            colour_on_air(&stack)
+                .await
+                .is_near(Rgb(0xc0, 0, 0), COLOUR_TOLERANCE)
+        })
+        .await;
+
+    let mut socket = stack.socket(&admin).await.unwrap();
+    let offset = subscribe(&mut socket, Channel::LayerUpdates).await;
+    let path = format!("/api/layers/{}", created.body["id"].as_str().unwrap());
+    let blue = json!({"source": {"color": "#0000c0"}});
+    let etag = admin.get(&path).await.expect(200).header("etag").to_owned();
+    let patched = admin.patch(&path, &etag, &blue).await.expect(200);
+
+    let event = next_update(&mut socket).await;
+    assert!(event.offset > offset);
+    let update: LayerUpdated = serde_json::from_value(event.data).unwrap();
+    assert_eq!(json!(update.layer.id), patched.body["id"]);
+    assert_eq!(update.changed, ["/source/color"]);
+    stack
+        .until("blue is on air", || async {
+            colour_on_air(&stack)
+                .await
+                .is_near(Rgb(0, 0, 0xc0), COLOUR_TOLERANCE)
+        })
+        .await;
+    stack
+        .until_state("the state says how long it took", |state| {
+            state["performance"]["layer_change_to_air_ms"].is_number()
+        })
+        .await;
+    admin
+        .patch(&path, &etag, &blue)
+        .await
+        .expect_problem(412, "revision.stale");
+}
+
+#[tokio::test]
+async fn a_layer_whose_file_is_gone_fails_alone() {
+    let stack = Stack::start(StackOptions::at("127.73"));
+    let admin = stack.admin().await;
+    let png = one_pixel_png();
+    let part = reqwest::multipart::Part::bytes(png).file_name("dot.png");
+    let form = reqwest::multipart::Form::new().part("file", part);
+    let upload = admin
+        .request(reqwest::Method::POST, "/api/assets")
+        .multipart(form);
+    let asset = admin.send(upload).await.expect(201).body["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let shard: String = asset.chars().take(2).collect();
+    std::fs::remove_file(stack.data().join("assets").join(shard).join(&asset)).unwrap();
+    let layer = json!({"name": "Gone", "kind": "image", "source": {"asset": asset},
+        "transform": {"x": 0, "y": 0, "width": 100, "height": 100}});
+    let layer = admin.post("/api/layers", &layer).await.expect(201);
+    let path = format!("/api/layers/{}", layer.body["id"].as_str().unwrap());
+    stack
+        .until("the layer says that its file is missing", || async {
+            let status = admin.get(&path).await.expect(200).body["status"].clone();
+            status["state"] == "failing" && status["code"] == "layer.source.missing"
+        })
+        .await;
+    let state = stack
+        .until_state("the stream is degraded", |s| s["status"] == "degraded")
+        .await;
+    assert!(
+        state["errors"][0]["component"]
+            .as_str()
+            .unwrap()
+            .starts_with("layer:"),
+        "{state}"
+    );
+    assert_ne!(
+        state["performance"]["fps"],
+        Value::Null,
+        "the stream goes on"
+    );
+}
+
+fn one_pixel_png() -> Vec<u8> {
+    let output = std::process::Command::new("ffmpeg")
+        .args([
+            "-v",
+            "error",
+            "-f",
+            "lavfi",
+            "-i",
+            "color=red:size=16x16",
+            "-frames:v",
+            "1",
+        ])
+        .args(["-f", "image2pipe", "-c:v", "png", "-"])
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    output.stdout
+}

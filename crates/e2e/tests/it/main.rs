@@ -1,0 +1,12 @@
+//! The whole system, as its users meet it: through Traefik, with the real engine.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+
+mod faults;
+mod layers;
+mod on_air;
+mod production;
+mod recovery;

@@ -23,4 +23,4 @@ pub use identity::Issuer;
 pub use redis::Redis;
 pub use service::Running;
 pub use wait::{until, until_some};
-pub use websocket::{Refusal, Socket};
+pub use websocket::{Refusal, Socket, Subscription};

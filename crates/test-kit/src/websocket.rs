@@ -1,7 +1,9 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use sm_common::ws::{ClientMessage, SUBPROTOCOL_JSON, ServerMessage};
+use sm_common::event::{Channel, Position};
+use sm_common::id::StreamId;
+use sm_common::ws::{ClientMessage, EventMessage, SUBPROTOCOL_JSON, ServerMessage};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -15,6 +17,17 @@ const MESSAGE_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Socket {
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+}
+
+/// The answer to a subscription.
+#[derive(Clone, Debug)]
+pub struct Subscription {
+    /// Where the channel is, or where the replay starts.
+    pub position: Position,
+    /// Whether everything after the given position follows.
+    pub recovered: bool,
+    /// The current value, unless recovered.
+    pub snapshot: Option<serde_json::Value>,
 }
 
 /// Why a connection was refused or ended.
@@ -87,6 +100,50 @@ impl Socket {
         tokio::time::timeout(MESSAGE_TIMEOUT, next)
             .await
             .expect("the server says something")
+    }
+
+    /// Subscribes to a channel of the main stream, after `since` where given; passes over what is
+    /// heard before the answer.
+    pub async fn subscribe(&mut self, channel: Channel, since: Option<Position>) -> Subscription {
+        let stream = StreamId::default();
+        self.say(&ClientMessage::Subscribe {
+            id: 1,
+            channel,
+            stream,
+            since,
+        })
+        .await;
+        loop {
+            if let ServerMessage::Subscribed {
+                epoch,
+                offset,
+                recovered,
+                snapshot,
+                ..
+            } = self.hear().await
+            {
+                let position = Position { epoch, offset };
+                return Subscription {
+                    position,
+                    recovered,
+                    snapshot,
+                };
+            }
+        }
+    }
+
+    /// The next `count` events or more, single or batched; passes over everything else.
+    pub async fn events(&mut self, count: usize) -> Vec<EventMessage> {
+        let mut events = Vec::new();
+        while events.len() < count {
+            let message = self.hear().await;
+            if let ServerMessage::Event(event) = message {
+                events.push(event);
+            } else if let ServerMessage::Batch { events: batch } = message {
+                events.extend(batch);
+            }
+        }
+        events
     }
 
     /// Drops the connection without a closing handshake, as a lost network would.

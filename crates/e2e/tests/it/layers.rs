@@ -1,7 +1,6 @@
 use serde_json::{Value, json};
 use sm_common::event::{Channel, EventType, LayerUpdated};
-use sm_common::id::StreamId;
-use sm_common::ws::{ClientMessage, EventMessage, ServerMessage};
+use sm_common::ws::EventMessage;
 use sm_e2e::{Playlist, Rgb, Stack, StackOptions, Still};
 use sm_test_kit::{Answer, Api, Socket};
 
@@ -10,30 +9,9 @@ const COLOUR_TOLERANCE: u8 = 12;
 /// The demo's canvas.
 const WIDTH: usize = 1280;
 
-async fn subscribe(socket: &mut Socket, channel: Channel) -> u64 {
-    let stream = StreamId::default();
-    socket
-        .say(&ClientMessage::Subscribe {
-            id: 1,
-            channel,
-            stream,
-            since: None,
-        })
-        .await;
-    loop {
-        if let ServerMessage::Subscribed { offset, .. } = socket.hear().await {
-            return offset;
-        }
-    }
-}
-
 async fn next_update(socket: &mut Socket) -> EventMessage {
     loop {
-        let events = match socket.hear().await {
-            ServerMessage::Event(event) => vec![event],
-            ServerMessage::Batch { events } => events,
-            _ => Vec::new(),
-        };
+        let events = socket.events(1).await;
         let update = events
             .into_iter()
             .find(|event| event.event == EventType::LayerUpdated);
@@ -72,7 +50,11 @@ async fn a_changed_layer_is_in_the_picture_in_the_events_and_in_the_state() {
         .await;
 
     let mut socket = stack.socket(&admin).await.unwrap();
-    let offset = subscribe(&mut socket, Channel::LayerUpdates).await;
+    let offset = socket
+        .subscribe(Channel::LayerUpdates, None)
+        .await
+        .position
+        .offset;
     let path = format!("/api/layers/{}", created.body["id"].as_str().unwrap());
     let blue = json!({"source": {"color": "#0000c0"}});
     let etag = admin.get(&path).await.expect(200).header("etag").to_owned();

@@ -1,6 +1,4 @@
 use sm_common::event::Channel;
-use sm_common::id::StreamId;
-use sm_common::ws::{ClientMessage, ServerMessage};
 use sm_e2e::{Playlist, Probe, Stack, StackOptions};
 use sm_test_kit::Api;
 
@@ -29,16 +27,8 @@ async fn everything_works_under_the_production_rules_base_path() {
     let admin = stack.admin().await;
     admin.get("/api/layers").await.expect(200);
     let mut socket = stack.socket(&admin).await.unwrap();
-    let (stream, channel) = (StreamId::default(), Channel::StreamState);
-    socket
-        .say(&ClientMessage::Subscribe {
-            id: 1,
-            channel,
-            stream,
-            since: None,
-        })
-        .await;
-    while !matches!(socket.hear().await, ServerMessage::Subscribed { .. }) {}
+    let subscription = socket.subscribe(Channel::StreamState, None).await;
+    assert!(subscription.snapshot.is_some());
 
     let elsewhere = Api::new(stack.entrypoint(4200));
     let status = elsewhere.get("/api/stream/state").await.status.as_u16();

@@ -1,48 +1,9 @@
 use serde_json::json;
 use sm_common::event::{Channel, Position};
-use sm_common::id::StreamId;
-use sm_common::ws::{ClientMessage, EventMessage, ServerMessage};
 use sm_e2e::{Stack, StackOptions};
-use sm_test_kit::Socket;
 
 /// Messages written while the client is away.
 const MISSED: usize = 12;
-
-async fn subscribe(socket: &mut Socket, since: Option<Position>) -> (Position, bool) {
-    let stream = StreamId::default();
-    let channel = Channel::Chat;
-    socket
-        .say(&ClientMessage::Subscribe {
-            id: 1,
-            channel,
-            stream,
-            since,
-        })
-        .await;
-    loop {
-        if let ServerMessage::Subscribed {
-            epoch,
-            offset,
-            recovered,
-            ..
-        } = socket.hear().await
-        {
-            return (Position { epoch, offset }, recovered);
-        }
-    }
-}
-
-async fn hear(socket: &mut Socket, count: usize) -> Vec<EventMessage> {
-    let mut heard = Vec::new();
-    while heard.len() < count {
-        match socket.hear().await {
-            ServerMessage::Event(event) => heard.push(event),
-            ServerMessage::Batch { events } => heard.extend(events),
-            _ => {}
-        }
-    }
-    heard
-}
 
 /// Through Traefik and over three replicas: a client that was cut gets exactly what it missed.
 #[tokio::test]
@@ -61,9 +22,9 @@ async fn a_client_that_was_cut_gets_exactly_what_it_missed() {
         }
     };
     let mut socket = stack.socket(&admin).await.unwrap();
-    let (start, _) = subscribe(&mut socket, None).await;
+    let start = socket.subscribe(Channel::Chat, None).await.position;
     post("before".to_owned()).await;
-    let last = hear(&mut socket, 1).await.remove(0);
+    let last = socket.events(1).await.remove(0);
     assert_eq!(last.offset, start.offset + 1);
     socket.cut();
     for number in 0..MISSED {
@@ -82,10 +43,10 @@ async fn a_client_that_was_cut_gets_exactly_what_it_missed() {
         epoch: start.epoch.clone(),
         offset: last.offset,
     };
-    let (position, recovered) = subscribe(&mut socket, Some(since)).await;
-    assert!(recovered);
-    assert_eq!(position.epoch, start.epoch);
-    let missed = hear(&mut socket, MISSED).await;
+    let subscription = socket.subscribe(Channel::Chat, Some(since)).await;
+    assert!(subscription.recovered);
+    assert_eq!(subscription.position.epoch, start.epoch);
+    let missed = socket.events(MISSED).await;
     let texts: Vec<&str> = missed
         .iter()
         .map(|event| event.data["text"].as_str().unwrap())

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use jsonwebtoken::jwk::JwkSet;
+use quick_cache::sync::Cache;
 use sm_common::auth::{Identity, KeySet, TokenError, Verifier};
 use sm_common::clock::SharedClock;
 use sm_common::problem::ProblemCode;
@@ -17,6 +18,9 @@ const UNKNOWN_KEY_REFETCH: Duration = Duration::from_secs(5);
 const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
 /// Wait before the first keys are asked for again.
 const FIRST_KEYS_RETRY: Duration = Duration::from_millis(300);
+
+/// Verified tokens that are remembered.
+const REMEMBERED_MAX: usize = 4096;
 
 /// Where public keys come from.
 #[derive(Clone, Debug)]
@@ -66,6 +70,9 @@ pub struct Authenticator {
 struct Shared {
     verifier: Verifier,
     keys: ArcSwapOption<KeySet>,
+    /// Tokens whose signature was good under the present keys. Their time is checked every time.
+    remembered: Cache<String, Identity>,
+    leeway: Duration,
     url: Option<String>,
     client: reqwest::Client,
     clock: SharedClock,
@@ -93,6 +100,8 @@ impl Authenticator {
             shared: Arc::new(Shared {
                 verifier: Verifier::new(&config.issuer, &config.audience, leeway),
                 keys: ArcSwapOption::from(keys),
+                remembered: Cache::new(REMEMBERED_MAX),
+                leeway,
                 url,
                 client: reqwest::Client::new(),
                 clock,
@@ -115,6 +124,7 @@ impl Authenticator {
     /// Replaces the issuer's own keys.
     pub fn set_keys(&self, keys: KeySet) {
         self.shared.keys.store(Some(Arc::new(keys)));
+        self.shared.remembered.clear();
     }
 
     /// Proves who presents `token`. A token with an unknown key makes the keys be read again, at
@@ -132,11 +142,19 @@ impl Authenticator {
     }
 
     fn verify_with_known_keys(&self, token: &str) -> Result<Identity, AuthError> {
+        let now = self.shared.clock.now();
+        if let Some(identity) = self.shared.remembered.get(token) {
+            if now < identity.expires_at.plus(self.shared.leeway) {
+                return Ok(identity);
+            }
+            self.shared.remembered.remove(token);
+        }
         let keys = self.shared.keys.load_full().ok_or(AuthError::NoKeys)?;
-        Ok(self
-            .shared
-            .verifier
-            .verify(&keys, token, self.shared.clock.now())?)
+        let identity = self.shared.verifier.verify(&keys, token, now)?;
+        self.shared
+            .remembered
+            .insert(token.to_owned(), identity.clone());
+        Ok(identity)
     }
 
     fn may_refetch(&self) -> bool {

@@ -136,7 +136,7 @@ class Stack:
         if settings.domain:
             print(f"             (`{settings.domain}` has to lead to {settings.edge}, for example in /etc/hosts)")
         if settings.first_login.exists():
-            login = " ".join(settings.first_login.read_text().split())
+            login = ", ".join(settings.first_login.read_text().splitlines())
             print(f"  login      {login}")
         print(f"  state      curl -s http://{host}:{ports['api']}{settings.base_path}/api/stream/state")
         print(f"  picture    http://{host}:{ports['api']}{settings.base_path}/live/main/index.m3u8")

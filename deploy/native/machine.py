@@ -125,6 +125,17 @@ def rust() -> None:
         raise Failure("there is no working Rust toolchain: `cargo --version` fails in the project's folder")
 
 
+def test_runner() -> None:
+    """cargo-nextest: compiled here where there is none, which takes some minutes."""
+    check = ["cargo", "nextest", "--version"]
+    if subprocess.run(check, cwd=ROOT, env=tool_environment(), capture_output=True).returncode == 0:
+        return
+    say("installing cargo-nextest")
+    install = ["cargo", "install", "--locked", "cargo-nextest"]
+    if subprocess.run(install, env=tool_environment()).returncode != 0:
+        raise Failure("cargo install cargo-nextest failed; the reason is above")
+
+
 def cargo_works(show: bool = False) -> bool:
     """Whether cargo is there and new enough. The first call may fetch the pinned toolchain."""
     try:
@@ -154,6 +165,8 @@ def set_up(build: bool = True, tests: bool = False) -> None:
     virtual_environment()
     if build:
         rust()
+    if tests:
+        test_runner()
 
 
 def missing_programs(packages: list[str]) -> list[str]:

@@ -66,5 +66,11 @@ def off_air(settings: Settings, must_be_live: bool) -> str | None:
         return None
     if state["status"] not in ("live", "degraded", "paused"):
         return f"the stream is {state['status']}: {state.get('reason') or 'no reason given'}"
-    status, _ = edge(settings, "/live/main/index.m3u8")
-    return None if status == 200 else f"/live/main/index.m3u8 through Traefik answers {status or 'nothing'}"
+    status, body = edge(settings, "/live/main/index.m3u8")
+    if status != 200:
+        return f"/live/main/index.m3u8 through Traefik answers {status or 'nothing'}"
+    segments = [line for line in body.decode().splitlines() if line and not line.startswith("#")]
+    if not segments:
+        return "the playlist is empty"
+    status, _ = edge(settings, f"/live/main/{segments[-1]}")
+    return None if status == 200 else f"the newest segment through Traefik answers {status or 'nothing'}"

@@ -59,8 +59,8 @@ def own(settings: Settings, replica: Replica) -> dict[str, str]:
         "stream-engine": {
             "SM__ADVERTISE": f"http://{replica.address}:{PORTS['http']}",
             "SM__LIVE__DIRECTORY": str(settings.data / "live" / replica.name),
-            "SM__ASSETS__DIRECTORY": str(settings.data / "assets"),
-            "SM__WORKER__BINARY": str(settings.binaries / "media-worker"),
+            "SM__WORKER__PROGRAM": str(settings.binaries / "media-worker"),
+            "SM__WORKER__ASSETS_DIRECTORY": str(settings.data / "assets"),
             "SM__WORKER__PID_DIRECTORY": str(settings.run),
             "SM__PLAYBACK__SECRET_FILE": str(settings.secrets / "playback-secret"),
         },

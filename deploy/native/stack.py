@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Stream Manager as plain processes on loopback addresses. docs/guides/native.md explains it.
 
-    stack.py setup                 install what is missing
-    stack.py build                 build the console and the binaries (release)
+    stack.py setup [--tests]       install what is missing
+    stack.py tools                 only what is pinned in .venv
+    stack.py build [--dev]         build the console and the binaries
+    stack.py console               only the console
     stack.py run                   setup, build, start, follow the logs, stop on Ctrl-C
     stack.py up --detach           start what is built, and return when it is on air
     stack.py status | down         ask it, stop it
@@ -40,6 +42,8 @@ def main() -> int:
 def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = result.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name in ("tools", "console"):
+        commands.add_parser(name)
     setup = commands.add_parser("setup")
     setup.add_argument("--tests", action="store_true", help="also what only the tests need")
     build = commands.add_parser("build")
@@ -81,6 +85,18 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
 
 def setup(arguments: argparse.Namespace) -> int:
     machine.set_up(tests=arguments.tests)
+    return 0
+
+
+def tools(_arguments: argparse.Namespace) -> int:
+    machine.virtual_environment()
+    return 0
+
+
+def console(_arguments: argparse.Namespace) -> int:
+    import build as builder
+
+    builder.console()
     return 0
 
 
@@ -177,6 +193,8 @@ def secrets(arguments: argparse.Namespace) -> int:
 
 COMMANDS = {
     "setup": setup,
+    "tools": tools,
+    "console": console,
     "build": build,
     "run": run,
     "up": up,

@@ -47,7 +47,10 @@ fn list_console(folder: &Path, list: &Path) -> Result<(), Box<dyn Error>> {
     }
     let mut source = String::from("&[\n");
     for file in files {
-        let name = file.strip_prefix(folder)?.to_str().ok_or("a file name is not UTF-8")?;
+        let name = file
+            .strip_prefix(folder)?
+            .to_str()
+            .ok_or("a file name is not UTF-8")?;
         let path = fs::canonicalize(&file)?;
         let path = path.to_str().ok_or("a file name is not UTF-8")?;
         writeln!(source, "    ({name:?}, include_bytes!({path:?})),")?;

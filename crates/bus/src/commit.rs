@@ -293,6 +293,14 @@ impl Bus {
         .ok_or(BusError::ScriptAnswer { script: "commit" })
     }
 
+    /// The identity of the running Redis process, which is learned with the first connection.
+    pub(crate) async fn known_run(&self) -> Result<String, BusError> {
+        if self.run().is_empty() {
+            self.ping().await?;
+        }
+        Ok(self.run())
+    }
+
     fn run(&self) -> String {
         self.shared
             .run

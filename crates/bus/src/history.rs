@@ -63,6 +63,30 @@ impl Bus {
         Ok(position(epoch, offset))
     }
 
+    /// Where a channel is now. Begins its history where nothing was ever published, so that a
+    /// reader who comes before the first event has a position too.
+    pub async fn begin_history(
+        &self,
+        stream: &StreamId,
+        channel: Channel,
+    ) -> Result<Position, BusError> {
+        let key = keys::position(stream, channel);
+        let run = self.known_run().await?;
+        let mut pipeline = redis::pipe();
+        pipeline.atomic();
+        for (field, value) in [
+            ("epoch", Epoch::generate().as_str()),
+            ("run", &run),
+            ("offset", "0"),
+        ] {
+            let begin = pipeline.cmd("HSETNX").arg(&key).arg(field).arg(value);
+            begin.ignore();
+        }
+        pipeline.cmd("HMGET").arg(&key).arg("epoch").arg("offset");
+        let ((epoch, offset),): ((Option<String>, Option<u64>),) = self.pipeline(&pipeline).await?;
+        position(epoch, offset).ok_or(BusError::ScriptAnswer { script: "commit" })
+    }
+
     /// Everything on a channel after `since`, if that is at most `limit` events and all are kept.
     pub async fn history_since(
         &self,

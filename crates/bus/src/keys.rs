@@ -71,6 +71,11 @@ pub fn layer_field(layer: LayerId) -> String {
 
 /// Uploaded files by identifier (hash). layer-service; never expires.
 pub const ASSETS: &str = "sm:{assets}:index";
+/// Raised by every change of [`ASSETS`] (counter). layer-service; never expires.
+pub const ASSETS_REVISION: &str = "sm:{assets}:revision";
+/// When a layer was last about to show an uploaded file, by identifier, in milliseconds since the
+/// Unix epoch (hash). layer-service; goes with the file.
+pub const ASSET_CLAIMS: &str = "sm:{assets}:claims";
 
 /// A channel's history (stream, bounded). The commit script.
 pub fn history(stream: &StreamId, channel: Channel) -> String {
@@ -99,7 +104,8 @@ pub fn minutes(stream: &StreamId, day: i64) -> String {
     format!("sm:{{{stream}}}:minutes:{day}")
 }
 
-/// How far analytics has read a channel (hash `epoch`, `offset`). analytics; never expires.
+/// How far analytics has read a channel (hash `epoch`, `offset`, `at`, `since`; on `stream-state`
+/// also the latest `status`). analytics; never expires.
 pub fn analytics_position(stream: &StreamId, channel: Channel) -> String {
     format!("sm:{{{stream}}}:analytics:{channel}")
 }

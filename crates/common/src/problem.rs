@@ -94,6 +94,12 @@ problem_codes! {
     OperationNotFound, "stream.operation.not-found", 404, "There is no such operation", false;
     /// Nothing is on air.
     StreamNotOnAir, "stream.not-on-air", 404, "The stream is not on air", true;
+    /// The segment has left the playlist, or never was in it.
+    SegmentNotFound, "stream.segment.not-found", 404, "There is no such segment", false;
+    /// The signed playback address is not one of ours, or is for another stream.
+    PlaybackInvalid, "playback.invalid", 403, "The playback address is not valid", false;
+    /// The signed playback address was valid once.
+    PlaybackExpired, "playback.expired", 403, "The playback address has expired", false;
     /// No such layer.
     LayerNotFound, "layer.not-found", 404, "There is no such layer", false;
     /// The scene holds as many layers as it may.
@@ -120,6 +126,16 @@ problem_codes! {
     MetricUnknown, "analytics.metric.unknown", 400, "There is no such metric", false;
     /// The range is empty, reversed or too long for its step.
     RangeInvalid, "analytics.range.invalid", 400, "The time range cannot be answered", false;
+    /// The path takes WebSocket handshakes alone.
+    UpgradeRequired, "ws.upgrade.required", 426, "This path takes WebSocket connections", false;
+    /// None of the offered subprotocols is spoken here.
+    SubprotocolUnsupported, "ws.subprotocol.unsupported", 400, "None of the offered subprotocols is supported", false;
+    /// The frame is no message of the protocol.
+    MessageUnreadable, "ws.message.unreadable", 400, "The message cannot be read", false;
+    /// The connection holds as many subscriptions as it may.
+    SubscriptionLimit, "ws.subscriptions.limit-reached", 409, "The connection holds as many subscriptions as it may", false;
+    /// The channel takes no messages from clients.
+    ChannelReadOnly, "ws.channel.read-only", 403, "The channel takes no messages from clients", false;
     /// Redis, or another dependency, does not answer.
     DependencyUnavailable, "dependency.unavailable", 503, "A dependency is not available", true;
     /// The service is shutting down or starting.

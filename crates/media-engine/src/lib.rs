@@ -1,8 +1,31 @@
-//! The media worker: one GStreamer program, steered over stdin and stdout.
+//! The media worker: one program, composed, encoded and cut into segments, steered by its host
+//! over standard input and output (`sm-media-protocol`).
+//!
+//! Where to look:
+//!
+//! - [`run`] is the worker's loop (`worker`); `host` is its line to the host.
+//! - `scene` finds what a new scene changes; `layer` holds one file for each kind of layer.
+//! - `pipeline` is what is on air: composer, encoder, segment writer. It knows no decoder.
+//! - `picture`, `sound`, `timeline`, `fmp4` and `stats` compute and do nothing else.
+//!
+//! The only crate that links GStreamer.
 #![warn(missing_docs)]
 
-pub mod fmp4;
+mod event;
+mod fmp4;
+mod host;
+mod layer;
+mod limits;
 mod number;
-pub mod picture;
-pub mod sound;
-pub mod timeline;
+mod picture;
+mod pipeline;
+mod process;
+mod scene;
+mod sound;
+mod state;
+mod stats;
+mod timeline;
+mod worker;
+
+pub use process::{prefer, tie_to_parent};
+pub use worker::run;

@@ -151,7 +151,11 @@ impl Meter {
     }
 
     fn take_underway(&mut self, frame: u64) -> Option<Composed> {
-        while self.underway.front().is_some_and(|first| first.frame < frame) {
+        while self
+            .underway
+            .front()
+            .is_some_and(|first| first.frame < frame)
+        {
             self.underway.pop_front();
         }
         self.underway.pop_front_if(|first| first.frame == frame)

@@ -3,36 +3,36 @@
 use crate::number::to_f64;
 
 /// Samples per second of the program's sound.
-pub const SAMPLE_RATE: u32 = 48_000;
+pub(crate) const SAMPLE_RATE: u32 = 48_000;
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
 /// Converts between frames, samples and nanoseconds of a program with a whole frame rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timeline {
+pub(crate) struct Timeline {
     framerate: u32,
 }
 
 impl Timeline {
     /// The timeline of a program with `framerate` frames a second; 0 is taken as 1.
-    pub fn new(framerate: u32) -> Self {
+    pub(crate) fn new(framerate: u32) -> Self {
         Self {
             framerate: framerate.max(1),
         }
     }
 
     /// Frames per second.
-    pub fn framerate(self) -> u32 {
+    pub(crate) fn framerate(self) -> u32 {
         self.framerate
     }
 
     /// When `frame` starts, in nanoseconds.
-    pub fn frame_start_ns(self, frame: u64) -> u64 {
+    pub(crate) fn frame_start_ns(self, frame: u64) -> u64 {
         scale(frame, NANOS_PER_SECOND, u64::from(self.framerate))
     }
 
     /// The frame whose start is nearest to `ns`.
-    pub fn nearest_frame(self, ns: u64) -> u64 {
+    pub(crate) fn nearest_frame(self, ns: u64) -> u64 {
         let half = self.frame_interval_ns() / 2;
         scale(
             ns.saturating_add(half),
@@ -42,28 +42,28 @@ impl Timeline {
     }
 
     /// Length of a frame in nanoseconds, rounded down.
-    pub fn frame_interval_ns(self) -> u64 {
+    pub(crate) fn frame_interval_ns(self) -> u64 {
         NANOS_PER_SECOND / u64::from(self.framerate)
     }
 
     /// Samples that come before `frame`.
-    pub fn samples_before(self, frame: u64) -> u64 {
+    pub(crate) fn samples_before(self, frame: u64) -> u64 {
         scale(frame, u64::from(SAMPLE_RATE), u64::from(self.framerate))
     }
 
     /// `frames` in seconds.
-    pub fn seconds(self, frames: u64) -> f64 {
+    pub(crate) fn seconds(self, frames: u64) -> f64 {
         to_f64(frames) / f64::from(self.framerate)
     }
 }
 
 /// When the sample at `position` sounds, in nanoseconds.
-pub fn sample_start_ns(position: u64) -> u64 {
+pub(crate) fn sample_start_ns(position: u64) -> u64 {
     scale(position, NANOS_PER_SECOND, u64::from(SAMPLE_RATE))
 }
 
 /// The sample that sounds at `ns`, rounded to the nearest.
-pub fn nearest_sample(ns: u64) -> u64 {
+pub(crate) fn nearest_sample(ns: u64) -> u64 {
     let half = NANOS_PER_SECOND / u64::from(SAMPLE_RATE) / 2;
     scale(
         ns.saturating_add(half),

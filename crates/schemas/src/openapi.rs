@@ -41,7 +41,14 @@ struct Frame;
 /// One document for the APIs of all services.
 pub fn openapi() -> anyhow::Result<Value> {
     let mut document = Frame::openapi();
-    for service in [sm_stream_control::openapi()] {
+    for service in [
+        sm_api_gateway::openapi(),
+        sm_stream_control::openapi(),
+        sm_layer_service::openapi(),
+        sm_analytics::openapi(),
+        sm_ws_fanout::openapi(),
+        sm_stream_engine::openapi(),
+    ] {
         document.merge(service);
     }
     if let Some(components) = &mut document.components {

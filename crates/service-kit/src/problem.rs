@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use sm_common::problem::{FieldError, Problem, ProblemCode};
 
@@ -21,6 +21,7 @@ pub struct ApiProblem {
     detail: Option<String>,
     errors: Vec<FieldError>,
     retry_after: Option<Duration>,
+    etag: Option<String>,
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -32,6 +33,7 @@ impl ApiProblem {
             detail: None,
             errors: Vec::new(),
             retry_after: None,
+            etag: None,
             cause: None,
         }
     }
@@ -76,6 +78,13 @@ impl ApiProblem {
     #[must_use]
     pub const fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
+        self
+    }
+
+    /// The resource's current entity tag, quoted; for answers to a stale `If-Match`.
+    #[must_use]
+    pub fn etag(mut self, etag: impl Into<String>) -> Self {
+        self.etag = Some(etag.into());
         self
     }
 
@@ -145,6 +154,9 @@ impl ResponseError for ApiProblem {
         response.insert_header((CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON)));
         if let Some(wait) = self.retry_after {
             response.insert_header((RETRY_AFTER, wait.as_secs().max(1).to_string()));
+        }
+        if let Some(etag) = &self.etag {
+            response.insert_header((ETAG, etag.as_str()));
         }
         if self.status_code() == StatusCode::UNAUTHORIZED {
             response.insert_header((WWW_AUTHENTICATE, "Bearer"));

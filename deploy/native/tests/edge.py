@@ -93,8 +93,8 @@ class Service:
 class Edge:
     """Traefik. `domain` chooses the rule; without `routed`, only the files that both modes share."""
 
-    def __init__(self, domain: str = "", routed: bool = True, **environment: str) -> None:
-        self.settings = Settings(net=NET, domain=domain)
+    def __init__(self, domain: str = "", routed: bool = True, scale: dict | None = None, **environment: str) -> None:
+        self.settings = Settings(net=NET, domain=domain, scale=scale or {})
         self.folder = tempfile.TemporaryDirectory()
         compose = compose_file.load(domain)
         dynamic = Path(self.folder.name)

@@ -151,6 +151,14 @@ class Routed(unittest.TestCase):
         analytics.ready = True
         traefik.until(lambda: traefik.request(API, "/api/analytics/summary")[0] == 200)
 
+    def test_a_replica_that_dies_costs_no_request(self) -> None:
+        """The first replica is there, the second is not, and nobody has noticed yet."""
+        traefik = edge.Edge(scale={"layer-service": 2})
+        self.addCleanup(traefik.close)
+        for method in ("GET", "PATCH"):
+            statuses = [traefik.request(API, "/api/layers", method)[0] for _ in range(20)]
+            self.assertEqual(statuses, [200] * 20, method)
+
     def test_a_services_own_503_reaches_the_caller_and_a_500_opens_the_breaker(self) -> None:
         traefik = edge.Edge()
         self.addCleanup(traefik.close)

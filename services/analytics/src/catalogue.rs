@@ -13,7 +13,7 @@ use crate::rollup::quantity::{Decimals, scale};
 /// What a metric's numbers mean over time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Kind {
+pub(crate) enum MetricKind {
     /// A value that goes up and down.
     Gauge,
     /// A total since the media worker started; falls to zero when the worker is replaced.
@@ -31,6 +31,11 @@ pub(crate) enum Series {
     ChatMessages,
     /// How many changes of layers there were.
     LayerChanges,
+}
+
+impl Series {
+    /// Every series.
+    pub(crate) const ALL: [Self; 3] = [Self::Samples, Self::ChatMessages, Self::LayerChanges];
 }
 
 /// How a metric is read from what the bus says.
@@ -58,7 +63,7 @@ pub(crate) struct Spec {
     /// The unit of its values.
     pub(crate) unit: &'static str,
     /// What its values mean over time.
-    pub(crate) kind: Kind,
+    pub(crate) kind: MetricKind,
     /// How it is read.
     pub(crate) source: Source,
     /// What it is, in a sentence.
@@ -81,7 +86,7 @@ macro_rules! catalogue {
             pub(crate) const fn spec(self) -> Spec {
                 match self {
                     $(Self::$id => Spec {
-                        name: $name, unit: $unit, kind: Kind::$kind, source: $source, help: $help,
+                        name: $name, unit: $unit, kind: MetricKind::$kind, source: $source, help: $help,
                     }),+
                 }
             }

@@ -18,6 +18,7 @@ mod metrics;
 mod query;
 mod rollup;
 mod store;
+mod timeline;
 
 use sm_service_kit::About;
 

@@ -95,7 +95,7 @@ pub(crate) struct PasswordsConfig {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SignInConfig {
-    pub(crate) failures_window_s: u64,
+    pub(crate) window_s: u64,
     pub(crate) failures_per_name_max: u64,
     pub(crate) failures_per_address_max: u64,
 }
@@ -172,7 +172,7 @@ impl TicketsConfig {
 
 impl SignInConfig {
     pub(crate) const fn window(&self) -> Duration {
-        Duration::from_secs(self.failures_window_s)
+        Duration::from_secs(self.window_s)
     }
 }
 
@@ -241,7 +241,10 @@ fn password<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, 
         }
 
         fn visit_bool<E: de::Error>(self, _value: bool) -> Result<SecretString, E> {
-            Err(E::invalid_type(de::Unexpected::Other("a truth value"), &self))
+            Err(E::invalid_type(
+                de::Unexpected::Other("a truth value"),
+                &self,
+            ))
         }
     }
 

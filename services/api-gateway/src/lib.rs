@@ -17,6 +17,7 @@ mod passwords;
 mod resources;
 mod secret;
 mod sign_in;
+mod static_file;
 mod tokens;
 mod users;
 

@@ -1,7 +1,7 @@
 // Fails when what a browser must load before the first page grows past its limits.
 import { readFileSync, statSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 const LIMITS = { js: 150_000, css: 20_000, font: 60_000 };
 const dist = fileURLToPath(new URL("../dist", import.meta.url));

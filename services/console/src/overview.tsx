@@ -12,6 +12,7 @@ export function Overview() {
       </a>
       <LiveBar />
       <main id="content" className="overview" tabIndex={-1}>
+        <h1 className="visually-hidden">Stream Manager</h1>
         <StreamCard />
         <LayerPanel />
         <ChatPanel />

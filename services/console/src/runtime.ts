@@ -6,9 +6,9 @@ import { systemClock } from "./clock.ts";
 import { Announcer } from "./features/announcements/announcer.ts";
 import { announceLink, announceStream } from "./features/announcements/rules.ts";
 import { ChatStore } from "./features/chat/store.ts";
+import { OrderWriter } from "./features/layers/order-writer.ts";
 import { LayerStore } from "./features/layers/store.ts";
 import { LayerWriter } from "./features/layers/writer.ts";
-import { OrderWriter } from "./features/layers/order-writer.ts";
 import { Poller } from "./features/link/poller.ts";
 import { MetricsLane } from "./features/metrics/lane.ts";
 import { StreamCommands } from "./features/stream/commands.ts";
@@ -57,11 +57,13 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
 
   let pollTag: string | null = null;
   const poller = new Poller(async () => {
-    const header = pollTag ? { "If-None-Match": pollTag } : {};
-    const { ok, state: answer, etag } = await readState(api, stream, header);
+    const headers: Record<string, string> = pollTag ? { "If-None-Match": pollTag } : {};
+    const { ok, state: answer, etag } = await readState(api, stream, headers);
     pollTag = etag ?? pollTag;
     if (answer) state.snapshot(answer);
-    if (connection.state.get().kind !== "live") await layers.load();
+    if (ok && connection.state.get().kind !== "live") {
+      await Promise.all([layers.load(), chat.load()]);
+    }
     return ok;
   }, systemClock);
 
@@ -133,10 +135,10 @@ function feedMetrics(metrics: MetricsLane, state: StreamState | null): void {
 async function readState(
   api: Api,
   stream: string,
-  header: Record<string, string>,
+  headers: Record<string, string>,
 ): Promise<{ ok: boolean; state: StreamState | null; etag: string | null }> {
-  const params = { query: { stream }, header };
-  const outcome = await outcomeOf(api.GET("/api/stream/state", { params }));
+  const params = { query: { stream } };
+  const outcome = await outcomeOf(api.GET("/api/stream/state", { params, headers }));
   if (outcome.ok) return { ok: true, state: outcome.data, etag: outcome.etag };
   return { ok: outcome.failure.status === 304, state: null, etag: null };
 }

@@ -1,5 +1,6 @@
 //! What to do next so that a stream becomes what is wanted of it. Pure: the stream's task looks,
-//! asks here, and does what the answer says.
+//! asks here, and does what the answer says. Only the holder of the lease asks; who loses it ends
+//! its worker without asking anybody.
 
 use std::time::Instant;
 
@@ -43,8 +44,6 @@ pub(crate) struct Making<'a> {
 /// Everything the decision depends on.
 #[derive(Clone, Debug)]
 pub(crate) struct Situation<'a> {
-    /// Whether this process may run the stream.
-    pub(crate) holds: bool,
     /// What is wanted; `None` while nobody has said.
     pub(crate) desired: Option<&'a DesiredState>,
     /// The newest scene that is known.
@@ -68,27 +67,16 @@ pub(crate) enum Action {
     Stop,
     /// The same, because another one is to follow.
     Replace,
-    /// End the worker this instant: the stream belongs to somebody else.
-    Abandon,
 }
 
 /// What to do next.
 pub(crate) fn decide(situation: &Situation<'_>) -> Action {
     let Situation {
-        holds,
         desired,
         scene,
         worker,
         clearance,
     } = situation;
-    if !holds {
-        return match worker {
-            WorkerView::Absent => Action::Nothing,
-            WorkerView::Booting(_) | WorkerView::Working { .. } | WorkerView::Ending => {
-                Action::Abandon
-            }
-        };
-    }
     let wanted = desired.filter(|desired| desired.status != DesiredStatus::Offline);
     let Some(desired) = wanted else {
         return match worker {
@@ -97,7 +85,6 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Action {
         };
     };
     match worker {
-        WorkerView::Ending => Action::Nothing,
         WorkerView::Absent => match clearance {
             Clearance::Now => Action::Start,
             Clearance::At(moment) => Action::WaitUntil(*moment),
@@ -108,7 +95,7 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Action {
         {
             Action::Replace
         }
-        WorkerView::Booting(_) => Action::Nothing,
+        WorkerView::Booting(_) | WorkerView::Ending => Action::Nothing,
         WorkerView::Working { sent, .. } => {
             let wanted = picture(desired.status, *scene);
             if *sent == wanted {
@@ -158,7 +145,7 @@ mod tests {
 
     #[test]
     fn every_situation_has_its_action() {
-        use Action::{Abandon, Nothing, Replace, Show, Start, Stop, WaitUntil};
+        use Action::{Nothing, Replace, Show, Start, Stop, WaitUntil};
         use DesiredStatus::{Live, Offline, Paused};
         let format = ProgramFormat::default();
         let larger = ProgramFormat {
@@ -185,76 +172,49 @@ mod tests {
         let now = Clearance::Now;
         let absent = || WorkerView::Absent;
         let cases = [
-            // Not the holder.
-            (false, Some(Live), absent(), now, Nothing),
-            (false, Some(Live), WorkerView::Booting(making), now, Abandon),
-            (false, Some(Live), working(making, program), now, Abandon),
-            (false, Some(Offline), WorkerView::Ending, now, Abandon),
             // Nobody has said what is wanted, or it is to be off air.
-            (true, None, absent(), now, Nothing),
-            (true, None, working(making, program), now, Stop),
-            (true, Some(Offline), absent(), now, Nothing),
-            (true, Some(Offline), WorkerView::Booting(making), now, Stop),
-            (true, Some(Offline), working(making, program), now, Stop),
-            (true, Some(Offline), WorkerView::Ending, now, Nothing),
+            (None, absent(), now, Nothing),
+            (None, working(making, program), now, Stop),
+            (Some(Offline), absent(), now, Nothing),
+            (Some(Offline), WorkerView::Booting(making), now, Stop),
+            (Some(Offline), working(making, program), now, Stop),
+            (Some(Offline), WorkerView::Ending, now, Nothing),
             // It is to be on air.
-            (true, Some(Live), absent(), now, Start),
-            (true, Some(Paused), absent(), now, Start),
+            (Some(Live), absent(), now, Start),
+            (Some(Paused), absent(), now, Start),
+            (Some(Live), absent(), Clearance::At(soon), WaitUntil(soon)),
+            (Some(Live), absent(), Clearance::GaveUp, Nothing),
+            (Some(Live), WorkerView::Booting(making), now, Nothing),
+            (Some(Live), WorkerView::Booting(outdated), now, Replace),
+            (Some(Live), WorkerView::Ending, now, Nothing),
+            (Some(Live), working(making, program), now, Nothing),
+            (Some(Live), working(making, older), now, Show(program)),
             (
-                true,
-                Some(Live),
-                absent(),
-                Clearance::At(soon),
-                WaitUntil(soon),
-            ),
-            (true, Some(Live), absent(), Clearance::GaveUp, Nothing),
-            (true, Some(Live), WorkerView::Booting(making), now, Nothing),
-            (
-                true,
-                Some(Live),
-                WorkerView::Booting(outdated),
-                now,
-                Replace,
-            ),
-            (true, Some(Live), WorkerView::Ending, now, Nothing),
-            (true, Some(Live), working(making, program), now, Nothing),
-            (true, Some(Live), working(making, older), now, Show(program)),
-            (
-                true,
                 Some(Live),
                 working(making, Picture::Slate),
                 now,
                 Show(program),
             ),
-            (true, Some(Live), working(outdated, program), now, Replace),
-            (true, Some(Live), working(resized, program), now, Replace),
+            (Some(Live), working(outdated, program), now, Replace),
+            (Some(Live), working(resized, program), now, Replace),
             // It is to show the slate.
             (
-                true,
                 Some(Paused),
                 working(making, program),
                 now,
                 Show(Picture::Slate),
             ),
+            (Some(Paused), working(making, Picture::Slate), now, Nothing),
             (
-                true,
-                Some(Paused),
-                working(making, Picture::Slate),
-                now,
-                Nothing,
-            ),
-            (
-                true,
                 Some(Paused),
                 working(outdated, Picture::Slate),
                 now,
                 Replace,
             ),
         ];
-        for (holds, status, worker, clearance, expected) in cases {
+        for (status, worker, clearance, expected) in cases {
             let desired = status.map(desired);
             let situation = Situation {
-                holds,
                 desired: desired.as_ref(),
                 scene: Some((scene, 4)),
                 worker,

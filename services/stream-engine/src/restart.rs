@@ -155,7 +155,7 @@ mod tests {
         let mut now = Instant::now();
         for _ in 0..20 {
             restarts.ended(now, None);
-            now += Duration::from_secs(60);
+            now += Duration::from_mins(1);
         }
         for _ in 0..20 {
             restarts.ended(now, Some(Duration::from_millis(10)));

@@ -206,7 +206,7 @@ mod tests {
 
     use super::*;
 
-    fn layer(id: LayerId, revision: u64, updated_ms: i64, source: serde_json::Value) -> Layer {
+    fn layer(id: LayerId, revision: u64, updated_ms: i64, source: &serde_json::Value) -> Layer {
         let mut layer = json!({
             "id": id, "stream": "main", "scene": SceneId::from_uuid(Uuid::from_u128(9)), "name": "a",
             "transform": {"x": 1, "y": -2, "width": 3, "height": 4}, "opacity": 0.5,
@@ -243,7 +243,7 @@ mod tests {
         let asset = "ab".repeat(32);
         let image = json!({"kind": "image", "source": {"asset": asset}});
         let (back, front) = (LayerId::generate(), LayerId::generate());
-        let layers = [layer(front, 1, 0, image), layer(back, 1, 0, color())];
+        let layers = [layer(front, 1, 0, &image), layer(back, 1, 0, &color())];
         let wanted = scene(4, 0, &layers).wanted(77, Path::new("/assets"));
         assert_eq!(wanted.revision, 77);
         let ids: Vec<_> = wanted.layers.iter().map(|layer| layer.id).collect();
@@ -280,12 +280,15 @@ mod tests {
         let before = scene(
             1,
             10,
-            &[layer(first, 1, 5, color()), layer(second, 1, 99, color())],
+            &[layer(first, 1, 5, &color()), layer(second, 1, 99, &color())],
         );
         let after = scene(
             2,
             20,
-            &[layer(first, 2, 21, color()), layer(second, 1, 99, color())],
+            &[
+                layer(first, 2, 21, &color()),
+                layer(second, 1, 99, &color()),
+            ],
         );
         assert_eq!(after.changed_at(&before).as_unix_millis(), 21);
         let reordered = scene(3, 30, &after.layers);

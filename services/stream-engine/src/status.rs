@@ -2,6 +2,15 @@
 
 use sm_common::stream::StreamStatus;
 
+/// Where the stream is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Goal {
+    OffAir,
+    OnAir,
+    /// On air, but no further worker is tried.
+    GivenUp,
+}
+
 /// Where the worker is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WorkerPhase {
@@ -10,7 +19,10 @@ pub(crate) enum WorkerPhase {
     /// It has not delivered a segment yet.
     Preparing,
     /// Viewers get its segments.
-    OnAir,
+    OnAir {
+        /// Whether they show the slate.
+        slate: bool,
+    },
     /// It was told to end, for good.
     Ending,
     /// It was told to end, to be replaced.
@@ -20,37 +32,30 @@ pub(crate) enum WorkerPhase {
 /// Everything a status depends on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Facts {
-    /// Whether the stream is to be on air.
-    pub(crate) wanted: bool,
+    pub(crate) goal: Goal,
     pub(crate) worker: WorkerPhase,
     /// Whether viewers had a picture since it last went on air from `offline`.
     pub(crate) was_on_air: bool,
-    /// Whether the picture shows the slate.
-    pub(crate) shows_slate: bool,
     /// Whether something is wrong that a viewer can notice.
     pub(crate) has_errors: bool,
-    /// Whether no further worker is tried.
-    pub(crate) gave_up: bool,
 }
 
 /// What the stream is doing.
 pub(crate) const fn derive(facts: Facts) -> StreamStatus {
     let Facts {
-        wanted,
+        goal,
         worker,
         was_on_air,
-        shows_slate,
         has_errors,
-        gave_up,
     } = facts;
-    match worker {
-        WorkerPhase::Ending => StreamStatus::Stopping,
-        WorkerPhase::OnAir if shows_slate => StreamStatus::Paused,
-        WorkerPhase::OnAir if has_errors => StreamStatus::Degraded,
-        WorkerPhase::OnAir => StreamStatus::Live,
-        WorkerPhase::Absent if !wanted => StreamStatus::Offline,
-        WorkerPhase::Absent if gave_up => StreamStatus::Failed,
-        WorkerPhase::Absent | WorkerPhase::Preparing | WorkerPhase::GivingWay => {
+    match (worker, goal) {
+        (WorkerPhase::Ending, _) => StreamStatus::Stopping,
+        (WorkerPhase::OnAir { slate: true }, _) => StreamStatus::Paused,
+        (WorkerPhase::OnAir { slate: false }, _) if has_errors => StreamStatus::Degraded,
+        (WorkerPhase::OnAir { slate: false }, _) => StreamStatus::Live,
+        (WorkerPhase::Absent, Goal::OffAir) => StreamStatus::Offline,
+        (WorkerPhase::Absent, Goal::GivenUp) => StreamStatus::Failed,
+        (WorkerPhase::Absent | WorkerPhase::Preparing | WorkerPhase::GivingWay, _) => {
             if was_on_air {
                 StreamStatus::Reconnecting
             } else {
@@ -66,37 +71,39 @@ mod tests {
 
     #[test]
     fn every_set_of_facts_has_its_status() {
+        use Goal::{GivenUp, OffAir, OnAir};
         use StreamStatus::{
             Degraded, Failed, Live, Offline, Paused, Reconnecting, Starting, Stopping,
         };
-        use WorkerPhase::{Absent, Ending, GivingWay, OnAir, Preparing};
-        // wanted, worker, was on air, slate, errors, gave up
+        use WorkerPhase::{Absent, Ending, GivingWay, Preparing};
+        let program = WorkerPhase::OnAir { slate: false };
+        let slate = WorkerPhase::OnAir { slate: true };
+        // goal, worker, was on air, errors
         let cases = [
-            ((false, Absent, false, false, false, false), Offline),
-            ((false, Absent, false, false, true, true), Offline),
-            ((true, Absent, false, false, false, false), Starting),
-            ((true, Absent, true, false, true, false), Reconnecting),
-            ((true, Absent, false, false, true, true), Failed),
-            ((true, Absent, true, false, true, true), Failed),
-            ((true, Preparing, false, false, false, false), Starting),
-            ((true, Preparing, true, false, true, false), Reconnecting),
-            ((true, GivingWay, true, false, false, false), Reconnecting),
-            ((true, GivingWay, false, false, false, false), Starting),
-            ((true, OnAir, true, false, false, false), Live),
-            ((true, OnAir, true, false, true, false), Degraded),
-            ((true, OnAir, true, true, false, false), Paused),
-            ((true, OnAir, true, true, true, false), Paused),
-            ((false, Ending, true, false, false, false), Stopping),
-            ((true, Ending, true, false, false, false), Stopping),
+            ((OffAir, Absent, false, false), Offline),
+            ((OffAir, Absent, false, true), Offline),
+            ((OnAir, Absent, false, false), Starting),
+            ((OnAir, Absent, true, true), Reconnecting),
+            ((GivenUp, Absent, false, true), Failed),
+            ((GivenUp, Absent, true, true), Failed),
+            ((OnAir, Preparing, false, false), Starting),
+            ((OnAir, Preparing, true, true), Reconnecting),
+            ((OnAir, GivingWay, true, false), Reconnecting),
+            ((OnAir, GivingWay, false, false), Starting),
+            ((OnAir, program, true, false), Live),
+            ((OnAir, program, true, true), Degraded),
+            ((OffAir, program, true, false), Live),
+            ((OnAir, slate, true, false), Paused),
+            ((OnAir, slate, true, true), Paused),
+            ((OffAir, Ending, true, false), Stopping),
+            ((OnAir, Ending, true, false), Stopping),
         ];
-        for ((wanted, worker, was_on_air, shows_slate, has_errors, gave_up), expected) in cases {
+        for ((goal, worker, was_on_air, has_errors), expected) in cases {
             let facts = Facts {
-                wanted,
+                goal,
                 worker,
                 was_on_air,
-                shows_slate,
                 has_errors,
-                gave_up,
             };
             assert_eq!(derive(facts), expected, "{facts:?}");
         }

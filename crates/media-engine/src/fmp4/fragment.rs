@@ -7,35 +7,35 @@ const DEPENDENT_SAMPLE: u32 = 0x0101_0000;
 
 /// An encoded frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sample {
+pub(crate) struct Sample {
     /// Its bytes.
-    pub data: Vec<u8>,
+    pub(crate) data: Vec<u8>,
     /// How long it shows, in units of its track.
-    pub duration: u32,
+    pub(crate) duration: u32,
     /// Whether it can be decoded by itself.
-    pub keyframe: bool,
+    pub(crate) keyframe: bool,
 }
 
 /// The frames of a segment, in order.
 #[derive(Clone, Copy, Debug)]
-pub struct VideoRun<'a> {
+pub(crate) struct VideoRun<'a> {
     /// When the first starts, in units of its track.
-    pub start: u64,
+    pub(crate) start: u64,
     /// The frames.
-    pub samples: &'a [Sample],
+    pub(crate) samples: &'a [Sample],
 }
 
 /// The AAC packets of a segment, in order and without gaps.
 #[derive(Clone, Copy, Debug)]
-pub struct AudioRun<'a> {
+pub(crate) struct AudioRun<'a> {
     /// When the first starts, in samples.
-    pub start: u64,
+    pub(crate) start: u64,
     /// The packets.
-    pub packets: &'a [Vec<u8>],
+    pub(crate) packets: &'a [Vec<u8>],
 }
 
 /// A segment. `sequence` counts the segments from 1.
-pub fn fragment(sequence: u32, video: VideoRun<'_>, audio: AudioRun<'_>) -> Vec<u8> {
+pub(crate) fn fragment(sequence: u32, video: VideoRun<'_>, audio: AudioRun<'_>) -> Vec<u8> {
     let video_bytes: usize = video.samples.iter().map(|s| s.data.len()).sum();
     let audio_bytes: usize = audio.packets.iter().map(Vec::len).sum();
     // The offsets are counted from the start of `moof`, whose length does not depend on them.
@@ -140,7 +140,10 @@ mod tests {
 
     /// The first box of this kind at any depth, as (start, content).
     fn find(bytes: &[u8], kind: [u8; 4]) -> (usize, Vec<u8>) {
-        let at = bytes.windows(4).position(|four| four == kind.as_slice()).unwrap();
+        let at = bytes
+            .windows(4)
+            .position(|four| four == kind.as_slice())
+            .unwrap();
         let size = u32::from_be_bytes(bytes[at - 4..at].try_into().unwrap());
         let start = at - 4;
         let end = start + usize::try_from(size).unwrap();

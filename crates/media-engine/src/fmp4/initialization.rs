@@ -3,32 +3,32 @@ use super::{AAC_PACKET_SAMPLES, AUDIO_TRACK, VIDEO_TRACK};
 
 /// What a player must know of the picture before the first segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VideoTrack {
+pub(crate) struct VideoTrack {
     /// Width in pixels.
-    pub width: u16,
+    pub(crate) width: u16,
     /// Height in pixels.
-    pub height: u16,
+    pub(crate) height: u16,
     /// Units per second of its times.
-    pub timescale: u32,
+    pub(crate) timescale: u32,
     /// The decoder configuration record (the content of `avcC`).
-    pub decoder_configuration: Vec<u8>,
+    pub(crate) decoder_configuration: Vec<u8>,
 }
 
 /// What a player must know of the sound before the first segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AudioTrack {
+pub(crate) struct AudioTrack {
     /// Samples per second, which are also the units of its times.
-    pub sample_rate: u16,
+    pub(crate) sample_rate: u16,
     /// Channels.
-    pub channels: u16,
+    pub(crate) channels: u16,
     /// Bits per second.
-    pub bitrate: u32,
+    pub(crate) bitrate: u32,
     /// The `AudioSpecificConfig`.
-    pub decoder_configuration: Vec<u8>,
+    pub(crate) decoder_configuration: Vec<u8>,
 }
 
 /// The initialisation section of every segment of these tracks.
-pub fn initialization(video: &VideoTrack, audio: &AudioTrack) -> Vec<u8> {
+pub(crate) fn initialization(video: &VideoTrack, audio: &AudioTrack) -> Vec<u8> {
     let mut file = Writer::default();
     file.boxed(*b"ftyp", |ftyp| {
         ftyp.bytes(b"iso6").u32(0).bytes(b"iso6mp41");
@@ -129,7 +129,7 @@ fn track_header(trak: &mut Writer, id: u32, volume: u16, (width, height): (u16, 
     let enabled_in_movie_and_preview = 7;
     trak.full_box(*b"tkhd", 0, enabled_in_movie_and_preview, |tkhd| {
         tkhd.u32(0).u32(0).u32(id).zeros(16);
-        tkhd.u16(0).u16(volume).u16(0);
+        tkhd.u16(0).u16(0).u16(volume).u16(0); // layer, group, volume
         identity_matrix(tkhd);
         tkhd.u16(width).u16(0).u16(height).u16(0);
     });

@@ -8,11 +8,11 @@ mod boxes;
 mod fragment;
 mod initialization;
 
-pub use fragment::{AudioRun, Sample, VideoRun, fragment};
-pub use initialization::{AudioTrack, VideoTrack, initialization};
+pub(crate) use fragment::{AudioRun, Sample, VideoRun, fragment};
+pub(crate) use initialization::{AudioTrack, VideoTrack, initialization};
 
 const VIDEO_TRACK: u32 = 1;
 const AUDIO_TRACK: u32 = 2;
 
 /// Samples in an AAC packet.
-pub const AAC_PACKET_SAMPLES: u32 = 1024;
+pub(crate) const AAC_PACKET_SAMPLES: u32 = 1024;

@@ -10,7 +10,7 @@ const BYTES_PER_PIXEL: usize = 4;
 /// A still picture as red, green and blue, premultiplied by alpha: what images and text are
 /// until they are scaled and become a [`Picture`].
 #[derive(Clone, PartialEq, Eq)]
-pub struct Bitmap {
+pub(crate) struct Bitmap {
     width: usize,
     height: usize,
     /// Blue, green, red, alpha.
@@ -29,7 +29,12 @@ impl fmt::Debug for Bitmap {
 impl Bitmap {
     /// Reads rows of blue, green, red and alpha that are already premultiplied and start
     /// `stride` bytes apart. Rows that are missing are clear.
-    pub fn from_premultiplied(data: &[u8], stride: usize, width: usize, height: usize) -> Self {
+    pub(crate) fn from_premultiplied(
+        data: &[u8],
+        stride: usize,
+        width: usize,
+        height: usize,
+    ) -> Self {
         let mut pixels = Vec::with_capacity(width * height);
         for row in data.chunks(stride.max(1)).take(height) {
             let (row, _padding) = row.as_chunks::<BYTES_PER_PIXEL>();
@@ -44,7 +49,7 @@ impl Bitmap {
     }
 
     /// Reads rows as [`Self::from_premultiplied`] does and multiplies them by alpha.
-    pub fn from_straight(data: &[u8], stride: usize, width: usize, height: usize) -> Self {
+    pub(crate) fn from_straight(data: &[u8], stride: usize, width: usize, height: usize) -> Self {
         let mut bitmap = Self::from_premultiplied(data, stride, width, height);
         for [blue, green, red, alpha] in &mut bitmap.pixels {
             for component in [blue, green, red] {
@@ -54,23 +59,58 @@ impl Bitmap {
         bitmap
     }
 
+    /// A picture that shows nothing.
+    pub(crate) fn clear(width: usize, height: usize) -> Self {
+        Self {
+            width,
+            height,
+            pixels: vec![[0; BYTES_PER_PIXEL]; width * height],
+        }
+    }
+
+    /// The picture in a clear one of another size, `left` pixels from its left edge. What does
+    /// not fit is cut off.
+    #[must_use]
+    pub(crate) fn framed(&self, width: usize, height: usize, left: usize) -> Self {
+        let mut framed = Self::clear(width, height);
+        let below = framed.pixels.chunks_mut(width.max(1));
+        for (to, from) in below.zip(self.pixels.chunks(self.width.max(1))) {
+            for (to, from) in to.iter_mut().skip(left).zip(from) {
+                *to = *from;
+            }
+        }
+        framed
+    }
+
+    /// The picture moved down by this many rows, clear above, cut off below.
+    #[must_use]
+    pub(crate) fn lowered(mut self, rows: usize) -> Self {
+        let moved = (rows * self.width).min(self.pixels.len());
+        self.pixels.rotate_right(moved);
+        self.pixels
+            .iter_mut()
+            .take(moved)
+            .for_each(|pixel| *pixel = [0; BYTES_PER_PIXEL]);
+        self
+    }
+
     /// Width in pixels.
-    pub fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.width
     }
 
     /// Height in pixels.
-    pub fn height(&self) -> usize {
+    pub(crate) fn height(&self) -> usize {
         self.height
     }
 
     /// Rows of blue, green, red and alpha without padding.
-    pub fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         self.pixels.as_flattened()
     }
 
     /// Puts the colour behind the picture.
-    pub fn lay_on(&mut self, color: Color) {
+    pub(crate) fn lay_on(&mut self, color: Color) {
         let below = [color.blue, color.green, color.red, 255].map(|component| {
             // Alpha goes through the same multiplication as the colours.
             fraction(component, color.alpha)
@@ -84,7 +124,7 @@ impl Bitmap {
     }
 
     /// The picture as the program needs it.
-    pub fn to_picture(&self, matrix: Matrix) -> Picture {
+    pub(crate) fn to_picture(&self, matrix: Matrix) -> Picture {
         let luma = self.pixels.iter().map(|&pixel| matrix.luma(one(pixel)));
         let (blue, red) = self.chroma(matrix);
         Picture {
@@ -197,6 +237,19 @@ mod tests {
         let mut picture = bitmap(&[[0, 0, 0, 0], [255, 255, 255, 255]], 2);
         picture.lay_on("#ff000080".parse().unwrap());
         assert_eq!(picture.pixels, [[0, 0, 128, 128], [255, 255, 255, 255]]);
+    }
+
+    #[test]
+    fn a_picture_is_moved_within_a_larger_one() {
+        let dot = bitmap(&[[9, 9, 9, 255]], 1);
+        let framed = dot.framed(3, 2, 1);
+        assert_eq!(framed.pixels[1], [9, 9, 9, 255]);
+        let lowered = framed.lowered(1);
+        assert_eq!(lowered.pixels[4], [9, 9, 9, 255]);
+        assert_eq!(
+            lowered.pixels.iter().filter(|pixel| pixel[3] > 0).count(),
+            1
+        );
     }
 
     #[test]

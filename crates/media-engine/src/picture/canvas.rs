@@ -3,7 +3,7 @@ use super::{Opacity, Yuv};
 
 /// Rows of samples.
 #[derive(Clone, Copy, Debug)]
-pub struct Plane<'a> {
+pub(crate) struct Plane<'a> {
     data: &'a [u8],
     stride: usize,
     width: usize,
@@ -12,7 +12,7 @@ pub struct Plane<'a> {
 
 impl<'a> Plane<'a> {
     /// `height` rows of `width` samples that start `stride` apart.
-    pub fn new(data: &'a [u8], stride: usize, width: usize, height: usize) -> Self {
+    pub(crate) fn new(data: &'a [u8], stride: usize, width: usize, height: usize) -> Self {
         Self {
             data,
             stride,
@@ -31,7 +31,7 @@ impl<'a> Plane<'a> {
 
 /// Rows of samples to draw on.
 #[derive(Debug)]
-pub struct PlaneMut<'a> {
+pub(crate) struct PlaneMut<'a> {
     data: &'a mut [u8],
     stride: usize,
     width: usize,
@@ -40,7 +40,7 @@ pub struct PlaneMut<'a> {
 
 impl<'a> PlaneMut<'a> {
     /// `height` rows of `width` samples that start `stride` apart.
-    pub fn new(data: &'a mut [u8], stride: usize, width: usize, height: usize) -> Self {
+    pub(crate) fn new(data: &'a mut [u8], stride: usize, width: usize, height: usize) -> Self {
         Self {
             data,
             stride,
@@ -63,29 +63,29 @@ impl<'a> PlaneMut<'a> {
 /// A picture to draw: luma, blue and red difference, and alpha for luma and for chroma. With
 /// alpha, the samples are premultiplied.
 #[derive(Clone, Copy, Debug)]
-pub struct View<'a> {
+pub(crate) struct View<'a> {
     /// Luma, blue difference, red difference.
-    pub planes: [Plane<'a>; 3],
+    pub(crate) planes: [Plane<'a>; 3],
     /// Alpha of luma and of chroma; opaque when absent.
-    pub alpha: Option<[Plane<'a>; 2]>,
+    pub(crate) alpha: Option<[Plane<'a>; 2]>,
 }
 
 /// A place on the canvas in pixels; it may lie outside, wholly or in part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rectangle {
+pub(crate) struct Rectangle {
     /// Left edge.
-    pub x: i32,
+    pub(crate) x: i32,
     /// Top edge.
-    pub y: i32,
+    pub(crate) y: i32,
     /// Width.
-    pub width: u32,
+    pub(crate) width: u32,
     /// Height.
-    pub height: u32,
+    pub(crate) height: u32,
 }
 
 impl Rectangle {
     /// Whether a canvas of `width` by `height` lies wholly inside.
-    pub fn covers(self, width: u32, height: u32) -> bool {
+    pub(crate) fn covers(self, width: u32, height: u32) -> bool {
         let reaches = |start: i32, length: u32, end: u32| {
             start <= 0 && i64::from(start) + i64::from(length) >= i64::from(end)
         };
@@ -95,7 +95,7 @@ impl Rectangle {
 
 /// The picture that layers are drawn on.
 #[derive(Debug)]
-pub struct Canvas<'a> {
+pub(crate) struct Canvas<'a> {
     luma: PlaneMut<'a>,
     blue: PlaneMut<'a>,
     red: PlaneMut<'a>,
@@ -103,12 +103,12 @@ pub struct Canvas<'a> {
 
 impl<'a> Canvas<'a> {
     /// A canvas over these planes; chroma has half the size of luma, rounded up.
-    pub fn new([luma, blue, red]: [PlaneMut<'a>; 3]) -> Self {
+    pub(crate) fn new([luma, blue, red]: [PlaneMut<'a>; 3]) -> Self {
         Self { luma, blue, red }
     }
 
     /// Covers all of it.
-    pub fn clear(&mut self, color: Yuv) {
+    pub(crate) fn clear(&mut self, color: Yuv) {
         for (plane, value) in self.planes(color) {
             let columns = Span {
                 start: 0,
@@ -121,7 +121,7 @@ impl<'a> Canvas<'a> {
     }
 
     /// Draws one colour.
-    pub fn fill(&mut self, place: Rectangle, color: Yuv, opacity: Opacity) {
+    pub(crate) fn fill(&mut self, place: Rectangle, color: Yuv, opacity: Opacity) {
         let chroma = place.halved();
         for (index, (plane, value)) in self.planes(color).into_iter().enumerate() {
             let place = if index == 0 { place } else { chroma };
@@ -135,7 +135,7 @@ impl<'a> Canvas<'a> {
 
     /// Draws a picture with its upper left corner at `x`, `y`. At odd places, chroma lies half a
     /// pixel to the upper left.
-    pub fn draw(&mut self, x: i32, y: i32, picture: &View<'_>, opacity: Opacity) {
+    pub(crate) fn draw(&mut self, x: i32, y: i32, picture: &View<'_>, opacity: Opacity) {
         let [luma, blue, red] = picture.planes;
         let (luma_alpha, chroma_alpha) = match picture.alpha {
             Some([luma, chroma]) => (Some(luma), Some(chroma)),

@@ -4,7 +4,7 @@ use crate::number::to_byte;
 
 /// How red, green and blue become luma and chroma. Limited range, as video is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Matrix {
+pub(crate) enum Matrix {
     /// ITU-R BT.601, for standard definition.
     Bt601,
     /// ITU-R BT.709, for everything larger.
@@ -13,18 +13,18 @@ pub enum Matrix {
 
 /// A colour as it is encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Yuv {
+pub(crate) struct Yuv {
     /// Luma.
-    pub luma: u8,
+    pub(crate) luma: u8,
     /// Blue difference.
-    pub blue: u8,
+    pub(crate) blue: u8,
     /// Red difference.
-    pub red: u8,
+    pub(crate) red: u8,
 }
 
 impl Yuv {
     /// Black.
-    pub const BLACK: Self = Self {
+    pub(crate) const BLACK: Self = Self {
         luma: 16,
         blue: 128,
         red: 128,
@@ -33,7 +33,7 @@ impl Yuv {
 
 impl Matrix {
     /// The matrix of a program that is `height` lines high.
-    pub fn for_height(height: u32) -> Self {
+    pub(crate) fn for_height(height: u32) -> Self {
         if height > 576 {
             Self::Bt709
         } else {
@@ -42,7 +42,7 @@ impl Matrix {
     }
 
     /// The colour without its alpha.
-    pub fn encode(self, color: Color) -> Yuv {
+    pub(crate) fn encode(self, color: Color) -> Yuv {
         let pixel = Premultiplied {
             blue: f32::from(color.blue),
             green: f32::from(color.green),

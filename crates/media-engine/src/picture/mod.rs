@@ -10,42 +10,42 @@ mod blend;
 mod canvas;
 mod colour;
 
-pub use bitmap::Bitmap;
-pub use canvas::{Canvas, Plane, PlaneMut, Rectangle, View};
-pub use colour::{Matrix, Yuv};
+pub(crate) use bitmap::Bitmap;
+pub(crate) use canvas::{Canvas, Plane, PlaneMut, Rectangle, View};
+pub(crate) use colour::{Matrix, Yuv};
 
 use std::fmt;
 
 /// How much of a layer shows: 0 (nothing) to [`Opacity::FULL`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Opacity(u16);
+pub(crate) struct Opacity(u16);
 
 impl Opacity {
     /// All of it.
-    pub const FULL: Self = Self(256);
+    pub(crate) const FULL: Self = Self(256);
 
     /// From 0 to 1; values outside become the nearer end, NaN becomes 0.
-    pub fn new(opacity: f64) -> Self {
+    pub(crate) fn new(opacity: f64) -> Self {
         let steps = crate::number::to_whole(opacity * f64::from(Self::FULL.0));
         Self(u16::try_from(steps).map_or(Self::FULL.0, |steps| steps.min(Self::FULL.0)))
     }
 
     /// Both at once.
     #[must_use]
-    pub fn times(self, other: Self) -> Self {
+    pub(crate) fn times(self, other: Self) -> Self {
         let product = u32::from(self.0) * u32::from(other.0) + 128;
         Self(u16::try_from(product >> 8).unwrap_or(Self::FULL.0))
     }
 
     /// In 256ths.
-    pub fn steps(self) -> u16 {
+    pub(crate) fn steps(self) -> u16 {
         self.0
     }
 }
 
 /// A still picture, ready to be drawn.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Picture {
+pub(crate) struct Picture {
     width: usize,
     height: usize,
     luma: Vec<u8>,
@@ -72,23 +72,13 @@ impl fmt::Debug for Picture {
 }
 
 impl Picture {
-    /// Width in pixels.
-    pub fn width(&self) -> usize {
-        self.width
-    }
-
-    /// Height in pixels.
-    pub fn height(&self) -> usize {
-        self.height
-    }
-
     /// Whether nothing shows through.
-    pub fn is_opaque(&self) -> bool {
+    pub(crate) fn is_opaque(&self) -> bool {
         self.alpha.is_none()
     }
 
     /// The samples as [`Canvas::draw`] takes them.
-    pub fn view(&self) -> View<'_> {
+    pub(crate) fn view(&self) -> View<'_> {
         let chroma_width = self.width.div_ceil(2);
         let full = |data| Plane::new(data, self.width, self.width, self.height);
         let half = |data| Plane::new(data, chroma_width, chroma_width, self.height.div_ceil(2));

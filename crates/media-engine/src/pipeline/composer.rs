@@ -24,10 +24,7 @@ const PATIENCE: Duration = Duration::from_millis(20);
 
 /// A composer that is further behind, as after the machine slept, leaves frames out instead of
 /// making up for them.
-const BEHIND_MAX: Duration = Duration::from_secs(1);
-
-/// Frames that may wait for the encoder; further ones are left out.
-const ENCODER_BACKLOG_MAX: u64 = 5;
+const BEHIND_MAX: Duration = Duration::from_secs(2);
 
 /// What the composer shares with the rest of the program.
 #[derive(Clone, Debug)]
@@ -96,8 +93,15 @@ impl Composer {
     }
 
     fn compose(&self, progress: &mut Progress) -> Result<(), gst::FlowError> {
-        let stage = Arc::clone(&self.shared.stage.lock().unwrap_or_else(PoisonError::into_inner));
-        if self.video.current_level_buffers() < ENCODER_BACKLOG_MAX {
+        let stage = Arc::clone(
+            &self
+                .shared
+                .stage
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        // A second's worth of frames may wait for the encoder; further ones are left out.
+        if self.video.current_level_buffers() < u64::from(self.timeline.framerate()) {
             self.compose_picture(progress.frame, &stage)?;
             self.tell_if_new(progress, &stage);
         }
@@ -121,7 +125,11 @@ impl Composer {
         }
         let now_ns = self.clock.now_ns().unwrap_or(0);
         self.lock_meter().composed(frame, now_ns, self.wall.now());
-        *self.shared.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(buffer.clone());
+        *self
+            .shared
+            .latest
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(buffer.clone());
         self.video.push_buffer(buffer).map(|_taken| ())
     }
 
@@ -171,7 +179,10 @@ impl Composer {
     }
 
     fn lock_meter(&self) -> std::sync::MutexGuard<'_, Meter> {
-        self.shared.meter.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .meter
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

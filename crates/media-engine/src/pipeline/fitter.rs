@@ -165,12 +165,11 @@ pub(super) fn view(frame: &Frame) -> Option<View<'_>> {
 }
 
 /// The bitmap in another size.
-pub(crate) fn scale_bitmap(
-    bitmap: &Bitmap,
-    width: u32,
-    height: u32,
-) -> Result<Bitmap, FitError> {
-    let from = bitmap_info(to_u32(to_u64(bitmap.width())), to_u32(to_u64(bitmap.height())))?;
+pub(crate) fn scale_bitmap(bitmap: &Bitmap, width: u32, height: u32) -> Result<Bitmap, FitError> {
+    let from = bitmap_info(
+        to_u32(to_u64(bitmap.width())),
+        to_u32(to_u64(bitmap.height())),
+    )?;
     let to = bitmap_info(width, height)?;
     let conversion = Conversion::new(&from, to)?;
     let buffer = gst::Buffer::from_slice(bitmap.as_bytes().to_vec());
@@ -187,8 +186,20 @@ pub(crate) fn scale_bitmap(
     ))
 }
 
+/// The picture in a sample of blue, green, red and alpha.
+pub(crate) fn bitmap_of(sample: &gst::Sample) -> Option<Bitmap> {
+    let info = gst_video::VideoInfo::from_caps(sample.caps()?).ok()?;
+    let frame = Frame::from_buffer_readable(sample.buffer_owned()?, &info).ok()?;
+    Some(Bitmap::from_straight(
+        frame.plane_data(0).ok()?,
+        packed_stride(&frame),
+        usize::try_from(frame.width()).ok()?,
+        usize::try_from(frame.height()).ok()?,
+    ))
+}
+
 /// Bytes from row to row of a frame with one plane.
-pub(crate) fn packed_stride(frame: &Frame) -> usize {
+fn packed_stride(frame: &Frame) -> usize {
     frame
         .plane_stride()
         .first()

@@ -96,7 +96,8 @@ mod tests {
     fn a_source_of_the_same_rate_shows_every_frame_once() {
         for phase in (0..INTERVAL).step_by(1_000_000) {
             for jitter in [0, 40_000] {
-                let dues = (0..100).map(|n| phase + n * INTERVAL + if n % 2 == 0 { jitter } else { 0 });
+                let dues =
+                    (0..100).map(|n| phase + n * INTERVAL + if n % 2 == 0 { jitter } else { 0 });
                 let shown: Vec<_> = shown(dues, 90).into_iter().flatten().collect();
                 assert!(shown.len() >= 88, "phase {phase}: {}", shown.len());
                 assert!(
@@ -111,7 +112,10 @@ mod tests {
     fn a_source_of_twice_the_rate_shows_every_other_frame() {
         let dues = (0..200).map(|n| 5_000_000 + n * INTERVAL / 2);
         let shown: Vec<_> = shown(dues, 90).into_iter().flatten().skip(1).collect();
-        assert!(shown.windows(2).all(|pair| pair[1] == pair[0] + 2), "{shown:?}");
+        assert!(
+            shown.windows(2).all(|pair| pair[1] == pair[0] + 2),
+            "{shown:?}"
+        );
     }
 
     #[test]

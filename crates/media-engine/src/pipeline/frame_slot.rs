@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::fitter::{FitError, Fitter, Frame, is_size};
@@ -15,7 +15,6 @@ use crate::timeline::Timeline;
 pub(crate) struct FrameSlot {
     width: AtomicU32,
     height: AtomicU32,
-    arrived: AtomicU64,
     bringing: Mutex<Fitter>,
     taking: Mutex<Taking>,
 }
@@ -38,7 +37,6 @@ impl FrameSlot {
         Self {
             width: AtomicU32::new(width),
             height: AtomicU32::new(height),
-            arrived: AtomicU64::new(0),
             bringing: Mutex::new(Fitter::new(matrix)),
             taking: Mutex::new(Taking {
                 queue: FrameQueue::new(to_i64(timeline.frame_interval_ns())),
@@ -57,7 +55,6 @@ impl FrameSlot {
     pub(crate) fn push(&self, due_ns: i64, frame: Frame) -> Result<(), FitError> {
         let shot = self.fitted(frame)?;
         self.lock_taking().queue.push(due_ns, shot);
-        self.arrived.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
@@ -66,11 +63,6 @@ impl FrameSlot {
         let shot = self.fitted(frame)?;
         self.lock_taking().queue.prime(shot);
         Ok(())
-    }
-
-    /// Frames that were ever pushed.
-    pub(crate) fn arrived(&self) -> u64 {
-        self.arrived.load(Ordering::Relaxed)
     }
 
     /// The frame to show at `now_ns` in this size; `None` before the first, or when it cannot be
@@ -90,8 +82,11 @@ impl FrameSlot {
         let width = self.width.load(Ordering::Relaxed);
         let height = self.height.load(Ordering::Relaxed);
         let mut fitter = self.bringing.lock().unwrap_or_else(PoisonError::into_inner);
-        let fitted = fitter.fit(&original, width, height)?;
-        Ok(Shot { original, fitted })
+        let ready = fitter.fit(&original, width, height)?;
+        Ok(Shot {
+            original,
+            fitted: ready,
+        })
     }
 
     fn lock_taking(&self) -> std::sync::MutexGuard<'_, Taking> {

@@ -19,7 +19,7 @@ mod snapshot;
 mod stage;
 
 pub(crate) use clock::ProgramClock;
-pub(crate) use fitter::{Fitter, Frame, scale_bitmap};
+pub(crate) use fitter::{Frame, bitmap_of, scale_bitmap};
 pub(crate) use frame_slot::FrameSlot;
-pub(crate) use program::{Program, ProgramError};
+pub(crate) use program::{Program, ProgramSettings};
 pub(crate) use stage::{Item, Stage, Surface, Voice};

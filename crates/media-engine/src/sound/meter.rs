@@ -5,16 +5,16 @@ const SILENCE_DBFS: f64 = -120.0;
 
 /// How loud a stretch of sound was, in dBFS.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Level {
+pub(crate) struct Level {
     /// Of the loudest sample.
-    pub peak_dbfs: f64,
+    pub(crate) peak_dbfs: f64,
     /// Of the power, over both channels.
-    pub rms_dbfs: f64,
+    pub(crate) rms_dbfs: f64,
 }
 
 /// Measures how loud the program is.
 #[derive(Debug, Default)]
-pub struct LevelMeter {
+pub(crate) struct LevelMeter {
     peak: f32,
     squares: f64,
     samples: f64,
@@ -22,7 +22,7 @@ pub struct LevelMeter {
 
 impl LevelMeter {
     /// Hears samples.
-    pub fn hear(&mut self, samples: &[[f32; CHANNELS]]) {
+    pub(crate) fn hear(&mut self, samples: &[[f32; CHANNELS]]) {
         for &sample in samples.as_flattened() {
             self.peak = self.peak.max(sample.abs());
             self.squares += f64::from(sample) * f64::from(sample);
@@ -31,7 +31,7 @@ impl LevelMeter {
     }
 
     /// The level since the last call; `None` where nothing was heard.
-    pub fn take(&mut self) -> Option<Level> {
+    pub(crate) fn take(&mut self) -> Option<Level> {
         let heard = std::mem::take(self);
         (heard.samples > 0.0).then(|| Level {
             peak_dbfs: decibels(f64::from(heard.peak)),

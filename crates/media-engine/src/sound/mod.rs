@@ -6,8 +6,8 @@
 mod meter;
 mod queue;
 
-pub use meter::{Level, LevelMeter};
-pub use queue::SoundQueue;
+pub(crate) use meter::LevelMeter;
+pub(crate) use queue::SoundQueue;
 
 /// Channels of the program.
-pub const CHANNELS: usize = 2;
+pub(crate) const CHANNELS: usize = 2;

@@ -12,7 +12,7 @@ const SEAM_SAMPLES_MAX: u64 = 240;
 
 /// The sound of one layer on its way into the mix, by position in the program.
 #[derive(Debug, Default)]
-pub struct SoundQueue {
+pub(crate) struct SoundQueue {
     blocks: VecDeque<Block>,
     end: Option<u64>,
     /// The gain of the last mix, from which the next one ramps.
@@ -33,7 +33,7 @@ impl Block {
 
 impl SoundQueue {
     /// Adds samples that sound from `start`.
-    pub fn push(&mut self, start: u64, samples: Vec<[f32; CHANNELS]>) {
+    pub(crate) fn push(&mut self, start: u64, samples: Vec<[f32; CHANNELS]>) {
         let start = match self.end {
             Some(end) if end.abs_diff(start) <= SEAM_SAMPLES_MAX => end,
             _ => start,
@@ -52,7 +52,7 @@ impl SoundQueue {
 
     /// Adds what sounds from `start` to `mix`, and forgets it. The gain moves evenly from the
     /// last one to `gain`, so that a change does not click.
-    pub fn mix_into(&mut self, mix: &mut [[f32; CHANNELS]], start: u64, gain: f32) {
+    pub(crate) fn mix_into(&mut self, mix: &mut [[f32; CHANNELS]], start: u64, gain: f32) {
         let end = start + to_u64(mix.len());
         let from = self.gain.replace(gain).unwrap_or(gain);
         let step = (gain - from) / to_f32(to_f64(to_u64(mix.len().max(1))));
@@ -73,12 +73,6 @@ impl SoundQueue {
             }
         }
         self.blocks.retain(|block| block.end() > end);
-    }
-
-    /// Forgets everything, as after a jump of the source.
-    pub fn clear(&mut self) {
-        self.blocks.clear();
-        self.end = None;
     }
 }
 

@@ -85,26 +85,22 @@ impl Stat {
 /// from the first to the last of `stats`, which are in order. Exact as long as the owner is
 /// replaced at most once in each; less than the truth otherwise. `None` without values.
 pub(crate) fn increase(stats: impl IntoIterator<Item = Stat>) -> Option<i64> {
+    let step = |before: i64, to: i64| if to >= before { to - before } else { to };
     let mut stats = stats.into_iter();
     let first = stats.next()?;
-    // Within the first, only what follows its lowest value is known to have grown.
-    let mut grown = if first.last < first.max {
+    // Before a replacement within the first, nothing says from where it had grown.
+    let mut grown = if first.max > first.last {
         first.last
     } else {
         first.last.saturating_sub(first.min)
     };
     let mut before = first.last;
     for stat in stats {
-        // Up to the replacement where there was one, then from zero.
         if stat.max > stat.last {
-            grown = grown.saturating_add(stat.max.saturating_sub(before).max(0));
+            grown = grown.saturating_add(step(before, stat.max));
             before = 0;
         }
-        grown = grown.saturating_add(if stat.last >= before {
-            stat.last.saturating_sub(before)
-        } else {
-            stat.last
-        });
+        grown = grown.saturating_add(step(before, stat.last));
         before = stat.last;
     }
     Some(grown)

@@ -26,30 +26,14 @@ pub(crate) struct AccessToken {
 /// Issues access tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct AccessTokens {
-    keys: Arc<SigningKeys>,
-    issuer: String,
-    audience: String,
-    lifetime: Duration,
-    clock: SharedClock,
+    pub(crate) keys: Arc<SigningKeys>,
+    pub(crate) issuer: String,
+    pub(crate) audience: String,
+    pub(crate) lifetime: Duration,
+    pub(crate) clock: SharedClock,
 }
 
 impl AccessTokens {
-    /// Issues tokens that name this issuer and audience.
-    pub(crate) const fn new(
-        keys: Arc<SigningKeys>,
-        (issuer, audience): (String, String),
-        lifetime: Duration,
-        clock: SharedClock,
-    ) -> Self {
-        Self {
-            keys,
-            issuer,
-            audience,
-            lifetime,
-            clock,
-        }
-    }
-
     /// A token for `subject`, valid from now on.
     pub(crate) fn issue(
         &self,

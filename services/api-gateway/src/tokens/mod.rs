@@ -6,4 +6,4 @@ mod signing;
 
 pub(crate) use access::{AccessToken, AccessTokens, Subject};
 pub(crate) use refresh::{RefreshToken, Stored};
-pub(crate) use signing::{SigningError, SigningKeys};
+pub(crate) use signing::SigningKeys;

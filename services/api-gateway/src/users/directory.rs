@@ -175,7 +175,10 @@ mod tests {
         let ada = name("ada");
         let last_admin = Some(Refusal::LastAdmin);
         assert_eq!(directory.patch(&ada, demote, NOW).err(), last_admin);
-        assert_eq!(directory.patch(&ada, disable.clone(), NOW).err(), last_admin);
+        assert_eq!(
+            directory.patch(&ada, disable.clone(), NOW).err(),
+            last_admin
+        );
         assert_eq!(directory.remove(&ada).err(), last_admin);
         assert!(directory.patch(&name("bob"), disable, NOW).is_ok());
         assert!(directory.remove(&name("bob")).is_ok());

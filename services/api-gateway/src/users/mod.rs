@@ -5,5 +5,5 @@ mod person;
 mod store;
 
 pub(crate) use directory::{Change, Directory, Refusal};
-pub(crate) use person::{NewPerson, Patch, Person, Username};
+pub(crate) use person::{NewPerson, ParseUsernameError, Patch, Person, Username};
 pub(crate) use store::{Users, UsersError};

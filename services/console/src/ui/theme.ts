@@ -5,7 +5,7 @@ export type Theme = "system" | "dark" | "light";
 const KEY = "stream-manager.theme";
 
 function stored(): Theme {
-  const theme = document.documentElement.dataset["theme"];
+  const theme = document.documentElement.dataset.theme;
   return theme === "dark" || theme === "light" ? theme : "system";
 }
 
@@ -13,8 +13,8 @@ function stored(): Theme {
 export const theme = new Observable<Theme>(stored());
 
 export function chooseTheme(choice: Theme): void {
-  if (choice === "system") delete document.documentElement.dataset["theme"];
-  else document.documentElement.dataset["theme"] = choice;
+  if (choice === "system") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = choice;
   theme.set(choice);
   try {
     if (choice === "system") localStorage.removeItem(KEY);

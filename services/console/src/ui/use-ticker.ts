@@ -1,8 +1,8 @@
-import { type RefObject, useEffect, useRef, useState } from "react";
+import { type RefObject, useEffect, useLayoutEffect, useRef, useState } from "react";
 
 /**
- * Writes a text that changes with time straight into the page, without rendering. The text is
- * written at once, then each `everyMs`.
+ * Writes a text that changes with time straight into the page, without rendering: each `everyMs`,
+ * and whenever the component renders.
  */
 export function useTickingText<E extends HTMLElement>(
   text: () => string,
@@ -12,15 +12,15 @@ export function useTickingText<E extends HTMLElement>(
   const newest = useRef(text);
   newest.current = text;
 
+  const write = useRef(() => {
+    const next = newest.current();
+    if (element.current && element.current.textContent !== next) {
+      element.current.textContent = next;
+    }
+  });
+  useLayoutEffect(write.current);
   useEffect(() => {
-    const write = () => {
-      const next = newest.current();
-      if (element.current && element.current.textContent !== next) {
-        element.current.textContent = next;
-      }
-    };
-    write();
-    const timer = setInterval(write, everyMs);
+    const timer = setInterval(write.current, everyMs);
     return () => clearInterval(timer);
   }, [everyMs]);
 

@@ -37,11 +37,14 @@ class FakeSocket implements Socket {
   }
 
   subscriptions(channel: Channel) {
-    return this.said.filter((said) => said.type === "subscribe" && said["channel"] === channel);
+    return this.said.filter((said) => said.type === "subscribe" && said.channel === channel);
   }
 
   /** Answers the newest subscription to `channel`. */
-  subscribes(channel: Channel, answer: { epoch: string; offset: number; snapshot?: unknown }): void {
+  subscribes(
+    channel: Channel,
+    answer: { epoch: string; offset: number; snapshot?: unknown },
+  ): void {
     const id = this.subscriptions(channel).at(-1)?.id ?? 0;
     const recovered = !("snapshot" in answer);
     this.says({ type: "subscribed", id, channel, stream: "main", recovered, ...answer });
@@ -116,7 +119,7 @@ describe("reading by position", () => {
     socket().ends(1001);
     await clock.advance(250);
     socket().welcomes();
-    expect(socket().subscriptions("chat")[0]?.["since"]).toEqual({ epoch: "a", offset: 6 });
+    expect(socket().subscriptions("chat")[0]?.since).toEqual({ epoch: "a", offset: 6 });
     socket().subscribes("chat", { epoch: "a", offset: 6 });
     socket().tells("chat", 7);
     expect(heard).toEqual([{ snapshot: ["old"] }, 6, 7]);
@@ -138,7 +141,7 @@ describe("reading by position", () => {
     socket().tells("chat", 9);
     const asked = socket().subscriptions("chat");
     expect(asked).toHaveLength(2);
-    expect(asked[1]?.["since"]).toEqual({ epoch: "a", offset: 5 });
+    expect(asked[1]?.since).toEqual({ epoch: "a", offset: 5 });
     expect(connection.figures.get().gaps).toBe(1);
     socket().subscribes("chat", { epoch: "a", offset: 5 });
     for (const offset of [6, 7, 8, 9]) socket().tells("chat", offset);
@@ -182,6 +185,19 @@ describe("reading by position", () => {
     await clock.advance(400);
     expect(socket().subscriptions("chat")).toHaveLength(2);
   });
+});
+
+it("does not insist on a channel that the role does not carry", async () => {
+  const { clock, connection, socket } = scene();
+  connection.start();
+  await clock.advance(0);
+  socket().welcomes();
+  const id = socket().subscriptions("chat")[0]?.id;
+  socket().says({ type: "error", id, code: "auth.role.insufficient", detail: "no" });
+  await clock.advance(1_000);
+  socket().says({ type: "pong", id: 0 });
+  await clock.advance(5_500);
+  expect(socket().subscriptions("chat")).toHaveLength(1);
 });
 
 describe("coming back", () => {

@@ -261,10 +261,9 @@ export class Connection {
     if (message.id == null) return;
     const channel = this.requests.get(message.id);
     this.requests.delete(message.id);
-    const forNow = message.retry_after_ms != null;
-    if (channel && forNow && this.current === attempt) {
-      this.resubscribeLater(channel, message.retry_after_ms ?? RESUBSCRIBE_MS);
-    }
+    // Without the right to a channel there is nothing to wait for; anything else may pass.
+    if (!channel || message.code.startsWith("auth.") || this.current !== attempt) return;
+    this.resubscribeLater(channel, message.retry_after_ms ?? RESUBSCRIBE_MS);
   }
 
   private resubscribeLater(channel: Channel, delayMs: number): void {

@@ -166,7 +166,7 @@ mod tests {
         let mut tenancy = tenancy(WithoutRedis::Keep);
         let now = Instant::now();
         tenancy.answered(held(4), now);
-        let later = now + Duration::from_secs(3600);
+        let later = now + Duration::from_hours(1);
         tenancy.unanswered(later);
         assert_eq!(
             tenancy.question(later),
@@ -200,7 +200,7 @@ mod tests {
         let now = Instant::now();
         tenancy.answered(LeaseOutcome::Taken(holder(5)), now);
         tenancy.unanswered(now);
-        let back = now + Duration::from_secs(60);
+        let back = now + Duration::from_mins(1);
         assert_eq!(tenancy.question(back), Question::Look);
         tenancy.looked(None, back);
         assert_eq!(tenancy.question(back + TTL / 2), Question::Look);

@@ -1,5 +1,5 @@
 import { type Api, outcomeOf } from "../../api/client.ts";
-import { type Failure } from "../../api/problem.ts";
+import type { Failure } from "../../api/problem.ts";
 import type { ChatMessage, EventMessage } from "../../api/types.ts";
 import { Observable } from "../../observable.ts";
 import type { ChannelListener } from "../../ws/channel-reader.ts";
@@ -25,6 +25,14 @@ export class ChatStore implements ChannelListener {
 
   event({ event, data }: EventMessage): void {
     if (event === "chat.message.posted" && isChatMessage(data)) this.add(data);
+  }
+
+  /** Fetches the newest messages, where no live link brings them; false when that failed. */
+  async load(): Promise<boolean> {
+    const params = { query: { stream: this.stream } };
+    const outcome = await outcomeOf(this.api.GET("/api/chat", { params }));
+    if (outcome.ok) this.snapshot(outcome.data);
+    return outcome.ok;
   }
 
   /** Posts; the result says why not. The message shows when the server has accepted it. */

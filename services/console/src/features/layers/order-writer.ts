@@ -101,4 +101,3 @@ export function moved(ids: readonly string[], id: string, to: number): readonly 
   const rest = ids.filter((other) => other !== id);
   return rest.toSpliced(Math.max(0, Math.min(rest.length, to)), 0, id);
 }
-

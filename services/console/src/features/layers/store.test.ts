@@ -22,7 +22,11 @@ function storeWith(...ids: string[]): LayerStore {
   return store;
 }
 
-const ids = (store: LayerStore) => store.scene.get()?.layers.map(({ id }) => id).join("");
+const ids = (store: LayerStore) =>
+  store.scene
+    .get()
+    ?.layers.map(({ id }) => id)
+    .join("");
 
 it("follows the events of the channel", () => {
   const store = storeWith("a", "b");

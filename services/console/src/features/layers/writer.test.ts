@@ -1,5 +1,5 @@
-import { describe, expect, it } from "vitest";
 import createClient from "openapi-fetch";
+import { describe, expect, it } from "vitest";
 import type { paths } from "../../api/types.gen.ts";
 import type { Layer } from "../../api/types.ts";
 import { ManualClock } from "../../clock.ts";

@@ -1,5 +1,5 @@
 import type { MetricsSample, Performance, ProgramFormat } from "../../api/types.ts";
-import { formatBytes, formatNumber } from "../../ui/format.ts";
+import { formatBytes, formatNumber, UNKNOWN } from "../../ui/format.ts";
 
 export interface Verdict {
   readonly word: string;
@@ -69,9 +69,8 @@ export const DEFINITIONS: readonly Definition[] = [
     about: "Frames that were due and never composed, since the worker started",
     value: ({ frames_dropped }) => frames_dropped,
     text: ({ performance: { frames_dropped, frames_total } }) => {
-      const share =
-        frames_dropped !== null && frames_total ? (frames_dropped / frames_total) * 100 : null;
-      const unit = share === null ? "" : `${formatNumber(share, share > 0 && share < 1 ? 2 : 0)} %`;
+      const share = frames_dropped && frames_total ? (frames_dropped / frames_total) * 100 : null;
+      const unit = share === null ? "" : `or ${formatNumber(share, share < 1 ? 2 : 0)} %`;
       return [formatNumber(frames_dropped), unit];
     },
     verdict({ performance, samples }) {
@@ -88,7 +87,7 @@ export const DEFINITIONS: readonly Definition[] = [
     about: "From composed to encoded frame: median and 99th percentile",
     value: ({ encode_ms_p99 }) => encode_ms_p99,
     text: ({ performance: { encode_ms_p50, encode_ms_p99 } }) => [
-      `${formatNumber(encode_ms_p50, 1)} / ${formatNumber(encode_ms_p99, 1)}`,
+      pair(formatNumber(encode_ms_p50, 1), formatNumber(encode_ms_p99, 1)),
       "ms",
     ],
     goal: ({ framerate }) => 1000 / framerate,
@@ -119,7 +118,7 @@ export const DEFINITIONS: readonly Definition[] = [
     about: "RMS and highest sample of the program's sound",
     value: ({ audio_rms_dbfs }) => audio_rms_dbfs,
     text: ({ performance: { audio_rms_dbfs, audio_peak_dbfs } }) => [
-      `${formatLevel(audio_rms_dbfs)} / ${formatLevel(audio_peak_dbfs)}`,
+      pair(formatLevel(audio_rms_dbfs), formatLevel(audio_peak_dbfs)),
       "dBFS",
     ],
     verdict({ performance: { audio_peak_dbfs } }) {
@@ -143,6 +142,11 @@ export const DEFINITIONS: readonly Definition[] = [
 
 /** Below this nobody hears anything; the level of digital silence has no useful number. */
 const SILENT_DBFS = -70;
+
+/** Two values that belong together; one dash when neither is known. */
+function pair(first: string, second: string): string {
+  return first === UNKNOWN && second === UNKNOWN ? UNKNOWN : `${first} / ${second}`;
+}
 
 function formatLevel(dbfs: number | null): string {
   return dbfs !== null && dbfs < -99 ? "−∞" : formatNumber(dbfs, 1);

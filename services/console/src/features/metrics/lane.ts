@@ -1,5 +1,5 @@
-import type { ChannelListener } from "../../ws/channel-reader.ts";
 import type { EventMessage, MetricsSample } from "../../api/types.ts";
+import type { ChannelListener } from "../../ws/channel-reader.ts";
 
 /** Samples kept: one minute at one a second. */
 export const SAMPLES_MAX = 60;
@@ -57,6 +57,11 @@ export class MetricsLane implements ChannelListener {
   clear(): void {
     if (this.ring.length === 0) return;
     this.ring.length = 0;
+    this.schedule();
+  }
+
+  /** Draws again what is there: its size or colours have changed. */
+  repaint(): void {
     this.schedule();
   }
 

@@ -38,7 +38,7 @@ export function paintTile(
   write(tile, "goal", (program && definition.goalText?.(program)) ?? "");
   const verdict = definition.verdict?.(reading) ?? null;
   const element = write(tile, "verdict", verdict?.word ?? "");
-  if (element) element.dataset["tone"] = verdict?.tone ?? "calm";
+  if (element) element.dataset.tone = verdict?.tone ?? "calm";
   const canvas = tile.querySelector("canvas");
   if (!canvas) return;
   drawSparkline(canvas, {

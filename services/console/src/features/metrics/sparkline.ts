@@ -60,8 +60,8 @@ function placing(line: Sparkline, width: number, height: number) {
   if (line.goal !== null) known.push(line.goal);
   const low = Math.min(...known);
   const high = Math.max(...known);
-  // A calm value is drawn calmly: the scale spans a twentieth of the value at least.
-  const span = Math.max(high - low, Math.abs(high) * 0.05, 1e-9);
+  // A calm value is drawn calmly: the scale spans a quarter of the value at least.
+  const span = Math.max(high - low, Math.abs(high) * 0.25, 1e-9);
   const middle = (high + low) / 2;
   const inner = height - 4;
   return {

@@ -1,9 +1,11 @@
-import { useEffect, useRef } from "react";
+import { type RefObject, useEffect, useRef } from "react";
 import type { ProgramFormat } from "../../api/types.ts";
 import { useForbidden, useRuntime } from "../../runtime-context.ts";
 import { formatAge } from "../../ui/format.ts";
+import { theme } from "../../ui/theme.ts";
 import { useTickingText } from "../../ui/use-ticker.ts";
 import { DEFINITIONS, type Definition } from "./definitions.ts";
+import type { MetricsLane } from "./lane.ts";
 import { paintTile } from "./paint-tile.ts";
 import "./tiles.css";
 
@@ -17,13 +19,17 @@ export function Tiles({ program }: { readonly program: ProgramFormat | null }) {
   const { metrics, serverClock, poller } = useRuntime();
   const forbidden = useForbidden("read-metrics");
   const grid = useRef<HTMLDListElement>(null);
+  useRepaint(grid, metrics);
 
   const age = useTickingText<HTMLParagraphElement>(() => {
     const latest = metrics.latest;
     const ageMs = latest ? serverClock.since(latest.at) : 0;
     const polled = forbidden !== null || poller.state.get() !== "off";
     const isOld = ageMs > (polled ? OLD_POLLED_MS : OLD_MS);
-    grid.current?.toggleAttribute("data-old", isOld);
+    if (grid.current && grid.current.hasAttribute("data-old") !== isOld) {
+      grid.current.toggleAttribute("data-old", isOld);
+      metrics.repaint();
+    }
     return isOld ? `These figures are ${formatAge(ageMs)} old.` : "";
   });
 
@@ -37,6 +43,23 @@ export function Tiles({ program }: { readonly program: ProgramFormat | null }) {
       <p className="tiles__age" ref={age} />
     </div>
   );
+}
+
+/** Lines are drawn in pixels and in the theme's colours; both can change without a sample. */
+function useRepaint(grid: RefObject<HTMLElement | null>, metrics: MetricsLane): void {
+  useEffect(() => {
+    const repaint = () => metrics.repaint();
+    const sizes = new ResizeObserver(repaint);
+    if (grid.current) sizes.observe(grid.current);
+    const scheme = window.matchMedia("(prefers-color-scheme: light)");
+    scheme.addEventListener("change", repaint);
+    const stopTheme = theme.subscribe(repaint);
+    return () => {
+      sizes.disconnect();
+      scheme.removeEventListener("change", repaint);
+      stopTheme();
+    };
+  }, [grid, metrics]);
 }
 
 interface TileProps {
@@ -64,7 +87,9 @@ function Tile({ definition, program }: TileProps) {
         <span data-part="goal" className="tile__goal" />
       </dd>
       <dd className="tile__verdict" data-part="verdict" />
-      <canvas className="tile__line" aria-hidden />
+      <dd className="tile__plot" aria-hidden>
+        <canvas className="tile__line" />
+      </dd>
     </div>
   );
 }

@@ -1,5 +1,5 @@
 import { type Api, outcomeOf } from "../../api/client.ts";
-import { type Failure } from "../../api/problem.ts";
+import type { Failure } from "../../api/problem.ts";
 import type { StreamState } from "../../api/types.ts";
 import { Observable } from "../../observable.ts";
 import { randomKey } from "../../random-key.ts";
@@ -64,6 +64,8 @@ export class StreamCommands {
 /** Whether the observed state is another one than before the command. */
 function hasMoved(before: StreamState | null, now: StreamState): boolean {
   return (
-    before === null || now.status !== before.status || now.desired_revision > before.desired_revision
+    before === null ||
+    now.status !== before.status ||
+    now.desired_revision > before.desired_revision
   );
 }

@@ -174,7 +174,7 @@ function PauseButton({ state, blocked, give }: PauseButtonProps) {
   return (
     <button
       type="button"
-      className="button"
+      className="button controls__pause"
       aria-disabled={blocked !== null}
       title={blocked ?? (paused ? "Back to the scene" : "Put a slate on air")}
       onClick={() => {
@@ -182,7 +182,7 @@ function PauseButton({ state, blocked, give }: PauseButtonProps) {
       }}
     >
       <Icon size={16} aria-hidden />
-      {paused ? "Resume" : "Pause"}
+      <span>{paused ? "Resume" : "Pause"}</span>
     </button>
   );
 }

@@ -45,7 +45,8 @@ export function LiveBar() {
 
 function Elapsed() {
   const { state, serverClock } = useRuntime();
-  const since = useObservable(state.state)?.live_since;
+  const now = useObservable(state.state);
+  const since = now && now.status !== "failed" ? now.live_since : null;
   const text = useTickingText<HTMLSpanElement>(() =>
     since ? formatElapsed(serverClock.since(since)) : UNKNOWN,
   );

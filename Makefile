@@ -1,0 +1,104 @@
+# Everything that can be done with this project. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# What .env.example describes, for the native run; Compose reads .env by itself.
+-include .env
+export DOMAIN ?=
+export DEMO PUBLIC_VIEW SM_LOG OTLP_ENDPOINT EVENT_HANDLER_URL NET DATA_DIR SCALE
+export FORCE_HTTPS SECURE_COOKIES RATE_LIMIT_AVERAGE RATE_LIMIT_BURST SECRETS
+
+# The pinned tools first, then a toolchain that was installed for this project.
+export PATH := $(CURDIR)/.venv/bin:$(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
+
+STACK := python3 deploy/native/stack.py
+COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
+CONSOLE := services/console
+
+##@ Run as plain processes
+.PHONY: setup build run stop status
+setup: ## Install what is missing (packages by apt, tools into .venv, Rust where there is none)
+	@$(STACK) setup
+build: ## Build the console and all binaries (release)
+	@$(STACK) build
+run: ## Set up, build, go on air, follow the logs; Ctrl-C stops everything (DOMAIN=, SCALE=, NET=, DATA_DIR=)
+	@$(STACK) run
+stop: ## Stop what `make run` started
+	@$(STACK) down
+status: ## Say how each process does
+	@$(STACK) status
+
+##@ Run in containers
+.PHONY: secrets up down ps logs scale roll smoke prebuilt
+secrets: tools ## Make the secrets of the containers, where there are none
+	@$(STACK) secrets "$${SECRETS:-deploy/secrets}"
+up: secrets ## Build the images, go on air, print the address and the first login
+	@deploy/up.sh
+down: ## Stop and remove the containers; the data stays (`make down V=--volumes` removes it)
+	@$(COMPOSE) down $(V)
+ps: ## List the containers
+	@$(COMPOSE) ps
+logs: ## Follow the logs (S=service for one)
+	@$(COMPOSE) logs --follow --tail 50 $(S)
+scale: ## Run N replicas of a service: make scale S=ws-fanout N=3
+	@$(COMPOSE) up --detach --no-recreate --wait --scale $(S)=$(N) $(S)
+roll: ## Replace a service's containers without losing a request: make roll S=stream-control
+	@deploy/roll.sh $(S)
+prebuilt: ## Lay the binaries of B (target/release) out for images with BINARIES=prebuilt
+	@deploy/ci/prebuilt.sh $(or $(B),target/release)
+smoke: ## Run the composed containers for real, scaled, and take them down again
+	@deploy/ci/compose-smoke.sh
+
+##@ Work on it
+.PHONY: tools fmt lint layers schemas deny audit bench ci
+tools: ## Put the pinned tools into .venv
+	@$(STACK) tools
+fmt: ## Format everything
+	@cargo fmt --all
+	@cd $(CONSOLE) && npm run --silent format
+lint: ## Clippy, formats, types; warnings are errors
+	@cargo fmt --all --check
+	@cargo clippy --workspace --all-targets --locked -- -D warnings
+	@cd $(CONSOLE) && npm run --silent check
+layers: ## Check which crates may know which
+	@deploy/ci/layers.sh
+schemas: ## Write docs/api and the console's types from the Rust types
+	@cargo run --quiet --locked -p sm-schemas
+	@cd $(CONSOLE) && npm run --silent generate
+deny: ## Check licences, bans and sources (cargo-deny)
+	@cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
+	@cargo deny --workspace check bans licenses sources
+audit: deny ## Check for known vulnerabilities (needs the network)
+	@cargo deny --workspace check advisories
+	@cd $(CONSOLE) && npm audit
+bench: test-setup ## Run the benchmarks (B=name for one); prints a table, writes target/bench/results.json
+	@cargo run --quiet --release --locked -p sm-bench --bin bench -- $(B)
+ci: lint test deny ## What has to hold before a change lands
+
+##@ Test
+.PHONY: test test-setup test-routing test-console test-rust test-e2e test-browser test-compose
+test: test-setup layers test-routing test-console test-rust test-e2e test-browser test-compose ## Everything, from a bare machine on
+	@echo "== all tests passed"
+test-setup:
+	@$(STACK) setup --tests
+test-routing: ## The compose file, and that both modes route alike, through a real Traefik
+	@deploy/ci/routing.sh
+test-console: ## Console: types, formats, generated files, unit tests, build
+	@deploy/ci/console.sh
+test-rust: ## Unit, service, contract and media tests; also builds every binary (dev profile)
+	@cargo fmt --all --check
+	@cargo nextest run --workspace --locked --profile ci --filterset 'not package(sm-e2e)'
+test-e2e: ## The native stack through Traefik
+	@cargo nextest run --workspace --locked --profile ci --filterset 'package(sm-e2e)' --test-threads 1
+test-browser: ## The console in headless Chromium, on a native stack
+	@deploy/ci/browser.sh
+test-compose: ## The containers, wherever an engine answers
+	@deploy/ci/compose.sh
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN { FS = ":.*## " } \
+	    /^##@/ { printf "\n\033[1m%s\033[0m\n", substr($$0, 5) } \
+	    /^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

@@ -1,0 +1,183 @@
+use std::path::PathBuf;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_video as gst_video;
+use sm_common::clock::SharedClock;
+use sm_common::program::ProgramFormat;
+use sm_media_protocol::{HlsSettings, Stats};
+
+use super::clock::ProgramClock;
+use super::composer::{Composer, Shared};
+use super::encoder::{Encoder, Listeners};
+use super::fitter::colorimetry;
+use super::pool::FramePool;
+use super::segment_writer::SegmentWriter;
+use super::snapshot::Photographer;
+use super::stage::Stage;
+use crate::event::{Event, Events};
+use crate::host::Reports;
+use crate::picture::Matrix;
+use crate::stats::Meter;
+use crate::timeline::Timeline;
+
+/// Encoded frames and packets that may wait for the disk: a few seconds.
+const ENCODED_WAITING_MAX: usize = 512;
+
+/// The program cannot go on air.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProgramError {
+    /// The encoders cannot be built.
+    #[error("the encoders cannot be built")]
+    Build(#[source] gst::glib::BoolError),
+    /// The encoders do not start.
+    #[error("the encoders do not start")]
+    Start(#[source] gst::StateChangeError),
+    /// The system gives no thread.
+    #[error("a thread cannot be started")]
+    Thread(#[source] std::io::Error),
+}
+
+/// The program on air.
+#[derive(Debug)]
+pub(crate) struct Program {
+    shared: Shared,
+    clock: Arc<ProgramClock>,
+    pipeline: gst::Pipeline,
+    photographer: Photographer,
+    /// Dropped to end the program.
+    go_on: Option<SyncSender<()>>,
+}
+
+/// What a program needs to run.
+#[derive(Debug)]
+pub(crate) struct ProgramSettings {
+    pub(crate) format: ProgramFormat,
+    pub(crate) hls: HlsSettings,
+    pub(crate) clock: Arc<ProgramClock>,
+    pub(crate) wall: SharedClock,
+    pub(crate) events: Events,
+    pub(crate) reports: Reports,
+}
+
+impl Program {
+    /// Goes on air with this stage. The clock's program begins now.
+    pub(crate) fn start(settings: ProgramSettings, stage: Stage) -> Result<Self, ProgramError> {
+        let ProgramSettings {
+            format,
+            hls,
+            clock,
+            wall,
+            events,
+            reports,
+        } = settings;
+        let timeline = Timeline::new(format.framerate);
+        let info = video_info(&format).map_err(ProgramError::Build)?;
+        let shared = Shared {
+            stage: Arc::new(Mutex::new(Arc::new(stage))),
+            meter: Arc::new(Mutex::new(Meter::new(timeline))),
+            latest: Arc::default(),
+        };
+        let (for_writer, to_write) = sync_channel(ENCODED_WAITING_MAX);
+        let listeners = Listeners {
+            timeline,
+            clock: Arc::clone(&clock),
+            meter: Arc::clone(&shared.meter),
+            encoded: for_writer,
+            events: events.clone(),
+        };
+        let caps = info.to_caps().map_err(ProgramError::Build)?;
+        let encoder = Encoder::build(&format, &caps, &listeners).map_err(ProgramError::Build)?;
+        // The callbacks hold the last senders: the writer ends when the pipeline does.
+        drop(listeners);
+
+        let photographer =
+            Photographer::start(info.clone(), Arc::clone(&shared.latest), reports.clone())
+                .map_err(ProgramError::Thread)?;
+        let writer = SegmentWriter::new(hls, format, Arc::clone(&wall), reports);
+        let finished = events.clone();
+        spawn("segment-writer", move || {
+            writer.run(&to_write);
+            finished.send(Event::Ended);
+        })?;
+        encoder
+            .pipeline
+            .set_state(gst::State::Playing)
+            .map_err(ProgramError::Start)?;
+        let composer = Composer {
+            timeline,
+            clock: Arc::clone(&clock),
+            wall,
+            shared: shared.clone(),
+            pool: FramePool::new(info).map_err(ProgramError::Build)?,
+            video: encoder.video,
+            audio: encoder.audio,
+            events,
+        };
+        let (go_on, stop) = sync_channel(0);
+        spawn("composer", move || composer.run(&stop))?;
+        Ok(Self {
+            shared,
+            clock,
+            pipeline: encoder.pipeline,
+            photographer,
+            go_on: Some(go_on),
+        })
+    }
+
+    /// Shows this stage from the next frame on.
+    pub(crate) fn show(&self, stage: Stage) {
+        *self
+            .shared
+            .stage
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(stage);
+    }
+
+    /// What was measured since the last call.
+    pub(crate) fn take_stats(&self) -> Stats {
+        let now_ns = self.clock.now_ns().unwrap_or(0);
+        self.shared
+            .meter
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take(now_ns)
+    }
+
+    /// Writes the picture on air as a JPEG file; the answer is a report.
+    pub(crate) fn snapshot(&self, id: u64, path: PathBuf) {
+        self.photographer.request(id, path);
+    }
+
+    /// Composes no further frame and lets the rest be written, which [`Event::Ended`] tells.
+    pub(crate) fn stop(&mut self) {
+        self.go_on = None;
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.stop();
+        // Ends the encoders' threads, and with their callbacks the writer's.
+        let _ = self.pipeline.set_state(gst::State::Null);
+    }
+}
+
+fn video_info(format: &ProgramFormat) -> Result<gst_video::VideoInfo, gst::glib::BoolError> {
+    let framerate = i32::try_from(format.framerate).unwrap_or(i32::MAX);
+    gst_video::VideoInfo::builder(gst_video::VideoFormat::I420, format.width, format.height)
+        .fps(gst::Fraction::new(framerate, 1))
+        .colorimetry(&colorimetry(Matrix::for_height(format.height)))
+        .build()
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), ProgramError> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .map(|_detached| ())
+        .map_err(ProgramError::Thread)
+}

@@ -1,0 +1,68 @@
+//! The process itself: how it ends, and what it uses.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use rustix::process::Signal;
+
+use crate::number::to_f64;
+
+/// A little before processes of ordinary priority.
+const NICENESS: i32 = -5;
+
+/// Ties the process to its parent and to nobody else: it is killed when the thread that started
+/// it ends, and leaves the parent's process group, so that a Ctrl-C meant for the parent does not
+/// end the picture before the parent says so.
+pub fn tie_to_parent() -> anyhow::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+        .context("cannot ask to be killed with the parent")?;
+    // Refused for the leader of a session, which has a group of its own already.
+    let _ = rustix::process::setpgid(None, None);
+    Ok(())
+}
+
+/// Puts the picture before what can wait, where the system allows it. Threads that are started
+/// from now on inherit this.
+pub fn prefer() {
+    // Refused without the right to it; the picture then shares the CPU like everybody else.
+    let _ = rustix::process::setpriority_process(None, NICENESS);
+}
+
+/// Measures what the process uses.
+#[derive(Debug)]
+pub(crate) struct UsageMeter {
+    last: Option<(Instant, Duration)>,
+}
+
+/// What the process uses.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Usage {
+    /// CPU since the last measurement, in cores.
+    pub(crate) cpu_cores: Option<f64>,
+    /// Resident memory in bytes.
+    pub(crate) memory_bytes: Option<u64>,
+}
+
+impl UsageMeter {
+    pub(crate) fn new() -> Self {
+        Self { last: None }
+    }
+
+    /// Measures; what the kernel does not say is not known.
+    pub(crate) fn measure(&mut self) -> Usage {
+        let Ok(stat) = procfs::process::Process::myself().and_then(|process| process.stat()) else {
+            return Usage::default();
+        };
+        let ticks = to_f64(stat.utime + stat.stime) / to_f64(procfs::ticks_per_second());
+        let cpu = Duration::try_from_secs_f64(ticks).unwrap_or_default();
+        let now = Instant::now();
+        let cpu_cores = self.last.replace((now, cpu)).and_then(|(then, before)| {
+            let elapsed = now.duration_since(then).as_secs_f64();
+            (elapsed > 0.0).then(|| cpu.saturating_sub(before).as_secs_f64() / elapsed)
+        });
+        Usage {
+            cpu_cores,
+            memory_bytes: stat.rss.checked_mul(procfs::page_size()),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! From what is wanted to what must be done. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sm_common::id::LayerId;
+use sm_media_protocol::{LayerContent, SceneLayer};
+
+/// What to do with the sources of layers so that they show a wanted scene.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Difference {
+    /// Sources to end: their layers are gone, or show something that needs another source.
+    pub(crate) close: Vec<LayerId>,
+    /// Sources to begin, after those that end.
+    pub(crate) open: Vec<LayerId>,
+    /// Sources that go on and learn how their layer changed.
+    pub(crate) update: Vec<LayerId>,
+}
+
+/// A scene that cannot be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the scene holds layer {0} twice")]
+pub(crate) struct DuplicateLayer(pub(crate) LayerId);
+
+/// The difference between the layers on air and the wanted ones. Layers that did not change are
+/// in no list.
+pub(crate) fn difference(
+    actual: &[SceneLayer],
+    wanted: &[SceneLayer],
+) -> Result<Difference, DuplicateLayer> {
+    let actual: BTreeMap<LayerId, &SceneLayer> =
+        actual.iter().map(|layer| (layer.id, layer)).collect();
+    let mut seen = BTreeSet::new();
+    let mut difference = Difference::default();
+    for layer in wanted {
+        if !seen.insert(layer.id) {
+            return Err(DuplicateLayer(layer.id));
+        }
+        match actual.get(&layer.id) {
+            None => difference.open.push(layer.id),
+            Some(before) if *before == layer => {}
+            Some(before) if same_source(&before.content, &layer.content) => {
+                difference.update.push(layer.id);
+            }
+            Some(_) => {
+                difference.close.push(layer.id);
+                difference.open.push(layer.id);
+            }
+        }
+    }
+    let gone = actual.into_keys().filter(|id| !seen.contains(id));
+    difference.close.extend(gone);
+    Ok(difference)
+}
+
+/// Whether the source of one content can go on with the other.
+fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
+    use LayerContent as C;
+    match (before, after) {
+        (C::Color { .. }, C::Color { .. })
+        | (C::Text { .. }, C::Text { .. })
+        | (C::Clock { .. }, C::Clock { .. }) => true,
+        (C::TestPattern { pattern: before }, C::TestPattern { pattern: after }) => before == after,
+        (C::Image { path: before }, C::Image { path: after })
+        | (C::Video { path: before, .. }, C::Video { path: after, .. }) => before == after,
+        (
+            C::Color { .. }
+            | C::TestPattern { .. }
+            | C::Image { .. }
+            | C::Video { .. }
+            | C::Text { .. }
+            | C::Clock { .. },
+            _,
+        ) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sm_common::layer::{Color, Transform};
+
+    use super::*;
+
+    fn layer(id: LayerId, content: LayerContent) -> SceneLayer {
+        SceneLayer {
+            id,
+            content,
+            transform: Transform {
+                x: 0,
+                y: 0,
+                width: 10,
+                height: 10,
+            },
+            opacity: 1.0,
+            visible: true,
+            volume: 1.0,
+            muted: false,
+        }
+    }
+
+    fn video(path: &str, looping: bool) -> LayerContent {
+        LayerContent::Video {
+            path: path.into(),
+            looping,
+        }
+    }
+
+    fn color() -> LayerContent {
+        LayerContent::Color {
+            color: Color::WHITE,
+        }
+    }
+
+    #[test]
+    fn what_did_not_change_is_left_alone() {
+        let scene = [layer(LayerId::generate(), color())];
+        assert_eq!(difference(&scene, &scene), Ok(Difference::default()));
+    }
+
+    #[test]
+    fn new_and_gone_layers_are_opened_and_closed() {
+        let (old, new) = (LayerId::generate(), LayerId::generate());
+        let difference = difference(&[layer(old, color())], &[layer(new, color())]).unwrap();
+        assert_eq!(difference.close, [old]);
+        assert_eq!(difference.open, [new]);
+        assert_eq!(difference.update, []);
+    }
+
+    #[test]
+    fn a_source_goes_on_unless_it_needs_another_file_or_kind() {
+        let id = LayerId::generate();
+        let go_on = [(video("a", true), video("a", false)), (color(), color())];
+        for (before, after) in go_on {
+            let mut after = layer(id, after);
+            after.opacity = 0.5;
+            let difference = difference(&[layer(id, before)], &[after]).unwrap();
+            assert_eq!(difference.update, [id]);
+            assert_eq!((difference.close, difference.open), (vec![], vec![]));
+        }
+        let replace = [
+            (video("a", true), video("b", true)),
+            (video("a", true), color()),
+        ];
+        for (before, after) in replace {
+            let difference = difference(&[layer(id, before)], &[layer(id, after)]).unwrap();
+            assert_eq!(difference.close, [id]);
+            assert_eq!(difference.open, [id]);
+        }
+    }
+
+    #[test]
+    fn order_alone_touches_no_source() {
+        let (a, b) = (
+            layer(LayerId::generate(), color()),
+            layer(LayerId::generate(), color()),
+        );
+        let before = [a.clone(), b.clone()];
+        assert_eq!(difference(&before, &[b, a]), Ok(Difference::default()));
+    }
+
+    #[test]
+    fn a_layer_twice_is_refused() {
+        let layer = layer(LayerId::generate(), color());
+        let twice = [layer.clone(), layer.clone()];
+        assert_eq!(difference(&[], &twice), Err(DuplicateLayer(layer.id)));
+    }
+}

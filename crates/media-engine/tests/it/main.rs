@@ -1,0 +1,25 @@
+//! The worker as its host meets it: the real binary, real GStreamer, and the segments it wrote,
+//! decoded by ffmpeg and compared pixel by pixel.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test picks the reports it is about"
+)]
+
+mod clock;
+mod continuity;
+mod failing;
+mod life;
+mod pictures;
+mod recording;
+mod scene;
+mod sound;
+mod stats;
+mod video;
+mod worker;

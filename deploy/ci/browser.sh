@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# The console's end-to-end tests in headless Chromium, against a native stack of its own. Needs the
+# binaries of the dev profile, which `make test-rust` builds.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+net=127.74
+data=$(mktemp -d)
+stack=(.venv/bin/python deploy/native/stack.py)
+options=(--net "$net" --data "$data" --bin target/debug)
+
+finish() {
+    status=$?
+    [ "$status" -eq 0 ] || tail -n 25 "$data"/log/*.log || true
+    "${stack[@]}" down "${options[@]}" || true
+    rm -rf "$data"
+    exit "$status"
+}
+trap finish EXIT
+
+"${stack[@]}" up "${options[@]}" --detach
+login() { sed -n "s/^$1: //p" "$data/first-login"; }
+username=$(login username) password=$(login password)
+cd services/console
+export CONSOLE_URL="http://$net.0.1:8080/" CONSOLE_USER=$username CONSOLE_PASSWORD=$password
+CHROMIUM=$(command -v chromium) npm run --silent e2e

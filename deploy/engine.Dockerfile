@@ -1,0 +1,51 @@
+# stream-engine and its media worker: the only image with GStreamer, and with it x264, whose licence
+# is the GPL.
+#
+# BINARIES=build compiles here; BINARIES=prebuilt takes deploy/prebuilt, which `make prebuilt` fills
+# from a build on a Debian 12 machine.
+ARG BINARIES=build
+ARG BASE_IMAGE=debian:bookworm-slim
+ARG RUST_IMAGE=rust:1.95-slim-bookworm
+
+FROM ${RUST_IMAGE} AS binaries-build
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends \
+        pkg-config libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev \
+ && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY . .
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,id=stream-manager-target,target=/src/target,sharing=locked \
+    cargo build --locked --release -p sm-stream-engine -p sm-media-engine \
+ && mkdir /binaries \
+ && cp target/release/stream-engine target/release/media-worker /binaries/
+
+FROM scratch AS binaries-prebuilt
+COPY deploy/prebuilt /binaries
+
+FROM binaries-${BINARIES} AS binaries
+
+FROM ${BASE_IMAGE} AS runtime
+# Text and clocks are in gstreamer1.0-x, where Debian keeps GStreamer's pango elements.
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends \
+        ca-certificates fonts-dejavu-core \
+        gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
+        gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-x gstreamer1.0-tools \
+ && rm -rf /var/lib/apt/lists/*
+# Looking at every plugin takes a second at the first start: done here, once.
+ENV GST_REGISTRY=/usr/share/stream-manager/gstreamer-registry.bin
+RUN mkdir /usr/share/stream-manager \
+ && gst-inspect-1.0 >/dev/null \
+ && gst-inspect-1.0 x264enc >/dev/null && gst-inspect-1.0 avenc_aac >/dev/null && gst-inspect-1.0 textoverlay >/dev/null
+ENV GST_REGISTRY_UPDATE=no
+# A new volume takes over the owner of the folder that it is mounted on.
+RUN groupadd --gid 65532 stream-manager \
+ && useradd --uid 65532 --gid 65532 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin stream-manager \
+ && install --directory --owner=65532 --group=65532 --mode=0750 \
+        /var/lib/stream-manager /var/lib/stream-manager/assets /var/lib/stream-manager/live
+COPY --from=binaries /binaries/stream-engine /binaries/media-worker /usr/local/bin/
+USER 65532:65532
+EXPOSE 4200 4290 4291
+ENTRYPOINT ["stream-engine"]
+HEALTHCHECK CMD ["stream-engine", "healthcheck"]

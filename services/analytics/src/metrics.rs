@@ -1,0 +1,87 @@
+//! What analytics counts about itself.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
+use sm_common::event::Channel;
+
+use crate::rollup::quantity::float;
+use crate::store::Log;
+
+/// How ingest does, by channel. With several replicas each counts what it did itself; the lag is
+/// the same for all.
+#[derive(Clone, Debug)]
+pub(crate) struct Metrics {
+    ingested: IntCounterVec,
+    gaps: IntCounterVec,
+    unreadable: IntCounterVec,
+    lag: IntGaugeVec,
+    lags: Arc<Mutex<BTreeMap<Log, u64>>>,
+}
+
+impl Metrics {
+    pub(crate) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let counter = |name: &str, help: &str| -> Result<IntCounterVec, prometheus::Error> {
+            let counter = IntCounterVec::new(Opts::new(name, help), &["channel"])?;
+            for channel in Channel::ALL {
+                counter.with_label_values(&[channel.as_str()]);
+            }
+            registry.register(Box::new(counter.clone()))?;
+            Ok(counter)
+        };
+        let lag = IntGaugeVec::new(
+            Opts::new(
+                "sm_analytics_lag_events",
+                "Published events that have not been read yet.",
+            ),
+            &["channel"],
+        )?;
+        registry.register(Box::new(lag.clone()))?;
+        Ok(Self {
+            ingested: counter(
+                "sm_analytics_ingested_total",
+                "Events read from the logs and committed.",
+            )?,
+            gaps: counter(
+                "sm_analytics_gaps_total",
+                "Times that events were dropped from a log before they were read.",
+            )?,
+            unreadable: counter(
+                "sm_analytics_unreadable_total",
+                "Events of a form that this version cannot read.",
+            )?,
+            lag,
+            lags: Arc::default(),
+        })
+    }
+
+    /// Events of `channel` have been committed; `unreadable` of them said nothing.
+    pub(crate) fn count(&self, channel: Channel, events: u64, unreadable: u64, gap: bool) {
+        let label = [channel.as_str()];
+        self.ingested.with_label_values(&label).inc_by(events);
+        self.unreadable.with_label_values(&label).inc_by(unreadable);
+        self.gaps.with_label_values(&label).inc_by(u64::from(gap));
+    }
+
+    /// So many events of a log have not been read yet.
+    pub(crate) fn set_lag(&self, log: &Log, events: u64) {
+        let mut lags = self.lags.lock().unwrap_or_else(PoisonError::into_inner);
+        lags.insert(log.clone(), events);
+        let total: u64 = lags
+            .iter()
+            .filter(|(known, _)| known.channel == log.channel)
+            .map(|(_, lag)| lag)
+            .sum();
+        self.lag
+            .with_label_values(&[log.channel.as_str()])
+            .set(i64::try_from(total).unwrap_or(i64::MAX));
+    }
+
+    /// Events of all logs that have not been read yet.
+    pub(crate) fn lag(&self) -> f64 {
+        let lags = self.lags.lock().unwrap_or_else(PoisonError::into_inner);
+        let total: u64 = lags.values().sum();
+        float(i64::try_from(total).unwrap_or(i64::MAX))
+    }
+}

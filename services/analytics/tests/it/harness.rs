@@ -1,0 +1,240 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use sm_analytics::{ABOUT, Config, serve};
+use sm_bus::{Bus, BusConfig, keys, redis};
+use sm_common::auth::Role;
+use sm_common::chat::ChatMessage;
+use sm_common::clock::{Clock as _, ManualClock, SystemClock, Timestamp};
+use sm_common::event::{Channel, LayerDeleted, Payload, StreamStateChanged};
+use sm_common::id::{InstanceId, LayerId, MessageId, SceneId, StreamId, UserId};
+use sm_common::performance::{MetricsSample, Performance, Viewers};
+use sm_common::program::ProgramFormat;
+use sm_common::stream::{DesiredState, DesiredStatus, ObservedState, StreamState, StreamStatus};
+use sm_service_kit::Kit;
+use sm_test_kit::{Answer, Api, Issuer, Redis, Running, until};
+
+/// Longest wait for what should take milliseconds.
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
+
+/// A Redis, everybody who publishes, and replicas of analytics that come and go.
+pub(crate) struct Harness {
+    pub(crate) redis: Redis,
+    pub(crate) issuer: Issuer,
+    pub(crate) bus: Bus,
+    /// A whole minute, ten minutes ago: where the samples of a test begin.
+    pub(crate) start: Timestamp,
+    /// The clock of everybody who publishes.
+    clock: Arc<ManualClock>,
+}
+
+impl Harness {
+    pub(crate) fn new() -> Self {
+        let redis = Redis::start();
+        let now = SystemClock.now().as_unix_seconds();
+        let start = Timestamp::from_unix_millis((now.div_euclid(60) - 10) * 60_000);
+        let clock = Arc::new(ManualClock::new(start));
+        Self {
+            bus: publisher(&redis, &clock, 1000),
+            redis,
+            issuer: Issuer::new(),
+            start,
+            clock,
+        }
+    }
+
+    /// Connects the publishers anew; their logs keep about `history_max` events.
+    pub(crate) fn reconnect(&mut self, history_max: usize) {
+        self.bus = publisher(&self.redis, &self.clock, history_max);
+    }
+
+    /// Lets the publishers' time go on to `second`, if it has not yet.
+    fn move_to(&self, second: u64) {
+        self.clock.advance(self.at(second).since(self.clock.now()));
+    }
+
+    /// One more replica.
+    pub(crate) fn replica(&self, changes: &[(&str, &str)]) -> Running {
+        let url = self.redis.url();
+        let mut settings = vec![("redis.url", url.as_str()), ("ingest.retry_ms", "50")];
+        settings.extend_from_slice(changes);
+        let config: Config = Running::config(&ABOUT, &settings);
+        Running::start(ABOUT, config, self.issuer.key_source(), serve)
+    }
+
+    pub(crate) fn as_role(&self, service: &Running, role: Role) -> Api {
+        Api::new(service.url()).with_token(self.issuer.token(role))
+    }
+
+    pub(crate) fn operator(&self, service: &Running) -> Api {
+        self.as_role(service, Role::Operator)
+    }
+
+    /// The moment `second` seconds after the start.
+    pub(crate) fn at(&self, second: u64) -> Timestamp {
+        self.start.plus(Duration::from_secs(second))
+    }
+
+    pub(crate) async fn publish<P: Payload>(&self, payload: &P) {
+        let stream = StreamId::default();
+        self.bus.publish(&stream, payload, None).await.unwrap();
+    }
+
+    /// Publishes a sample of a second.
+    pub(crate) async fn sample(&self, second: u64, performance: Performance, viewers: u64) {
+        self.publish(&MetricsSample {
+            stream: StreamId::default(),
+            at: self.at(second),
+            performance,
+            viewers: Viewers {
+                current: viewers,
+                peak: viewers,
+            },
+        })
+        .await;
+    }
+
+    /// Publishes samples of `seconds`, with fps and viewers that the second follows from.
+    pub(crate) async fn samples(&self, seconds: std::ops::Range<u64>) {
+        for second in seconds {
+            let performance = Performance {
+                fps: Some(fps(second)),
+                ..Performance::default()
+            };
+            self.sample(second, performance, viewers(second)).await;
+        }
+    }
+
+    pub(crate) async fn chat(&self, second: u64) {
+        self.move_to(second);
+        self.publish(&ChatMessage {
+            id: MessageId::generate(),
+            user: UserId::generate(),
+            name: "somebody".to_owned(),
+            role: Role::Viewer,
+            text: "hello".to_owned(),
+            sent_at: self.at(second),
+        })
+        .await;
+    }
+
+    pub(crate) async fn change_layer(&self, second: u64) {
+        self.move_to(second);
+        self.publish(&LayerDeleted {
+            layer: LayerId::generate(),
+            scene: SceneId::generate(),
+            scene_revision: 1,
+        })
+        .await;
+    }
+
+    /// Publishes that the stream's status became another.
+    pub(crate) async fn status(&self, second: u64, status: StreamStatus, live_since: Option<u64>) {
+        let since = self.at(second);
+        let desired = DesiredState {
+            stream: StreamId::default(),
+            status: DesiredStatus::Live,
+            generation: 1,
+            revision: 1,
+            since,
+            changed_by: "test".to_owned(),
+            program: ProgramFormat::default(),
+        };
+        let mut observed = ObservedState::never_held(StreamId::default(), since);
+        observed.status = status;
+        observed.live_since = live_since.map(|second| self.at(second));
+        self.publish(&StreamStateChanged(StreamState::join(&desired, observed)))
+            .await;
+    }
+
+    /// Waits until every log of the stream has been read to its end.
+    pub(crate) async fn until_read(&self) {
+        until("every log has been read", LIMIT, || {
+            Box::pin(async {
+                for channel in Channel::ALL {
+                    if self.behind(channel).await != Some(0) {
+                        return false;
+                    }
+                }
+                true
+            })
+        })
+        .await;
+    }
+
+    /// Events of a channel that have not been read; `None` before the first look, and while
+    /// Redis does not answer.
+    pub(crate) async fn behind(&self, channel: Channel) -> Option<u64> {
+        let stream = StreamId::default();
+        let current = self.bus.current_position(&stream, channel).await.ok()?;
+        let current = current.map_or(0, |current| current.offset);
+        let mut command = redis::cmd("HGET");
+        command
+            .arg(keys::analytics_position(&stream, channel))
+            .arg("offset");
+        let read: Option<u64> = self.bus.query(&command).await.ok()?;
+        Some(current - read?)
+    }
+
+    /// A moment as a parameter of a query.
+    pub(crate) fn time(&self, second: u64) -> String {
+        self.at(second).to_string().replace('+', "%2B")
+    }
+
+    /// Reads a series: for each step mean, lowest and highest value.
+    pub(crate) async fn series(
+        &self,
+        api: &Api,
+        metric: &str,
+        seconds: std::ops::Range<u64>,
+        step: &str,
+    ) -> Vec<[Option<f64>; 3]> {
+        let (from, to) = (self.time(seconds.start), self.time(seconds.end));
+        let path =
+            format!("/api/analytics/timeseries?metric={metric}&from={from}&to={to}&step={step}");
+        let answer: Answer = api.get(&path).await.expect(200);
+        answer.body["metrics"][0]["points"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|point| [1, 2, 3].map(|place| point[place].as_f64()))
+            .collect()
+    }
+}
+
+fn publisher(redis: &Redis, clock: &Arc<ManualClock>, history_max: usize) -> Bus {
+    let config = BusConfig {
+        history_max,
+        ..BusConfig::at(redis.url())
+    };
+    let name = "stream-engine";
+    let clock: Arc<ManualClock> = Arc::clone(clock);
+    Bus::new(config, name, InstanceId::generate(name), clock).unwrap()
+}
+
+/// The frame rate of a second.
+pub(crate) fn fps(second: u64) -> f64 {
+    f64::from(u32::try_from(29_000 + second * 7 % 1000).unwrap()) / 1000.0
+}
+
+/// The viewers of a second.
+pub(crate) const fn viewers(second: u64) -> u64 {
+    second * 13 % 50
+}
+
+/// The value of a Prometheus metric, all channels together. Can be read after the replica's end.
+pub(crate) fn counter(kit: &Kit, name: &str) -> u64 {
+    let (text, _form) = sm_service_kit::metrics::render(kit.registry()).unwrap();
+    String::from_utf8(text)
+        .unwrap()
+        .lines()
+        .filter(|line| line.starts_with(name))
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
+        .sum()
+}
+
+/// A number in an answer.
+pub(crate) fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap()
+}

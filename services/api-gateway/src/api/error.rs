@@ -1,0 +1,123 @@
+use std::time::Duration;
+
+use sm_bus::BusError;
+use sm_common::problem::{FieldError, ProblemCode};
+use sm_service_kit::ApiProblem;
+
+use crate::passwords::PasswordError;
+use crate::sign_in::{RefreshError, SignInError, TicketError};
+use crate::users::{Refusal, UsersError};
+
+/// When a caller should try again who met more password checks than we do at a time.
+const BUSY_RETRY: Duration = Duration::from_secs(1);
+
+/// Why a request of this service is refused.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApiError {
+    #[error(transparent)]
+    SignIn(#[from] SignInError),
+    #[error(transparent)]
+    Refresh(#[from] RefreshError),
+    #[error(transparent)]
+    Ticket(#[from] TicketError),
+    #[error(transparent)]
+    Users(#[from] UsersError),
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    #[error("one or more fields are not valid")]
+    Invalid(Vec<FieldError>),
+    #[error("there is no such route")]
+    NoRoute,
+    #[error("the console is read with GET and HEAD")]
+    NoMethod,
+}
+
+impl From<ApiError> for ApiProblem {
+    fn from(error: ApiError) -> Self {
+        match error {
+            ApiError::SignIn(SignInError::Credentials) => {
+                Self::new(ProblemCode::CredentialsInvalid).detail("check the name and the password")
+            }
+            ApiError::SignIn(SignInError::Throttled(wait)) => Self::new(ProblemCode::RateLimited)
+                .detail("too many failed attempts from this address; wait as `Retry-After` says")
+                .retry_after(round_up(wait)),
+            ApiError::Refresh(RefreshError::Refused) => {
+                Self::new(ProblemCode::RefreshInvalid).detail("sign in again")
+            }
+            ApiError::Refresh(RefreshError::Reused) => Self::new(ProblemCode::RefreshInvalid)
+                .detail("the token had been used before, so the sign-in was ended: sign in again"),
+            ApiError::Refresh(error @ RefreshError::Late) => Self::unavailable(error),
+            ApiError::Password(error) | ApiError::SignIn(SignInError::Password(error)) => {
+                password_problem(error)
+            }
+            ApiError::Bus(error)
+            | ApiError::SignIn(SignInError::Bus(error))
+            | ApiError::Refresh(RefreshError::Bus(error))
+            | ApiError::Ticket(TicketError::Bus(error))
+            | ApiError::Users(UsersError::Bus(error)) => bus_problem(error),
+            ApiError::Users(UsersError::Refused(refusal)) => refusal_problem(refusal),
+            ApiError::Users(error @ UsersError::Contended) => Self::unavailable(error),
+            ApiError::Invalid(errors) => Self::invalid(errors),
+            ApiError::NoRoute => {
+                Self::new(ProblemCode::RouteNotFound).detail("/api/docs lists what there is")
+            }
+            ApiError::NoMethod => {
+                Self::new(ProblemCode::MethodNotAllowed).detail("use GET or HEAD")
+            }
+            ApiError::SignIn(error @ (SignInError::Sign(_) | SignInError::Random(_))) => {
+                Self::internal(error)
+            }
+            ApiError::Refresh(error @ (RefreshError::Sign(_) | RefreshError::Random(_))) => {
+                Self::internal(error)
+            }
+            ApiError::Ticket(error @ (TicketError::Random(_) | TicketError::Encode(_))) => {
+                Self::internal(error)
+            }
+            ApiError::Users(error @ UsersError::Record { .. }) => Self::internal(error),
+        }
+    }
+}
+
+fn bus_problem(error: BusError) -> ApiProblem {
+    if error.is_unavailable() {
+        ApiProblem::unavailable(error)
+    } else {
+        ApiProblem::internal(error)
+    }
+}
+
+fn password_problem(error: PasswordError) -> ApiProblem {
+    match error {
+        PasswordError::Busy => ApiProblem::new(ProblemCode::Unavailable)
+            .detail("too many people sign in at this moment; try again")
+            .retry_after(BUSY_RETRY)
+            .cause(error),
+        PasswordError::Settings(_)
+        | PasswordError::Hash(_)
+        | PasswordError::Stored(_)
+        | PasswordError::Thread(_)
+        | PasswordError::Random(_) => ApiProblem::internal(error),
+    }
+}
+
+fn refusal_problem(refusal: Refusal) -> ApiProblem {
+    let code = match refusal {
+        Refusal::Unknown => ProblemCode::UserNotFound,
+        Refusal::Exists => ProblemCode::UserExists,
+        Refusal::Full(_) => ProblemCode::UserLimit,
+        Refusal::LastAdmin => ProblemCode::UserLastAdmin,
+    };
+    ApiProblem::new(code).detail(refusal.to_string())
+}
+
+/// `Retry-After` counts whole seconds: the next full one, so that the wait is really over.
+fn round_up(wait: Duration) -> Duration {
+    Duration::from_secs(
+        wait.as_millis()
+            .div_ceil(1000)
+            .try_into()
+            .unwrap_or(u64::MAX),
+    )
+}

@@ -1,0 +1,16 @@
+//! api-gateway as its callers see it: real replicas over a real Redis.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod console;
+mod cors;
+mod documents;
+mod first_admin;
+mod harness;
+mod health;
+mod outage;
+mod refresh;
+mod resources;
+mod sign_in;
+mod tickets;
+mod tokens;
+mod users;

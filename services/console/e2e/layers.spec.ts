@@ -1,0 +1,97 @@
+import { distance, expect, expectPlaying, middleOfPicture, test } from "./fixtures.ts";
+
+const NAME = "End-to-end plate";
+/** Two encoders and a chroma subsampling lie between the field and the screen. */
+const TOLERANCE = 24;
+
+test.beforeEach(async ({ system }) => {
+  await system.deleteLayers(NAME);
+  await system.goLive();
+});
+test.afterEach(({ system }) => system.deleteLayers(NAME));
+
+test("a layer is added, changed, hidden and deleted, and the picture follows", async ({
+  console: page,
+}) => {
+  await expectPlaying(page);
+  await page.getByRole("button", { name: "Add layer" }).click();
+  await page.getByRole("radio", { name: "Color" }).check({ force: true });
+  await page.getByLabel("Name").fill(NAME);
+  await page.getByLabel("Color", { exact: true }).last().fill("#d02090");
+  await page.getByRole("button", { name: "Add to the front" }).click();
+  const row = page.getByRole("listitem").filter({ hasText: NAME });
+  await expect(row).toBeVisible();
+  await expect(
+    page
+      .getByRole("list", { name: /^Layers/ })
+      .getByRole("listitem")
+      .first(),
+  ).toContainText(NAME);
+  const from = (color: readonly number[]) => async () =>
+    distance(await middleOfPicture(page), color);
+  await expect.poll(from([0xd0, 0x20, 0x90]), { timeout: 30_000 }).toBeLessThan(TOLERANCE);
+
+  await row.getByRole("button", { name: `Edit ${NAME}` }).click();
+  await row.getByLabel("Color", { exact: true }).fill("#20a040");
+  await expect.poll(from([0x20, 0xa0, 0x40]), { timeout: 30_000 }).toBeLessThan(TOLERANCE);
+
+  await row.getByRole("button", { name: `Hide ${NAME}` }).click();
+  await expect.poll(from([0x20, 0xa0, 0x40]), { timeout: 30_000 }).toBeGreaterThan(TOLERANCE);
+  const toAir = page.locator('[data-metric="to-air"] [data-part="value"]');
+  await expect(toAir).toHaveText(/\d/);
+
+  await row.getByRole("button", { name: "Delete" }).click();
+  await expect(page.getByRole("dialog")).toContainText(NAME);
+  await expect(page.getByRole("button", { name: "Keep it" })).toBeFocused();
+  await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await expect(row).toHaveCount(0);
+});
+
+test("order, opacity and lock are kept, by buttons and keys", async ({ console: page }) => {
+  await addColorLayer(page);
+  const rows = page.getByRole("list", { name: /^Layers/ }).getByRole("listitem");
+  const row = rows.filter({ hasText: NAME });
+  await row.getByRole("button", { name: `Move ${NAME} down` }).click();
+  await expect(rows.nth(1)).toContainText(NAME);
+  await row.getByRole("button", { name: `Reorder ${NAME}` }).press("ArrowUp");
+  await expect(rows.nth(0)).toContainText(NAME);
+
+  const opacity = row.getByRole("slider");
+  await opacity.fill("40");
+  await row.getByRole("button", { name: `Lock ${NAME}` }).click();
+  await expect(opacity).toBeDisabled();
+  await page.reload();
+  await expect(rows.nth(0)).toContainText(NAME);
+  await expect(opacity).toHaveValue("40");
+  await expect(opacity).toBeDisabled();
+  await row.getByRole("button", { name: `Unlock ${NAME}` }).click();
+  await expect(opacity).toBeEnabled();
+});
+
+test("dragging a row's handle moves it", async ({ console: page }) => {
+  await addColorLayer(page);
+  const rows = page.getByRole("list", { name: /^Layers/ }).getByRole("listitem");
+  const handle = await page.getByRole("button", { name: `Reorder ${NAME}` }).boundingBox();
+  const second = await rows.nth(1).boundingBox();
+  if (!handle || !second) throw new Error("there are no two rows to reorder");
+  await page.mouse.move(handle.x + handle.width / 2, handle.y + handle.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(handle.x, second.y + second.height - 4, { steps: 8 });
+  await page.mouse.up();
+  await expect(rows.nth(1)).toContainText(NAME);
+});
+
+test("another person's change shows without a reload", async ({ system, console: page }) => {
+  await addColorLayer(page);
+  await system.changeLayer(NAME, { opacity: 0.25 });
+  const row = page.getByRole("listitem").filter({ hasText: NAME });
+  await expect(row.getByRole("slider")).toHaveValue("25");
+});
+
+async function addColorLayer(page: import("@playwright/test").Page): Promise<void> {
+  await page.getByRole("button", { name: "Add layer" }).click();
+  await page.getByRole("radio", { name: "Color" }).check({ force: true });
+  await page.getByLabel("Name").fill(NAME);
+  await page.getByRole("button", { name: "Add to the front" }).click();
+  await expect(page.getByRole("listitem").filter({ hasText: NAME })).toBeVisible();
+}

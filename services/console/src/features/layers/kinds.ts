@@ -1,0 +1,63 @@
+import {
+  Clock3,
+  Film,
+  Image as ImageIcon,
+  type LucideIcon,
+  Palette,
+  TestTubeDiagonal,
+  Type,
+} from "lucide-react";
+import type { LayerKind, TextStyle } from "../../api/types.ts";
+
+/** A kind of layer, in words. */
+export interface KindWords {
+  readonly label: string;
+  readonly icon: LucideIcon;
+}
+
+/** Every kind, in the order it is offered. */
+export const KINDS: Record<LayerKind, KindWords> = {
+  text: { label: "Text", icon: Type },
+  color: { label: "Color", icon: Palette },
+  image: { label: "Image", icon: ImageIcon },
+  video: { label: "Video", icon: Film },
+  clock: { label: "Clock", icon: Clock3 },
+  "test-pattern": { label: "Test pattern", icon: TestTubeDiagonal },
+};
+
+export const PATTERNS = ["smpte", "ball", "bars", "checkers", "gradient", "snow"] as const;
+
+/** How text looks unless told otherwise. */
+export const PLAIN: TextStyle = {
+  font: "DejaVu Sans",
+  size: 48,
+  bold: false,
+  color: "#ffffff",
+  background: null,
+  align: "left",
+};
+
+const FIELD_LABELS: Record<string, string> = {
+  "/name": "name",
+  "/opacity": "opacity",
+  "/visible": "visibility",
+  "/locked": "lock",
+  "/source/text": "text",
+  "/source/color": "color",
+  "/source/pattern": "pattern",
+  "/source/format": "format",
+  "/source/loop": "loop",
+  "/source/style/size": "font size",
+  "/source/style/color": "text color",
+  "/source/style/bold": "bold",
+  "/source/style/align": "alignment",
+  "/transform/x": "x",
+  "/transform/y": "y",
+  "/transform/width": "width",
+  "/transform/height": "height",
+};
+
+/** A field's name for people. */
+export function fieldLabel(pointer: string): string {
+  return FIELD_LABELS[pointer] ?? pointer.slice(1).replaceAll("/", " ");
+}

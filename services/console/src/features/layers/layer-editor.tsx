@@ -1,0 +1,64 @@
+import { Trash2 } from "lucide-react";
+import type { Layer, Transform } from "../../api/types.ts";
+import { DraftField, NumberField } from "./fields.tsx";
+import type { Patch } from "./patch.ts";
+import { SourceFields } from "./source-fields.tsx";
+
+interface LayerEditorProps {
+  readonly id: string;
+  readonly layer: Layer;
+  readonly disabled: boolean;
+  readonly change: (patch: Patch) => void;
+  readonly onDelete: () => void;
+}
+
+const GEOMETRY: readonly (readonly [keyof Transform, string, number, number])[] = [
+  ["x", "X", -16_384, 16_384],
+  ["y", "Y", -16_384, 16_384],
+  ["width", "Width", 1, 8192],
+  ["height", "Height", 1, 8192],
+];
+
+/** The rest of a layer's fields, below its row. Every change goes on air as it is made. */
+export function LayerEditor({ id, layer, disabled, change, onDelete }: LayerEditorProps) {
+  return (
+    <div id={id} className="layer-editor">
+      {layer.locked && <p className="layer-editor__note">Locked. Unlock the layer to edit it.</p>}
+      <SourceFields layer={layer} disabled={disabled} change={change} />
+      <div className="layer-editor__row">
+        {GEOMETRY.map(([field, label, min, max]) => (
+          <NumberField
+            key={field}
+            label={label}
+            value={layer.transform[field]}
+            min={min}
+            max={max}
+            disabled={disabled}
+            onChange={(value) => change({ transform: { [field]: value } })}
+          />
+        ))}
+      </div>
+      <div className="layer-editor__foot">
+        <DraftField
+          label="Name"
+          value={layer.name}
+          maxLength={100}
+          disabled={disabled}
+          onCommit={(name) => {
+            if (name.trim() !== "") change({ name: name.trim() });
+            return name.trim() !== "";
+          }}
+        />
+        <button
+          type="button"
+          className="button button--danger"
+          disabled={disabled}
+          onClick={onDelete}
+        >
+          <Trash2 size={16} aria-hidden />
+          Delete
+        </button>
+      </div>
+    </div>
+  );
+}

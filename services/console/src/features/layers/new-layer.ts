@@ -1,0 +1,72 @@
+import type { Asset, LayerKind, LayerSource, ProgramFormat, Transform } from "../../api/types.ts";
+import { PLAIN } from "./kinds.ts";
+
+/** What a new layer of a kind starts as. */
+export interface NewLayerInput {
+  readonly kind: LayerKind;
+  readonly name: string;
+  readonly text: string;
+  readonly color: string;
+  readonly pattern: string;
+  readonly asset: Asset | null;
+}
+
+type Canvas = Pick<ProgramFormat, "width" | "height">;
+
+export const DEFAULT_CANVAS: Canvas = { width: 1280, height: 720 };
+
+/** The body that creates the layer. */
+export function newLayer(input: NewLayerInput, canvas: Canvas) {
+  return { name: input.name, ...sourceOf(input, canvas), transform: placeOf(input, canvas) };
+}
+
+function sourceOf(input: NewLayerInput, canvas: Canvas): LayerSource {
+  const style = { ...PLAIN, size: Math.max(4, Math.round(canvas.height / 15)) };
+  switch (input.kind) {
+    case "color":
+      return { kind: "color", source: { color: input.color } };
+    case "text":
+      return { kind: "text", source: { text: input.text, style } };
+    case "clock":
+      return { kind: "clock", source: { format: "%H:%M:%S", style } };
+    case "test-pattern":
+      return { kind: "test-pattern", source: { pattern: input.pattern as "smpte" } };
+    case "image":
+      return { kind: "image", source: { asset: input.asset?.id ?? "" } };
+    case "video":
+      return { kind: "video", source: { asset: input.asset?.id ?? "", loop: true } };
+  }
+}
+
+/** Text along the bottom, pictures in their own shape in the middle, the rest over everything. */
+function placeOf({ kind, asset }: NewLayerInput, canvas: Canvas): Transform {
+  const { width, height } = canvas;
+  switch (kind) {
+    case "text":
+      return box(width * 0.05, height * 0.82, width * 0.9, height * 0.12);
+    case "clock":
+      return box(width * 0.78, height * 0.04, width * 0.2, height * 0.1);
+    case "image":
+    case "video":
+      return fitted(asset, canvas);
+    case "color":
+    case "test-pattern":
+      return box(0, 0, width, height);
+  }
+}
+
+function fitted(asset: Asset | null, { width, height }: Canvas): Transform {
+  if (!asset?.width || !asset.height) return box(0, 0, width, height);
+  const scale = Math.min(1, width / asset.width, height / asset.height);
+  const [w, h] = [asset.width * scale, asset.height * scale];
+  return box((width - w) / 2, (height - h) / 2, w, h);
+}
+
+function box(x: number, y: number, width: number, height: number): Transform {
+  return {
+    x: Math.round(x),
+    y: Math.round(y),
+    width: Math.max(1, Math.round(width)),
+    height: Math.max(1, Math.round(height)),
+  };
+}

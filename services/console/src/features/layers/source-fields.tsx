@@ -1,0 +1,153 @@
+import type { Layer, TextStyle } from "../../api/types.ts";
+import { ColorField, DraftField, Field, NumberField } from "./fields.tsx";
+import { PATTERNS, PLAIN } from "./kinds.ts";
+import type { Patch } from "./patch.ts";
+
+interface SourceFieldsProps {
+  readonly layer: Layer;
+  readonly disabled: boolean;
+  readonly change: (patch: Patch) => void;
+}
+
+/** The fields of a layer's own kind. */
+export function SourceFields({ layer, disabled, change }: SourceFieldsProps) {
+  const changeSource = (source: Patch) => change({ source });
+  switch (layer.kind) {
+    case "text":
+      return (
+        <>
+          <Field label="Text">
+            {(id) => (
+              <textarea
+                id={id}
+                className="input"
+                rows={2}
+                maxLength={2000}
+                value={layer.source.text}
+                disabled={disabled}
+                onChange={(event) => changeSource({ text: event.target.value })}
+              />
+            )}
+          </Field>
+          <StyleFields
+            style={layer.source.style ?? PLAIN}
+            disabled={disabled}
+            change={changeSource}
+          />
+        </>
+      );
+    case "clock":
+      return (
+        <>
+          <DraftField
+            label="Format (strftime)"
+            value={layer.source.format ?? ""}
+            maxLength={64}
+            disabled={disabled}
+            onCommit={(format) => {
+              if (format.trim() !== "") changeSource({ format });
+              return format.trim() !== "";
+            }}
+          />
+          <StyleFields
+            style={layer.source.style ?? PLAIN}
+            disabled={disabled}
+            change={changeSource}
+          />
+        </>
+      );
+    case "color":
+      return (
+        <ColorField
+          label="Color"
+          value={layer.source.color}
+          disabled={disabled}
+          onChange={(color) => changeSource({ color })}
+        />
+      );
+    case "test-pattern":
+      return (
+        <Field label="Pattern">
+          {(id) => (
+            <select
+              id={id}
+              className="input"
+              value={layer.source.pattern}
+              disabled={disabled}
+              onChange={(event) => changeSource({ pattern: event.target.value })}
+            >
+              {PATTERNS.map((pattern) => (
+                <option key={pattern}>{pattern}</option>
+              ))}
+            </select>
+          )}
+        </Field>
+      );
+    case "video":
+      return (
+        <label className="check">
+          <input
+            type="checkbox"
+            checked={layer.source.loop}
+            disabled={disabled}
+            onChange={(event) => changeSource({ loop: event.target.checked })}
+          />
+          Start again at its end
+        </label>
+      );
+    case "image":
+      return null;
+  }
+}
+
+interface StyleFieldsProps {
+  readonly style: TextStyle;
+  readonly disabled: boolean;
+  readonly change: (source: Patch) => void;
+}
+
+function StyleFields({ style, disabled, change }: StyleFieldsProps) {
+  const changeStyle = (patch: Patch) => change({ style: patch });
+  return (
+    <div className="layer-editor__row">
+      <NumberField
+        label="Font size"
+        value={style.size}
+        min={4}
+        max={1000}
+        disabled={disabled}
+        onChange={(size) => changeStyle({ size })}
+      />
+      <ColorField
+        label="Text color"
+        value={style.color}
+        disabled={disabled}
+        onChange={(color) => changeStyle({ color })}
+      />
+      <Field label="Alignment">
+        {(id) => (
+          <select
+            id={id}
+            className="input"
+            value={style.align}
+            disabled={disabled}
+            onChange={(event) => changeStyle({ align: event.target.value })}
+          >
+            <option value="left">Left</option>
+            <option value="center">Center</option>
+            <option value="right">Right</option>
+          </select>
+        )}
+      </Field>
+      <label className="check layer-editor__bold">
+        <input
+          type="checkbox"
+          checked={style.bold}
+          disabled={disabled}
+          onChange={(event) => changeStyle({ bold: event.target.checked })}
+        />
+        Bold
+      </label>
+    </div>
+  );
+}

@@ -1,0 +1,143 @@
+use std::io;
+use std::time::Duration;
+
+use sm_bus::BusError;
+use sm_common::problem::{FieldError, ProblemCode};
+use sm_service_kit::ApiProblem;
+use sm_service_kit::http::etag;
+
+use crate::assets::{RemoveError, UploadError};
+use crate::domain::upload::Unacceptable;
+use crate::domain::{Faults, Refusal, Rejected};
+use crate::scenes::SceneError;
+
+/// Why a request of this service is refused.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApiError {
+    #[error(transparent)]
+    Scene(#[from] SceneError),
+    #[error(transparent)]
+    Upload(#[from] UploadError),
+    #[error(transparent)]
+    Remove(#[from] RemoveError),
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    #[error("the content of a listed file cannot be read")]
+    Content(#[source] io::Error),
+}
+
+impl From<ApiError> for ApiProblem {
+    fn from(error: ApiError) -> Self {
+        match error {
+            ApiError::Scene(error) => scene(error),
+            ApiError::Upload(error) => upload(error),
+            ApiError::Remove(error) => remove(error),
+            ApiError::Bus(error) => bus(error),
+            ApiError::Content(_) => Self::internal(error),
+        }
+    }
+}
+
+fn bus(error: BusError) -> ApiProblem {
+    if error.is_unavailable() {
+        ApiProblem::unavailable(error)
+    } else {
+        ApiProblem::internal(error)
+    }
+}
+
+fn scene(error: SceneError) -> ApiProblem {
+    const UNKNOWN: &str =
+        "whether the change was made is not known; read the resource before trying again";
+    match error {
+        SceneError::NoStream(_) => {
+            ApiProblem::new(ProblemCode::StreamNotFound).detail(error.to_string())
+        }
+        SceneError::Rejected(rejected) => refused(rejected),
+        SceneError::Contended => ApiProblem::unavailable(error),
+        SceneError::Slow => ApiProblem::unavailable(error).detail(UNKNOWN),
+        SceneError::Unconfirmed(cause) => bus(cause).detail(UNKNOWN),
+        SceneError::Bus(cause) => bus(cause),
+    }
+}
+
+fn refused(rejected: Rejected) -> ApiProblem {
+    match rejected {
+        Rejected::SceneStale { current } => ApiProblem::new(ProblemCode::RevisionStale)
+            .detail(format!(
+                "the scene is at revision {current} now; read it again"
+            ))
+            .etag(etag(current)),
+        Rejected::Invalid(faults) => invalid(faults),
+        Rejected::Operation { at, refusal } => {
+            let detail = refusal.to_string();
+            let problem = match refusal {
+                Refusal::NoSuchLayer(_) => ApiProblem::new(ProblemCode::LayerNotFound),
+                Refusal::Locked(_) => ApiProblem::new(ProblemCode::LayerLocked),
+                Refusal::Full { .. } => ApiProblem::new(ProblemCode::LayerLimit),
+                Refusal::Stale { current, .. } => {
+                    let problem = ApiProblem::new(ProblemCode::RevisionStale);
+                    // The entity tag of a batch is the scene's, and not what was stale here.
+                    if at.is_empty() {
+                        problem.etag(etag(current))
+                    } else {
+                        problem
+                    }
+                }
+            };
+            let errors = if at.is_empty() {
+                Vec::new()
+            } else {
+                vec![FieldError::new(at, detail.clone())]
+            };
+            problem.detail(detail).errors(errors)
+        }
+    }
+}
+
+fn invalid(faults: Faults) -> ApiProblem {
+    if faults.is_misshapen() {
+        ApiProblem::new(ProblemCode::BodyInvalid)
+            .detail("the body is not of the expected shape; see `errors`")
+            .errors(faults.into_errors())
+    } else {
+        ApiProblem::invalid(faults.into_errors())
+    }
+}
+
+fn upload(error: UploadError) -> ApiProblem {
+    let detail = error.to_string();
+    let told = |code| ApiProblem::new(code).detail(detail.clone());
+    match error {
+        UploadError::Busy(_) => told(ProblemCode::RateLimited).retry_after(Duration::from_secs(1)),
+        UploadError::NotAForm => told(ProblemCode::MediaTypeUnsupported),
+        UploadError::Cut { cause } => told(ProblemCode::AssetIncomplete).cause(cause),
+        UploadError::Malformed { cause } => told(ProblemCode::BodyInvalid).cause(cause),
+        UploadError::Member => told(ProblemCode::BodyInvalid),
+        UploadError::Slow => told(ProblemCode::BodyTimeout),
+        UploadError::TooLarge { .. } | UploadError::TooMany(_) => told(ProblemCode::AssetTooLarge),
+        UploadError::Unacceptable(Unacceptable::Name) => {
+            ApiProblem::invalid(vec![FieldError::new("/file", detail)])
+        }
+        UploadError::Unacceptable(Unacceptable::Dimensions { .. }) => {
+            told(ProblemCode::AssetDimensions)
+        }
+        UploadError::Unacceptable(
+            Unacceptable::Type { .. } | Unacceptable::Lie { .. } | Unacceptable::Header,
+        ) => told(ProblemCode::AssetUnsupported),
+        UploadError::Disk(_) => ApiProblem::internal(error),
+        UploadError::Contended => ApiProblem::unavailable(error),
+        UploadError::Bus(cause) => bus(cause),
+    }
+}
+
+fn remove(error: RemoveError) -> ApiProblem {
+    let told = |code| ApiProblem::new(code).detail(error.to_string());
+    match error {
+        RemoveError::NotFound(_) => told(ProblemCode::AssetNotFound),
+        RemoveError::InUse(_) => told(ProblemCode::AssetInUse),
+        RemoveError::Claimed => told(ProblemCode::AssetInUse).retry_after(Duration::from_secs(2)),
+        RemoveError::Contended => ApiProblem::unavailable(error),
+        RemoveError::Bus(cause) => bus(cause),
+    }
+}

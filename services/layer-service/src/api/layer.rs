@@ -1,0 +1,219 @@
+use actix_web::http::header::{ETAG, HeaderMap, IF_MATCH, LOCATION};
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Deserialize;
+use sm_common::id::{LayerId, StreamId};
+use sm_common::layer::{Layer, Scene};
+use sm_common::problem::{Problem, ProblemCode};
+use sm_service_kit::ApiProblem;
+use sm_service_kit::auth::{Authorized, EditLayers, ReadStream};
+use sm_service_kit::http::{Path, Query, etag, if_match};
+use utoipa::IntoParams;
+
+use super::Context;
+use super::body::Document;
+use super::error::ApiError;
+use super::shape::{LayerList, LayerPatch, NewLayer};
+use crate::domain::{Action, Expected, Proposal};
+
+/// Which stream is meant.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct StreamQuery {
+    /// The stream; `main` unless said otherwise.
+    #[serde(default)]
+    pub(crate) stream: StreamId,
+}
+
+/// Which layer is meant.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct LayerPath {
+    /// The layer.
+    id: LayerId,
+}
+
+/// Lists the layers of a stream's scene, from the back of the picture to the front.
+///
+/// The `ETag` is the scene's revision, which every change of any layer raises. A layer's `status`
+/// is how the engine does with it, absent while the stream is off air.
+#[utoipa::path(
+    get, path = "/api/layers", tag = "layer-service", params(StreamQuery),
+    responses(
+        (status = 200, description = "The layers.", body = LayerList, headers(("ETag" = String, description = "The scene's revision."))),
+        (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The role does not allow it.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such stream.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The layers cannot be read now.", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+pub(crate) async fn list_layers(
+    _caller: Authorized<ReadStream>,
+    Query(StreamQuery { stream }): Query<StreamQuery>,
+    context: Data<Context>,
+) -> Result<HttpResponse, ApiProblem> {
+    let scene = context.scenes.read(&stream).await.map_err(ApiError::from)?;
+    Ok(list(scene.joined()))
+}
+
+/// A scene's layers, with the scene's entity tag.
+pub(crate) fn list(scene: Scene) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((ETAG, etag(scene.revision)))
+        .json(LayerList::from(scene))
+}
+
+/// Reads one layer.
+#[utoipa::path(
+    get, path = "/api/layers/{id}", tag = "layer-service", params(LayerPath, StreamQuery),
+    responses(
+        (status = 200, description = "The layer.", body = Layer, headers(("ETag" = String, description = "The layer's revision."))),
+        (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The role does not allow it.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such stream or layer.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The layer cannot be read now.", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+pub(crate) async fn read_layer(
+    _caller: Authorized<ReadStream>,
+    Path(LayerPath { id }): Path<LayerPath>,
+    Query(StreamQuery { stream }): Query<StreamQuery>,
+    context: Data<Context>,
+) -> Result<HttpResponse, ApiProblem> {
+    let scene = context.scenes.read(&stream).await.map_err(ApiError::from)?;
+    Ok(tagged(&one(scene.joined(), id)?))
+}
+
+/// Creates a layer, at the front of the picture unless `index` says otherwise.
+#[utoipa::path(
+    post, path = "/api/layers", tag = "layer-service", params(StreamQuery), request_body = NewLayer,
+    responses(
+        (status = 201, description = "The new layer.", body = Layer, headers(("ETag" = String, description = "The layer's revision."), ("Location" = String, description = "The layer."))),
+        (status = 400, description = "The body is not of the expected shape.", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The role does not allow it.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such stream.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The scene holds as many layers as it may.", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "`If-Match` was sent, and the scene has changed; `ETag` is its revision now.", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "Fields are out of bounds; `errors` names each.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Redis is away; try again.", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+pub(crate) async fn create_layer(
+    caller: Authorized<EditLayers>,
+    request: HttpRequest,
+    Query(StreamQuery { stream }): Query<StreamQuery>,
+    Document(layer): Document,
+    context: Data<Context>,
+) -> Result<HttpResponse, ApiProblem> {
+    let id = LayerId::generate();
+    let proposal =
+        Proposal::of(Action::Create { id, layer }).expecting(optional(request.headers())?);
+    let scene = context.change(&caller.identity, &stream, &proposal).await?;
+    let layer = one(scene.scene, id)?;
+    Ok(HttpResponse::Created()
+        .insert_header((ETAG, etag(layer.revision)))
+        .insert_header((LOCATION, format!("/api/layers/{id}?stream={stream}")))
+        .json(layer))
+}
+
+/// Changes a layer by a JSON merge patch.
+///
+/// `If-Match` is the layer's revision that the caller has read. A patch that changes nothing
+/// raises no revision.
+#[utoipa::path(
+    patch, path = "/api/layers/{id}", tag = "layer-service", params(LayerPath, StreamQuery, ("If-Match" = String, Header, description = "The layer's `ETag`.")),
+    request_body(content((LayerPatch = "application/json"), (LayerPatch = "application/merge-patch+json"))),
+    responses(
+        (status = 200, description = "The layer now.", body = Layer, headers(("ETag" = String, description = "The layer's revision."))),
+        (status = 400, description = "The body is not of the expected shape.", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The role does not allow it.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such stream or layer.", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "The layer has changed; `ETag` is its revision now.", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "Fields are out of bounds; `errors` names each.", body = Problem, content_type = "application/problem+json"),
+        (status = 423, description = "The layer is locked.", body = Problem, content_type = "application/problem+json"),
+        (status = 428, description = "`If-Match` is missing.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Redis is away; try again.", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+pub(crate) async fn update_layer(
+    caller: Authorized<EditLayers>,
+    request: HttpRequest,
+    Path(LayerPath { id }): Path<LayerPath>,
+    Query(StreamQuery { stream }): Query<StreamQuery>,
+    Document(patch): Document,
+    context: Data<Context>,
+) -> Result<HttpResponse, ApiProblem> {
+    let expected = Some(required(request.headers())?);
+    let proposal = Proposal::of(Action::Update {
+        id,
+        expected,
+        patch,
+    });
+    let scene = context.change(&caller.identity, &stream, &proposal).await?;
+    Ok(tagged(&one(scene.scene, id)?))
+}
+
+/// Deletes a layer.
+#[utoipa::path(
+    delete, path = "/api/layers/{id}", tag = "layer-service", params(LayerPath, StreamQuery, ("If-Match" = String, Header, description = "The layer's `ETag`.")),
+    responses(
+        (status = 204, description = "It is gone."),
+        (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The role does not allow it.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such stream or layer.", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "The layer has changed; `ETag` is its revision now.", body = Problem, content_type = "application/problem+json"),
+        (status = 423, description = "The layer is locked.", body = Problem, content_type = "application/problem+json"),
+        (status = 428, description = "`If-Match` is missing.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Redis is away; try again.", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+pub(crate) async fn delete_layer(
+    caller: Authorized<EditLayers>,
+    request: HttpRequest,
+    Path(LayerPath { id }): Path<LayerPath>,
+    Query(StreamQuery { stream }): Query<StreamQuery>,
+    context: Data<Context>,
+) -> Result<HttpResponse, ApiProblem> {
+    let expected = Some(required(request.headers())?);
+    let proposal = Proposal::of(Action::Delete { id, expected });
+    context.change(&caller.identity, &stream, &proposal).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// The revision in `If-Match`, which must be there.
+pub(crate) fn required(headers: &HeaderMap) -> Result<Expected, ApiProblem> {
+    if_match(headers).map(Expected::new)
+}
+
+/// The revision in `If-Match`, where it is there.
+pub(crate) fn optional(headers: &HeaderMap) -> Result<Option<Expected>, ApiProblem> {
+    if headers.contains_key(IF_MATCH) {
+        required(headers).map(Some)
+    } else {
+        Ok(None)
+    }
+}
+
+/// A layer of a scene, or the problem that there is none.
+fn one(scene: Scene, id: LayerId) -> Result<Layer, ApiProblem> {
+    let mut layers = scene.layers.into_iter();
+    layers.find(|layer| layer.id == id).ok_or_else(|| {
+        ApiProblem::new(ProblemCode::LayerNotFound).detail(format!("there is no layer {id}"))
+    })
+}
+
+fn tagged(layer: &Layer) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((ETAG, etag(layer.revision)))
+        .json(layer)
+}

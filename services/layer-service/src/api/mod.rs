@@ -1,0 +1,117 @@
+//! The route table of layer-service.
+
+mod asset;
+mod batch;
+mod body;
+mod content;
+mod error;
+mod layer;
+mod order;
+mod scene;
+mod shape;
+
+use actix_web::web::{self, Data, ServiceConfig};
+use sm_common::auth::Identity;
+use sm_common::id::StreamId;
+use sm_service_kit::ApiProblem;
+use utoipa::OpenApi;
+
+use self::error::ApiError;
+use crate::assets::Assets;
+use crate::domain::Proposal;
+use crate::scenes::{Changed, Scenes};
+
+/// What handlers work with.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    /// Operations in one batch at most.
+    pub(crate) operations_max: usize,
+    pub(crate) scenes: Scenes,
+    pub(crate) assets: Assets,
+}
+
+impl Context {
+    /// Makes a change, and notes who made it.
+    async fn change(
+        &self,
+        caller: &Identity,
+        stream: &StreamId,
+        proposal: &Proposal,
+    ) -> Result<Changed, ApiProblem> {
+        let changed = self.scenes.change(stream, proposal).await;
+        let changed = changed.map_err(ApiError::from)?;
+        tracing::info!(
+            stream.id = %stream, user.id = %caller.user, scene.revision = changed.scene.revision,
+            operations = changed.steps.len(), "scene changed"
+        );
+        Ok(changed)
+    }
+}
+
+/// Every path of this service.
+pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
+    move |config| {
+        config
+            .app_data(Data::new(context.clone()))
+            .service(
+                web::resource("/api/layers")
+                    .get(layer::list_layers)
+                    .post(layer::create_layer),
+            )
+            .service(web::resource("/api/layers/order").put(order::reorder_layers))
+            .service(web::resource("/api/layers/batch").post(batch::change_layers))
+            .service(
+                web::resource("/api/layers/{id}")
+                    .get(layer::read_layer)
+                    .patch(layer::update_layer)
+                    .delete(layer::delete_layer),
+            )
+            .service(web::resource("/api/scenes").get(scene::list_scenes))
+            .service(
+                web::resource("/api/assets")
+                    .get(asset::list_assets)
+                    .post(asset::upload_asset),
+            )
+            .service(
+                web::resource("/api/assets/{id}")
+                    .get(asset::read_asset)
+                    .delete(asset::delete_asset),
+            )
+            .service(web::resource("/api/assets/{id}/content").get(content::read_asset_content));
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "layer-service",
+        description = "Scenes, layers and uploaded files."
+    ),
+    paths(
+        layer::list_layers,
+        layer::create_layer,
+        layer::read_layer,
+        layer::update_layer,
+        layer::delete_layer,
+        order::reorder_layers,
+        batch::change_layers,
+        scene::list_scenes,
+        asset::list_assets,
+        asset::upload_asset,
+        asset::read_asset,
+        asset::delete_asset,
+        content::read_asset_content,
+    ),
+    tags((name = "layer-service", description = "Compose the picture."))
+)]
+struct Document;
+
+/// The OpenAPI document of this service.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}
+
+/// The same as JSON.
+pub(crate) fn openapi_json() -> String {
+    openapi().to_pretty_json().unwrap_or_default()
+}

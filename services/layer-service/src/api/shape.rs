@@ -1,0 +1,319 @@
+//! The bodies that callers send and receive, as the OpenAPI document shows them. Sent layers are
+//! read by `domain`, which names every fault at once; a test compares the two.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use sm_common::clock::Timestamp;
+use sm_common::id::{LayerId, SceneId};
+use sm_common::layer::{Layer, LayerKind, LayerSource, Scene, Transform};
+use utoipa::ToSchema;
+
+use crate::domain::Step;
+
+/// A scene without its layers.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct SceneSummary {
+    /// The scene.
+    id: SceneId,
+    /// Its name.
+    name: String,
+    /// Raised by every change of the scene or one of its layers; the `ETag`.
+    revision: u64,
+    /// When it was last changed.
+    updated_at: Timestamp,
+}
+
+impl SceneSummary {
+    pub(crate) fn of(scene: &Scene) -> Self {
+        Self {
+            id: scene.id,
+            name: scene.name.clone(),
+            revision: scene.revision,
+            updated_at: scene.updated_at,
+        }
+    }
+}
+
+/// A scene's layers.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct LayerList {
+    /// The scene.
+    scene: SceneSummary,
+    /// From the back of the picture to the front.
+    layers: Vec<Layer>,
+}
+
+impl From<Scene> for LayerList {
+    fn from(scene: Scene) -> Self {
+        Self {
+            scene: SceneSummary::of(&scene),
+            layers: scene.layers,
+        }
+    }
+}
+
+/// What one operation of a batch did.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(tag = "op", rename_all = "lowercase")]
+pub(crate) enum BatchResult {
+    /// A layer was created.
+    Create {
+        /// The layer.
+        layer: Layer,
+        /// Its place from the back.
+        index: usize,
+    },
+    /// A layer was changed, or already was as wanted.
+    Update {
+        /// The layer.
+        layer: Layer,
+        /// The fields that are different now, as JSON Pointers.
+        changed: Vec<String>,
+    },
+    /// A layer was deleted.
+    Delete {
+        /// The layer.
+        id: LayerId,
+    },
+    /// The layers are in this order.
+    Reorder {
+        /// From the back of the picture to the front.
+        order: Vec<LayerId>,
+    },
+}
+
+impl From<Step> for BatchResult {
+    fn from(step: Step) -> Self {
+        match step {
+            Step::Created { layer, index } => Self::Create { layer, index },
+            Step::Updated { layer, changed } => Self::Update { layer, changed },
+            Step::Deleted { layer } => Self::Delete { id: layer },
+            Step::Reordered { order, .. } => Self::Reorder { order },
+        }
+    }
+}
+
+/// What a batch did.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct BatchAnswer {
+    /// The scene after the batch.
+    pub(crate) scene: SceneSummary,
+    /// What each operation did, in the order sent.
+    pub(crate) results: Vec<BatchResult>,
+}
+
+/// A layer to create.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "shows the shape of a body that the domain reads")]
+pub(crate) struct NewLayer {
+    /// 1 to 100 characters.
+    #[schema(min_length = 1, max_length = 100, example = "Title")]
+    name: String,
+    /// What it shows.
+    #[serde(flatten)]
+    source: LayerSource,
+    /// The whole canvas unless said otherwise; members left out are those of the whole canvas.
+    transform: Option<Transform>,
+    /// 0 (clear) to 1 (opaque); 1 unless said otherwise.
+    #[schema(minimum = 0, maximum = 1, default = 1.0)]
+    opacity: Option<f64>,
+    /// Whether it is in the picture.
+    #[schema(default = true)]
+    visible: Option<bool>,
+    /// Whether it refuses every change but unlocking.
+    #[schema(default = false)]
+    locked: Option<bool>,
+    /// Linear volume of its sound, 0 to 20 (+26 dB).
+    #[schema(minimum = 0, maximum = 20, default = 1.0)]
+    volume: Option<f64>,
+    /// Whether its sound is off.
+    #[schema(default = false)]
+    muted: Option<bool>,
+    /// Its place from the back, 0 to the number of layers; the front unless said otherwise.
+    #[schema(minimum = 0)]
+    index: Option<usize>,
+}
+
+/// A JSON merge patch (RFC 7396) of a layer. What is left out stays; null is the default.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "shows the shape of a body that the domain reads")]
+pub(crate) struct LayerPatch {
+    /// 1 to 100 characters.
+    #[schema(min_length = 1, max_length = 100)]
+    name: Option<String>,
+    /// Another kind starts with an empty source: send the new one with it.
+    kind: Option<LayerKind>,
+    /// The members of the source to change, such as `{"text": "Hello"}` or
+    /// `{"style": {"size": 60}}`.
+    source: Option<BTreeMap<String, serde_json::Value>>,
+    /// The members of the transform to change.
+    transform: Option<TransformPatch>,
+    /// 0 (clear) to 1 (opaque).
+    #[schema(minimum = 0, maximum = 1)]
+    opacity: Option<f64>,
+    /// Whether it is in the picture.
+    visible: Option<bool>,
+    /// Whether it refuses every change but unlocking.
+    locked: Option<bool>,
+    /// Linear volume of its sound, 0 to 20 (+26 dB).
+    #[schema(minimum = 0, maximum = 20)]
+    volume: Option<f64>,
+    /// Whether its sound is off.
+    muted: Option<bool>,
+}
+
+/// The members of a transform to change, in canvas pixels.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "shows the shape of a body that the domain reads")]
+pub(crate) struct TransformPatch {
+    /// Left edge.
+    #[schema(minimum = -16384, maximum = 16384)]
+    x: Option<i32>,
+    /// Top edge.
+    #[schema(minimum = -16384, maximum = 16384)]
+    y: Option<i32>,
+    /// Width.
+    #[schema(minimum = 1, maximum = 8192)]
+    width: Option<u32>,
+    /// Height.
+    #[schema(minimum = 1, maximum = 8192)]
+    height: Option<u32>,
+}
+
+/// An order of all layers of a scene.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "shows the shape of a body that the domain reads")]
+pub(crate) struct LayerOrder {
+    /// From the back of the picture to the front; each layer exactly once.
+    order: Vec<LayerId>,
+}
+
+/// Changes that happen together or not at all.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "shows the shape of a body that the domain reads")]
+pub(crate) struct Batch {
+    /// In the order they are to be done; each sees what the ones before it did.
+    operations: Vec<BatchOperation>,
+}
+
+/// One operation of a batch.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[serde(tag = "op", rename_all = "lowercase")]
+#[expect(dead_code, reason = "shows the shape of a body that the domain reads")]
+pub(crate) enum BatchOperation {
+    /// Creates a layer.
+    Create {
+        /// The layer.
+        layer: NewLayer,
+    },
+    /// Changes a layer.
+    Update {
+        /// The layer.
+        id: LayerId,
+        /// A JSON merge patch.
+        patch: LayerPatch,
+        /// Its revision before the batch; any unless said otherwise.
+        if_match: Option<u64>,
+    },
+    /// Deletes a layer.
+    Delete {
+        /// The layer.
+        id: LayerId,
+        /// Its revision before the batch; any unless said otherwise.
+        if_match: Option<u64>,
+    },
+    /// Puts the layers into another order.
+    Reorder {
+        /// From the back of the picture to the front; each layer exactly once.
+        order: Vec<LayerId>,
+    },
+}
+
+/// The form of an upload.
+#[derive(ToSchema)]
+#[expect(
+    dead_code,
+    reason = "shows the shape of a form that is read as it arrives"
+)]
+pub(crate) struct UploadForm {
+    /// A PNG, JPEG or WebP picture, or an MP4, `QuickTime`, `WebM` or Matroska video.
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::{Value, json};
+    use sm_common::clock::Timestamp;
+    use sm_common::id::{SceneId, StreamId};
+
+    use super::*;
+    use crate::domain::{Action, Canvas, Proposal, Rejected, Surroundings, apply};
+
+    /// The members that the domain says it knows, from its answer to one that it does not.
+    fn known_members(action: Action) -> BTreeSet<String> {
+        let scene = Scene {
+            id: SceneId::generate(),
+            stream: StreamId::default(),
+            name: "Main".to_owned(),
+            revision: 0,
+            updated_at: Timestamp::from_unix_millis(0),
+            layers: Vec::new(),
+        };
+        let canvas = Canvas {
+            width: 1280,
+            height: 720,
+        };
+        let surroundings = Surroundings {
+            canvas,
+            layers_max: 9,
+            assets: std::collections::BTreeMap::new(),
+            now: Timestamp::from_unix_millis(0),
+        };
+        let Err(Rejected::Invalid(faults)) = apply(scene, &Proposal::of(action), &surroundings)
+        else {
+            panic!("refused");
+        };
+        let errors = faults.into_errors();
+        let unknown = errors.iter().find(|e| e.pointer == "/bogus").unwrap();
+        let list = unknown.detail.split("known are ").nth(1).unwrap();
+        list.split(", ").map(str::to_owned).collect()
+    }
+
+    fn shown_members(schema: &Value) -> BTreeSet<String> {
+        let schemas =
+            &serde_json::to_value(super::super::openapi()).unwrap()["components"]["schemas"];
+        let mut members = BTreeSet::new();
+        let mut open = vec![schema.clone()];
+        while let Some(schema) = open.pop() {
+            for list in ["allOf", "oneOf"] {
+                open.extend(schema[list].as_array().cloned().unwrap_or_default());
+            }
+            if let Some(name) = schema["$ref"]
+                .as_str()
+                .and_then(|path| path.rsplit('/').next())
+            {
+                open.push(schemas[name].clone());
+            }
+            let properties = schema["properties"].as_object().into_iter().flatten();
+            members.extend(properties.map(|(name, _)| name.clone()));
+        }
+        members
+    }
+
+    #[test]
+    fn the_document_shows_the_members_that_the_domain_reads() {
+        let id = LayerId::generate();
+        let layer = json!({"bogus": 1});
+        let known = known_members(Action::Create { id, layer });
+        let shown = |name: &str| shown_members(&json!({"$ref": format!("/{name}")}));
+        assert_eq!(shown("NewLayer"), known);
+        let mut patched = known;
+        patched.remove("index");
+        assert_eq!(shown("LayerPatch"), patched);
+    }
+}

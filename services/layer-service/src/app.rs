@@ -1,0 +1,97 @@
+//! Wiring: what layer-service is made of.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use sm_bus::Bus;
+use sm_service_kit::health::Need;
+use sm_service_kit::{Kit, resources};
+
+use crate::api::{self, Context};
+use crate::assets::{Assets, Catalog};
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::scenes::Scenes;
+use crate::store::SceneStore;
+use crate::tasks;
+
+/// Runs layer-service until the process is told to end.
+pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
+    let bus = Bus::new(
+        config.redis.clone(),
+        kit.about().name,
+        kit.instance().clone(),
+        Arc::clone(kit.clock()),
+    )
+    .context("prepare Redis")?;
+    let metrics = Metrics::register(kit.registry()).context("register metrics")?;
+    let catalog = Catalog::new(bus.clone());
+    let scenes = Scenes::new(
+        config.clone(),
+        SceneStore::new(bus.clone()),
+        catalog.clone(),
+        Arc::clone(kit.clock()),
+        metrics.clone(),
+    );
+    let assets = Assets::new(
+        config.assets.clone(),
+        catalog,
+        scenes.clone(),
+        Arc::clone(kit.clock()),
+        metrics,
+    );
+    watch_health(&kit, &bus, &assets);
+    kit.start().context("start metrics and health")?;
+    start_tasks(&kit, &config, &bus, &scenes, &assets);
+    let operations_max = config.scene.operations_max;
+    let context = Context {
+        operations_max,
+        scenes,
+        assets,
+    };
+    let served = kit
+        .serve(api::routes(context))
+        .await
+        .context("serve the API");
+    // Without this the instance is listed a few seconds longer.
+    drop(bus.forget_instance(kit.instance()).await);
+    served
+}
+
+/// Layers can be edited while files cannot be written, so the directory is not required.
+fn watch_health(kit: &Kit, bus: &Bus, assets: &Assets) {
+    let redis = bus.clone();
+    kit.health().dependency("redis", Need::Required, move || {
+        let redis = redis.clone();
+        async move { redis.ping().await.map(drop) }
+    });
+    let files = assets.files().clone();
+    kit.health()
+        .dependency("assets-directory", Need::Optional, move || {
+            let files = files.clone();
+            async move { files.check().await }
+        });
+    kit.health().component(tasks::COMPONENT, Need::Required);
+}
+
+fn start_tasks(kit: &Kit, config: &Config, bus: &Bus, scenes: &Scenes, assets: &Assets) {
+    let stop = || kit.lifecycle().stopping().clone();
+    kit.lifecycle().spawn(tasks::make_first_scenes(
+        scenes.clone(),
+        config.stream.ids.clone(),
+        kit.health().clone(),
+        stop(),
+    ));
+    kit.lifecycle().spawn(tasks::sweep(
+        assets.clone(),
+        config.assets.sweep_interval(),
+        stop(),
+    ));
+    let reporter = bus.clone();
+    kit.lifecycle()
+        .spawn(resources::report(kit.clone(), stop(), move |sample| {
+            let bus = reporter.clone();
+            // A report that is lost is followed by the next.
+            async move { drop(bus.report_instance(&sample).await) }
+        }));
+}

@@ -1,0 +1,157 @@
+//! The settings of layer-service.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sm_bus::BusConfig;
+use sm_common::id::StreamId;
+use sm_service_kit::config::{
+    AuthConfig, EventHandlerConfig, HttpConfig, KitConfig, OpsConfig, ServiceConfig,
+    TelemetryConfig,
+};
+
+use crate::domain::Canvas;
+use crate::domain::upload::PixelLimits;
+
+/// All settings; `config/default.toml` says what each is for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    http: HttpConfig,
+    ops: OpsConfig,
+    auth: AuthConfig,
+    telemetry: TelemetryConfig,
+    event_handler: EventHandlerConfig,
+    /// `[redis]`
+    pub(crate) redis: BusConfig,
+    /// `[stream]`
+    pub(crate) stream: StreamConfig,
+    /// `[scene]`
+    pub(crate) scene: SceneConfig,
+    /// `[assets]`
+    pub(crate) assets: AssetsConfig,
+    /// `[demo]`
+    pub(crate) demo: DemoConfig,
+}
+
+/// `[stream]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StreamConfig {
+    pub(crate) ids: Vec<StreamId>,
+}
+
+/// `[scene]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SceneConfig {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) layers_max: usize,
+    pub(crate) operations_max: usize,
+    pub(crate) attempts_max: usize,
+    pub(crate) write_timeout_ms: u64,
+}
+
+/// `[assets]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AssetsConfig {
+    pub(crate) directory: PathBuf,
+    pub(crate) file_bytes_max: u64,
+    pub(crate) total_bytes_max: u64,
+    pub(crate) files_max: usize,
+    pub(crate) image_side_max: u32,
+    pub(crate) image_pixels_max: u64,
+    pub(crate) uploads_max: usize,
+    pub(crate) upload_timeout_s: u64,
+    pub(crate) idle_timeout_s: u64,
+    pub(crate) claim_ms: u64,
+    pub(crate) sweep_interval_s: u64,
+    pub(crate) orphan_age_s: u64,
+}
+
+/// `[demo]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DemoConfig {
+    pub(crate) seed: bool,
+}
+
+impl SceneConfig {
+    pub(crate) const fn canvas(&self) -> Canvas {
+        Canvas {
+            width: self.width,
+            height: self.height,
+        }
+    }
+
+    pub(crate) const fn write_timeout(&self) -> Duration {
+        Duration::from_millis(self.write_timeout_ms)
+    }
+}
+
+impl AssetsConfig {
+    pub(crate) const fn pixel_limits(&self) -> PixelLimits {
+        PixelLimits {
+            side_max: self.image_side_max,
+            pixels_max: self.image_pixels_max,
+        }
+    }
+
+    pub(crate) const fn upload_timeout(&self) -> Duration {
+        Duration::from_secs(self.upload_timeout_s)
+    }
+
+    pub(crate) const fn idle_timeout(&self) -> Duration {
+        Duration::from_secs(self.idle_timeout_s)
+    }
+
+    pub(crate) const fn claim(&self) -> Duration {
+        Duration::from_millis(self.claim_ms)
+    }
+
+    pub(crate) const fn sweep_interval(&self) -> Duration {
+        Duration::from_secs(self.sweep_interval_s)
+    }
+
+    pub(crate) const fn orphan_age(&self) -> Duration {
+        Duration::from_secs(self.orphan_age_s)
+    }
+}
+
+impl ServiceConfig for Config {
+    fn kit(&self) -> KitConfig {
+        KitConfig {
+            http: self.http.clone(),
+            ops: self.ops.clone(),
+            auth: self.auth.clone(),
+            telemetry: self.telemetry.clone(),
+            event_handler: self.event_handler.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_defaults_are_complete_and_consistent() {
+        let nothing = std::collections::BTreeMap::new();
+        let config: Config =
+            sm_service_kit::config::load(crate::ABOUT.default_config, None, &nothing).unwrap();
+        let AssetsConfig {
+            file_bytes_max,
+            total_bytes_max,
+            ..
+        } = config.assets;
+        assert!(file_bytes_max <= total_bytes_max);
+        // A change must be over before its claim on a file is, and an upload before its file
+        // counts as forgotten.
+        assert!(config.assets.claim() > config.scene.write_timeout());
+        assert!(config.assets.orphan_age() > config.assets.upload_timeout());
+        assert!(!config.demo.seed);
+    }
+}

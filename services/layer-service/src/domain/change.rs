@@ -1,0 +1,345 @@
+//! Applies a proposal to a scene: all of it, or nothing.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use sm_common::asset::AssetKind;
+use sm_common::clock::Timestamp;
+use sm_common::id::{AssetId, LayerId};
+use sm_common::layer::{Layer, LayerKind, LayerSource, Scene};
+
+use super::draft::{Canvas, Draft};
+use super::fault::Faults;
+use super::field::{Members, integer};
+use super::proposal::{Action, Expected, Operation, Proposal};
+use super::{ordering, patch};
+
+/// What a proposal is judged by, besides the scene.
+#[derive(Clone, Debug)]
+pub(crate) struct Surroundings {
+    pub(crate) canvas: Canvas,
+    /// Layers that a scene may hold.
+    pub(crate) layers_max: usize,
+    /// The uploaded files that the proposal names, as far as they exist.
+    pub(crate) assets: BTreeMap<AssetId, AssetKind>,
+    pub(crate) now: Timestamp,
+}
+
+/// What became of one operation.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Step {
+    Created {
+        layer: Layer,
+        /// Its place from the back.
+        index: usize,
+    },
+    Updated {
+        layer: Layer,
+        /// JSON Pointers; none when the layer already was as wanted.
+        changed: Vec<String>,
+    },
+    Deleted {
+        layer: LayerId,
+    },
+    Reordered {
+        order: Vec<LayerId>,
+        /// Whether the order was another before.
+        changed: bool,
+    },
+}
+
+impl Step {
+    /// Whether anything is different now.
+    pub(crate) const fn is_change(&self) -> bool {
+        match self {
+            Self::Created { .. } | Self::Deleted { .. } => true,
+            Self::Updated { changed, .. } => !changed.is_empty(),
+            Self::Reordered { changed, .. } => *changed,
+        }
+    }
+
+    /// The operation's name, for metrics.
+    pub(crate) const fn operation(&self) -> &'static str {
+        match self {
+            Self::Created { .. } => "create",
+            Self::Updated { .. } => "update",
+            Self::Deleted { .. } => "delete",
+            Self::Reordered { .. } => "reorder",
+        }
+    }
+}
+
+/// The scene after a proposal, and what each operation did.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Applied {
+    pub(crate) scene: Scene,
+    pub(crate) steps: Vec<Step>,
+    /// Uploaded files that layers show now and did not before.
+    pub(crate) taken: Vec<AssetId>,
+}
+
+impl Applied {
+    /// Whether anything is different now. If not, there is nothing to write and nothing to tell.
+    pub(crate) fn is_change(&self) -> bool {
+        self.steps.iter().any(Step::is_change)
+    }
+}
+
+/// Why a proposal is refused as a whole.
+#[derive(Clone, Debug)]
+pub(crate) enum Rejected {
+    /// The scene has changed since it was read.
+    SceneStale { current: u64 },
+    /// These fields are wrong.
+    Invalid(Faults),
+    /// The operation at this place cannot be done.
+    Operation { at: String, refusal: Refusal },
+}
+
+/// Why an operation cannot be done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("there is no layer {0}")]
+    NoSuchLayer(LayerId),
+    #[error("layer {layer} is at revision {current} now; read it again")]
+    Stale { layer: LayerId, current: u64 },
+    #[error("layer {0} is locked; set `locked` to false, and nothing else, first")]
+    Locked(LayerId),
+    #[error("the scene holds {max} layers, which is the most it may")]
+    Full { max: usize },
+}
+
+/// Applies `proposal`. The scene's revision is raised by one if anything changes, a layer's with
+/// each of its changes. Faults of all operations are found before any other refusal counts.
+pub(crate) fn apply(
+    scene: Scene,
+    proposal: &Proposal,
+    surroundings: &Surroundings,
+) -> Result<Applied, Rejected> {
+    let current = scene.revision;
+    if !holds(proposal.expected.as_ref(), current) {
+        return Err(Rejected::SceneStale { current });
+    }
+    let mut work = Work {
+        read: scene.layers.iter().map(|l| (l.id, l.revision)).collect(),
+        scene,
+        surroundings,
+        faults: proposal.faults.clone(),
+        taken: Vec::new(),
+    };
+    let mut steps = Vec::with_capacity(proposal.operations.len());
+    let mut refused = None;
+    for operation in &proposal.operations {
+        match work.step(operation) {
+            Ok(step) => steps.extend(step),
+            Err(refusal) => {
+                refused.get_or_insert((operation.at.clone(), refusal));
+            }
+        }
+    }
+    if !work.faults.is_empty() {
+        return Err(Rejected::Invalid(work.faults));
+    }
+    if let Some((at, refusal)) = refused {
+        return Err(Rejected::Operation { at, refusal });
+    }
+    let mut scene = work.scene;
+    if steps.iter().any(Step::is_change) {
+        scene.revision = scene.revision.saturating_add(1);
+        scene.updated_at = surroundings.now;
+    }
+    let taken = work.taken;
+    Ok(Applied {
+        scene,
+        steps,
+        taken,
+    })
+}
+
+fn holds(expected: Option<&Expected>, revision: u64) -> bool {
+    expected.is_none_or(|expected| expected.is(revision))
+}
+
+/// A scene while a proposal is being applied.
+struct Work<'a> {
+    /// The layers' revisions before the proposal: the ones that its author has read.
+    read: BTreeMap<LayerId, u64>,
+    scene: Scene,
+    surroundings: &'a Surroundings,
+    faults: Faults,
+    taken: Vec<AssetId>,
+}
+
+impl Work<'_> {
+    /// Does one operation. `None` when it has faults, which have been noted.
+    fn step(&mut self, operation: &Operation) -> Result<Option<Step>, Refusal> {
+        match &operation.action {
+            Action::Create { id, layer } => self.create(*id, layer, &operation.pointer_to("layer")),
+            Action::Update {
+                id,
+                expected,
+                patch,
+            } => self.update(
+                *id,
+                expected.as_ref(),
+                patch,
+                &operation.pointer_to("patch"),
+            ),
+            Action::Delete { id, expected } => self.delete(*id, expected.as_ref()).map(Some),
+            Action::Reorder { order } => {
+                Ok(self.reorder(order, &format!("{}/order", operation.at)))
+            }
+        }
+    }
+
+    fn create(&mut self, id: LayerId, document: &Value, at: &str) -> Result<Option<Step>, Refusal> {
+        let Surroundings {
+            canvas,
+            layers_max,
+            now,
+            ..
+        } = *self.surroundings;
+        let count = self.scene.layers.len();
+        let Some(mut fields) = Members::of(document, at, &mut self.faults) else {
+            return Ok(None);
+        };
+        let draft = Draft::read(&mut fields, canvas, &mut self.faults);
+        let front = i64::try_from(count).unwrap_or(i64::MAX);
+        let index = fields.or("index", count, &mut self.faults, integer(0, front));
+        fields.finish(&mut self.faults);
+        if count >= layers_max {
+            return Err(Refusal::Full { max: layers_max });
+        }
+        let (Some(draft), Some(index)) = (draft, index) else {
+            return Ok(None);
+        };
+        if !self.asset_exists(&draft.source, at) {
+            return Ok(None);
+        }
+        let layer = Layer {
+            id,
+            stream: self.scene.stream.clone(),
+            scene: self.scene.id,
+            name: draft.name,
+            source: draft.source,
+            transform: draft.transform,
+            opacity: draft.opacity,
+            visible: draft.visible,
+            locked: draft.locked,
+            volume: draft.volume,
+            muted: draft.muted,
+            revision: 1,
+            created_at: now,
+            updated_at: now,
+            status: None,
+        };
+        self.taken.extend(layer.source.asset().cloned());
+        self.scene.layers.insert(index, layer.clone());
+        Ok(Some(Step::Created { layer, index }))
+    }
+
+    fn update(
+        &mut self,
+        id: LayerId,
+        expected: Option<&Expected>,
+        patch: &Value,
+        at: &str,
+    ) -> Result<Option<Step>, Refusal> {
+        let layer = self.find(id, expected)?.clone();
+        let Some(members) = patch.as_object() else {
+            self.faults.shape(at, "must be an object");
+            return Ok(None);
+        };
+        let before = Draft::of(&layer).to_document();
+        let mut document = before.clone();
+        patch::merge(&mut document, members);
+        let Some(mut fields) = Members::of(&document, at, &mut self.faults) else {
+            return Ok(None);
+        };
+        let draft = Draft::read(&mut fields, self.surroundings.canvas, &mut self.faults);
+        fields.finish(&mut self.faults);
+        let Some(draft) = draft else { return Ok(None) };
+        let changed = patch::changed(&before, &draft.to_document());
+        let only_unlocks = changed.iter().all(|pointer| pointer == "/locked");
+        if layer.locked && !only_unlocks {
+            return Err(Refusal::Locked(id));
+        }
+        let shows_another = changed
+            .iter()
+            .any(|pointer| pointer == "/source" || pointer == "/source/asset");
+        if shows_another && !self.asset_exists(&draft.source, at) {
+            return Ok(None);
+        }
+        let mut layer = layer;
+        if !changed.is_empty() {
+            if shows_another {
+                self.taken.extend(draft.source.asset().cloned());
+            }
+            draft.write_to(&mut layer);
+            layer.revision = layer.revision.saturating_add(1);
+            layer.updated_at = self.surroundings.now;
+            let place = self.scene.layers.iter_mut().find(|known| known.id == id);
+            if let Some(place) = place {
+                place.clone_from(&layer);
+            }
+        }
+        Ok(Some(Step::Updated { layer, changed }))
+    }
+
+    fn delete(&mut self, id: LayerId, expected: Option<&Expected>) -> Result<Step, Refusal> {
+        if self.find(id, expected)?.locked {
+            return Err(Refusal::Locked(id));
+        }
+        self.scene.layers.retain(|layer| layer.id != id);
+        Ok(Step::Deleted { layer: id })
+    }
+
+    /// The order is the scene's, not the layer's: a locked layer can be passed by others.
+    fn reorder(&mut self, order: &Value, at: &str) -> Option<Step> {
+        let order = ordering::read(order, at, &self.scene.layers, &mut self.faults)?;
+        let before = self.scene.layers.iter().map(|layer| layer.id);
+        let changed = !before.eq(order.iter().copied());
+        let layers = std::mem::take(&mut self.scene.layers);
+        self.scene.layers = ordering::arrange(layers, &order);
+        Some(Step::Reordered { order, changed })
+    }
+
+    fn find(&self, id: LayerId, expected: Option<&Expected>) -> Result<&Layer, Refusal> {
+        let mut layers = self.scene.layers.iter();
+        let layer = layers
+            .find(|layer| layer.id == id)
+            .ok_or(Refusal::NoSuchLayer(id))?;
+        let current = self.read.get(&id).copied().unwrap_or(layer.revision);
+        if holds(expected, current) {
+            Ok(layer)
+        } else {
+            Err(Refusal::Stale { layer: id, current })
+        }
+    }
+
+    /// Whether the file that `source` shows exists and is of its kind; notes the fault if not.
+    fn asset_exists(&mut self, source: &LayerSource, at: &str) -> bool {
+        let Some(asset) = source.asset() else {
+            return true;
+        };
+        let wanted = match source.kind() {
+            LayerKind::Image => AssetKind::Image,
+            LayerKind::Video => AssetKind::Video,
+            LayerKind::Color | LayerKind::TestPattern | LayerKind::Text | LayerKind::Clock => {
+                return true;
+            }
+        };
+        let fault = match self.surroundings.assets.get(asset) {
+            Some(kind) if *kind == wanted => return true,
+            Some(AssetKind::Image) => "is an image; a video is wanted",
+            Some(AssetKind::Video) => "is a video; an image is wanted",
+            None => "there is no such asset; upload it to /api/assets first",
+        };
+        self.faults.value(format!("{at}/source/asset"), fault);
+        false
+    }
+}
+
+#[cfg(test)]
+#[path = "change_tests.rs"]
+mod tests;

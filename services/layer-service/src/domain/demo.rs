@@ -1,0 +1,73 @@
+use serde_json::{Value, json};
+
+/// The layers of the demo scene, from back to front, for a canvas of 1280 by 720. Flat colours
+/// and short texts: cheap to compose, and everything on it can be seen to change.
+pub(crate) fn demo_layers() -> Vec<Value> {
+    let at = |x: i32, y: i32, width: u32, height: u32| json!({"x": x, "y": y, "width": width, "height": height});
+    let color = |name: &str, transform: Value, color: &str| json!({"name": name, "kind": "color", "source": {"color": color}, "transform": transform});
+    let text = |name: &str, transform: Value, text: &str, style: Value| {
+        json!({"name": name, "kind": "text", "source": {"text": text, "style": style},
+            "transform": transform})
+    };
+    vec![
+        color("Background", at(0, 0, 1280, 720), "#0d1326"),
+        color("Band", at(0, 96, 1280, 200), "#141d3a"),
+        color("Band edge", at(0, 296, 1280, 4), "#2743a6"),
+        color("Inset frame", at(852, 60, 368, 212), "#3a5bd0"),
+        json!({"name": "Test pattern", "kind": "test-pattern", "source": {"pattern": "ball"},
+            "transform": at(856, 64, 360, 204)}),
+        color("Lower third", at(64, 520, 800, 136), "#16204a"),
+        color("Lower third accent", at(64, 520, 10, 136), "#ff8a3d"),
+        text(
+            "Title",
+            at(100, 532, 740, 70),
+            "Stream Manager",
+            json!({"size": 52, "bold": true}),
+        ),
+        text(
+            "Subtitle",
+            at(100, 602, 740, 42),
+            "On air, and yours to change",
+            json!({"size": 26, "color": "#b9c6f2"}),
+        ),
+        json!({"name": "Clock", "kind": "clock", "transform": at(956, 572, 260, 84),
+            "source": {"format": "%H:%M:%S",
+                "style": {"size": 48, "bold": true, "background": "#16204a", "align": "center"}}}),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use sm_common::id::LayerId;
+
+    use super::super::samples::scene;
+    use super::super::{Action, Canvas, Proposal, Surroundings, apply};
+    use super::*;
+
+    #[test]
+    fn the_demo_is_a_scene_that_anybody_could_have_made() {
+        let mut proposal = Proposal::default();
+        for layer in demo_layers() {
+            let id = LayerId::generate();
+            let one = Proposal::of(Action::Create { id, layer });
+            proposal.operations.extend(one.operations);
+        }
+        let canvas = Canvas {
+            width: 1280,
+            height: 720,
+        };
+        let surroundings = Surroundings {
+            canvas,
+            layers_max: 20,
+            assets: std::collections::BTreeMap::new(),
+            now: super::super::samples::THEN,
+        };
+        let applied = apply(scene(&[]), &proposal, &surroundings).unwrap();
+        for layer in &applied.scene.layers {
+            let place = layer.transform;
+            assert!(place.x >= 0 && place.y >= 0, "{}", layer.name);
+            assert!(place.x.unsigned_abs() + place.width <= canvas.width);
+            assert!(place.y.unsigned_abs() + place.height <= canvas.height);
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The rules of layers, scenes and uploaded files. Pure: no I/O, no clock, no randomness.
+
+mod change;
+mod clock_format;
+mod demo;
+mod draft;
+mod fault;
+mod field;
+mod ordering;
+mod patch;
+mod proposal;
+#[cfg(test)]
+mod samples;
+mod source;
+pub(crate) mod upload;
+
+pub(crate) use change::{Applied, Refusal, Rejected, Step, Surroundings, apply};
+pub(crate) use demo::demo_layers;
+pub(crate) use draft::Canvas;
+pub(crate) use fault::Faults;
+pub(crate) use proposal::{Action, Expected, Operation, Proposal};

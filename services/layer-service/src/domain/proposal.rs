@@ -1,0 +1,270 @@
+//! What a caller wants done to a scene, as far as it can be read without the scene.
+
+use serde_json::Value;
+use sm_common::id::{AssetId, LayerId};
+
+use super::fault::{Fault, Faults};
+use super::field::{Members, integer, parsed, text};
+
+/// A revision that the caller has read; the change is for that one alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Expected(String);
+
+impl Expected {
+    /// The revision in an entity tag, without its quotes.
+    pub(crate) const fn new(tag: String) -> Self {
+        Self(tag)
+    }
+
+    pub(crate) fn is(&self, revision: u64) -> bool {
+        self.0 == revision.to_string()
+    }
+}
+
+/// One thing to do. Documents are read against the scene, so that every fault of a request is
+/// found in one pass.
+#[derive(Clone, Debug)]
+pub(crate) enum Action {
+    /// Adds a layer; `id` was drawn for it.
+    Create { id: LayerId, layer: Value },
+    /// Changes a layer by a merge patch.
+    Update {
+        id: LayerId,
+        expected: Option<Expected>,
+        patch: Value,
+    },
+    /// Removes a layer.
+    Delete {
+        id: LayerId,
+        expected: Option<Expected>,
+    },
+    /// Puts the layers into another order.
+    Reorder { order: Value },
+}
+
+/// An action, and where it stands in the request.
+#[derive(Clone, Debug)]
+pub(crate) struct Operation {
+    /// JSON Pointer to the operation; empty when it is the whole request.
+    pub(crate) at: String,
+    pub(crate) action: Action,
+}
+
+impl Operation {
+    /// An action that is a request of its own.
+    pub(crate) const fn alone(action: Action) -> Self {
+        Self {
+            at: String::new(),
+            action,
+        }
+    }
+
+    /// JSON Pointer to the member that holds the action's document.
+    pub(crate) fn pointer_to(&self, member: &str) -> String {
+        if self.at.is_empty() {
+            String::new()
+        } else {
+            format!("{}/{member}", self.at)
+        }
+    }
+
+    /// The uploaded file that the operation names, to be looked up before it is judged.
+    pub(crate) fn asset(&self) -> Option<AssetId> {
+        let document = match &self.action {
+            Action::Create { layer, .. } => layer,
+            Action::Update { patch, .. } => patch,
+            Action::Delete { .. } | Action::Reorder { .. } => return None,
+        };
+        document.pointer("/source/asset")?.as_str()?.parse().ok()
+    }
+}
+
+/// A whole request: all of it happens, or nothing.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Proposal {
+    /// The scene's revision that the caller has read.
+    pub(crate) expected: Option<Expected>,
+    pub(crate) operations: Vec<Operation>,
+    /// What is already known to be wrong.
+    pub(crate) faults: Faults,
+}
+
+impl Proposal {
+    /// A request of one action.
+    pub(crate) fn of(action: Action) -> Self {
+        Self {
+            operations: vec![Operation::alone(action)],
+            ..Self::default()
+        }
+    }
+
+    /// The same, for this revision of the scene alone.
+    #[must_use]
+    pub(crate) fn expecting(mut self, expected: Option<Expected>) -> Self {
+        self.expected = expected;
+        self
+    }
+
+    /// Reads the body of a new order: `{"order": [...]}`.
+    pub(crate) fn read_order(body: &Value) -> Self {
+        let mut proposal = Self::default();
+        let faults = &mut proposal.faults;
+        if let Some(mut fields) = Members::of(body, "", faults) {
+            let order = fields.required("order", faults, |order| Ok(order.clone()));
+            fields.finish(faults);
+            let action = order.map(|order| Action::Reorder { order });
+            proposal.operations.extend(action.map(Operation::alone));
+        }
+        proposal
+    }
+
+    /// Reads the body of a batch: `{"operations": [...]}`, at most `max` of them. `draw` hands
+    /// out identifiers for new layers.
+    pub(crate) fn read_batch(body: &Value, max: usize, draw: impl Fn() -> LayerId) -> Self {
+        let mut proposal = Self::default();
+        let faults = &mut proposal.faults;
+        let Some(mut fields) = Members::of(body, "", faults) else {
+            return proposal;
+        };
+        let items = fields.required("operations", faults, |value| {
+            let items = value
+                .as_array()
+                .ok_or_else(|| Fault::Shape("must be a list of operations".to_owned()))?;
+            if items.is_empty() || items.len() > max {
+                return Err(Fault::Value(format!("must hold 1 to {max} operations")));
+            }
+            Ok(items.clone())
+        });
+        fields.finish(faults);
+        for (index, item) in items.unwrap_or_default().iter().enumerate() {
+            let at = format!("/operations/{index}");
+            if let Some(action) = read_action(item, &at, faults, &draw) {
+                proposal.operations.push(Operation { at, action });
+            }
+        }
+        proposal
+    }
+}
+
+fn read_action(
+    item: &Value,
+    at: &str,
+    faults: &mut Faults,
+    draw: impl Fn() -> LayerId,
+) -> Option<Action> {
+    let mut fields = Members::of(item, at, faults)?;
+    let whole = |value: &Value| Ok(value.clone());
+    let name = fields.required("op", faults, text(1, 16, false))?;
+    let action = match name.as_str() {
+        "create" => fields
+            .required("layer", faults, whole)
+            .map(|layer| Action::Create { id: draw(), layer }),
+        "update" => {
+            let id = fields.required("id", faults, parsed);
+            let expected = read_expected(&mut fields, faults);
+            let patch = fields.required("patch", faults, whole);
+            id.zip(patch).map(|(id, patch)| Action::Update {
+                id,
+                expected,
+                patch,
+            })
+        }
+        "delete" => {
+            let id = fields.required("id", faults, parsed);
+            let expected = read_expected(&mut fields, faults);
+            id.map(|id| Action::Delete { id, expected })
+        }
+        "reorder" => fields
+            .required("order", faults, whole)
+            .map(|order| Action::Reorder { order }),
+        _ => {
+            let known = "must be create, update, delete or reorder";
+            faults.value(format!("{at}/op"), known);
+            return None;
+        }
+    };
+    fields.finish(faults);
+    action
+}
+
+fn read_expected(fields: &mut Members<'_>, faults: &mut Faults) -> Option<Expected> {
+    let revision: Option<Option<u64>> = fields.or("if_match", None, faults, |value| {
+        integer(0, i64::MAX)(value).map(Some)
+    });
+    revision
+        .flatten()
+        .map(|revision| Expected(revision.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(body: &Value) -> Proposal {
+        Proposal::read_batch(body, 5, LayerId::generate)
+    }
+
+    #[test]
+    fn a_batch_is_read_in_order() {
+        let id = LayerId::generate();
+        let proposal = read(&json!({"operations": [
+            {"op": "create", "layer": {"source": {"asset": "ab".repeat(32)}}},
+            {"op": "update", "id": id, "patch": {}, "if_match": 3},
+            {"op": "delete", "id": id},
+            {"op": "reorder", "order": []},
+        ]}));
+        assert!(proposal.faults.is_empty(), "{:?}", proposal.faults);
+        let [create, update, delete, reorder] = proposal.operations.as_slice() else {
+            panic!("{:?}", proposal.operations);
+        };
+        assert!(create.asset().is_some());
+        assert_eq!(create.pointer_to("layer"), "/operations/0/layer");
+        assert!(
+            matches!(&update.action, Action::Update { expected: Some(expected), .. } if expected.is(3))
+        );
+        assert!(matches!(
+            &delete.action,
+            Action::Delete { expected: None, .. }
+        ));
+        assert!(matches!(&reorder.action, Action::Reorder { .. }));
+    }
+
+    #[test]
+    fn every_malformed_operation_is_named() {
+        let proposal = read(&json!({"mode": 1, "operations": [
+            {"op": "explode"}, {"op": "update", "id": "x"}, {"op": "delete", "if_match": -1, "force": true}, 7,
+            {"layer": {}},
+        ]}));
+        let errors = proposal.faults.errors();
+        let pointers: Vec<&str> = errors.iter().map(|e| e.pointer.as_str()).collect();
+        assert_eq!(
+            pointers,
+            [
+                "/mode",
+                "/operations/0/op",
+                "/operations/1/id",
+                "/operations/1/patch",
+                "/operations/2/id",
+                "/operations/2/if_match",
+                "/operations/2/force",
+                "/operations/3",
+                "/operations/4/op",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_batch_has_a_size() {
+        let many = vec![json!({"op": "reorder", "order": []}); 6];
+        for bad in [
+            json!({"operations": []}),
+            json!({"operations": many}),
+            json!({}),
+            json!([]),
+        ] {
+            assert!(!read(&bad).faults.is_empty(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Values for the tests of this module.
+
+use serde_json::json;
+use sm_common::clock::Timestamp;
+use sm_common::id::{LayerId, SceneId, StreamId};
+use sm_common::layer::{Layer, Scene};
+
+/// When everything here was made.
+pub(crate) const THEN: Timestamp = Timestamp::from_unix_millis(1_000);
+
+/// A layer of one colour.
+pub(crate) fn layer(name: &str) -> Layer {
+    serde_json::from_value(json!({
+        "id": LayerId::generate(), "stream": "main", "scene": SceneId::generate(), "name": name,
+        "kind": "color", "source": {"color": "#102030"},
+        "transform": {"x": 0, "y": 0, "width": 100, "height": 50},
+        "opacity": 1.0, "visible": true, "locked": false, "volume": 1.0, "muted": false,
+        "revision": 1, "created_at": THEN, "updated_at": THEN,
+    }))
+    .unwrap()
+}
+
+/// A scene of layers with these names, at revision 7.
+pub(crate) fn scene(names: &[&str]) -> Scene {
+    Scene {
+        id: SceneId::generate(),
+        stream: StreamId::default(),
+        name: "Main".to_owned(),
+        revision: 7,
+        updated_at: THEN,
+        layers: names.iter().map(|name| layer(name)).collect(),
+    }
+}

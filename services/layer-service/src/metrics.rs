@@ -1,0 +1,100 @@
+//! What layer-service counts.
+
+use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+
+use crate::domain::{Applied, Step};
+
+/// Changes of scenes, and uploaded files.
+#[derive(Clone, Debug)]
+pub(crate) struct Metrics {
+    changes: IntCounterVec,
+    conflicts: IntCounter,
+    uploads: IntCounterVec,
+    uploads_in_progress: IntGauge,
+    assets_bytes: IntGauge,
+    assets_bytes_max: IntGauge,
+}
+
+/// What became of an upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UploadOutcome {
+    /// Kept.
+    Stored,
+    /// The same content was there already.
+    Duplicate,
+    /// Not kept: refused, cut, or no Redis.
+    Refused,
+}
+
+impl Metrics {
+    pub(crate) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let metrics = Self {
+            changes: IntCounterVec::new(
+                Opts::new(
+                    "sm_layers_changes_total",
+                    "Changes of layers and their order.",
+                ),
+                &["operation"],
+            )?,
+            conflicts: IntCounter::new(
+                "sm_layers_conflicts_total",
+                "Changes that were computed again because another writer was faster.",
+            )?,
+            uploads: IntCounterVec::new(
+                Opts::new("sm_assets_uploads_total", "Uploads that ended."),
+                &["outcome"],
+            )?,
+            uploads_in_progress: IntGauge::new(
+                "sm_assets_uploads_in_progress",
+                "Uploads that this process is taking.",
+            )?,
+            assets_bytes: IntGauge::new(
+                "sm_assets_bytes",
+                "Size of all uploaded files, as last read.",
+            )?,
+            assets_bytes_max: IntGauge::new(
+                "sm_assets_bytes_max",
+                "What all uploaded files together may take.",
+            )?,
+        };
+        registry.register(Box::new(metrics.changes.clone()))?;
+        registry.register(Box::new(metrics.conflicts.clone()))?;
+        registry.register(Box::new(metrics.uploads.clone()))?;
+        registry.register(Box::new(metrics.uploads_in_progress.clone()))?;
+        registry.register(Box::new(metrics.assets_bytes.clone()))?;
+        registry.register(Box::new(metrics.assets_bytes_max.clone()))?;
+        Ok(metrics)
+    }
+
+    /// Counts what a proposal changed.
+    pub(crate) fn count_changes(&self, applied: &Applied) {
+        for step in applied.steps.iter().filter(|step| step.is_change()) {
+            let operation: &'static str = Step::operation(step);
+            self.changes.with_label_values(&[operation]).inc();
+        }
+    }
+
+    pub(crate) fn count_conflict(&self) {
+        self.conflicts.inc();
+    }
+
+    pub(crate) fn count_upload(&self, outcome: UploadOutcome) {
+        let outcome = match outcome {
+            UploadOutcome::Stored => "stored",
+            UploadOutcome::Duplicate => "duplicate",
+            UploadOutcome::Refused => "refused",
+        };
+        self.uploads.with_label_values(&[outcome]).inc();
+    }
+
+    pub(crate) const fn uploads_in_progress(&self) -> &IntGauge {
+        &self.uploads_in_progress
+    }
+
+    /// Notes the size of all files, and its limit.
+    pub(crate) fn note_bytes(&self, bytes: u64, bytes_max: u64) {
+        let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        self.assets_bytes.set(gauge(bytes));
+        self.assets_bytes_max.set(gauge(bytes_max));
+    }
+}

@@ -1,0 +1,213 @@
+//! Reads and changes scenes: read, decide, commit for the revision that was read; again when
+//! somebody else was faster.
+
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
+
+use sm_bus::BusError;
+use sm_common::clock::SharedClock;
+use sm_common::id::{AssetId, LayerId, SceneId, StreamId};
+use sm_common::layer::Scene;
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::assets::{Catalog, Inventory};
+use crate::config::Config;
+use crate::domain::{
+    Action, Applied, Operation, Proposal, Rejected, Step, Surroundings, apply, demo_layers,
+};
+use crate::metrics::Metrics;
+use crate::store::{Found, Loaded, SceneStore};
+
+/// Turns that streams share; more than streams that are edited at the same moment.
+const TURNS: usize = 32;
+/// Name of a stream's first scene.
+const FIRST_SCENE: &str = "Main";
+
+/// Why a scene is not read or changed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SceneError {
+    #[error("there is no stream {0}")]
+    NoStream(StreamId),
+    #[error("the change was refused")]
+    Rejected(Rejected),
+    #[error("the scene was changed by others again and again")]
+    Contended,
+    /// It may have been made nevertheless, as may the next.
+    #[error("the change took too long")]
+    Slow,
+    #[error("Redis did not confirm the change")]
+    Unconfirmed(#[source] BusError),
+    #[error(transparent)]
+    Bus(#[from] BusError),
+}
+
+/// A change that was made, and the scene after it.
+#[derive(Clone, Debug)]
+pub(crate) struct Changed {
+    /// With the engine's status in each layer.
+    pub(crate) scene: Scene,
+    pub(crate) steps: Vec<Step>,
+}
+
+/// The scenes of all streams. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Scenes {
+    config: Config,
+    store: SceneStore,
+    catalog: Catalog,
+    clock: SharedClock,
+    metrics: Metrics,
+    /// Writers of one stream in this process wait for each other instead of undoing each other's
+    /// attempts. Other replicas are met by the revision in the commit.
+    turns: Arc<[Mutex<()>; TURNS]>,
+}
+
+impl Scenes {
+    pub(crate) fn new(
+        config: Config,
+        store: SceneStore,
+        catalog: Catalog,
+        clock: SharedClock,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            config,
+            store,
+            catalog,
+            clock,
+            metrics,
+            turns: Arc::new(std::array::from_fn(|_| Mutex::default())),
+        }
+    }
+
+    /// The scene of a stream. The first look at a stream's scene makes it.
+    pub(crate) async fn read(&self, stream: &StreamId) -> Result<Loaded, SceneError> {
+        match self.store.load(stream).await? {
+            Found::Scene(loaded) => return Ok(*loaded),
+            Found::NoStream => return Err(SceneError::NoStream(stream.clone())),
+            Found::NoScene => {}
+        }
+        self.ensure(stream).await?;
+        match self.store.load(stream).await? {
+            Found::Scene(loaded) => Ok(*loaded),
+            Found::NoScene | Found::NoStream => Err(SceneError::NoStream(stream.clone())),
+        }
+    }
+
+    /// Makes the first scene of a stream, unless it has one: whoever comes first, among all
+    /// replicas, does.
+    pub(crate) async fn ensure(&self, stream: &StreamId) -> Result<(), SceneError> {
+        let empty = Scene {
+            id: SceneId::generate(),
+            stream: stream.clone(),
+            name: FIRST_SCENE.to_owned(),
+            revision: 0,
+            updated_at: self.clock.now(),
+            layers: Vec::new(),
+        };
+        let mut proposal = Proposal::default();
+        if self.config.demo.seed && self.config.stream.ids.contains(stream) {
+            for layer in demo_layers() {
+                let id = LayerId::generate();
+                let one = Proposal::of(Action::Create { id, layer });
+                proposal.operations.extend(one.operations);
+            }
+        }
+        let surroundings = self.surroundings(Inventory::default());
+        let first = apply(empty, &proposal, &surroundings).map_err(SceneError::Rejected)?;
+        if self.store.write_first(&first).await? {
+            tracing::info!(stream.id = %stream, layers = first.scene.layers.len(), "first scene");
+        }
+        Ok(())
+    }
+
+    /// Makes a change, whole or not at all.
+    pub(crate) async fn change(
+        &self,
+        stream: &StreamId,
+        proposal: &Proposal,
+    ) -> Result<Changed, SceneError> {
+        let limit = self.config.scene.write_timeout();
+        tokio::time::timeout(limit, self.attempt(stream, proposal))
+            .await
+            .unwrap_or(Err(SceneError::Slow))
+    }
+
+    async fn attempt(&self, stream: &StreamId, proposal: &Proposal) -> Result<Changed, SceneError> {
+        let named: Vec<AssetId> = proposal
+            .operations
+            .iter()
+            .filter_map(Operation::asset)
+            .collect();
+        let _turn = self.turn(stream).await;
+        for _ in 0..self.config.scene.attempts_max {
+            let assets = self.catalog.find(&named).await?;
+            let Loaded { scene, statuses } = self.read(stream).await?;
+            let before = scene.clone();
+            let surroundings = self.surroundings(assets.clone());
+            let applied = apply(scene, proposal, &surroundings).map_err(SceneError::Rejected)?;
+            if self.write(&before, &applied, &assets).await? {
+                self.metrics.count_changes(&applied);
+                let Applied { scene, steps, .. } = applied;
+                let scene = Loaded { scene, statuses }.joined();
+                return Ok(Changed { scene, steps });
+            }
+            self.metrics.count_conflict();
+        }
+        Err(SceneError::Contended)
+    }
+
+    /// `false` when somebody else was faster.
+    async fn write(
+        &self,
+        before: &Scene,
+        applied: &Applied,
+        assets: &Inventory,
+    ) -> Result<bool, SceneError> {
+        if !applied.is_change() {
+            return Ok(true);
+        }
+        let now = self.clock.now();
+        if !applied.taken.is_empty() && !self.catalog.claim(assets, &applied.taken, now).await? {
+            return Ok(false);
+        }
+        let written = self.store.write(before, applied).await;
+        written.map_err(SceneError::Unconfirmed)
+    }
+
+    /// A layer of any stream that shows the file.
+    pub(crate) async fn user_of(&self, asset: &AssetId) -> Result<Option<LayerId>, BusError> {
+        let mut streams: BTreeSet<StreamId> = self.config.stream.ids.iter().cloned().collect();
+        streams.extend(self.store.streams().await?);
+        for stream in &streams {
+            if let Found::Scene(loaded) = self.store.load(stream).await? {
+                let mut layers = loaded.scene.layers.iter();
+                if let Some(layer) = layers.find(|layer| layer.source.asset() == Some(asset)) {
+                    return Ok(Some(layer.id));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn surroundings(&self, assets: Inventory) -> Surroundings {
+        let assets = assets.assets.into_iter();
+        Surroundings {
+            canvas: self.config.scene.canvas(),
+            layers_max: self.config.scene.layers_max,
+            assets: assets.map(|(id, asset)| (id, asset.kind)).collect(),
+            now: self.clock.now(),
+        }
+    }
+
+    async fn turn(&self, stream: &StreamId) -> Option<MutexGuard<'_, ()>> {
+        let mut hasher = DefaultHasher::new();
+        stream.hash(&mut hasher);
+        let place = usize::try_from(hasher.finish()).unwrap_or_default();
+        match self.turns.get(place.checked_rem(TURNS)?) {
+            Some(turn) => Some(turn.lock().await),
+            None => None,
+        }
+    }
+}

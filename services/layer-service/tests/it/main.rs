@@ -1,0 +1,23 @@
+//! The HTTP contract of layer-service, against a real Redis and a real directory.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+
+mod access;
+mod app;
+mod assets;
+mod attacks;
+mod batch;
+mod bodies;
+mod concurrency;
+mod content;
+mod events;
+mod first_scene;
+mod layers;
+mod operations;
+mod order;
+mod outage;

@@ -1,0 +1,71 @@
+//! What operators see: health, metrics, the document.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use sm_test_kit::{Api, until};
+
+use crate::app::{App, LIMIT, path_of};
+
+#[tokio::test]
+async fn changes_and_conflicts_are_counted() {
+    let app = App::start().await;
+    let layer = app.create("a").await;
+    let patch = json!({"opacity": 0.5});
+    let path = path_of(&layer);
+    let _changed = app.api.patch(&path, "\"1\"", &patch).await.expect(200);
+    let _deleted = app.api.delete(&path, "\"2\"").await.expect(204);
+    let metrics = Api::new(app.service.metrics_url()).get("/metrics").await;
+    for line in [
+        "sm_layers_changes_total{operation=\"create\"} 1",
+        "sm_layers_changes_total{operation=\"update\"} 1",
+        "sm_layers_changes_total{operation=\"delete\"} 1",
+        "sm_layers_conflicts_total 0",
+        "sm_assets_uploads_in_progress 0",
+    ] {
+        assert!(metrics.text.contains(line), "{line}: {}", metrics.text);
+    }
+}
+
+#[tokio::test]
+async fn readiness_follows_redis() {
+    let mut app = App::start().await;
+    let health = Api::new(app.service.health_url());
+    app.redis.kill();
+    until("not ready", LIMIT, || async {
+        health.get("/health/ready").await.status == 503
+    })
+    .await;
+    let _alive = health.get("/health/live").await.expect(200);
+    app.redis.restart();
+    until("ready again", LIMIT, || async {
+        health.get("/health/ready").await.status == 200
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_process_that_ends_finishes_what_it_has_begun() {
+    let app = App::start().await;
+    let api = app.api.clone();
+    let layer = app.create("a").await;
+    let App { service, .. } = app;
+    service.stop();
+    let path = path_of(&layer);
+    let gone = api.request(Method::GET, &path).send().await;
+    assert!(gone.is_err());
+}
+
+#[test]
+fn the_document_names_every_route() {
+    let document = serde_json::to_value(sm_layer_service::openapi()).unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    let mut operations: Vec<&str> = paths
+        .values()
+        .flat_map(|path| path.as_object().unwrap().values())
+        .filter_map(|operation| operation["operationId"].as_str())
+        .collect();
+    operations.sort_unstable();
+    insta::assert_json_snapshot!(operations);
+    let list: &Value = &document["paths"]["/api/layers"]["get"]["responses"]["200"];
+    assert!(list.to_string().contains("LayerList"), "{list}");
+}

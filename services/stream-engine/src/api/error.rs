@@ -1,0 +1,62 @@
+use std::time::Duration;
+
+use sm_common::id::StreamId;
+use sm_common::problem::ProblemCode;
+use sm_service_kit::ApiProblem;
+
+use crate::live::forward::HolderSilent;
+use crate::live::playback::PlaybackRefusal;
+use crate::live::snapshot::SnapshotError;
+
+/// When to ask again for a picture that is not there.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Why a request of this service is refused.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApiError {
+    #[error("there is no stream {0}")]
+    UnknownStream(StreamId),
+    #[error("the stream is off air, or on its way")]
+    NotOnAir,
+    #[error("which engine holds the stream is not known yet")]
+    HolderUnknown,
+    #[error(transparent)]
+    HolderSilent(#[from] HolderSilent),
+    #[error("the segment has left the playlist, or never was in it")]
+    UnknownFile,
+    #[error(transparent)]
+    Playback(#[from] PlaybackRefusal),
+    #[error("the file cannot be read")]
+    Read(#[source] std::io::Error),
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+}
+
+impl From<ApiError> for ApiProblem {
+    fn from(error: ApiError) -> Self {
+        let code = match &error {
+            ApiError::UnknownStream(_) => ProblemCode::StreamNotFound,
+            ApiError::NotOnAir | ApiError::Snapshot(SnapshotError::NotOnAir) => {
+                ProblemCode::StreamNotOnAir
+            }
+            ApiError::UnknownFile => ProblemCode::SegmentNotFound,
+            ApiError::Playback(PlaybackRefusal::Invalid) => ProblemCode::PlaybackInvalid,
+            ApiError::Playback(PlaybackRefusal::Expired) => ProblemCode::PlaybackExpired,
+            ApiError::HolderUnknown
+            | ApiError::HolderSilent(_)
+            | ApiError::Snapshot(SnapshotError::TooLate | SnapshotError::Refused(_)) => {
+                ProblemCode::Unavailable
+            }
+            ApiError::Snapshot(SnapshotError::Unreadable) | ApiError::Read(_) => {
+                ProblemCode::Internal
+            }
+        };
+        let problem = Self::new(code).detail(error.to_string());
+        let problem = if code.retryable() {
+            problem.retry_after(ASK_AGAIN)
+        } else {
+            problem
+        };
+        problem.cause(error)
+    }
+}

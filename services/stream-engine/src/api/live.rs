@@ -1,0 +1,237 @@
+use std::io::SeekFrom;
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix_web::body::{BoxBody, SizedStream};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, RANGE, USER_AGENT,
+};
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use sm_common::id::StreamId;
+use sm_common::problem::Problem;
+use sm_service_kit::ApiProblem;
+use sm_service_kit::http::{Path, client_address};
+use tokio::fs::File;
+use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
+use tokio_util::io::ReaderStream;
+
+use super::Context;
+use super::access::Watcher;
+use super::error::ApiError;
+use crate::live::file_name::LiveFile;
+use crate::live::forward::Forwarder;
+use crate::live::playback::PlaybackClaim;
+use crate::live::range::{Span, span};
+use crate::live::shelf::{Place, Shelf};
+
+/// The media type of an HLS playlist (RFC 8216).
+const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
+const SEGMENT_TYPE: &str = "video/mp4";
+const PICTURE_TYPE: &str = "image/jpeg";
+
+/// Where a request is answered.
+enum Answering {
+    /// Here, from this shelf.
+    Here(Arc<Shelf>),
+    /// It was answered by a sibling.
+    Done(HttpResponse),
+}
+
+/// The HLS playlist of what is on air.
+#[utoipa::path(
+    get, path = "/live/{stream}/index.m3u8", tag = "stream-engine",
+    params(
+        ("stream" = StreamId, Path, description = "The stream."),
+        ("expires" = Option<i64>, Query, description = "Of a signed playback address."),
+        ("signature" = Option<String>, Query, description = "Of a signed playback address."),
+    ),
+    responses(
+        (status = 200, description = "The playlist.", body = String, content_type = "application/vnd.apple.mpegurl"),
+        (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The playback address is not valid, or not any more.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such stream, or it is not on air.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The engine that holds the stream does not answer.", body = Problem, content_type = "application/problem+json"),
+    ),
+    security((), ("bearer" = [])),
+)]
+pub(crate) async fn read_playlist(
+    request: HttpRequest,
+    watcher: Watcher,
+    context: Data<Context>,
+) -> Result<HttpResponse, ApiProblem> {
+    let shelf = match locate(&request, &watcher.stream, &context).await? {
+        Answering::Here(shelf) => shelf,
+        Answering::Done(answer) => return Ok(answer),
+    };
+    let playlist = shelf.playlist().ok_or(ApiError::NotOnAir)?;
+    note_viewer(&request, &shelf, &context);
+    let query = watcher.playback.as_ref().map(PlaybackClaim::query);
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, PLAYLIST_TYPE))
+        .insert_header((CACHE_CONTROL, "no-cache"))
+        .body(playlist.render(&query.unwrap_or_default())))
+}
+
+/// A segment, or what a player reads before the first one.
+#[utoipa::path(
+    get, path = "/live/{stream}/{file}", tag = "stream-engine",
+    params(
+        ("stream" = StreamId, Path, description = "The stream."),
+        ("file" = String, Path, description = "A name from the playlist."),
+        ("expires" = Option<i64>, Query, description = "Of a signed playback address."),
+        ("signature" = Option<String>, Query, description = "Of a signed playback address."),
+    ),
+    responses(
+        (status = 200, description = "Fragmented MP4.", content_type = "video/mp4"),
+        (status = 206, description = "The range that was asked for.", content_type = "video/mp4"),
+        (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The playback address is not valid, or not any more.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such stream or segment.", body = Problem, content_type = "application/problem+json"),
+        (status = 416, description = "The range lies behind the end."),
+        (status = 503, description = "The engine that holds the stream does not answer.", body = Problem, content_type = "application/problem+json"),
+    ),
+    security((), ("bearer" = [])),
+)]
+pub(crate) async fn read_live_file(
+    request: HttpRequest,
+    watcher: Watcher,
+    path: Path<(StreamId, String)>,
+    context: Data<Context>,
+) -> Result<HttpResponse, ApiProblem> {
+    let Path((_, name)) = path;
+    let file: LiveFile = name.parse().map_err(|_not_one| ApiError::UnknownFile)?;
+    let shelf = match locate(&request, &watcher.stream, &context).await? {
+        Answering::Here(shelf) => shelf,
+        Answering::Done(answer) => return Ok(answer),
+    };
+    Ok(send_file(&request, &shelf, &file, &context).await?)
+}
+
+/// The picture on air.
+#[utoipa::path(
+    get, path = "/live/{stream}/snapshot.jpg", tag = "stream-engine",
+    params(
+        ("stream" = StreamId, Path, description = "The stream."),
+        ("expires" = Option<i64>, Query, description = "Of a signed playback address."),
+        ("signature" = Option<String>, Query, description = "Of a signed playback address."),
+    ),
+    responses(
+        (status = 200, description = "The picture, at most half a second old.", content_type = "image/jpeg"),
+        (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The playback address is not valid, or not any more.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such stream, or it is not on air.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "No picture could be taken in time.", body = Problem, content_type = "application/problem+json"),
+    ),
+    security((), ("bearer" = [])),
+)]
+pub(crate) async fn read_snapshot(
+    request: HttpRequest,
+    watcher: Watcher,
+    context: Data<Context>,
+) -> Result<HttpResponse, ApiProblem> {
+    let shelf = match locate(&request, &watcher.stream, &context).await? {
+        Answering::Here(shelf) => shelf,
+        Answering::Done(answer) => return Ok(answer),
+    };
+    let picture = shelf.snapshots.take().await.map_err(ApiError::from)?;
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, PICTURE_TYPE))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .body(picture))
+}
+
+/// What a browser asks before a player's first request from another origin.
+pub(crate) async fn allow_players() -> HttpResponse {
+    HttpResponse::NoContent()
+        .insert_header(("access-control-allow-methods", "GET, HEAD, OPTIONS"))
+        .insert_header(("access-control-allow-headers", "authorization, range"))
+        .insert_header(("access-control-max-age", "86400"))
+        .finish()
+}
+
+/// The shelf of a stream that this process holds, or the answer of the sibling that does.
+async fn locate(
+    request: &HttpRequest,
+    stream: &StreamId,
+    context: &Context,
+) -> Result<Answering, ApiError> {
+    let shelf = context
+        .registry
+        .shelf(stream)
+        .ok_or_else(|| ApiError::UnknownStream(stream.clone()))?;
+    match shelf.place() {
+        Place::Here => Ok(Answering::Here(shelf)),
+        Place::Nowhere => Err(ApiError::NotOnAir),
+        Place::Unknown => Err(ApiError::HolderUnknown),
+        // The lease is a predecessor's at this very address, or changes hands right now.
+        Place::Elsewhere(holder)
+            if holder == context.own_url || Forwarder::was_passed_on(request) =>
+        {
+            Err(ApiError::NotOnAir)
+        }
+        Place::Elsewhere(holder) => {
+            let answer = context.forwarder.pass_on(request, &holder).await?;
+            Ok(Answering::Done(answer))
+        }
+    }
+}
+
+fn note_viewer(request: &HttpRequest, shelf: &Shelf, context: &Context) {
+    let Some(peer) = request.peer_addr() else {
+        return;
+    };
+    let headers = request.headers();
+    let address = client_address(peer.ip(), headers, &context.trusted_proxies);
+    let user_agent = headers
+        .get(USER_AGENT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    shelf.watching.saw(address, user_agent, Instant::now());
+}
+
+async fn send_file(
+    request: &HttpRequest,
+    shelf: &Shelf,
+    file: &LiveFile,
+    context: &Context,
+) -> Result<HttpResponse, ApiError> {
+    let mut segment = match File::open(shelf.archive.path(file)).await {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(ApiError::UnknownFile);
+        }
+        opened => opened.map_err(ApiError::Read)?,
+    };
+    let length = segment.metadata().await.map_err(ApiError::Read)?.len();
+    let wanted = request
+        .headers()
+        .get(RANGE)
+        .and_then(|value| value.to_str().ok());
+    let (status, first, size) = match span(wanted, length) {
+        Span::Whole => (StatusCode::OK, 0, length),
+        Span::Part { first, last } => {
+            let size = last.saturating_sub(first).saturating_add(1);
+            (StatusCode::PARTIAL_CONTENT, first, size)
+        }
+        Span::Unsatisfiable => {
+            return Ok(HttpResponse::RangeNotSatisfiable()
+                .insert_header((CONTENT_RANGE, format!("bytes */{length}")))
+                .insert_header((CONTENT_TYPE, SEGMENT_TYPE))
+                .finish());
+        }
+    };
+    let mut answer = HttpResponse::build(status);
+    if status == StatusCode::PARTIAL_CONTENT {
+        let last = first.saturating_add(size).saturating_sub(1);
+        answer.insert_header((CONTENT_RANGE, format!("bytes {first}-{last}/{length}")));
+        let seek = segment.seek(SeekFrom::Start(first)).await;
+        seek.map_err(ApiError::Read)?;
+    }
+    let body = SizedStream::new(size, ReaderStream::new(segment.take(size)));
+    Ok(answer
+        .insert_header((CONTENT_TYPE, SEGMENT_TYPE))
+        .insert_header((ACCEPT_RANGES, "bytes"))
+        .insert_header((CACHE_CONTROL, context.file_caching))
+        .body(BoxBody::new(body)))
+}

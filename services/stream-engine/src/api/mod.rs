@@ -1,0 +1,84 @@
+//! The route table of stream-engine.
+
+mod access;
+mod error;
+mod live;
+
+use actix_web::middleware::DefaultHeaders;
+use actix_web::web::{self, Data, ServiceConfig};
+use ipnet::IpNet;
+use sm_common::clock::SharedClock;
+use utoipa::OpenApi;
+
+use crate::live::forward::Forwarder;
+use crate::live::playback::PlaybackVerifier;
+use crate::tasks::Registry;
+
+/// What handlers work with.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    pub(crate) registry: Registry,
+    pub(crate) forwarder: Forwarder,
+    pub(crate) playback: PlaybackVerifier,
+    pub(crate) clock: SharedClock,
+    /// Base address at which siblings reach this process.
+    pub(crate) own_url: String,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    /// `Cache-Control` of segments: a shared cache may keep them only where the public may watch.
+    pub(crate) file_caching: &'static str,
+}
+
+/// Every path of this service. Players of any origin may read what they are let to: no cookie
+/// reaches these paths from another origin.
+pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
+    move |config| {
+        let players = DefaultHeaders::new()
+            .add(("access-control-allow-origin", "*"))
+            .add((
+                "access-control-expose-headers",
+                "content-length, content-range, retry-after",
+            ));
+        config.app_data(Data::new(context.clone())).service(
+            web::scope("/live/{stream}")
+                .wrap(players)
+                .service(
+                    web::resource("/index.m3u8")
+                        .get(live::read_playlist)
+                        .route(web::head().to(live::read_playlist))
+                        .route(web::method(OPTIONS).to(live::allow_players)),
+                )
+                .service(
+                    web::resource("/snapshot.jpg")
+                        .get(live::read_snapshot)
+                        .route(web::head().to(live::read_snapshot))
+                        .route(web::method(OPTIONS).to(live::allow_players)),
+                )
+                .service(
+                    web::resource("/{file}")
+                        .get(live::read_live_file)
+                        .route(web::head().to(live::read_live_file))
+                        .route(web::method(OPTIONS).to(live::allow_players)),
+                ),
+        );
+    }
+}
+
+const OPTIONS: actix_web::http::Method = actix_web::http::Method::OPTIONS;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "stream-engine", description = "The picture of each stream."),
+    paths(live::read_playlist, live::read_live_file, live::read_snapshot),
+    tags((name = "stream-engine", description = "Watch a stream."))
+)]
+struct Document;
+
+/// The OpenAPI document of this service.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}
+
+/// The same as JSON.
+pub(crate) fn openapi_json() -> String {
+    openapi().to_pretty_json().unwrap_or_default()
+}

@@ -1,0 +1,249 @@
+//! A stream's lease: which process runs the stream. The keeper takes it, renews it, tells the
+//! stream's task how it stands, and gives it back at the end.
+
+mod standing;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sm_bus::{Bus, BusError, Lease, LeaseHolder, keys};
+use sm_common::id::StreamId;
+use sm_common::stream::ObservedState;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+pub(crate) use standing::Terms;
+use standing::{Question, Standing, Tenancy};
+
+use crate::metrics::StreamMetrics;
+
+/// Wait before a question that was not answered is asked again.
+const ASK_AGAIN: Duration = Duration::from_millis(250);
+
+/// Where a process and its siblings find each other.
+#[derive(Clone, Debug)]
+pub(crate) struct Address {
+    pub(crate) host: String,
+    /// Base address of this process, such as `http://127.0.6.1:4200`.
+    pub(crate) url: String,
+}
+
+/// A lease that this process holds.
+#[derive(Clone, Debug)]
+pub(crate) struct Holding {
+    pub(crate) lease: Lease,
+    /// What was observed of the stream when the lease was taken; `None` when nobody ever did.
+    pub(crate) previous: Arc<Option<ObservedState>>,
+    /// When the latest successful renewal was asked for.
+    pub(crate) proven_at: Instant,
+}
+
+/// Who runs the stream.
+#[derive(Clone, Debug)]
+pub(crate) enum LeaseView {
+    /// Redis has not said yet.
+    Unknown,
+    /// This process.
+    Here(Holding),
+    /// Another process, which can be asked for the picture.
+    Elsewhere(LeaseHolder),
+    /// Nobody that this process knows of.
+    Nobody,
+}
+
+impl LeaseView {
+    /// The lease, where this process holds it.
+    pub(crate) const fn holding(&self) -> Option<&Holding> {
+        match self {
+            Self::Here(holding) => Some(holding),
+            Self::Unknown | Self::Elsewhere(_) | Self::Nobody => None,
+        }
+    }
+}
+
+/// What the stream's task has of the keeper. Dropping it gives the lease back.
+#[derive(Debug)]
+pub(crate) struct LeaseHandle {
+    pub(crate) view: watch::Receiver<LeaseView>,
+    _leave: DropGuard,
+}
+
+/// Asks Redis for the lease, again and again.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    bus: Bus,
+    stream: StreamId,
+    address: Address,
+    renew: Duration,
+    tenancy: Tenancy,
+    terms: Terms,
+    view: watch::Sender<LeaseView>,
+    doubt: Arc<Notify>,
+    leave: CancellationToken,
+    metrics: StreamMetrics,
+}
+
+impl Keeper {
+    pub(crate) fn new(
+        bus: Bus,
+        stream: StreamId,
+        address: Address,
+        (terms, renew): (Terms, Duration),
+        doubt: Arc<Notify>,
+        metrics: StreamMetrics,
+    ) -> (Self, LeaseHandle) {
+        let view = watch::Sender::new(LeaseView::Unknown);
+        let leave = CancellationToken::new();
+        let handle = LeaseHandle {
+            view: view.subscribe(),
+            _leave: leave.clone().drop_guard(),
+        };
+        let keeper = Self {
+            bus,
+            stream,
+            address,
+            renew,
+            tenancy: Tenancy::new(terms),
+            terms,
+            view,
+            doubt,
+            leave,
+            metrics,
+        };
+        (keeper, handle)
+    }
+
+    /// Keeps the lease until the handle is dropped, gives it back, and then goes on looking who
+    /// holds it until `stop`, so that requests can still be passed on. Somebody who doubts that
+    /// the lease is ours notifies `doubt`: then it is asked for at once.
+    pub(crate) async fn keep(mut self, stop: CancellationToken) {
+        loop {
+            let wait = match self.ask().await {
+                Ok(()) => self.renew,
+                Err(error) => {
+                    tracing::debug!(stream.id = %self.stream, %error, "lease not renewed");
+                    ASK_AGAIN.min(self.renew)
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.doubt.notified() => {}
+                () = self.leave.cancelled() => break,
+            }
+        }
+        self.release().await;
+        while !stop.is_cancelled() {
+            tokio::select! {
+                () = tokio::time::sleep(self.renew) => self.look().await,
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    async fn ask(&mut self) -> Result<(), BusError> {
+        let asked_at = Instant::now();
+        let answered = match self.tenancy.question(asked_at) {
+            Question::Hold(lease) => {
+                let Address { host, url } = &self.address;
+                let ttl = self.terms.ttl;
+                let hold = self.bus.hold(&self.stream, lease, host, url, ttl);
+                hold.await
+                    .map(|outcome| self.tenancy.answered(outcome, asked_at))
+            }
+            Question::Look => self
+                .bus
+                .lease_holder(&self.stream)
+                .await
+                .map(|holder| self.tenancy.looked(holder, asked_at)),
+        };
+        if answered.is_err() {
+            self.tenancy.unanswered(Instant::now());
+        }
+        self.publish().await?;
+        answered
+    }
+
+    /// Tells the stream's task. A lease that is new to this process is told of together with what
+    /// was observed of the stream before.
+    async fn publish(&self) -> Result<(), BusError> {
+        let before = self.view.borrow().clone();
+        let view = match self.tenancy.standing() {
+            Standing::Unknown => LeaseView::Unknown,
+            Standing::Lost => LeaseView::Nobody,
+            Standing::Elsewhere(holder) => LeaseView::Elsewhere(holder.clone()),
+            Standing::Here { lease, proven_at } => {
+                let known = before.holding().filter(|known| known.lease == *lease);
+                let previous = match known {
+                    Some(known) => Arc::clone(&known.previous),
+                    None => Arc::new(self.previous().await?),
+                };
+                LeaseView::Here(Holding {
+                    lease: *lease,
+                    previous,
+                    proven_at: *proven_at,
+                })
+            }
+        };
+        self.note_change(&before, &view);
+        self.view.send_replace(view);
+        Ok(())
+    }
+
+    async fn previous(&self) -> Result<Option<ObservedState>, BusError> {
+        match self.bus.document(&keys::observed(&self.stream)).await {
+            Err(error @ BusError::Document { .. }) => {
+                tracing::warn!(stream.id = %self.stream, %error, "the observed state starts anew");
+                Ok(None)
+            }
+            read => read,
+        }
+    }
+
+    fn note_change(&self, before: &LeaseView, after: &LeaseView) {
+        let stream = &self.stream;
+        match (before.holding(), after) {
+            (None, LeaseView::Here(holding)) => {
+                tracing::info!(stream.id = %stream, token = holding.lease.token, "lease taken");
+                self.metrics.lease_changed(true);
+            }
+            (Some(_), LeaseView::Elsewhere(holder)) => {
+                tracing::warn!(
+                    stream.id = %stream, holder = %holder.instance, token = holder.token,
+                    "fenced off: the lease is somebody else's"
+                );
+                self.metrics.lease_changed(false);
+            }
+            (Some(_), LeaseView::Nobody | LeaseView::Unknown) => {
+                tracing::warn!(stream.id = %stream, "lease lost: it could not be renewed in time");
+                self.metrics.lease_changed(false);
+            }
+            (Some(_), LeaseView::Here(_))
+            | (None, LeaseView::Elsewhere(_) | LeaseView::Nobody | LeaseView::Unknown) => {}
+        }
+    }
+
+    async fn release(&self) {
+        let lease = self
+            .view
+            .borrow()
+            .holding()
+            .map(|Holding { lease, .. }| *lease);
+        if let Some(lease) = lease {
+            self.view.send_replace(LeaseView::Nobody);
+            self.metrics.lease_changed(false);
+            // A lease that cannot be given back runs out by itself.
+            match self.bus.release(&self.stream, lease).await {
+                Ok(()) => tracing::info!(stream.id = %self.stream, "lease given back"),
+                Err(error) => {
+                    tracing::warn!(stream.id = %self.stream, %error, "lease not given back");
+                }
+            }
+        }
+    }
+
+    async fn look(&self) {
+        if let Ok(Some(holder)) = self.bus.lease_holder(&self.stream).await {
+            self.view.send_replace(LeaseView::Elsewhere(holder));
+        }
+    }
+}

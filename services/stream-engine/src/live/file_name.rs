@@ -1,0 +1,163 @@
+//! Names of the files that a worker writes: `init-{run}.mp4` and `{run}-{number}.m4s`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use uuid::Uuid;
+
+/// Longest name of a run.
+const RUN_CHARS_MAX: usize = 32;
+/// Most digits of a number within a run.
+const DIGITS_MAX: usize = 19;
+/// Characters of a new run's name.
+const RUN_CHARS: usize = 12;
+
+/// One worker's life, as part of file names: lower-case letters and digits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Run(String);
+
+impl Run {
+    /// A run that no other has the name of, on any host.
+    pub(crate) fn generate() -> Self {
+        let unique = Uuid::new_v4().simple().to_string();
+        Self(unique.chars().take(RUN_CHARS).collect())
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The text is not what a worker may write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not the name of a file that a worker writes")]
+pub(crate) struct NotALiveFile;
+
+impl FromStr for Run {
+    type Err = NotALiveFile;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let good = (1..=RUN_CHARS_MAX).contains(&text.len())
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        if good {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NotALiveFile)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Run {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
+    }
+}
+
+/// A file that a worker wrote. Nothing else in the directory can be named by it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum LiveFile {
+    /// What a player reads before a run's first segment.
+    Init(Run),
+    /// A segment, by its number within the run.
+    Segment(Run, u64),
+}
+
+impl LiveFile {
+    /// The run it belongs to.
+    pub(crate) const fn run(&self) -> &Run {
+        match self {
+            Self::Init(run) | Self::Segment(run, _) => run,
+        }
+    }
+}
+
+impl fmt::Display for LiveFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Init(run) => write!(f, "init-{}.mp4", run.0),
+            Self::Segment(run, number) => write!(f, "{}-{number}.m4s", run.0),
+        }
+    }
+}
+
+impl FromStr for LiveFile {
+    type Err = NotALiveFile;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(run) = text
+            .strip_prefix("init-")
+            .and_then(|rest| rest.strip_suffix(".mp4"))
+        {
+            return Ok(Self::Init(run.parse()?));
+        }
+        let (run, number) = text
+            .strip_suffix(".m4s")
+            .and_then(|rest| rest.split_once('-'))
+            .ok_or(NotALiveFile)?;
+        let canonical = number.len() <= DIGITS_MAX
+            && number.bytes().all(|byte| byte.is_ascii_digit())
+            && (number == "0" || !number.starts_with('0'));
+        if !canonical {
+            return Err(NotALiveFile);
+        }
+        let number = number.parse().map_err(|_not_a_number| NotALiveFile)?;
+        Ok(Self::Segment(run.parse()?, number))
+    }
+}
+
+impl Serialize for LiveFile {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for LiveFile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_reads_back_as_it_was_written() {
+        let run = Run::generate();
+        for file in [LiveFile::Init(run.clone()), LiveFile::Segment(run, 1234)] {
+            assert_eq!(file.to_string().parse(), Ok(file));
+        }
+    }
+
+    #[test]
+    fn nothing_else_is_a_live_file() {
+        for name in [
+            "",
+            "playlist.json",
+            "snapshot.jpg",
+            "../a-0.m4s",
+            "a/../b-0.m4s",
+            "a-0.m4s/..",
+            "A-0.m4s",
+            "a-.m4s",
+            "a-00.m4s",
+            "a-+1.m4s",
+            "a-1.m4s ",
+            "-1.m4s",
+            "a-99999999999999999999.m4s",
+            "init-.mp4",
+            "init-a.b.mp4",
+            "init-a-0.mp4",
+            ".m4s",
+            "a-0.m4s\0",
+        ] {
+            assert_eq!(name.parse::<LiveFile>(), Err(NotALiveFile), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The picture as players fetch it: playlist, segments, snapshot; and who may, and who watches.
+
+pub(crate) mod archive;
+pub(crate) mod file_name;
+pub(crate) mod forward;
+pub(crate) mod playback;
+pub(crate) mod playlist;
+pub(crate) mod range;
+pub(crate) mod shelf;
+pub(crate) mod snapshot;
+pub(crate) mod viewers;

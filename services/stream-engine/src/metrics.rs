@@ -1,0 +1,190 @@
+//! What stream-engine counts. The label `stream` is bounded by `engine.streams_max`.
+
+use prometheus::{
+    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry,
+};
+use sm_common::id::StreamId;
+use sm_common::performance::{Performance, Viewers};
+
+/// Upper bounds of the segment duration, in seconds.
+const SEGMENT_BUCKETS_S: [f64; 9] = [0.25, 0.5, 0.9, 1.1, 1.5, 2.0, 4.0, 6.0, 10.0];
+/// Upper bounds of the length of an interruption, in seconds.
+const INTERRUPTION_BUCKETS_S: [f64; 9] = [0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 60.0];
+const STREAM: &[&str] = &["stream"];
+
+/// Every metric of the service.
+#[derive(Clone, Debug)]
+pub(crate) struct Metrics {
+    fps: GaugeVec,
+    bitrate: GaugeVec,
+    frames_dropped: IntCounterVec,
+    segment_duration: HistogramVec,
+    interruption: HistogramVec,
+    restarts: IntCounterVec,
+    lease_held: IntGaugeVec,
+    lease_changes: IntCounterVec,
+    viewers: IntGaugeVec,
+    unwritten_events: IntCounterVec,
+}
+
+impl Metrics {
+    pub(crate) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let segment = HistogramOpts::new(
+            "sm_engine_segment_duration_seconds",
+            "Stream time in a written segment.",
+        );
+        let interruption = HistogramOpts::new(
+            "sm_engine_interruption_seconds",
+            "Time for which the picture was gone.",
+        );
+        let metrics = Self {
+            fps: GaugeVec::new(
+                Opts::new(
+                    "sm_engine_frames_per_second",
+                    "Frames that left the encoder in the last second.",
+                ),
+                STREAM,
+            )?,
+            bitrate: GaugeVec::new(
+                Opts::new(
+                    "sm_engine_video_bits_per_second",
+                    "Encoded video in the last second.",
+                ),
+                STREAM,
+            )?,
+            frames_dropped: IntCounterVec::new(
+                Opts::new(
+                    "sm_engine_frames_dropped_total",
+                    "Frames that were due and never composed.",
+                ),
+                STREAM,
+            )?,
+            segment_duration: HistogramVec::new(
+                segment.buckets(SEGMENT_BUCKETS_S.to_vec()),
+                STREAM,
+            )?,
+            interruption: HistogramVec::new(
+                interruption.buckets(INTERRUPTION_BUCKETS_S.to_vec()),
+                STREAM,
+            )?,
+            restarts: IntCounterVec::new(
+                Opts::new(
+                    "sm_engine_worker_restarts_total",
+                    "Media workers that replaced another, by why that one ended.",
+                ),
+                &["stream", "cause"],
+            )?,
+            lease_held: IntGaugeVec::new(
+                Opts::new(
+                    "sm_engine_lease_held",
+                    "1 while this process holds the stream's lease.",
+                ),
+                STREAM,
+            )?,
+            lease_changes: IntCounterVec::new(
+                Opts::new(
+                    "sm_engine_lease_changes_total",
+                    "How often this process took or lost the lease.",
+                ),
+                STREAM,
+            )?,
+            viewers: IntGaugeVec::new(
+                Opts::new(
+                    "sm_engine_viewers",
+                    "Distinct players that asked for the playlist lately.",
+                ),
+                STREAM,
+            )?,
+            unwritten_events: IntCounterVec::new(
+                Opts::new(
+                    "sm_engine_unwritten_events_total",
+                    "Events dropped because Redis was away for too long.",
+                ),
+                STREAM,
+            )?,
+        };
+        registry.register(Box::new(metrics.fps.clone()))?;
+        registry.register(Box::new(metrics.bitrate.clone()))?;
+        registry.register(Box::new(metrics.frames_dropped.clone()))?;
+        registry.register(Box::new(metrics.segment_duration.clone()))?;
+        registry.register(Box::new(metrics.interruption.clone()))?;
+        registry.register(Box::new(metrics.restarts.clone()))?;
+        registry.register(Box::new(metrics.lease_held.clone()))?;
+        registry.register(Box::new(metrics.lease_changes.clone()))?;
+        registry.register(Box::new(metrics.viewers.clone()))?;
+        registry.register(Box::new(metrics.unwritten_events.clone()))?;
+        Ok(metrics)
+    }
+
+    /// The metrics of one stream.
+    pub(crate) fn of(&self, stream: &StreamId) -> StreamMetrics {
+        let labels = &[stream.as_str()];
+        StreamMetrics {
+            stream: stream.clone(),
+            fps: self.fps.with_label_values(labels),
+            bitrate: self.bitrate.with_label_values(labels),
+            frames_dropped: self.frames_dropped.with_label_values(labels),
+            segment_duration: self.segment_duration.with_label_values(labels),
+            interruption: self.interruption.with_label_values(labels),
+            restarts: self.restarts.clone(),
+            lease_held: self.lease_held.with_label_values(labels),
+            lease_changes: self.lease_changes.with_label_values(labels),
+            viewers: self.viewers.with_label_values(labels),
+            unwritten_events: self.unwritten_events.with_label_values(labels),
+        }
+    }
+}
+
+/// The metrics of one stream.
+#[derive(Clone, Debug)]
+pub(crate) struct StreamMetrics {
+    stream: StreamId,
+    fps: Gauge,
+    bitrate: Gauge,
+    frames_dropped: IntCounter,
+    segment_duration: Histogram,
+    interruption: Histogram,
+    restarts: IntCounterVec,
+    lease_held: IntGauge,
+    lease_changes: IntCounter,
+    viewers: IntGauge,
+    unwritten_events: IntCounter,
+}
+
+impl StreamMetrics {
+    pub(crate) fn sampled(&self, performance: &Performance, viewers: Viewers) {
+        self.fps.set(performance.fps.unwrap_or(0.0));
+        self.bitrate
+            .set(performance.bitrate_kbps.unwrap_or(0.0) * 1000.0);
+        self.viewers
+            .set(i64::try_from(viewers.current).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn frames_dropped(&self, more: u64) {
+        self.frames_dropped.inc_by(more);
+    }
+
+    pub(crate) fn segment_written(&self, duration_s: f64) {
+        self.segment_duration.observe(duration_s);
+    }
+
+    pub(crate) fn interrupted(&self, length: std::time::Duration) {
+        self.interruption.observe(length.as_secs_f64());
+    }
+
+    pub(crate) fn worker_replaced(&self, cause: &'static str) {
+        self.restarts
+            .with_label_values(&[self.stream.as_str(), cause])
+            .inc();
+    }
+
+    pub(crate) fn lease_changed(&self, held: bool) {
+        self.lease_held.set(i64::from(held));
+        self.lease_changes.inc();
+    }
+
+    pub(crate) fn event_dropped(&self) {
+        self.unwritten_events.inc();
+    }
+}

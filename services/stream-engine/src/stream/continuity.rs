@@ -1,0 +1,189 @@
+//! What a new holder goes on from, and how long the picture was gone. Pure.
+
+use std::time::Duration;
+
+use sm_common::clock::Timestamp;
+use sm_common::stream::{Interruption, ObservedState, StreamStatus};
+
+use crate::live::playlist::{Numbers, Playlist};
+
+/// The picture is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Gap {
+    /// Since when.
+    pub(super) at: Timestamp,
+    /// Stable, dotted code of the cause.
+    pub(super) cause: String,
+}
+
+impl Gap {
+    /// The gap is over: the picture is back since `until`.
+    pub(super) fn close(self, until: Timestamp) -> Interruption {
+        Interruption {
+            at: self.at,
+            length_ms: u64::try_from(until.since(self.at).as_millis()).unwrap_or(u64::MAX),
+            cause: self.cause,
+        }
+    }
+}
+
+/// The playlist that a new holder goes on with: its own from an earlier time, where there is one,
+/// brought up to date with what was observed last.
+pub(super) fn take_over(
+    saved: Option<Playlist>,
+    previous: Option<&ObservedState>,
+    resume_within: Duration,
+    now: Timestamp,
+) -> Playlist {
+    let mut playlist = saved.unwrap_or_else(|| Playlist::new(Numbers::default()));
+    if let Some(previous) = previous
+        && previous.next_segment > playlist.numbers().next_segment
+    {
+        playlist.advance_to(Numbers {
+            next_segment: previous
+                .next_segment
+                .saturating_add(unwritten_segments(previous, now)),
+            discontinuity: previous.discontinuity_sequence,
+        });
+    }
+    let was_on_air = previous.is_some_and(|previous| previous.live_since.is_some());
+    let is_recent = playlist
+        .ends_at()
+        .is_some_and(|end| now.since(end) <= resume_within);
+    if !was_on_air || !is_recent {
+        playlist.clear();
+    }
+    playlist
+}
+
+/// How many segments the previous holder may have listed after it last wrote how many there were.
+/// No number may be given out twice, so at least so many are skipped.
+fn unwritten_segments(previous: &ObservedState, now: Timestamp) -> u64 {
+    let (Some(program), true) = (&previous.program, previous.live_since.is_some()) else {
+        return 0;
+    };
+    let segment_ms = u128::from(program.keyframe_interval_ms.max(1));
+    let elapsed_ms = now.since(previous.at).as_millis();
+    u64::try_from(elapsed_ms.div_ceil(segment_ms)).unwrap_or(u64::MAX)
+}
+
+/// The gap that a new holder finds; `None` when the stream was not on air.
+pub(super) fn inherited_gap(previous: &ObservedState, playlist: &Playlist) -> Option<Gap> {
+    previous.live_since?;
+    // An orderly end takes the holder's name off.
+    let cause = match previous.engine {
+        Some(_) => "engine.lost",
+        None => "engine.stopped",
+    };
+    let last_known = if previous.status == StreamStatus::Reconnecting {
+        previous.since
+    } else {
+        previous.at
+    };
+    Some(Gap {
+        at: playlist.ends_at().unwrap_or(last_known),
+        cause: cause.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use sm_common::id::StreamId;
+    use sm_common::program::ProgramFormat;
+    use sm_common::stream::EngineLease;
+    use sm_media_protocol::Segment;
+
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_unix_millis(seconds * 1000)
+    }
+
+    /// On air since 0, last written at 100 s with 50 segments counted.
+    fn on_air() -> ObservedState {
+        let mut observed = ObservedState::never_held(StreamId::default(), at(100));
+        observed.status = StreamStatus::Live;
+        observed.live_since = Some(at(0));
+        observed.program = Some(ProgramFormat::default());
+        observed.next_segment = 50;
+        observed.discontinuity_sequence = 3;
+        observed.engine = Some(EngineLease {
+            instance: "engine-1".parse().unwrap(),
+            host: "one".to_owned(),
+            token: 1,
+        });
+        observed
+    }
+
+    /// Counted up to `next`, the last segment ending at 101 s.
+    fn saved(next: u64) -> Playlist {
+        let mut playlist = Playlist::new(Numbers {
+            next_segment: next - 1,
+            discontinuity: 3,
+        });
+        playlist.begin("a".parse().unwrap(), Duration::from_secs(1));
+        let segment = Segment {
+            file: "a-0.m4s".to_owned(),
+            number: 0,
+            duration_s: 1.0,
+            bytes: 1,
+            starts_at: at(100),
+            independent: true,
+        };
+        playlist.push(&segment, 10).unwrap();
+        playlist
+    }
+
+    #[test]
+    fn another_host_never_gives_out_a_number_twice() {
+        let playlist = take_over(None, Some(&on_air()), MINUTE, at(104));
+        assert_eq!(
+            playlist.numbers(),
+            Numbers {
+                next_segment: 54,
+                discontinuity: 3
+            }
+        );
+        let stale = take_over(Some(saved(20)), Some(&on_air()), MINUTE, at(104));
+        assert_eq!(stale.numbers().next_segment, 54);
+        assert!(stale.is_empty());
+    }
+
+    #[test]
+    fn the_same_host_goes_on_exactly_where_it_was() {
+        let playlist = take_over(Some(saved(51)), Some(&on_air()), MINUTE, at(104));
+        assert_eq!(playlist.numbers().next_segment, 51);
+        assert!(!playlist.is_empty());
+        let gap = inherited_gap(&on_air(), &playlist).unwrap();
+        assert_eq!((gap.at, gap.cause.as_str()), (at(101), "engine.lost"));
+        let interruption = gap.close(at(105));
+        assert_eq!(interruption.length_ms, 4000);
+    }
+
+    #[test]
+    fn what_ended_long_ago_or_was_off_air_is_not_listed_again() {
+        let later = take_over(Some(saved(51)), Some(&on_air()), MINUTE, at(1000));
+        assert!(later.is_empty());
+        assert_eq!(later.numbers().next_segment, 51);
+        let mut off_air = on_air();
+        off_air.live_since = None;
+        let playlist = take_over(Some(saved(51)), Some(&off_air), MINUTE, at(104));
+        assert!(playlist.is_empty());
+        assert_eq!(inherited_gap(&off_air, &playlist), None);
+    }
+
+    #[test]
+    fn an_orderly_end_is_told_from_a_loss() {
+        let mut stopped = on_air();
+        stopped.engine = None;
+        stopped.status = StreamStatus::Reconnecting;
+        stopped.since = at(98);
+        let empty = Playlist::new(Numbers::default());
+        let gap = inherited_gap(&stopped, &empty).unwrap();
+        assert_eq!((gap.at, gap.cause.as_str()), (at(98), "engine.stopped"));
+        let lost = inherited_gap(&on_air(), &empty).unwrap();
+        assert_eq!((lost.at, lost.cause.as_str()), (at(100), "engine.lost"));
+    }
+}

@@ -1,0 +1,173 @@
+//! What the worker tells, taken into what is known of the stream.
+
+use std::time::{Duration, Instant};
+
+use sm_common::clock::Timestamp;
+use sm_common::stream::{LayerState, SceneOnAir, Severity};
+use sm_media_protocol::{LayerReport, Report, Segment, Stats};
+
+use super::errors::Problem;
+use super::outbox::News;
+use super::screen::Canvas;
+use super::tenure::{Tenure, WORKER};
+use crate::supervisor::Told;
+
+/// How long a fault counts as present after it was last reported: nobody reports its end.
+const FAULT_LASTS: Duration = Duration::from_secs(10);
+
+impl Tenure {
+    /// The worker told something; `None` after its end.
+    pub(super) fn heard(&mut self, told: Option<Told>) {
+        match told {
+            Some(Told::Report(report)) => self.report(report),
+            Some(Told::Ended(end)) => self.ended(&end),
+            // The end was told before: there is nobody left to hear.
+            None => self.running = None,
+        }
+    }
+
+    fn report(&mut self, report: Report) {
+        let now = self.surroundings.clock().now();
+        match report {
+            Report::Ready { .. } => self.configure(),
+            Report::SceneApplied { revision, at } => self.scene_applied(revision, at),
+            Report::Layer(layer) => self.layer_changed(layer, now),
+            Report::SegmentWritten(segment) => self.segment_written(&segment),
+            Report::Stats(stats) => self.measured(&stats),
+            Report::Snapshot { id, error } => {
+                let path = self.surroundings.archive.snapshot();
+                if let Some(running) = &mut self.running {
+                    running.snapshot_taken(id, path, error);
+                }
+            }
+            Report::Fault {
+                severity,
+                code,
+                message,
+            } => {
+                let problem = Problem {
+                    code,
+                    severity,
+                    component: WORKER.to_owned(),
+                    message,
+                    recovering: true,
+                };
+                self.raise(problem, now, Some(FAULT_LASTS));
+            }
+            // The supervisor reads the last word; segments name what they need.
+            Report::StateChanged { .. } | Report::InitWritten { .. } | Report::Finished { .. } => {}
+        }
+    }
+
+    fn scene_applied(&mut self, sequence: u64, at: Timestamp) {
+        let Some(screen) = self
+            .running
+            .as_mut()
+            .and_then(|running| running.screen_mut())
+        else {
+            return;
+        };
+        let delay = screen.applied(sequence, at);
+        if let Some(delay) = delay {
+            let delay_ms = delay.as_secs_f64() * 1000.0;
+            self.observation.performance.layer_change_to_air_ms = Some(delay_ms);
+        }
+        self.note_scene();
+    }
+
+    /// The scene in the picture is the one that the worker confirmed last.
+    fn note_scene(&mut self) {
+        let running = self.running.as_ref();
+        let shown = running
+            .and_then(|running| running.screen())
+            .and_then(|screen| screen.shown());
+        self.observation.scene = match shown {
+            Some(Canvas::Program(scene)) => Some(SceneOnAir {
+                id: scene.id,
+                name: scene.name.clone(),
+                revision: scene.revision,
+            }),
+            Some(Canvas::Black | Canvas::Slate) | None => None,
+        };
+    }
+
+    fn layer_changed(&mut self, report: LayerReport, now: Timestamp) {
+        let Some(status) = self.observation.layers.heard(report, now) else {
+            return;
+        };
+        let component = format!("layer:{}", status.layer);
+        let code = status
+            .code
+            .clone()
+            .unwrap_or_else(|| "layer.failing".to_owned());
+        let failing = status.state == LayerState::Failing;
+        let over = self
+            .observation
+            .errors
+            .clear(|error| error.component == component && (!failing || error.code != code));
+        self.note(over);
+        if failing {
+            let problem = Problem {
+                code,
+                severity: Severity::Warning,
+                component,
+                message: status.reason.clone().unwrap_or_default(),
+                recovering: true,
+            };
+            self.raise(problem, now, None);
+        }
+        self.news.push(News::Layer(status));
+    }
+
+    fn segment_written(&mut self, segment: &Segment) {
+        let window = self.surroundings.config.live.window_segments;
+        if let Err(error) = self.playlist.push(segment, window) {
+            tracing::warn!(stream.id = %self.surroundings.stream, %error, file = segment.file);
+            return;
+        }
+        self.publish_playlist();
+        self.observation.segment_written(segment);
+        self.surroundings
+            .metrics
+            .segment_written(segment.duration_s);
+        let Some(running) = &mut self.running else {
+            return;
+        };
+        if running.delivered(Instant::now()) {
+            let (generation, program) = (running.generation, running.program.clone());
+            self.observation.program = Some(program);
+            self.back_on_air(generation, segment.starts_at);
+        }
+    }
+
+    /// Viewers get a picture: for the first time, or again.
+    fn back_on_air(&mut self, generation: u64, picture_since: Timestamp) {
+        self.observation.on_air(generation, picture_since);
+        self.note_scene();
+        let over = self
+            .observation
+            .errors
+            .clear(|error| error.component == "engine" || error.component == WORKER);
+        self.note(over);
+        if let Some(gap) = self.gap.take() {
+            let interruption = gap.close(picture_since);
+            tracing::info!(
+                stream.id = %self.surroundings.stream, length_ms = interruption.length_ms,
+                cause = interruption.cause, "the picture is back"
+            );
+            let length = Duration::from_millis(interruption.length_ms);
+            self.surroundings.metrics.interrupted(length);
+            self.observation.interrupted(interruption.clone());
+            self.news.push(News::Interrupted(interruption));
+        }
+    }
+
+    fn measured(&mut self, stats: &Stats) {
+        if let Some(running) = &mut self.running {
+            let more = stats.frames_dropped.saturating_sub(running.frames_dropped);
+            running.frames_dropped = stats.frames_dropped;
+            self.surroundings.metrics.frames_dropped(more);
+        }
+        self.observation.measured(stats);
+    }
+}

@@ -1,0 +1,238 @@
+//! A stream: one task that owns everything about it. It looks, chooses, acts, tells, and waits
+//! for the next thing to happen.
+
+mod continuity;
+mod errors;
+mod hearing;
+mod layers;
+mod observation;
+mod outbox;
+mod run;
+mod screen;
+mod telling;
+mod tenure;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sm_bus::Bus;
+use sm_common::clock::SharedClock;
+use sm_common::id::StreamId;
+use sm_service_kit::{Kit, Lifecycle};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::lease::{Address, Holding, LeaseHandle, LeaseView};
+use crate::live::archive::Archive;
+use crate::live::playlist::Playlist;
+use crate::live::snapshot::{SnapshotError, SnapshotRequest};
+use crate::live::viewers::Watching;
+use crate::metrics::StreamMetrics;
+use crate::store::Wanted;
+use outbox::{Courier, Outbox};
+use tenure::Tenure;
+
+/// Longest time between two looks, whatever happens.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long the last document may take to be written at the end.
+const LAST_WRITE: Duration = Duration::from_secs(1);
+
+/// What a stream's task works with.
+pub(crate) struct Surroundings {
+    pub(crate) stream: StreamId,
+    pub(crate) bus: Bus,
+    pub(crate) kit: Kit,
+    pub(crate) config: Config,
+    pub(crate) address: Address,
+    pub(crate) archive: Archive,
+    /// Where uploaded files are, as an absolute path.
+    pub(crate) assets: PathBuf,
+    pub(crate) watching: Arc<Watching>,
+    pub(crate) metrics: StreamMetrics,
+    /// The stream's name among the components of `/health`.
+    pub(crate) component: &'static str,
+}
+
+impl std::fmt::Debug for Surroundings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Surroundings")
+            .field("stream", &self.stream)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Surroundings {
+    pub(crate) fn clock(&self) -> &SharedClock {
+        self.kit.clock()
+    }
+
+    pub(crate) fn lifecycle(&self) -> &Lifecycle {
+        self.kit.lifecycle()
+    }
+
+    pub(crate) fn report_health(&self, outcome: Result<(), String>) {
+        self.kit.health().report(self.component, outcome);
+    }
+}
+
+/// What reaches a stream's task from outside.
+#[derive(Debug)]
+pub(crate) struct Inputs {
+    pub(crate) lease: LeaseHandle,
+    pub(crate) wanted: watch::Receiver<Wanted>,
+    pub(crate) snapshots: mpsc::Receiver<SnapshotRequest>,
+    pub(crate) playlists: watch::Sender<Option<Arc<Playlist>>>,
+    /// Makes the lease's keeper ask at once.
+    pub(crate) doubt: Arc<Notify>,
+}
+
+/// Runs a stream for as long as the process lives.
+pub(crate) async fn run(surroundings: Arc<Surroundings>, inputs: Inputs) {
+    let outbox = Outbox::new(surroundings.metrics.clone());
+    let courier = Courier {
+        bus: surroundings.bus.clone(),
+        stream: surroundings.stream.clone(),
+        outbox: outbox.clone(),
+        lease: inputs.lease.view.clone(),
+        doubt: Arc::clone(&inputs.doubt),
+        revision: 0,
+    };
+    let end = CancellationToken::new();
+    let _courier_ends_with_us = end.clone().drop_guard();
+    surroundings.lifecycle().spawn(courier.run(end));
+    let task = StreamTask {
+        draining: surroundings.lifecycle().draining().clone(),
+        surroundings,
+        inputs,
+        outbox,
+        tenure: None,
+    };
+    task.run().await;
+}
+
+struct StreamTask {
+    surroundings: Arc<Surroundings>,
+    inputs: Inputs,
+    outbox: Outbox,
+    draining: CancellationToken,
+    /// `Some` while this process holds the stream.
+    tenure: Option<Tenure>,
+}
+
+impl StreamTask {
+    async fn run(mut self) {
+        let mut leaving = false;
+        loop {
+            self.follow_lease(leaving).await;
+            let mut look_at = Instant::now().checked_add(LOOK_EVERY);
+            if let Some(tenure) = &mut self.tenure {
+                tenure.wanted = self.inputs.wanted.borrow_and_update().clone();
+                tenure.leaving = leaving;
+                let moments = [tenure.act(), tenure.sample_at()];
+                look_at = moments.into_iter().flatten().chain(look_at).min();
+                tenure.tell();
+            }
+            if leaving && self.tenure.as_ref().is_none_or(Tenure::has_left) {
+                break;
+            }
+            let look_at = look_at.unwrap_or_else(Instant::now);
+            tokio::select! {
+                told = hear(&mut self.tenure) => {
+                    if let Some(tenure) = &mut self.tenure {
+                        tenure.heard(told);
+                    }
+                }
+                // Whoever tells of these may end before this task does.
+                Ok(()) = self.inputs.lease.view.changed() => {}
+                Ok(()) = self.inputs.wanted.changed() => {}
+                Some(request) = self.inputs.snapshots.recv() => self.answer(request),
+                () = tokio::time::sleep_until(look_at.into()) => {}
+                () = self.draining.cancelled(), if !leaving => leaving = true,
+            }
+        }
+        if self.tenure.is_some() {
+            self.outbox.flush(LAST_WRITE).await;
+        }
+    }
+
+    /// Begins or ends the tenure as the lease says.
+    async fn follow_lease(&mut self, leaving: bool) {
+        let view = self.inputs.lease.view.borrow_and_update().clone();
+        let holding = match view {
+            LeaseView::Here(holding) => holding,
+            LeaseView::Elsewhere(_) | LeaseView::Nobody | LeaseView::Unknown => {
+                return self.end_tenure();
+            }
+        };
+        if let Some(tenure) = &mut self.tenure {
+            if tenure.lease == holding.lease {
+                return;
+            }
+            if self.surroundings.is_ours(&holding) {
+                // The lease ran out while Redis was away, and nobody else took it.
+                tenure.lease = holding.lease;
+                tenure.told = None;
+                return;
+            }
+            self.end_tenure();
+        }
+        if !leaving {
+            self.begin_tenure(&holding).await;
+        }
+    }
+
+    async fn begin_tenure(&mut self, holding: &Holding) {
+        let archive = self.surroundings.archive.clone();
+        let directory = archive.directory().display().to_string();
+        let saved = match tokio::task::spawn_blocking(move || archive.open()).await {
+            Ok(Ok(saved)) => saved,
+            Ok(Err(error)) => {
+                tracing::error!(directory, %error, "the live directory cannot be used");
+                None
+            }
+            Err(_panicked) => None,
+        };
+        self.tenure = Some(Tenure::begin(
+            Arc::clone(&self.surroundings),
+            holding,
+            saved,
+            (self.outbox.clone(), self.inputs.playlists.clone()),
+        ));
+    }
+
+    /// The stream is somebody else's: the worker ends this instant, and nothing more is said.
+    fn end_tenure(&mut self) {
+        if self.tenure.take().is_some() {
+            self.outbox.discard();
+            self.inputs.playlists.send_replace(None);
+            self.surroundings.report_health(Ok(()));
+        }
+    }
+
+    fn answer(&mut self, request: SnapshotRequest) {
+        match &mut self.tenure {
+            Some(tenure) => tenure.take_snapshot(request),
+            // Whoever asked may have gone meanwhile.
+            None => drop(request.send(Err(SnapshotError::NotOnAir))),
+        }
+    }
+}
+
+impl Surroundings {
+    /// Whether what was observed before this lease was observed by this process.
+    fn is_ours(&self, holding: &Holding) -> bool {
+        let previous = (*holding.previous).as_ref();
+        let engine = previous.and_then(|observed| observed.engine.as_ref());
+        engine.is_none_or(|engine| engine.instance == *self.bus.instance())
+    }
+}
+
+/// What the worker tells next; waits for ever while there is nobody to tell. Cancel-safe.
+async fn hear(tenure: &mut Option<Tenure>) -> Option<crate::supervisor::Told> {
+    match tenure {
+        Some(tenure) => tenure.hear().await,
+        None => std::future::pending().await,
+    }
+}

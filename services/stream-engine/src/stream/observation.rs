@@ -1,0 +1,361 @@
+//! What is seen of a stream, and the document that tells of it. Pure.
+
+use std::collections::VecDeque;
+
+use sm_common::clock::Timestamp;
+use sm_common::id::StreamId;
+use sm_common::performance::{Performance, Viewers};
+use sm_common::program::ProgramFormat;
+use sm_common::stream::{
+    EngineLease, INTERRUPTIONS_MAX, Interruption, ObservedState, OutputKind, OutputState,
+    OutputStatus, SceneOnAir, StreamStatus,
+};
+use sm_media_protocol::{Segment, Stats};
+
+use super::errors::Errors;
+use super::layers::Layers;
+use crate::live::playlist::Numbers;
+
+/// The one output there is.
+const HLS: &str = "hls";
+const BITS_PER_BYTE: f64 = 8.0;
+const BITS_PER_KILOBIT: f64 = 1000.0;
+
+/// What is seen of a stream while this process holds it.
+#[derive(Clone, Debug)]
+pub(super) struct Observation {
+    stream: StreamId,
+    status: StreamStatus,
+    since: Timestamp,
+    reason: Option<String>,
+    live_since: Option<Timestamp>,
+    desired_revision: u64,
+    generation: u64,
+    pub(super) scene: Option<SceneOnAir>,
+    pub(super) program: Option<ProgramFormat>,
+    pub(super) errors: Errors,
+    pub(super) layers: Layers,
+    pub(super) performance: Performance,
+    viewers: Viewers,
+    worker_restarts: u64,
+    interruptions: VecDeque<Interruption>,
+    segment_kbps: Option<f64>,
+    bytes_total: u64,
+}
+
+impl Observation {
+    /// Goes on from what the previous holder saw.
+    pub(super) fn inherit(
+        stream: StreamId,
+        previous: Option<&ObservedState>,
+        now: Timestamp,
+    ) -> Self {
+        let Some(previous) = previous else {
+            return Self::inherit(
+                stream.clone(),
+                Some(&ObservedState::never_held(stream, now)),
+                now,
+            );
+        };
+        Self {
+            stream,
+            status: previous.status,
+            since: previous.since,
+            reason: previous.reason.clone(),
+            live_since: previous.live_since,
+            desired_revision: previous.desired_revision,
+            generation: previous.generation,
+            scene: None,
+            program: None,
+            errors: Errors::inherit(&previous.errors),
+            layers: Layers::inherit(&previous.layers),
+            performance: Performance::default(),
+            viewers: Viewers {
+                current: 0,
+                peak: previous.viewers.peak,
+            },
+            worker_restarts: previous.worker_restarts,
+            interruptions: previous.interruptions.iter().cloned().collect(),
+            segment_kbps: None,
+            bytes_total: previous
+                .outputs
+                .iter()
+                .map(|output| output.bytes_total)
+                .sum(),
+        }
+    }
+
+    /// Whether viewers had a picture since the stream last went on air from `offline`.
+    pub(super) const fn was_on_air(&self) -> bool {
+        self.live_since.is_some()
+    }
+
+    pub(super) fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
+    /// The stream does this now, for this reason.
+    pub(super) fn set_status(
+        &mut self,
+        status: StreamStatus,
+        reason: Option<String>,
+        now: Timestamp,
+    ) {
+        if self.status != status {
+            self.status = status;
+            self.since = now;
+        }
+        self.reason = reason;
+    }
+
+    /// The desired state of this revision and generation is satisfied.
+    pub(super) fn satisfy(&mut self, revision: u64, generation: u64) {
+        self.desired_revision = self.desired_revision.max(revision);
+        self.generation = self.generation.max(generation);
+    }
+
+    /// Viewers get a picture, the first since the stream was off air, or again.
+    pub(super) fn on_air(&mut self, generation: u64, now: Timestamp) {
+        self.live_since.get_or_insert(now);
+        self.generation = self.generation.max(generation);
+    }
+
+    /// A worker is started to replace another.
+    pub(super) fn replaced_worker(&mut self) {
+        self.worker_restarts = self.worker_restarts.saturating_add(1);
+    }
+
+    pub(super) fn interrupted(&mut self, interruption: Interruption) {
+        self.interruptions.push_back(interruption);
+        while self.interruptions.len() > INTERRUPTIONS_MAX {
+            self.interruptions.pop_front();
+        }
+    }
+
+    pub(super) fn segment_written(&mut self, segment: &Segment) {
+        self.bytes_total = self.bytes_total.saturating_add(segment.bytes);
+        let bits = u32::try_from(segment.bytes).map_or(f64::INFINITY, f64::from) * BITS_PER_BYTE;
+        let kbps = bits / BITS_PER_KILOBIT / segment.duration_s;
+        self.segment_kbps = kbps.is_finite().then_some(kbps);
+    }
+
+    /// The worker measured a second.
+    pub(super) fn measured(&mut self, stats: &Stats) {
+        let Stats {
+            fps,
+            frames_total,
+            frames_dropped,
+            frames_duplicated,
+            bytes_total,
+            bitrate_kbps,
+            encode_ms_p50,
+            encode_ms_p99,
+            frame_interval_ms_max,
+            keyframe_interval_ms,
+            cpu_cores,
+            memory_bytes,
+            audio_peak_dbfs,
+            audio_rms_dbfs,
+        } = *stats;
+        self.performance = Performance {
+            fps,
+            frames_total: Some(frames_total),
+            frames_dropped: Some(frames_dropped),
+            frames_duplicated: Some(frames_duplicated),
+            bytes_total: Some(bytes_total),
+            bitrate_kbps,
+            encode_ms_p50,
+            encode_ms_p99,
+            frame_interval_ms_max,
+            keyframe_interval_ms,
+            cpu_cores,
+            memory_bytes,
+            audio_peak_dbfs,
+            audio_rms_dbfs,
+            layer_change_to_air_ms: self.performance.layer_change_to_air_ms,
+        };
+    }
+
+    /// So many players watch.
+    pub(super) fn watched_by(&mut self, current: u64) -> Viewers {
+        let peak = self.viewers.peak.max(current);
+        self.viewers = Viewers { current, peak };
+        self.viewers
+    }
+
+    /// There is no worker: nothing is measured, and nothing is in the picture.
+    pub(super) fn worker_gone(&mut self) {
+        self.performance = Performance {
+            layer_change_to_air_ms: self.performance.layer_change_to_air_ms,
+            ..Performance::default()
+        };
+        self.segment_kbps = None;
+    }
+
+    /// The stream is off air, not just for the moment.
+    pub(super) fn off_air(&mut self) {
+        self.worker_gone();
+        self.live_since = None;
+        self.scene = None;
+        self.program = None;
+        self.performance = Performance::default();
+        self.viewers = Viewers::default();
+        self.worker_restarts = 0;
+        self.bytes_total = 0;
+    }
+
+    /// The document, at revision 0: who writes it numbers it.
+    pub(super) fn document(
+        &self,
+        numbers: Numbers,
+        engine: Option<EngineLease>,
+        now: Timestamp,
+    ) -> ObservedState {
+        ObservedState {
+            stream: self.stream.clone(),
+            status: self.status,
+            since: self.since,
+            reason: self.reason.clone(),
+            live_since: self.live_since,
+            desired_revision: self.desired_revision,
+            generation: self.generation,
+            revision: 0,
+            at: now,
+            scene: self.scene.clone(),
+            program: self.program.clone(),
+            outputs: vec![self.output()],
+            errors: self.errors.list(),
+            layers: self.layers.list(),
+            performance: self.performance.clone(),
+            viewers: self.viewers,
+            engine,
+            worker_restarts: self.worker_restarts,
+            interruptions: self.interruptions.iter().cloned().collect(),
+            next_segment: numbers.next_segment,
+            discontinuity_sequence: numbers.discontinuity,
+        }
+    }
+
+    fn output(&self) -> OutputState {
+        let status = match self.status {
+            StreamStatus::Offline | StreamStatus::Stopping => OutputStatus::Stopped,
+            StreamStatus::Starting => OutputStatus::Connecting,
+            StreamStatus::Live | StreamStatus::Paused | StreamStatus::Degraded => {
+                OutputStatus::Live
+            }
+            StreamStatus::Reconnecting => OutputStatus::Reconnecting,
+            StreamStatus::Failed => OutputStatus::Failed,
+        };
+        OutputState {
+            id: HLS.to_owned(),
+            kind: OutputKind::Hls,
+            status,
+            url: format!("/live/{}/index.m3u8", self.stream),
+            bitrate_kbps: self.segment_kbps,
+            bytes_total: self.bytes_total,
+            reconnects: self.worker_restarts,
+            error: None,
+        }
+    }
+}
+
+/// Whether two documents tell the same, counters and measurements apart.
+pub(super) fn tells_the_same(one: &ObservedState, other: &ObservedState) -> bool {
+    without_counters(one) == without_counters(other)
+}
+
+fn without_counters(observed: &ObservedState) -> ObservedState {
+    ObservedState {
+        revision: 0,
+        at: observed.since,
+        performance: Performance::default(),
+        viewers: Viewers::default(),
+        next_segment: 0,
+        discontinuity_sequence: 0,
+        outputs: observed
+            .outputs
+            .iter()
+            .map(|output| OutputState {
+                bitrate_kbps: None,
+                bytes_total: 0,
+                ..output.clone()
+            })
+            .collect(),
+        ..observed.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_unix_millis(seconds * 1000)
+    }
+
+    fn document(observation: &Observation, seconds: i64) -> ObservedState {
+        observation.document(Numbers::default(), None, at(seconds))
+    }
+
+    #[test]
+    fn counters_alone_are_no_change_of_state() {
+        let mut observation = Observation::inherit(StreamId::default(), None, at(0));
+        observation.set_status(StreamStatus::Live, None, at(1));
+        let before = document(&observation, 1);
+        observation.measured(&Stats {
+            frames_total: 30,
+            ..Stats::default()
+        });
+        observation.segment_written(&Segment {
+            file: "a-0.m4s".to_owned(),
+            number: 0,
+            duration_s: 0.5,
+            bytes: 1000,
+            starts_at: at(0),
+            independent: true,
+        });
+        observation.watched_by(3);
+        let after = document(&observation, 2);
+        assert_ne!(before, after);
+        assert!(tells_the_same(&before, &after));
+        assert_eq!(after.outputs[0].bitrate_kbps, Some(16.0));
+        observation.set_status(StreamStatus::Degraded, None, at(3));
+        assert!(!tells_the_same(&after, &document(&observation, 3)));
+    }
+
+    #[test]
+    fn the_next_holder_goes_on_from_what_the_last_one_saw() {
+        let mut first = Observation::inherit(StreamId::default(), None, at(0));
+        first.set_status(StreamStatus::Live, None, at(1));
+        first.on_air(4, at(1));
+        first.satisfy(9, 4);
+        first.watched_by(7);
+        for count in 0..30 {
+            first.interrupted(Interruption {
+                at: at(count),
+                length_ms: 1,
+                cause: "worker.killed".to_owned(),
+            });
+        }
+        let last = document(&first, 40);
+        let second = Observation::inherit(StreamId::default(), Some(&last), at(41));
+        assert!(second.was_on_air());
+        let next = document(&second, 41);
+        assert_eq!((next.live_since, next.desired_revision), (Some(at(1)), 9));
+        assert_eq!(next.interruptions.len(), INTERRUPTIONS_MAX);
+        assert_eq!(next.interruptions[INTERRUPTIONS_MAX - 1].at, at(29));
+        assert_eq!(next.viewers.peak, 7);
+    }
+
+    #[test]
+    fn nothing_is_counted_over_an_offline_time() {
+        let mut observation = Observation::inherit(StreamId::default(), None, at(0));
+        observation.on_air(1, at(1));
+        observation.replaced_worker();
+        observation.watched_by(7);
+        observation.off_air();
+        let observed = document(&observation, 2);
+        assert_eq!(observed.live_since, None);
+        assert_eq!((observed.viewers.peak, observed.worker_restarts), (0, 0));
+    }
+}

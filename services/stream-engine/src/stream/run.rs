@@ -1,0 +1,178 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use sm_common::program::ProgramFormat;
+use tokio_util::sync::DropGuard;
+
+use super::screen::{Canvas, Screen};
+use crate::live::file_name::Run;
+use crate::live::snapshot::{SnapshotError, SnapshotRequest};
+use crate::reconcile::{Making, WorkerView};
+use crate::status::WorkerPhase;
+use crate::supervisor::{Busy, Worker};
+
+use sm_media_protocol::Command;
+
+/// Snapshots that wait for a worker at most.
+const SNAPSHOTS_MAX: usize = 8;
+
+/// Why a worker was told to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The stream goes off air.
+    ForGood,
+    /// Another one is to follow, here or on another host.
+    GivingWay,
+}
+
+#[derive(Clone, Debug)]
+enum Stage {
+    /// Launched.
+    Booting,
+    /// Takes commands.
+    Working(Screen),
+    /// Delivers segments since then.
+    OnAir(Screen, Instant),
+}
+
+/// A worker, and what is known of it.
+#[derive(Debug)]
+pub(super) struct RunningWorker {
+    pub(super) worker: Worker,
+    pub(super) run: Run,
+    pub(super) generation: u64,
+    pub(super) program: ProgramFormat,
+    pub(super) frames_dropped: u64,
+    stage: Stage,
+    ending: Option<Ending>,
+    snapshots: BTreeMap<u64, SnapshotRequest>,
+    snapshot: u64,
+    _reports: DropGuard,
+}
+
+impl RunningWorker {
+    /// `reports` ends the regular reports of what the worker's process uses.
+    pub(super) const fn new(
+        worker: Worker,
+        run: Run,
+        (generation, program): (u64, ProgramFormat),
+        reports: DropGuard,
+    ) -> Self {
+        Self {
+            worker,
+            run,
+            generation,
+            program,
+            frames_dropped: 0,
+            stage: Stage::Booting,
+            ending: None,
+            snapshots: BTreeMap::new(),
+            snapshot: 0,
+            _reports: reports,
+        }
+    }
+
+    pub(super) fn view(&self) -> WorkerView<'_> {
+        let making = Making {
+            generation: self.generation,
+            program: &self.program,
+        };
+        match (&self.ending, &self.stage) {
+            (Some(_), _) => WorkerView::Ending,
+            (None, Stage::Booting) => WorkerView::Booting(making),
+            (None, Stage::Working(screen) | Stage::OnAir(screen, _)) => WorkerView::Working {
+                making,
+                sent: screen.sent().picture(),
+            },
+        }
+    }
+
+    pub(super) fn phase(&self) -> WorkerPhase {
+        match (&self.ending, &self.stage) {
+            (Some(Ending::ForGood), _) => WorkerPhase::Ending,
+            (Some(Ending::GivingWay), _) => WorkerPhase::GivingWay,
+            (None, Stage::Booting | Stage::Working(_)) => WorkerPhase::Preparing,
+            (None, Stage::OnAir(screen, _)) => WorkerPhase::OnAir {
+                slate: matches!(screen.shown(), Some(Canvas::Slate)),
+            },
+        }
+    }
+
+    pub(super) const fn ending(&self) -> Option<Ending> {
+        self.ending
+    }
+
+    /// Since when it has delivered segments.
+    pub(super) const fn on_air_since(&self) -> Option<Instant> {
+        match &self.stage {
+            Stage::Booting | Stage::Working(_) => None,
+            Stage::OnAir(_, since) => Some(*since),
+        }
+    }
+
+    pub(super) const fn screen(&self) -> Option<&Screen> {
+        match &self.stage {
+            Stage::Booting => None,
+            Stage::Working(screen) | Stage::OnAir(screen, _) => Some(screen),
+        }
+    }
+
+    pub(super) const fn screen_mut(&mut self) -> Option<&mut Screen> {
+        match &mut self.stage {
+            Stage::Booting => None,
+            Stage::Working(screen) | Stage::OnAir(screen, _) => Some(screen),
+        }
+    }
+
+    /// It takes commands, and was configured with this picture.
+    pub(super) fn configured(&mut self, screen: Screen) {
+        self.stage = Stage::Working(screen);
+    }
+
+    /// It delivered a segment. True for the first one.
+    pub(super) fn delivered(&mut self, now: Instant) -> bool {
+        let Stage::Working(screen) = &mut self.stage else {
+            return false;
+        };
+        screen.proven();
+        self.stage = Stage::OnAir(screen.clone(), now);
+        true
+    }
+
+    /// Tells it to end in good order.
+    pub(super) fn end(&mut self, ending: Ending) {
+        self.ending = Some(ending);
+        self.worker.stop();
+    }
+
+    /// Asks it for the picture on air, in the file at `path`.
+    pub(super) fn take_snapshot(&mut self, path: PathBuf, request: SnapshotRequest) {
+        // Whoever asked may have gone meanwhile.
+        if !matches!(self.stage, Stage::OnAir(..)) {
+            let _gone = request.send(Err(SnapshotError::NotOnAir));
+            return;
+        }
+        self.snapshot = self.snapshot.saturating_add(1);
+        let id = self.snapshot;
+        match self.worker.send(Command::Snapshot { id, path }) {
+            Ok(()) => {
+                self.snapshots.insert(id, request);
+            }
+            Err(Busy) => {
+                let _gone = request.send(Err(SnapshotError::TooLate));
+            }
+        }
+        while self.snapshots.len() > SNAPSHOTS_MAX {
+            self.snapshots.pop_first();
+        }
+    }
+
+    /// It answered.
+    pub(super) fn snapshot_taken(&mut self, id: u64, path: PathBuf, error: Option<String>) {
+        if let Some(request) = self.snapshots.remove(&id) {
+            let answer = error.map_or(Ok(path), |why| Err(SnapshotError::Refused(why)));
+            let _gone = request.send(answer);
+        }
+    }
+}

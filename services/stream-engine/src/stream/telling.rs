@@ -1,0 +1,152 @@
+//! What the stream's task tells the others.
+
+use std::time::{Duration, Instant};
+
+use sm_common::performance::MetricsSample;
+use sm_common::stream::{DesiredStatus, ObservedState, StreamStatus};
+
+use super::observation::tells_the_same;
+use super::run::RunningWorker;
+use super::tenure::Tenure;
+use crate::status::{Facts, Goal, WorkerPhase, derive};
+
+/// Distance between two samples.
+const SAMPLE_EVERY: Duration = Duration::from_secs(1);
+
+impl Tenure {
+    /// Tells what has changed, and once a second what was measured.
+    pub(super) fn tell(&mut self) {
+        // Nobody knows yet what is wanted, so nothing can be said about it.
+        let Some(desired) = self.wanted.desired.clone() else {
+            return;
+        };
+        let now = self.surroundings.clock().now();
+        let over = self.observation.errors.expire(now);
+        self.note(over);
+        let status = self.status();
+        self.observation
+            .set_status(status, self.reason(status), now);
+        if self.is_satisfied() {
+            self.observation
+                .satisfy(desired.revision, desired.generation);
+        }
+        // The name stays off after an orderly end, so that the successor can tell.
+        let engine = Some(self.engine()).filter(|_| !self.has_left());
+        let observed = self
+            .observation
+            .document(self.playlist.numbers(), engine, now);
+        let changed = self
+            .told
+            .as_ref()
+            .is_none_or(|told| !tells_the_same(told, &observed));
+        let sample = self.sample(&observed);
+        if !changed && sample.is_none() && self.news.is_empty() {
+            return;
+        }
+        let news = std::mem::take(&mut self.news);
+        self.report_health(status);
+        self.told = Some(observed.clone());
+        self.outbox
+            .put(observed, Some(desired), changed, sample, news);
+    }
+
+    /// When the next sample is due.
+    pub(super) const fn sample_at(&self) -> Option<Instant> {
+        if self.running.is_some() {
+            Some(self.sample_at)
+        } else {
+            None
+        }
+    }
+
+    /// Whether this process is about to end and its worker has.
+    pub(super) const fn has_left(&self) -> bool {
+        self.leaving && self.running.is_none()
+    }
+
+    fn sample(&mut self, observed: &ObservedState) -> Option<MetricsSample> {
+        let now = Instant::now();
+        if self.running.is_none() || now < self.sample_at {
+            return None;
+        }
+        self.sample_at = now.checked_add(SAMPLE_EVERY).unwrap_or(now);
+        let viewers = self
+            .observation
+            .watched_by(self.surroundings.watching.count(now));
+        let performance = observed.performance.clone();
+        self.surroundings.metrics.sampled(&performance, viewers);
+        Some(MetricsSample {
+            stream: observed.stream.clone(),
+            at: observed.at,
+            performance,
+            viewers,
+        })
+    }
+
+    fn status(&self) -> StreamStatus {
+        let goal = match (self.is_wanted(), self.gave_up) {
+            (false, _) => Goal::OffAir,
+            (true, false) => Goal::OnAir,
+            (true, true) => Goal::GivenUp,
+        };
+        let running = self.running.as_ref();
+        derive(Facts {
+            goal,
+            worker: running.map_or(WorkerPhase::Absent, RunningWorker::phase),
+            was_on_air: self.observation.was_on_air(),
+            has_errors: self.observation.errors.noticeable().is_some(),
+        })
+    }
+
+    fn reason(&self, status: StreamStatus) -> Option<String> {
+        let first = self.observation.errors.noticeable();
+        match status {
+            StreamStatus::Offline | StreamStatus::Live | StreamStatus::Stopping => None,
+            StreamStatus::Paused => Some("the slate is on air".to_owned()),
+            StreamStatus::Starting | StreamStatus::Degraded => {
+                first.map(|error| error.message.clone())
+            }
+            StreamStatus::Failed => first.map(|error| format!("gave up: {}", error.message)),
+            StreamStatus::Reconnecting if self.leaving => {
+                Some("this engine is being stopped; another one can take over".to_owned())
+            }
+            StreamStatus::Reconnecting => Some(first.map_or_else(
+                || "the media worker is being replaced".to_owned(),
+                |error| format!("{}; it is being replaced", error.message),
+            )),
+        }
+    }
+
+    /// Whether the stream is as it is wanted, or nobody is going to make it so.
+    fn is_satisfied(&self) -> bool {
+        let Some(desired) = &self.wanted.desired else {
+            return false;
+        };
+        match (&self.running, desired.status) {
+            (None, DesiredStatus::Offline) => true,
+            (None, DesiredStatus::Live | DesiredStatus::Paused) => self.gave_up,
+            (Some(_), DesiredStatus::Offline) => false,
+            (Some(running), DesiredStatus::Live | DesiredStatus::Paused) => {
+                let slate = desired.status == DesiredStatus::Paused;
+                running.phase() == WorkerPhase::OnAir { slate }
+                    && running.generation >= desired.generation
+                    && running.program == desired.program
+            }
+        }
+    }
+
+    fn report_health(&self, status: StreamStatus) {
+        let outcome = match status {
+            StreamStatus::Reconnecting | StreamStatus::Failed => {
+                Err(self.observation.reason().unwrap_or("off air").to_owned())
+            }
+            StreamStatus::Offline
+            | StreamStatus::Starting
+            | StreamStatus::Live
+            | StreamStatus::Paused
+            | StreamStatus::Degraded
+            | StreamStatus::Stopping => Ok(()),
+        };
+        self.surroundings.report_health(outcome);
+    }
+}

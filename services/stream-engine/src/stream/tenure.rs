@@ -1,0 +1,415 @@
+//! Everything of a stream that exists only while this process holds it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sm_bus::Lease;
+use sm_common::clock::Timestamp;
+use sm_common::stream::{DesiredStatus, EngineLease, ObservedState, Severity};
+use sm_media_protocol::{Command, WantedScene};
+use tokio::sync::watch;
+
+use super::Surroundings;
+use super::continuity::{Gap, inherited_gap, take_over};
+use super::errors::{ErrorNews, Problem};
+use super::observation::Observation;
+use super::outbox::{News, Outbox};
+use super::run::{Ending, RunningWorker};
+use super::screen::{Canvas, Screen};
+use crate::lease::Holding;
+use crate::live::file_name::Run;
+use crate::live::playlist::Playlist;
+use crate::live::snapshot::{SnapshotError, SnapshotRequest};
+use crate::reconcile::{self, Action, Situation, WorkerView};
+use crate::restart::{Clearance, Restarts};
+use crate::store::Wanted;
+use crate::supervisor::{Cause, End, Told, Worker};
+use crate::{scene, tasks};
+
+/// Where an error of the worker's process is.
+pub(super) const WORKER: &str = "worker";
+
+/// The holder's side of a stream. Dropping it kills the worker: that is what fencing means.
+#[derive(Debug)]
+pub(super) struct Tenure {
+    pub(super) surroundings: Arc<Surroundings>,
+    pub(super) lease: Lease,
+    pub(super) wanted: Wanted,
+    pub(super) observation: Observation,
+    pub(super) playlist: Playlist,
+    pub(super) running: Option<RunningWorker>,
+    pub(super) gap: Option<Gap>,
+    /// Set when this process is about to end: the worker makes way for another host's.
+    pub(super) leaving: bool,
+    pub(super) news: Vec<News>,
+    pub(super) outbox: Outbox,
+    pub(super) playlists: watch::Sender<Option<Arc<Playlist>>>,
+    pub(super) told: Option<ObservedState>,
+    pub(super) sample_at: Instant,
+    pub(super) gave_up: bool,
+    restarts: Restarts,
+    /// Why the worker before the next one ended.
+    replacing: Option<&'static str>,
+    /// The generation whose failures count.
+    generation: u64,
+}
+
+impl Tenure {
+    /// Takes the stream over. `saved` is the playlist that this host kept.
+    pub(super) fn begin(
+        surroundings: Arc<Surroundings>,
+        holding: &Holding,
+        saved: Option<Playlist>,
+        (outbox, playlists): (Outbox, watch::Sender<Option<Arc<Playlist>>>),
+    ) -> Self {
+        let now = surroundings.clock().now();
+        let previous = (*holding.previous).as_ref();
+        let resume_within = surroundings.config.live.resume_within();
+        let playlist = take_over(saved, previous, resume_within, now);
+        let gap = previous.and_then(|previous| inherited_gap(previous, &playlist));
+        let mut tenure = Self {
+            lease: holding.lease,
+            wanted: Wanted::default(),
+            observation: Observation::inherit(surroundings.stream.clone(), previous, now),
+            playlist,
+            running: None,
+            leaving: false,
+            news: Vec::new(),
+            outbox,
+            playlists,
+            told: None,
+            sample_at: Instant::now(),
+            gave_up: false,
+            restarts: Restarts::new(surroundings.config.restart.clone()),
+            replacing: None,
+            generation: 0,
+            gap,
+            surroundings,
+        };
+        tenure.publish_playlist();
+        tenure.note_loss(now);
+        tenure
+    }
+
+    /// Until the picture is back, the loss of the previous holder is an error.
+    fn note_loss(&mut self, now: Timestamp) {
+        if let Some(Gap { cause, .. }) = &self.gap {
+            let problem = Problem {
+                code: cause.clone(),
+                severity: Severity::Error,
+                component: "engine".to_owned(),
+                message: "the engine that held the stream is gone; this one takes over".to_owned(),
+                recovering: true,
+            };
+            self.raise(problem, now, None);
+        }
+    }
+
+    /// Does what is to be done now. Returns when to look again even if nothing happens.
+    pub(super) fn act(&mut self) -> Option<Instant> {
+        loop {
+            self.heed_commands();
+            let now = Instant::now();
+            match self.decide(now) {
+                Action::Nothing => return None,
+                Action::WaitUntil(moment) => return Some(moment),
+                Action::Start => self.start(),
+                Action::Show(_) => {
+                    if !self.show() {
+                        // The worker does not read; its watchdog is counting.
+                        return None;
+                    }
+                }
+                Action::Stop => {
+                    let ending = if self.leaving {
+                        Ending::GivingWay
+                    } else {
+                        Ending::ForGood
+                    };
+                    self.end(ending, "engine.stopped");
+                }
+                Action::Replace => self.end(Ending::GivingWay, "stream.restarted"),
+            }
+        }
+    }
+
+    fn decide(&self, now: Instant) -> Action {
+        let desired = self.wanted.desired.as_deref();
+        let scene = self.wanted.scene.as_ref();
+        let worker = self.running.as_ref();
+        reconcile::decide(&Situation {
+            desired: desired.filter(|_| !self.leaving),
+            scene: scene.map(|scene| (scene.id, scene.revision)),
+            worker: worker.map_or(WorkerView::Absent, RunningWorker::view),
+            clearance: self.restarts.clearance(now),
+        })
+    }
+
+    /// A new generation, or the end of the old one, makes a failed stream worth another try. A
+    /// stream that is to be off air and has no worker is off air.
+    fn heed_commands(&mut self) {
+        let Some(desired) = self.wanted.desired.clone() else {
+            return;
+        };
+        let off = desired.status == DesiredStatus::Offline;
+        if off || desired.generation != self.generation {
+            self.generation = desired.generation;
+            self.restarts.forgive();
+            self.gave_up = false;
+        }
+        if off && self.running.is_none() && !self.leaving {
+            self.go_off_air();
+        }
+    }
+
+    /// Whether the stream is to be on air.
+    pub(super) fn is_wanted(&self) -> bool {
+        let desired = self.wanted.desired.as_ref();
+        desired.is_some_and(|desired| desired.status != DesiredStatus::Offline)
+    }
+
+    fn start(&mut self) {
+        let Some(desired) = self.wanted.desired.clone() else {
+            return;
+        };
+        let surroundings = Arc::clone(&self.surroundings);
+        if !self.observation.was_on_air() {
+            self.playlist.clear();
+        }
+        let segment = Duration::from_millis(desired.program.keyframe_interval_ms.into());
+        let launched = Worker::launch(
+            &surroundings.config.worker,
+            &surroundings.stream,
+            segment,
+            (Arc::clone(surroundings.clock()), surroundings.lifecycle()),
+        );
+        let worker = match launched {
+            Ok(worker) => worker,
+            Err(error) => {
+                let cause = Cause::NotStarted(error.to_string());
+                let at = surroundings.clock().now();
+                return self.failed(&End { at, cause }, None);
+            }
+        };
+        let run = Run::generate();
+        self.playlist.begin(run.clone(), segment);
+        self.publish_playlist();
+        if let Some(cause) = self.replacing.take() {
+            surroundings.metrics.worker_replaced(cause);
+            self.observation.replaced_worker();
+        }
+        let reports = tasks::report_worker(&surroundings, worker.pid);
+        let making = (desired.generation, desired.program.clone());
+        self.running = Some(RunningWorker::new(worker, run, making, reports));
+    }
+
+    /// Sends the worker its configuration, with the picture that is wanted now.
+    pub(super) fn configure(&mut self) {
+        let canvas = self.canvas();
+        let Some(running) = &mut self.running else {
+            return;
+        };
+        let screen = Screen::new(canvas.clone());
+        let surroundings = &self.surroundings;
+        let hls = sm_media_protocol::HlsSettings {
+            directory: surroundings.archive.directory().to_owned(),
+            run: running.run.as_str().to_owned(),
+        };
+        let command = Command::Configure {
+            program: running.program.clone(),
+            hls,
+            scene: wanted_scene(surroundings, &canvas, 1, &running.program),
+        };
+        match running.worker.send(command) {
+            Ok(()) => running.configured(screen),
+            Err(_busy) => running.worker.kill(),
+        }
+        self.expect_layers(&canvas, true);
+    }
+
+    /// Sends the worker the picture that is wanted now. False when it does not read.
+    fn show(&mut self) -> bool {
+        let canvas = self.canvas();
+        let surroundings = Arc::clone(&self.surroundings);
+        let Some(running) = &mut self.running else {
+            return false;
+        };
+        let program = running.program.clone();
+        let Some(next) = running.screen().map(Screen::next) else {
+            return false;
+        };
+        let scene = wanted_scene(&surroundings, &canvas, next, &program);
+        if running.worker.send(Command::ApplyScene { scene }).is_err() {
+            return false;
+        }
+        if let Some(screen) = running.screen_mut() {
+            screen.send(canvas.clone());
+        }
+        self.expect_layers(&canvas, false);
+        true
+    }
+
+    fn canvas(&self) -> Canvas {
+        let status = self
+            .wanted
+            .desired
+            .as_ref()
+            .map_or(DesiredStatus::Live, |desired| desired.status);
+        let scene = self.wanted.scene.as_ref();
+        let picture = reconcile::picture(status, scene.map(|scene| (scene.id, scene.revision)));
+        Canvas::of(picture, scene)
+    }
+
+    fn expect_layers(&mut self, canvas: &Canvas, anew: bool) {
+        let layers: Vec<_> = match canvas {
+            Canvas::Program(scene) => scene.layers.iter().map(|layer| layer.id).collect(),
+            Canvas::Black | Canvas::Slate => Vec::new(),
+        };
+        let now = self.surroundings.clock().now();
+        let news = self.observation.layers.expect(&layers, anew, now);
+        self.news.extend(news.into_iter().map(News::Layer));
+        let gone = self.observation.errors.clear(|error| {
+            error
+                .component
+                .strip_prefix("layer:")
+                .is_some_and(|id| !layers.iter().any(|layer| layer.to_string() == id))
+        });
+        self.note(gone);
+    }
+
+    /// Tells the worker to end.
+    fn end(&mut self, ending: Ending, cause: &str) {
+        let Some(running) = &mut self.running else {
+            return;
+        };
+        running.end(ending);
+        if ending == Ending::GivingWay {
+            self.open_gap(None, cause);
+        }
+    }
+
+    /// The picture ends with the last segment, or, where there is none, at `fallback`.
+    fn open_gap(&mut self, fallback: Option<Timestamp>, cause: &str) {
+        if self.gap.is_none() && self.observation.was_on_air() {
+            let now = self.surroundings.clock().now();
+            self.gap = Some(Gap {
+                at: fallback.unwrap_or(now),
+                cause: cause.to_owned(),
+            });
+        }
+    }
+
+    /// The worker is gone.
+    pub(super) fn ended(&mut self, end: &End) {
+        let Some(running) = self.running.take() else {
+            return;
+        };
+        self.observation.worker_gone();
+        // What an orderly end delivered last was still seen.
+        if let (Some(gap), Some(seen)) = (&mut self.gap, self.playlist.ends_at()) {
+            gap.at = gap.at.max(seen.min(end.at));
+        }
+        match running.ending() {
+            Some(Ending::ForGood) => self.go_off_air(),
+            Some(Ending::GivingWay) => self.replacing = Some("stream.restarted"),
+            None => self.failed(end, running.on_air_since()),
+        }
+    }
+
+    fn failed(&mut self, end: &End, on_air_since: Option<Instant>) {
+        let now = Instant::now();
+        let cause = &end.cause;
+        let seen = self.playlist.ends_at();
+        self.open_gap(Some(seen.unwrap_or(end.at)), cause.code());
+        self.restarts
+            .ended(now, on_air_since.map(|since| now.duration_since(since)));
+        self.gave_up = self.restarts.clearance(now) == Clearance::GaveUp;
+        self.replacing = Some(cause.code());
+        let problem = Problem {
+            code: cause.code().to_owned(),
+            severity: if self.gave_up {
+                Severity::Critical
+            } else {
+                Severity::Error
+            },
+            component: WORKER.to_owned(),
+            message: cause.to_string(),
+            recovering: !self.gave_up,
+        };
+        self.raise(problem, end.at, None);
+        if self.gave_up {
+            // Nobody is going to bring the picture back by itself: this is no gap any more.
+            self.gap = None;
+            self.playlist.clear();
+            self.publish_playlist();
+            self.observation.off_air();
+        }
+    }
+
+    fn go_off_air(&mut self) {
+        if !self.observation.was_on_air() && self.observation.errors.list().is_empty() {
+            return;
+        }
+        self.gap = None;
+        self.replacing = None;
+        self.playlist.clear();
+        self.publish_playlist();
+        self.observation.off_air();
+        self.expect_layers(&Canvas::Black, false);
+        let over = self.observation.errors.clear(|_| true);
+        self.note(over);
+    }
+
+    pub(super) fn publish_playlist(&self) {
+        self.playlists
+            .send_replace(Some(Arc::new(self.playlist.clone())));
+    }
+
+    pub(super) fn raise(&mut self, problem: Problem, now: Timestamp, lasts: Option<Duration>) {
+        let news = self.observation.errors.raise(problem, now, lasts);
+        self.note(news);
+    }
+
+    pub(super) fn note(&mut self, news: impl IntoIterator<Item = ErrorNews>) {
+        self.news.extend(news.into_iter().map(News::Error));
+    }
+
+    pub(super) fn engine(&self) -> EngineLease {
+        EngineLease {
+            instance: self.surroundings.bus.instance().clone(),
+            host: self.surroundings.address.host.clone(),
+            token: self.lease.token,
+        }
+    }
+
+    /// Somebody wants the picture on air.
+    pub(super) fn take_snapshot(&mut self, request: SnapshotRequest) {
+        let path = self.surroundings.archive.snapshot();
+        match &mut self.running {
+            Some(running) => running.take_snapshot(path, request),
+            // Whoever asked may have gone meanwhile.
+            None => drop(request.send(Err(SnapshotError::NotOnAir))),
+        }
+    }
+
+    /// What the worker tells next; waits for ever while there is none. Cancel-safe.
+    pub(super) async fn hear(&mut self) -> Option<Told> {
+        match &mut self.running {
+            Some(running) => running.worker.told().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+fn wanted_scene(
+    surroundings: &Surroundings,
+    canvas: &Canvas,
+    revision: u64,
+    program: &sm_common::program::ProgramFormat,
+) -> WantedScene {
+    match canvas {
+        Canvas::Black => scene::black(revision),
+        Canvas::Slate => scene::slate(revision, &surroundings.config.slate, program),
+        Canvas::Program(scene) => scene.wanted(revision, &surroundings.assets),
+    }
+}

@@ -1,0 +1,248 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use sm_bus::{Bus, Signal};
+use sm_common::event::Channel;
+use sm_common::id::StreamId;
+use sm_service_kit::Kit;
+use sm_service_kit::health::Need;
+use tokio::sync::{Notify, mpsc, watch};
+
+use crate::config::Config;
+use crate::lease::{Address, Keeper, LeaseView, Terms};
+use crate::live::archive::{self, Archive};
+use crate::live::playlist::Playlist;
+use crate::live::shelf::Shelf;
+use crate::live::snapshot::Snapshots;
+use crate::live::viewers::Watching;
+use crate::metrics::Metrics;
+use crate::store::{self, Reader, Wanted};
+use crate::stream::{self, Inputs, Surroundings};
+
+/// Snapshot requests that wait for a stream's task at most; there is one at a time.
+const SNAPSHOTS_MAX: usize = 4;
+
+/// The streams that this process looks after. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Registry {
+    /// A std lock: it is held for a look-up, never across an await.
+    streams: Arc<RwLock<BTreeMap<StreamId, Known>>>,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    shelf: Arc<Shelf>,
+    /// Notified when what is wanted of it may have changed.
+    changed: Arc<Notify>,
+}
+
+impl Registry {
+    /// The shelf of a stream, where there is such a stream.
+    pub(crate) fn shelf(&self, stream: &StreamId) -> Option<Arc<Shelf>> {
+        let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
+        streams.get(stream).map(|known| Arc::clone(&known.shelf))
+    }
+
+    fn len(&self) -> usize {
+        let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
+        streams.len()
+    }
+
+    fn add(&self, stream: StreamId, known: Known) {
+        let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
+        streams.insert(stream, known);
+    }
+
+    /// Wakes those who look for changes of `stream`, or of all.
+    fn wake(&self, stream: Option<&StreamId>) {
+        let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
+        streams
+            .iter()
+            .filter(|(id, _)| stream.is_none_or(|wanted| wanted == *id))
+            .for_each(|(_, known)| known.changed.notify_one());
+    }
+}
+
+/// Starts the tasks of every stream there is.
+#[derive(Clone, Debug)]
+pub(crate) struct Launcher {
+    pub(crate) kit: Kit,
+    pub(crate) bus: Bus,
+    pub(crate) config: Config,
+    pub(crate) address: Address,
+    /// Where uploaded files are, as an absolute path.
+    pub(crate) assets: PathBuf,
+    pub(crate) metrics: Metrics,
+    pub(crate) registry: Registry,
+}
+
+impl Launcher {
+    /// Starts the configured streams, and then every other one that is announced.
+    pub(crate) fn run(self) -> std::io::Result<()> {
+        for stream in &self.config.engine.ids {
+            self.launch(stream)?;
+        }
+        self.kit.lifecycle().spawn(self.clone().watch_changes());
+        self.kit.lifecycle().spawn(self.clone().look_for_streams());
+        Ok(())
+    }
+
+    /// Passes every change on to those who look for it.
+    async fn watch_changes(self) {
+        let own = format!("/{}/{}", self.kit.about().name, self.bus.instance());
+        let channels = [Channel::StreamState, Channel::LayerUpdates];
+        let stop = self.kit.lifecycle().stopping().clone();
+        let mut listener = self.bus.listen(&channels, stop);
+        while let Some(signal) = listener.next().await {
+            match signal {
+                Signal::Up => self.registry.wake(None),
+                // What this process told the others is no news to it.
+                Signal::Event(heard) if heard.event.source == own => {}
+                Signal::Event(heard) => self.registry.wake(Some(&heard.stream)),
+                Signal::Down => {}
+            }
+        }
+    }
+
+    async fn look_for_streams(self) {
+        let stop = self.kit.lifecycle().stopping().clone();
+        while !stop.is_cancelled() {
+            match store::announced_streams(&self.bus).await {
+                Ok(streams) => {
+                    for stream in streams {
+                        if let Err(error) = self.launch(&stream) {
+                            tracing::error!(stream.id = %stream, %error, "stream not taken on");
+                        }
+                    }
+                }
+                Err(error) => tracing::debug!(%error, "streams not read"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(self.config.engine.look_interval()) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// Starts a stream's tasks, once.
+    fn launch(&self, stream: &StreamId) -> std::io::Result<()> {
+        if self.registry.shelf(stream).is_some() {
+            return Ok(());
+        }
+        if self.registry.len() >= self.config.engine.streams_max {
+            tracing::error!(
+                stream.id = %stream, streams_max = self.config.engine.streams_max,
+                "no further stream is looked after"
+            );
+            return Ok(());
+        }
+        let archive = Archive::new(&self.config.live.directory, stream)?;
+        let live = &self.config.live;
+        let watching = Arc::new(Watching::new(live.viewer_window(), live.viewers_max));
+        let metrics = self.metrics.of(stream);
+        let doubt = Arc::new(Notify::new());
+        let changed = Arc::new(Notify::new());
+        let lifecycle = self.kit.lifecycle();
+        let stop = lifecycle.stopping().clone();
+
+        let terms = Terms {
+            ttl: self.config.lease.ttl(),
+            without_redis: self.config.lease.without_redis,
+        };
+        let (keeper, lease) = Keeper::new(
+            self.bus.clone(),
+            stream.clone(),
+            self.address.clone(),
+            (terms, self.config.lease.renew()),
+            Arc::clone(&doubt),
+            metrics.clone(),
+        );
+        let (reading, wanted) = watch::channel(Wanted::default());
+        let (playlists, playlist) = watch::channel::<Option<Arc<Playlist>>>(None);
+        let (asking, snapshots) = mpsc::channel(SNAPSHOTS_MAX);
+        let snapshots_taken =
+            Snapshots::new(asking, live.snapshot_max_age(), live.snapshot_timeout());
+
+        self.add_health(stream, &lease.view, &playlist);
+        self.registry.add(
+            stream.clone(),
+            Known {
+                shelf: Arc::new(Shelf {
+                    archive: archive.clone(),
+                    watching: Arc::clone(&watching),
+                    snapshots: snapshots_taken,
+                    lease: lease.view.clone(),
+                    playlist: playlist.clone(),
+                }),
+                changed: Arc::clone(&changed),
+            },
+        );
+        let reader = Reader {
+            bus: self.bus.clone(),
+            stream: stream.clone(),
+            wanted: reading,
+            changed,
+            look: self.config.engine.look_interval(),
+        };
+        let surroundings = Surroundings {
+            stream: stream.clone(),
+            bus: self.bus.clone(),
+            kit: self.kit.clone(),
+            config: self.config.clone(),
+            address: self.address.clone(),
+            archive: archive.clone(),
+            assets: self.assets.clone(),
+            watching,
+            metrics,
+            component: component(stream),
+        };
+        self.kit
+            .health()
+            .component(surroundings.component, Need::Optional);
+        surroundings.report_health(Ok(()));
+        let inputs = Inputs {
+            lease,
+            wanted,
+            snapshots,
+            playlists,
+            doubt,
+        };
+        lifecycle.spawn(keeper.keep(stop.clone()));
+        lifecycle.spawn(reader.keep_current(stop));
+        lifecycle.spawn(archive::keep(archive, playlist, live.grace()));
+        lifecycle.spawn(stream::run(Arc::new(surroundings), inputs));
+        Ok(())
+    }
+
+    /// How far behind the picture is, and how long ago the lease was proven.
+    fn add_health(
+        &self,
+        stream: &StreamId,
+        lease: &watch::Receiver<LeaseView>,
+        playlist: &watch::Receiver<Option<Arc<Playlist>>>,
+    ) {
+        let (lease, playlist) = (lease.clone(), playlist.clone());
+        let clock = Arc::clone(self.kit.clock());
+        let health = self.kit.health();
+        health.indicator(&format!("stream_{stream}_picture_age_s"), move || {
+            let end = playlist
+                .borrow()
+                .as_ref()
+                .and_then(|playlist| playlist.ends_at());
+            end.map_or(0.0, |end| clock.now().since(end).as_secs_f64())
+        });
+        health.indicator(&format!("stream_{stream}_lease_age_s"), move || {
+            let lease = lease.borrow();
+            let proven = lease.holding().map(|holding| holding.proven_at.elapsed());
+            proven.unwrap_or(Duration::ZERO).as_secs_f64()
+        });
+    }
+}
+
+/// The stream's name among the components of `/health`, which lives as long as the process.
+/// There are `engine.streams_max` of them.
+fn component(stream: &StreamId) -> &'static str {
+    String::leak(format!("stream:{stream}"))
+}

@@ -1,0 +1,387 @@
+//! A studio: Redis, the directories of a host, and one or more engines.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sm_bus::{Bus, Commit, History, keys};
+use sm_common::auth::Role;
+use sm_common::clock::{Clock as _, SystemClock};
+use sm_common::event::{Channel, Event, LayerReordered, Position, StreamStateChanged};
+use sm_common::id::{LayerId, SceneId, StreamId};
+use sm_common::program::ProgramFormat;
+use sm_common::stream::{DesiredState, DesiredStatus, ObservedState, StreamState, StreamStatus};
+use sm_stream_engine::{ABOUT, Config, serve};
+use sm_test_kit::{Answer, Api, Issuer, Redis, Running, until, until_some};
+use tempfile::TempDir;
+
+use crate::playlist::Playlist;
+
+/// Longest wait for anything; the machine may be busy.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// Length of a segment in these tests.
+const SEGMENT_MS: u32 = 200;
+
+/// One host's directories, with its own copy of the fake worker.
+#[derive(Debug)]
+pub(crate) struct Host {
+    directory: TempDir,
+}
+
+impl Host {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let worker = std::env::current_exe().unwrap();
+        let examples = worker.parent().unwrap().parent().unwrap().join("examples");
+        let link = directory.path().join("media-worker");
+        std::os::unix::fs::symlink(examples.join("fake_worker"), link).unwrap();
+        Self { directory }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Makes the workers of this host misbehave.
+    pub(crate) fn demand(&self, what: &str) {
+        std::fs::write(self.path(what), "").unwrap();
+    }
+
+    pub(crate) fn no_longer_demand(&self, what: &str) {
+        std::fs::remove_file(self.path(what)).unwrap();
+    }
+
+    /// The process identifier of the worker of `main`.
+    pub(crate) fn worker_pid(&self) -> Option<u32> {
+        let text = std::fs::read_to_string(self.path("run/media-worker-main.pid")).ok()?;
+        text.trim().parse().ok()
+    }
+
+    /// What the workers of this host were told.
+    pub(crate) fn commands(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.path("commands")).unwrap_or_default();
+        let lines = text.lines().map(serde_json::from_str);
+        lines.map(Result::unwrap).collect()
+    }
+
+    fn settings(&self, redis: &Redis) -> Vec<(String, String)> {
+        let path = |name: &str| self.path(name).display().to_string();
+        let settings = [
+            ("redis.url", redis.url()),
+            ("lease.ttl_ms", "2000".to_owned()),
+            ("lease.renew_ms", "300".to_owned()),
+            ("worker.program", path("media-worker")),
+            ("worker.pid_directory", path("run")),
+            ("worker.assets_directory", path("assets")),
+            ("worker.stop_timeout_ms", "1000".to_owned()),
+            ("live.directory", path("live")),
+            ("restart.wait_ms", "50".to_owned()),
+            ("restart.wait_max_ms", "200".to_owned()),
+        ];
+        settings
+            .map(|(key, value)| (key.to_owned(), value))
+            .to_vec()
+    }
+}
+
+/// Redis, an identity issuer, and one host.
+#[derive(Debug)]
+pub(crate) struct Studio {
+    pub(crate) redis: Redis,
+    pub(crate) issuer: Issuer,
+    pub(crate) host: Host,
+    pub(crate) bus: Bus,
+    pub(crate) stream: StreamId,
+}
+
+impl Studio {
+    pub(crate) fn open() -> Self {
+        let redis = Redis::start();
+        let bus = redis.bus("stream-control");
+        Self {
+            redis,
+            issuer: Issuer::new(),
+            host: Host::new(),
+            bus,
+            stream: StreamId::default(),
+        }
+    }
+
+    /// Another host with the same Redis.
+    pub(crate) fn another_host() -> Host {
+        Host::new()
+    }
+
+    /// An engine on the studio's own host.
+    pub(crate) fn engine(&self, changes: &[(&str, &str)]) -> Running {
+        self.engine_on(&self.host, changes)
+    }
+
+    pub(crate) fn engine_on(&self, host: &Host, changes: &[(&str, &str)]) -> Running {
+        let settings = host.settings(&self.redis);
+        let settings = settings
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()));
+        let settings: Vec<_> = settings.chain(changes.iter().copied()).collect();
+        let config: Config = Running::config(&ABOUT, &settings);
+        Running::start(ABOUT, config, self.issuer.key_source(), serve)
+    }
+
+    /// An engine in a process of its own, which can be killed.
+    pub(crate) fn engine_process(&self, host: &Host, address: &str) -> EngineProcess {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stream-engine"));
+        let own = [
+            ("http.bind", address),
+            ("http.drain_ms", "0"),
+            ("ops.metrics_port", "0"),
+            ("ops.health_port", "0"),
+            ("auth.jwks_url", ""),
+            ("auth.public_view", "true"),
+        ];
+        let own = own.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        for (key, value) in host.settings(&self.redis).into_iter().chain(own) {
+            command.env(
+                format!("SM__{}", key.to_uppercase().replace('.', "__")),
+                value,
+            );
+        }
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(host.path("log"))
+            .unwrap();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        EngineProcess {
+            child,
+            api: Api::new(format!("http://{address}:4200")),
+        }
+    }
+
+    /// A client of `engine` that may watch.
+    pub(crate) fn viewer(&self, engine: &Running) -> Api {
+        Api::new(engine.url()).with_token(self.issuer.token(Role::Viewer))
+    }
+
+    /// Writes the desired state as stream-control does.
+    pub(crate) async fn desire(&self, status: DesiredStatus, generation: u64) -> u64 {
+        let key = keys::desired(&self.stream);
+        let before: Option<DesiredState> = self.bus.hash_document(&key, "doc").await.unwrap();
+        let now = SystemClock.now();
+        let desired = DesiredState {
+            stream: self.stream.clone(),
+            status,
+            generation,
+            revision: before.map_or(1, |before| before.revision + 1),
+            since: now,
+            changed_by: "test".to_owned(),
+            program: ProgramFormat {
+                keyframe_interval_ms: SEGMENT_MS,
+                ..ProgramFormat::default()
+            },
+        };
+        let observed = ObservedState::never_held(self.stream.clone(), now);
+        let news = StreamStateChanged(StreamState::join(&desired, observed));
+        let event = self.bus.event(&self.stream, &news, None).unwrap();
+        let document = serde_json::to_string(&desired).unwrap();
+        let commit = Commit::new()
+            .hash_set(key.clone(), "revision", desired.revision.to_string())
+            .hash_set(key, "doc", document);
+        self.bus.commit(commit, vec![event]).await.unwrap();
+        desired.revision
+    }
+
+    /// Writes a scene of text layers as layer-service does, with these texts.
+    pub(crate) async fn compose(&self, revision: u64, layers: &[(LayerId, &str)]) {
+        let scene = SceneId::from_uuid("01900000-0000-7000-8000-000000000001".parse().unwrap());
+        let now = SystemClock.now();
+        let order: Vec<LayerId> = layers.iter().map(|(id, _)| *id).collect();
+        let document = json!({
+            "id": scene, "stream": "main", "name": "Main", "order": order, "updated_at": now,
+        });
+        let key = keys::scene(&self.stream);
+        let mut commit = Commit::new()
+            .hash_set(key.clone(), "revision", revision.to_string())
+            .hash_set(key, "doc", document.to_string())
+            .write("DEL", keys::layers(&self.stream), Vec::new());
+        for (id, text) in layers {
+            let layer = json!({
+                "id": id, "stream": "main", "scene": scene, "name": text,
+                "kind": "text", "source": {"text": text},
+                "transform": {"x": 0, "y": 0, "width": 100, "height": 50}, "opacity": 1.0,
+                "visible": true, "locked": false, "volume": 1.0, "muted": false,
+                "revision": revision, "created_at": now, "updated_at": now,
+            });
+            let field = keys::layer_field(*id);
+            commit = commit.hash_set(keys::layers(&self.stream), &field, layer.to_string());
+        }
+        let news = LayerReordered {
+            scene,
+            order,
+            scene_revision: revision,
+        };
+        let event = self.bus.event(&self.stream, &news, None).unwrap();
+        self.bus.commit(commit, vec![event]).await.unwrap();
+    }
+
+    pub(crate) async fn observed(&self) -> Option<ObservedState> {
+        self.bus
+            .document(&keys::observed(&self.stream))
+            .await
+            .unwrap()
+    }
+
+    /// Waits until the observed state is as `is_so` says, and returns it.
+    pub(crate) async fn until_observed(
+        &self,
+        what: &str,
+        is_so: impl Fn(&ObservedState) -> bool,
+    ) -> ObservedState {
+        let mut last = None;
+        let start = std::time::Instant::now();
+        while start.elapsed() < PATIENCE {
+            last = self
+                .bus
+                .document::<ObservedState>(&keys::observed(&self.stream))
+                .await
+                .ok();
+            if let Some(Some(observed)) = &last
+                && is_so(observed)
+            {
+                return observed.clone();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("not within {PATIENCE:?}: {what}; last seen: {last:#?}");
+    }
+
+    pub(crate) async fn until_status(&self, status: StreamStatus) -> ObservedState {
+        let what = format!("the stream is {status}");
+        self.until_observed(&what, |observed| observed.status == status)
+            .await
+    }
+
+    /// Puts the stream on air, at generation 1.
+    pub(crate) async fn go_live(&self) -> ObservedState {
+        let revision = self.desire(DesiredStatus::Live, 1).await;
+        let what = "the stream is live as desired";
+        self.until_observed(what, |observed| {
+            observed.status == StreamStatus::Live && observed.desired_revision == revision
+        })
+        .await
+    }
+
+    /// Every event of the channel so far.
+    pub(crate) async fn events(&self, channel: Channel) -> Vec<Event> {
+        let Some(position) = self
+            .bus
+            .current_position(&self.stream, channel)
+            .await
+            .unwrap()
+        else {
+            return Vec::new();
+        };
+        let since = Position {
+            offset: 0,
+            ..position
+        };
+        match self
+            .bus
+            .history_since(&self.stream, channel, &since, 10_000)
+            .await
+            .unwrap()
+        {
+            History::Complete(published) => published.into_iter().map(|one| one.event).collect(),
+            History::Gap { .. } => panic!("the history is complete in a test"),
+        }
+    }
+}
+
+/// An engine in a process of its own. Killed with the value.
+#[derive(Debug)]
+pub(crate) struct EngineProcess {
+    child: Child,
+    pub(crate) api: Api,
+}
+
+impl EngineProcess {
+    /// As a power cut would.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        send_signal(self.child.id(), signal);
+    }
+
+    /// Waits for the process to end by itself.
+    pub(crate) fn wait(&mut self) -> bool {
+        self.child.wait().unwrap().success()
+    }
+}
+
+impl Drop for EngineProcess {
+    fn drop(&mut self) {
+        // The test is over either way.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub(crate) fn send_signal(pid: u32, signal: &str) {
+    let sent = Command::new("kill")
+        .args([signal, &pid.to_string()])
+        .status()
+        .unwrap();
+    assert!(sent.success());
+}
+
+/// Whether the process exists, and is no zombie.
+pub(crate) fn is_running(pid: u32) -> bool {
+    let status = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status"));
+    status.is_ok_and(|status| !status.contains("State:\tZ"))
+}
+
+/// Fetches a playlist until it is as `is_so` says.
+pub(crate) async fn until_playlist(
+    api: &Api,
+    what: &str,
+    is_so: impl Fn(&Playlist) -> bool,
+) -> Playlist {
+    until_some(what, PATIENCE, || async {
+        let answer = api.get("/live/main/index.m3u8").await;
+        let playlist = (answer.status == 200).then(|| Playlist::parse(&answer.text))?;
+        is_so(&playlist).then_some(playlist)
+    })
+    .await
+}
+
+/// Waits until a request is answered with this status.
+pub(crate) async fn until_answered(api: &Api, path: &str, status: u16) -> Answer {
+    until_some(
+        &format!("{path} is answered {status}"),
+        PATIENCE,
+        || async {
+            let request = api.request("GET".parse().unwrap(), path);
+            // A process of its own may not listen yet.
+            let answered = request.try_clone().unwrap().send().await.is_ok();
+            if !answered {
+                return None;
+            }
+            let answer = api.send(request).await;
+            (answer.status == status).then_some(answer)
+        },
+    )
+    .await
+}
+
+/// Waits until a condition holds.
+pub(crate) async fn until_true(what: &str, condition: impl Fn() -> bool) {
+    until(what, PATIENCE, || async { condition() }).await;
+}

@@ -1,0 +1,11 @@
+//! stream-engine as its callers see it: a real service, a real Redis, minted identities. The
+//! control plane is played by the test, and the media worker by `examples/fake_worker.rs`.
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod access;
+mod control;
+mod harness;
+mod outage;
+mod playlist;
+mod takeover;
+mod worker;

@@ -1,0 +1,59 @@
+//! The route table of ws-fanout.
+
+mod chat;
+mod error;
+mod websocket;
+
+use actix_web::web::{self, Data, ServiceConfig};
+use utoipa::OpenApi;
+
+use crate::handshake::{Admission, Origins};
+use crate::session::Services;
+
+/// What handlers work with.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    pub(crate) services: Services,
+    pub(crate) origins: Origins,
+    pub(crate) admission: Admission,
+}
+
+/// Every path of this service.
+pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
+    move |config| {
+        let has_echo = context.services.config.echo;
+        config
+            .app_data(Data::new(context.clone()))
+            .service(
+                web::resource("/api/chat")
+                    .get(chat::read_chat)
+                    .post(chat::post_chat),
+            )
+            .service(web::resource("/ws").get(websocket::connect_websocket));
+        if has_echo {
+            config.service(web::resource("/ws/echo").get(websocket::connect_echo));
+        }
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "ws-fanout", description = "Live events over WebSocket, and chat."),
+    paths(
+        chat::read_chat,
+        chat::post_chat,
+        websocket::connect_websocket,
+    ),
+    tags((name = "ws-fanout", description = "Hear what happens as it happens, and talk about it."))
+)]
+struct Document;
+
+/// The OpenAPI document of this service.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}
+
+/// The same as JSON.
+pub(crate) fn openapi_json() -> String {
+    openapi().to_pretty_json().unwrap_or_default()
+}

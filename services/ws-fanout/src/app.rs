@@ -1,0 +1,124 @@
+//! Wiring: what ws-fanout is made of.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use rustix::net::sockopt::{set_tcp_nodelay, set_tcp_user_timeout};
+use sm_bus::Bus;
+use sm_service_kit::health::Need;
+use sm_service_kit::http::{Listeners, serve as serve_http};
+use sm_service_kit::{Kit, resources};
+
+use crate::api::{self, Context};
+use crate::chat::Chat;
+use crate::config::Config;
+use crate::handshake::{Admission, Origins, Proofs};
+use crate::hub::{Feed, Hub, LIVE_EVENTS};
+use crate::metrics::Metrics;
+use crate::replay::Replay;
+use crate::session::Services;
+
+/// Runs ws-fanout until the process is told to end.
+pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
+    let bus = Bus::new(
+        config.redis.clone(),
+        kit.about().name,
+        kit.instance().clone(),
+        Arc::clone(kit.clock()),
+    )
+    .context("prepare Redis")?;
+    let listeners = listeners(&config, &kit)?;
+    let metrics = Metrics::register(kit.registry()).context("register metrics")?;
+    let context = context(&config, &kit, &bus, metrics);
+    watch_health(&kit, &bus, &context);
+    kit.start().context("start metrics and health")?;
+
+    let services = &context.services;
+    let stopping = kit.lifecycle().stopping();
+    let feed = Feed {
+        bus: bus.clone(),
+        hub: services.hub.clone(),
+        replay: services.replay.clone(),
+        metrics: services.metrics.clone(),
+        health: kit.health().clone(),
+        history_max: config.redis.history_max,
+        check_every: config.fanout.position_check(),
+        stop: stopping.clone(),
+    };
+    kit.lifecycle().spawn(feed.run());
+    let reporter = bus.clone();
+    kit.lifecycle().spawn(resources::report(
+        kit.clone(),
+        stopping.clone(),
+        move |sample| {
+            let bus = reporter.clone();
+            // A report that is lost is followed by the next.
+            async move { drop(bus.report_instance(&sample).await) }
+        },
+    ));
+
+    let served = serve_http(&kit, listeners, api::routes(context))
+        .await
+        .context("serve the API");
+    // Without this the instance is listed a few seconds longer.
+    drop(bus.forget_instance(kit.instance()).await);
+    served
+}
+
+/// The API's socket and the WebSocket's. Accepted connections inherit the options.
+fn listeners(config: &Config, kit: &Kit) -> anyhow::Result<Listeners> {
+    let (websocket, address) = kit.bind_extra(config.ws.port, "ws")?;
+    tracing::info!(ws = %address, "listening");
+    let mut listeners: Vec<TcpListener> = kit.take_http_listener().into_iter().collect();
+    listeners.push(websocket);
+    for listener in &listeners {
+        // Small messages go at once, and a peer that takes nothing is given up by the kernel.
+        set_tcp_nodelay(listener, true).context("set TCP_NODELAY")?;
+        set_tcp_user_timeout(listener, config.ws.write_timeout_ms)
+            .context("set TCP_USER_TIMEOUT")?;
+    }
+    Ok(Listeners(listeners))
+}
+
+fn context(config: &Config, kit: &Kit, bus: &Bus, metrics: Metrics) -> Context {
+    let hub = Hub::new(&config.fanout, metrics.clone());
+    let services = Services {
+        config: Arc::new(config.ws.clone()),
+        clock: Arc::clone(kit.clock()),
+        lifecycle: kit.lifecycle().clone(),
+        leeway: Duration::from_secs(kit.config().auth.leeway_s),
+        drain: kit.config().http.drain(),
+        proofs: Proofs::new(bus.clone(), kit.authenticator().clone()),
+        hub,
+        replay: Replay::new(bus.clone(), &config.fanout, &config.chat),
+        chat: Chat::new(bus.clone(), config.chat.clone(), metrics.clone()),
+        metrics,
+    };
+    Context {
+        services,
+        origins: Origins {
+            listed: config.ws.origins.clone(),
+            trusted_proxies: kit.config().http.trusted_proxies.clone(),
+        },
+        admission: Admission::new(&config.ws),
+    }
+}
+
+fn watch_health(kit: &Kit, bus: &Bus, context: &Context) {
+    let redis = bus.clone();
+    kit.health().dependency("redis", Need::Required, move || {
+        let redis = redis.clone();
+        async move { redis.ping().await.map(drop) }
+    });
+    kit.health().component(LIVE_EVENTS, Need::Required);
+    let gauge = |value: i64| i32::try_from(value).map_or(f64::INFINITY, f64::from);
+    let metrics = context.services.metrics.clone();
+    kit.health().indicator("connections", move || {
+        gauge(metrics.connections().get())
+    });
+    let metrics = context.services.metrics.clone();
+    kit.health()
+        .indicator("queue_bytes", move || gauge(metrics.queue_bytes()));
+}

@@ -1,0 +1,135 @@
+//! Chat: posting and reading messages.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use sm_bus::{Bus, BusError, keys, redis};
+use sm_common::auth::Identity;
+use sm_common::chat::{ChatMessage, ChatTextError, parse_chat_text};
+use sm_common::event::{Channel, Payload as _};
+use sm_common::id::{MessageId, StreamId};
+
+use crate::config::ChatConfig;
+use crate::metrics::Metrics;
+
+static ALLOWANCE: LazyLock<redis::Script> =
+    LazyLock::new(|| redis::Script::new(include_str!("allowance.lua")));
+/// What the script answers when there is no such stream.
+const NO_STREAM: i64 = -1;
+
+/// Why a message was not posted, or messages not read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ChatError {
+    #[error(transparent)]
+    Text(#[from] ChatTextError),
+    #[error("there is no stream {0}")]
+    UnknownStream(StreamId),
+    #[error("too many messages; the next may be posted in {} ms", .wait.as_millis())]
+    TooFast { wait: Duration },
+    #[error(transparent)]
+    Bus(#[from] BusError),
+}
+
+/// The chat of every stream. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Chat {
+    bus: Bus,
+    config: ChatConfig,
+    metrics: Metrics,
+}
+
+impl Chat {
+    pub(crate) const fn new(bus: Bus, config: ChatConfig, metrics: Metrics) -> Self {
+        Self {
+            bus,
+            config,
+            metrics,
+        }
+    }
+
+    /// The settings of posting.
+    pub(crate) const fn config(&self) -> &ChatConfig {
+        &self.config
+    }
+
+    /// Posts a message. It is in the history when this returns.
+    pub(crate) async fn post(
+        &self,
+        stream: &StreamId,
+        author: &Identity,
+        text: &str,
+        traceparent: Option<String>,
+    ) -> Result<ChatMessage, ChatError> {
+        let posted = self.try_post(stream, author, text, traceparent).await;
+        self.metrics.chat(match &posted {
+            Ok(_) => "posted",
+            Err(ChatError::Text(_) | ChatError::UnknownStream(_)) => "refused",
+            Err(ChatError::TooFast { .. }) => "limited",
+            Err(ChatError::Bus(_)) => "failed",
+        });
+        posted
+    }
+
+    async fn try_post(
+        &self,
+        stream: &StreamId,
+        author: &Identity,
+        text: &str,
+        traceparent: Option<String>,
+    ) -> Result<ChatMessage, ChatError> {
+        let text = parse_chat_text(text)?;
+        self.take_allowance(stream, author).await?;
+        let message = ChatMessage {
+            id: MessageId::generate(),
+            user: author.user,
+            name: author.name.clone(),
+            role: author.role,
+            text,
+            sent_at: self.bus.clock().now(),
+        };
+        self.bus.publish(stream, &message, traceparent).await?;
+        Ok(message)
+    }
+
+    async fn take_allowance(&self, stream: &StreamId, author: &Identity) -> Result<(), ChatError> {
+        let mut invocation = ALLOWANCE.prepare_invoke();
+        invocation
+            .key(keys::chat_allowance(stream, &author.user.to_string()))
+            .key(keys::desired(stream))
+            .arg(self.config.interval_ms)
+            .arg(self.config.burst.max(1));
+        match self.bus.script::<i64>(&invocation).await? {
+            NO_STREAM => Err(ChatError::UnknownStream(stream.clone())),
+            0 => Ok(()),
+            wait_ms => Err(ChatError::TooFast {
+                wait: Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0)),
+            }),
+        }
+    }
+
+    /// The newest messages, oldest first.
+    pub(crate) async fn newest(
+        &self,
+        stream: &StreamId,
+        count: usize,
+    ) -> Result<Vec<ChatMessage>, ChatError> {
+        let known: bool = self
+            .bus
+            .query(redis::cmd("EXISTS").arg(keys::desired(stream)))
+            .await?;
+        if !known {
+            return Err(ChatError::UnknownStream(stream.clone()));
+        }
+        let newest = self.bus.newest(stream, Channel::Chat, count).await?;
+        newest
+            .into_iter()
+            .filter(|published| published.event.kind == ChatMessage::TYPE)
+            .map(|published| {
+                published
+                    .event
+                    .payload()
+                    .map_err(|error| ChatError::Bus(BusError::Payload(error)))
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,131 @@
+//! The settings of ws-fanout.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sm_bus::BusConfig;
+use sm_common::ws::ConnectionLimits;
+use sm_service_kit::config::{
+    AuthConfig, EventHandlerConfig, HttpConfig, KitConfig, OpsConfig, ServiceConfig,
+    TelemetryConfig,
+};
+
+/// All settings; `config/default.toml` says what each is for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    http: HttpConfig,
+    ops: OpsConfig,
+    auth: AuthConfig,
+    telemetry: TelemetryConfig,
+    event_handler: EventHandlerConfig,
+    /// `[redis]`
+    pub(crate) redis: BusConfig,
+    /// `[ws]`
+    pub(crate) ws: WsConfig,
+    /// `[fanout]`
+    pub(crate) fanout: FanoutConfig,
+    /// `[chat]`
+    pub(crate) chat: ChatConfig,
+}
+
+/// `[ws]`: connections.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WsConfig {
+    pub(crate) port: u16,
+    pub(crate) origins: Vec<String>,
+    pub(crate) echo: bool,
+    pub(crate) heartbeat_ms: u64,
+    pub(crate) auth_deadline_ms: u64,
+    pub(crate) frame_bytes_max: usize,
+    pub(crate) subscriptions_max: usize,
+    pub(crate) messages_per_second: u32,
+    pub(crate) message_burst: u32,
+    pub(crate) refusals_max: u32,
+    pub(crate) unreadable_max: u32,
+    pub(crate) connections_max: usize,
+    pub(crate) connections_per_user_max: usize,
+    pub(crate) connections_per_address_max: usize,
+    pub(crate) queue_bytes_max: usize,
+    pub(crate) queue_age_max_ms: u64,
+    pub(crate) conflate_above_bytes: usize,
+    pub(crate) close_timeout_ms: u64,
+    pub(crate) write_timeout_ms: u32,
+    pub(crate) reconnect_spread_ms: u64,
+}
+
+impl WsConfig {
+    pub(crate) const fn heartbeat(&self) -> Duration {
+        Duration::from_millis(self.heartbeat_ms)
+    }
+
+    pub(crate) const fn auth_deadline(&self) -> Duration {
+        Duration::from_millis(self.auth_deadline_ms)
+    }
+
+    pub(crate) const fn queue_age_max(&self) -> Duration {
+        Duration::from_millis(self.queue_age_max_ms)
+    }
+
+    pub(crate) const fn close_timeout(&self) -> Duration {
+        Duration::from_millis(self.close_timeout_ms)
+    }
+
+    pub(crate) const fn reconnect_spread(&self) -> Duration {
+        Duration::from_millis(self.reconnect_spread_ms)
+    }
+
+    /// What a client is told in `welcome`.
+    pub(crate) const fn limits(&self) -> ConnectionLimits {
+        ConnectionLimits {
+            frame_bytes_max: self.frame_bytes_max,
+            subscriptions_max: self.subscriptions_max,
+            messages_per_second: self.messages_per_second,
+        }
+    }
+}
+
+/// `[fanout]`: delivery and recovery.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FanoutConfig {
+    pub(crate) batch_window_ms: u64,
+    pub(crate) batch_events_max: usize,
+    pub(crate) batch_bytes_max: usize,
+    pub(crate) recovery_events_max: usize,
+    pub(crate) recovery_bytes_max: usize,
+    pub(crate) position_check_ms: u64,
+    pub(crate) reads_max: usize,
+}
+
+impl FanoutConfig {
+    pub(crate) const fn batch_window(&self) -> Duration {
+        Duration::from_millis(self.batch_window_ms)
+    }
+
+    pub(crate) const fn position_check(&self) -> Duration {
+        Duration::from_millis(self.position_check_ms)
+    }
+}
+
+/// `[chat]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChatConfig {
+    pub(crate) burst: u32,
+    pub(crate) interval_ms: u64,
+    pub(crate) snapshot_messages: usize,
+}
+
+impl ServiceConfig for Config {
+    fn kit(&self) -> KitConfig {
+        KitConfig {
+            http: self.http.clone(),
+            ops: self.ops.clone(),
+            auth: self.auth.clone(),
+            telemetry: self.telemetry.clone(),
+            event_handler: self.event_handler.clone(),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Who hears what: rooms of subscribers by topic, and the one feed of live events.
+
+mod delivery;
+mod due;
+mod feed;
+mod membership;
+mod room;
+#[cfg(test)]
+mod room_tests;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sm_common::id::ConnectionId;
+use sm_common::ws::ServerMessage;
+
+use crate::config::FanoutConfig;
+use crate::metrics::Metrics;
+use crate::session::{Outbox, wire};
+use crate::topic::Topic;
+
+pub(crate) use delivery::{Delivery, EncodedEvent};
+#[cfg(test)]
+pub(crate) use delivery::tests as delivery_tests;
+pub(crate) use feed::{Feed, LIVE_EVENTS};
+pub(crate) use membership::{Membership, SubscribeError};
+pub(crate) use room::{Batching, Offered, Opening, Room};
+
+/// Every connection and every room of this process. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Hub(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    batching: Batching,
+    rooms: Mutex<HashMap<Topic, Arc<Room>>>,
+    connections: Mutex<Connections>,
+    metrics: Metrics,
+}
+
+#[derive(Debug, Default)]
+struct Connections {
+    /// Whether live events arrive.
+    live: bool,
+    outboxes: HashMap<ConnectionId, Outbox>,
+}
+
+impl Hub {
+    pub(crate) fn new(config: &FanoutConfig, metrics: Metrics) -> Self {
+        Self(Arc::new(Shared {
+            batching: Batching {
+                window: config.batch_window(),
+                events_max: config.batch_events_max.max(1),
+                bytes_max: config.batch_bytes_max,
+            },
+            rooms: Mutex::default(),
+            connections: Mutex::default(),
+            metrics,
+        }))
+    }
+
+    /// Adds a connection. It is told when live events do not arrive.
+    pub(crate) fn welcome(&self, connection: ConnectionId, outbox: &Outbox) {
+        let mut connections = lock(&self.0.connections);
+        if !connections.live {
+            outbox.answer(wire::message(&ServerMessage::Link { live: false }));
+        }
+        connections.outboxes.insert(connection, outbox.clone());
+        self.0.metrics.connections().inc();
+    }
+
+    /// Removes a connection.
+    pub(crate) fn dismiss(&self, connection: ConnectionId) {
+        if lock(&self.0.connections)
+            .outboxes
+            .remove(&connection)
+            .is_some()
+        {
+            self.0.metrics.connections().dec();
+        }
+    }
+
+    /// Tells every connection whether live events arrive, when that has changed.
+    pub(crate) fn set_live(&self, live: bool) {
+        let mut connections = lock(&self.0.connections);
+        if connections.live == live {
+            return;
+        }
+        connections.live = live;
+        self.0.metrics.link(live);
+        let frame = wire::message(&ServerMessage::Link { live });
+        for outbox in connections.outboxes.values() {
+            outbox.answer(frame.clone());
+        }
+    }
+
+    /// Whether live events arrive.
+    pub(crate) fn is_live(&self) -> bool {
+        lock(&self.0.connections).live
+    }
+
+    /// Adds a subscriber to a topic's room.
+    pub(crate) fn enter(
+        &self,
+        topic: &Topic,
+        connection: ConnectionId,
+        outbox: Outbox,
+    ) -> Arc<Room> {
+        let mut rooms = lock(&self.0.rooms);
+        let room = rooms
+            .entry(topic.clone())
+            .or_insert_with(|| Arc::new(Room::new(topic.clone(), self.0.batching)));
+        room.enter(connection, outbox);
+        Arc::clone(room)
+    }
+
+    /// Removes a subscriber from a topic's room.
+    pub(crate) fn leave(&self, topic: &Topic, connection: ConnectionId) {
+        let mut rooms = lock(&self.0.rooms);
+        if rooms
+            .get(topic)
+            .is_some_and(|room| room.leave(connection))
+        {
+            rooms.remove(topic);
+        }
+    }
+
+    /// The room of a topic, where somebody is in it.
+    pub(crate) fn room(&self, topic: &Topic) -> Option<Arc<Room>> {
+        lock(&self.0.rooms).get(topic).cloned()
+    }
+
+    /// Every room.
+    pub(crate) fn rooms(&self) -> Vec<Arc<Room>> {
+        lock(&self.0.rooms).values().cloned().collect()
+    }
+}
+
+/// What the locks guard stays whole whatever a panicking thread did.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,396 @@
+//! The subscribers of one topic, and what they are due.
+//!
+//! ```text
+//! enter ──► Joining ──join──► Following ──► events, each once, in order
+//!              ▲                  │
+//!              └──enter again─────┘        (the client subscribes again)
+//! ```
+//!
+//! A subscriber enters before its snapshot or history is read, and keeps what is offered in the
+//! meantime: whatever was published after the read is among it. What it keeps is void when the
+//! room's generation changes in between (the feed was interrupted, or a new history began): then
+//! it reads again.
+//!
+//! Invariant: whoever follows has been given everything up to the room's tail, but for what is
+//! held for the batch; one that read later than the feed may be ahead of it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use sm_bus::Published;
+use sm_common::event::Position;
+use sm_common::id::ConnectionId;
+use tokio::time::Instant;
+
+use super::delivery::{Delivery, EncodedEvent};
+use crate::session::Outbox;
+use crate::topic::Topic;
+
+/// How events of a topic are put together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Batching {
+    /// What follows an event within this time waits for its end.
+    pub(crate) window: Duration,
+    pub(crate) events_max: usize,
+    pub(crate) bytes_max: usize,
+}
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Offered {
+    /// Everybody who is due it has it, or will have it with the batch.
+    Taken,
+    /// The first of a batch, which is due at this moment.
+    Held(Instant),
+    /// Something between the subscribers' position and this event is missing.
+    Gap,
+}
+
+/// What became of an attempt to join.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Joined {
+    /// The subscriber follows.
+    Following,
+    /// What was read is too old: read again.
+    Outdated,
+}
+
+/// What a subscriber starts with.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    /// The `subscribed` message.
+    pub(crate) subscribed: Bytes,
+    /// Missed events, in order.
+    pub(crate) missed: Vec<Arc<EncodedEvent>>,
+    /// The position after those.
+    pub(crate) position: Position,
+}
+
+#[derive(Debug)]
+pub(crate) struct Room {
+    topic: Arc<Topic>,
+    batching: Batching,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The last event that was offered; `None` before the first.
+    tail: Option<Position>,
+    generation: u64,
+    held: Vec<Arc<EncodedEvent>>,
+    held_bytes: usize,
+    sent_at: Option<Instant>,
+    subscribers: HashMap<ConnectionId, Subscriber>,
+}
+
+#[derive(Debug)]
+struct Subscriber {
+    outbox: Outbox,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Joining {
+        generation: u64,
+        kept: Vec<Arc<EncodedEvent>>,
+        kept_bytes: usize,
+    },
+    Following(Position),
+}
+
+impl Room {
+    pub(crate) fn new(topic: Topic, batching: Batching) -> Self {
+        Self {
+            topic: Arc::new(topic),
+            batching,
+            state: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn topic(&self) -> &Topic {
+        &self.topic
+    }
+
+    /// Adds a subscriber, who keeps from now on what is offered. One that was there starts anew.
+    pub(crate) fn enter(&self, connection: ConnectionId, outbox: Outbox) {
+        let mut state = self.lock();
+        let stage = Stage::joining(state.generation);
+        let subscriber = Subscriber { outbox, stage };
+        state.subscribers.insert(connection, subscriber);
+    }
+
+    /// Removes a subscriber. Returns whether nobody is left.
+    pub(crate) fn leave(&self, connection: ConnectionId) -> bool {
+        let mut state = self.lock();
+        state.subscribers.remove(&connection);
+        state.subscribers.is_empty()
+    }
+
+    /// Gives a subscriber what was read for it, then what it kept meanwhile.
+    pub(crate) fn join(&self, connection: ConnectionId, opening: Opening) -> Joined {
+        let mut state = self.lock();
+        let State {
+            tail,
+            generation,
+            subscribers,
+            ..
+        } = &mut *state;
+        let Some(Subscriber { outbox, stage }) = subscribers.get_mut(&connection) else {
+            return Joined::Following;
+        };
+        let Stage::Joining {
+            generation: entered,
+            kept,
+            kept_bytes,
+        } = stage
+        else {
+            return Joined::Following;
+        };
+        if *entered != *generation || *kept_bytes > self.kept_bytes_max() {
+            *stage = Stage::joining(*generation);
+            return Joined::Outdated;
+        }
+        let Opening {
+            subscribed,
+            mut missed,
+            mut position,
+        } = opening;
+        // A reader in a newer history than the feed has seen is past everything it kept.
+        if tail.as_ref().is_some_and(|tail| tail.epoch == position.epoch) {
+            missed.extend(kept.drain(..).filter(|event| event.offset > position.offset));
+        }
+        if let Some(last) = missed.last() {
+            position.offset = last.offset;
+        }
+        outbox.answer(subscribed);
+        for events in self.batches(missed) {
+            outbox.events(&Arc::new(Delivery::new(Arc::clone(&self.topic), events)));
+        }
+        *stage = Stage::Following(position);
+        Joined::Following
+    }
+
+    /// Gives everybody an event of the live feed: at once after a pause, else with the batch.
+    pub(crate) fn offer(&self, published: &Published, now: Instant) -> Offered {
+        let mut state = self.lock();
+        if state.subscribers.is_empty() {
+            return Offered::Taken;
+        }
+        match state.order(published) {
+            Order::Old => return Offered::Taken,
+            Order::Gap => return Offered::Gap,
+            Order::Next => {}
+        }
+        let was_held = !state.held.is_empty();
+        state.hold(published, self.kept_bytes_max());
+        let due = state.sent_at.map(|sent_at| sent_at + self.batching.window);
+        match due {
+            Some(due) if due > now && !self.is_full(&state) => {
+                if was_held {
+                    Offered::Taken
+                } else {
+                    Offered::Held(due)
+                }
+            }
+            Some(_) | None => {
+                self.flush_locked(&mut state, now);
+                Offered::Taken
+            }
+        }
+    }
+
+    /// Gives everybody events that were read from history because they were missed. Events that a
+    /// subscriber has are not repeated.
+    pub(crate) fn catch_up(&self, events: &[Published], now: Instant) {
+        let mut state = self.lock();
+        self.flush_locked(&mut state, now);
+        for published in events {
+            let known = state.tail.as_ref().is_some_and(|tail| {
+                tail.epoch == published.epoch && tail.offset >= published.offset
+            });
+            if !known {
+                state.hold(published, self.kept_bytes_max());
+            }
+            if self.is_full(&state) {
+                self.flush_locked(&mut state, now);
+            }
+        }
+        self.flush_locked(&mut state, now);
+    }
+
+    /// Goes on with an event although something before it cannot be had. Subscribers see it in the
+    /// offsets.
+    pub(crate) fn skip_to(&self, published: &Published, now: Instant) {
+        let mut state = self.lock();
+        self.flush_locked(&mut state, now);
+        let before = Position {
+            epoch: published.epoch.clone(),
+            offset: published.offset.saturating_sub(1),
+        };
+        for subscriber in state.subscribers.values_mut() {
+            if let Stage::Following(at) = &mut subscriber.stage {
+                at.clone_from(&before);
+            }
+        }
+        state.hold(published, self.kept_bytes_max());
+        self.flush_locked(&mut state, now);
+    }
+
+    /// Sends the batch that is held.
+    pub(crate) fn flush(&self, now: Instant) {
+        self.flush_locked(&mut self.lock(), now);
+    }
+
+    /// Gives everybody who follows a fresh snapshot: what they had is void.
+    pub(crate) fn restart(&self, subscribed: &Bytes, position: &Position) {
+        let mut state = self.lock();
+        state.generation = state.generation.wrapping_add(1);
+        state.tail = Some(position.clone());
+        for Subscriber { outbox, stage } in state.subscribers.values_mut() {
+            if let Stage::Following(at) = stage {
+                outbox.answer(subscribed.clone());
+                *at = position.clone();
+            }
+        }
+    }
+
+    /// The feed was interrupted: whoever is joining must read again.
+    pub(crate) fn interrupt(&self) {
+        let mut state = self.lock();
+        state.generation = state.generation.wrapping_add(1);
+    }
+
+    /// The position after which something may be missing; `None` when nobody follows.
+    pub(crate) fn floor(&self) -> Option<Position> {
+        self.lock().floor().cloned()
+    }
+
+    fn is_full(&self, state: &State) -> bool {
+        state.held.len() >= self.batching.events_max || state.held_bytes >= self.batching.bytes_max
+    }
+
+    /// A joining subscriber keeps more than a batch, and far less than a queue.
+    const fn kept_bytes_max(&self) -> usize {
+        self.batching.bytes_max.saturating_mul(8)
+    }
+
+    fn flush_locked(&self, state: &mut State, now: Instant) {
+        if state.held.is_empty() {
+            return;
+        }
+        state.held_bytes = 0;
+        state.sent_at = Some(now);
+        let events = std::mem::take(&mut state.held);
+        let delivery = Arc::new(Delivery::new(Arc::clone(&self.topic), events));
+        let Some(tail) = state.tail.clone() else {
+            return;
+        };
+        for Subscriber { outbox, stage } in state.subscribers.values_mut() {
+            let Stage::Following(at) = stage else {
+                continue;
+            };
+            if at.epoch == tail.epoch
+                && let Some(due) = delivery.after(at.offset)
+            {
+                outbox.events(&due);
+                at.offset = tail.offset;
+            }
+        }
+    }
+
+    /// Cuts events into batches.
+    fn batches(&self, events: Vec<Arc<EncodedEvent>>) -> Vec<Vec<Arc<EncodedEvent>>> {
+        let mut batches = Vec::new();
+        let mut batch = Vec::new();
+        let mut bytes = 0_usize;
+        for event in events {
+            bytes = bytes.saturating_add(event.len());
+            batch.push(event);
+            if batch.len() >= self.batching.events_max || bytes >= self.batching.bytes_max {
+                batches.push(std::mem::take(&mut batch));
+                bytes = 0;
+            }
+        }
+        if !batch.is_empty() {
+            batches.push(batch);
+        }
+        batches
+    }
+
+    /// What the lock guards stays whole whatever a panicking thread did.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where an event stands against what the subscribers have.
+enum Order {
+    Old,
+    Next,
+    Gap,
+}
+
+impl State {
+    fn order(&self, published: &Published) -> Order {
+        if let Some(tail) = &self.tail
+            && tail.epoch == published.epoch
+            && published.offset <= tail.offset
+        {
+            return Order::Old;
+        }
+        let Some(floor) = self.floor() else {
+            return Order::Next;
+        };
+        if floor.epoch != published.epoch || published.offset > floor.offset.saturating_add(1) {
+            return Order::Gap;
+        }
+        Order::Next
+    }
+
+    fn floor(&self) -> Option<&Position> {
+        self.tail.as_ref().or_else(|| {
+            self.subscribers
+                .values()
+                .filter_map(|subscriber| match &subscriber.stage {
+                    Stage::Joining { .. } => None,
+                    Stage::Following(at) => Some(at),
+                })
+                .min_by_key(|at| at.offset)
+        })
+    }
+
+    /// Adds an event to the batch, and to what joining subscribers keep.
+    fn hold(&mut self, published: &Published, kept_bytes_max: usize) {
+        self.tail = Some(published.position());
+        let Some(event) = EncodedEvent::new(published) else {
+            return;
+        };
+        for subscriber in self.subscribers.values_mut() {
+            if let Stage::Joining {
+                kept, kept_bytes, ..
+            } = &mut subscriber.stage
+            {
+                *kept_bytes = kept_bytes.saturating_add(event.len());
+                if *kept_bytes <= kept_bytes_max {
+                    kept.push(Arc::clone(&event));
+                }
+            }
+        }
+        self.held_bytes = self.held_bytes.saturating_add(event.len());
+        self.held.push(event);
+    }
+}
+
+impl Stage {
+    const fn joining(generation: u64) -> Self {
+        Self::Joining {
+            generation,
+            kept: Vec::new(),
+            kept_bytes: 0,
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The current value of each channel, read together with its position.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sm_bus::{BusError, keys, redis};
+use sm_common::chat::ChatMessage;
+use sm_common::clock::Timestamp;
+use sm_common::event::{Channel, Epoch, Payload, Position};
+use sm_common::id::{LayerId, SceneId, StreamId};
+use sm_common::layer::Layer;
+use sm_common::performance::MetricsSample;
+use sm_common::stream::{DesiredState, LayerStatus, ObservedState, StreamState};
+
+use super::{Replay, ReplayError};
+
+/// A value and the position it stands for; no position where the history has not begun, or has
+/// gone on while it was read.
+type Reading = (Value, Option<Position>);
+
+/// The scene document, as layer-service writes it, as far as a snapshot shows it.
+#[derive(Debug, Deserialize)]
+struct SceneDocument {
+    id: SceneId,
+    name: String,
+    order: Vec<LayerId>,
+    updated_at: Timestamp,
+}
+
+/// The snapshot of `layer-updates`: what `GET /api/layers` answers.
+#[derive(Debug, Serialize)]
+struct SceneSnapshot {
+    scene: SceneSummary,
+    /// From the back of the picture to the front.
+    layers: Vec<Layer>,
+}
+
+#[derive(Debug, Serialize)]
+struct SceneSummary {
+    id: SceneId,
+    name: String,
+    revision: u64,
+    updated_at: Timestamp,
+}
+
+impl Replay {
+    /// What `GET /api/stream/state` answers. The documents and the position are of one moment:
+    /// both are written in one step, and read in one.
+    pub(super) async fn stream_state(&self, stream: &StreamId) -> Result<Reading, ReplayError> {
+        let (desired_key, observed_key) = (keys::desired(stream), keys::observed(stream));
+        let mut pipeline = redis::pipe();
+        pipeline.atomic();
+        pipeline.cmd("HGET").arg(&desired_key).arg("doc");
+        pipeline.cmd("GET").arg(&observed_key);
+        ask_position(&mut pipeline, stream, Channel::StreamState);
+        type Answer = (Option<String>, Option<String>, (Option<String>, Option<u64>));
+        let (desired, observed, position): Answer = self.bus.pipeline(&pipeline).await?;
+        let desired = desired.ok_or_else(|| ReplayError::UnknownStream(stream.clone()))?;
+        let desired: DesiredState = read(&desired_key, &desired)?;
+        let observed = match observed {
+            Some(text) => read(&observed_key, &text)?,
+            None => ObservedState::never_held(stream.clone(), desired.since),
+        };
+        let state = StreamState::join(&desired, observed);
+        Ok((write(&state)?, read_position(position)))
+    }
+
+    /// The scene and its layers, with how they do in the picture; null before the stream has a
+    /// scene.
+    pub(super) async fn scene(&self, stream: &StreamId) -> Result<Reading, ReplayError> {
+        let scene_key = keys::scene(stream);
+        let (layers_key, statuses_key) = (keys::layers(stream), keys::layer_statuses(stream));
+        let mut pipeline = redis::pipe();
+        pipeline.atomic();
+        pipeline.cmd("EXISTS").arg(keys::desired(stream));
+        pipeline.cmd("HMGET").arg(&scene_key).arg("revision").arg("doc");
+        pipeline.cmd("HGETALL").arg(&layers_key);
+        pipeline.cmd("HGETALL").arg(&statuses_key);
+        ask_position(&mut pipeline, stream, Channel::LayerUpdates);
+        type Fields = Vec<(String, String)>;
+        type Answer = (
+            bool,
+            (Option<u64>, Option<String>),
+            Fields,
+            Fields,
+            (Option<String>, Option<u64>),
+        );
+        let (exists, (revision, scene), layers, statuses, position): Answer =
+            self.bus.pipeline(&pipeline).await?;
+        let position = read_position(position);
+        let (Some(revision), Some(scene)) = (revision, scene) else {
+            if exists {
+                return Ok((Value::Null, position));
+            }
+            return Err(ReplayError::UnknownStream(stream.clone()));
+        };
+        let scene: SceneDocument = read(&scene_key, &scene)?;
+        let layers = layers.iter().map(|(_, text)| read(&layers_key, text));
+        let statuses = statuses.iter().map(|(_, text)| read(&statuses_key, text));
+        let snapshot = assemble(
+            revision,
+            scene,
+            layers.collect::<Result<Vec<Layer>, _>>()?,
+            statuses.collect::<Result<Vec<LayerStatus>, _>>()?,
+        );
+        Ok((write(&snapshot)?, position))
+    }
+
+    /// The newest sample; null before the first.
+    pub(super) async fn latest_sample(&self, stream: &StreamId) -> Result<Reading, ReplayError> {
+        let (samples, position) = self
+            .newest::<MetricsSample>(stream, Channel::Metrics, 1)
+            .await?;
+        let newest = samples.into_iter().next_back().unwrap_or_default();
+        Ok((newest, position))
+    }
+
+    /// The newest messages, oldest first.
+    pub(super) async fn latest_messages(&self, stream: &StreamId) -> Result<Reading, ReplayError> {
+        let (messages, position) = self
+            .newest::<ChatMessage>(stream, Channel::Chat, self.chat_messages)
+            .await?;
+        Ok((Value::Array(messages), position))
+    }
+
+    /// The newest payloads of type `P`. The last entry of a history is where its channel is.
+    async fn newest<P: Payload>(
+        &self,
+        stream: &StreamId,
+        channel: Channel,
+        count: usize,
+    ) -> Result<(Vec<Value>, Option<Position>), ReplayError> {
+        self.require_stream(stream).await?;
+        let newest = self.bus.newest(stream, channel, count.max(1)).await?;
+        let position = match newest.last() {
+            Some(last) => Some(last.position()),
+            // Only the position of a history without an event stands for the empty value.
+            None => self
+                .bus
+                .current_position(stream, channel)
+                .await?
+                .filter(|position| position.offset == 0),
+        };
+        let values = newest
+            .into_iter()
+            .filter(|published| published.event.kind == P::TYPE)
+            .map(|published| published.event.data);
+        Ok((values.collect(), position))
+    }
+}
+
+fn assemble(
+    revision: u64,
+    scene: SceneDocument,
+    layers: Vec<Layer>,
+    statuses: Vec<LayerStatus>,
+) -> SceneSnapshot {
+    let mut layers: BTreeMap<LayerId, Layer> =
+        layers.into_iter().map(|layer| (layer.id, layer)).collect();
+    for status in statuses {
+        if let Some(layer) = layers.get_mut(&status.layer) {
+            layer.status = Some(status);
+        }
+    }
+    let SceneDocument {
+        id,
+        name,
+        order,
+        updated_at,
+    } = scene;
+    SceneSnapshot {
+        scene: SceneSummary {
+            id,
+            name,
+            revision,
+            updated_at,
+        },
+        layers: order.iter().filter_map(|id| layers.remove(id)).collect(),
+    }
+}
+
+fn ask_position(pipeline: &mut redis::Pipeline, stream: &StreamId, channel: Channel) {
+    pipeline
+        .cmd("HMGET")
+        .arg(keys::position(stream, channel))
+        .arg("epoch")
+        .arg("offset");
+}
+
+fn read_position((epoch, offset): (Option<String>, Option<u64>)) -> Option<Position> {
+    Some(Position {
+        epoch: Epoch::from(epoch?),
+        offset: offset?,
+    })
+}
+
+fn read<T: DeserializeOwned>(key: &str, text: &str) -> Result<T, BusError> {
+    serde_json::from_str(text).map_err(|source| BusError::Document {
+        key: key.to_owned(),
+        source,
+    })
+}
+
+fn write<T: Serialize>(value: &T) -> Result<Value, BusError> {
+    serde_json::to_value(value).map_err(BusError::Encode)
+}

@@ -1,0 +1,267 @@
+//! One connection: reads what the client says, answers it, and keeps its time. What it hears goes
+//! out through its [`Outbox`], past this task.
+
+mod allowance;
+mod closing;
+mod deadlines;
+mod echo;
+mod frames;
+mod outbox;
+mod queue;
+mod refusal;
+mod requests;
+pub(crate) mod wire;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sm_common::auth::Identity;
+use sm_common::clock::SharedClock;
+use sm_common::id::ConnectionId;
+use sm_common::problem::ProblemCode;
+use sm_common::ws::{ClientMessage, CloseCode, ServerMessage};
+use sm_service_kit::Lifecycle;
+use tokio::time::{Instant, sleep_until};
+
+use crate::chat::Chat;
+use crate::config::WsConfig;
+use crate::handshake::{Place, Proofs};
+use crate::hub::{Hub, Membership};
+use crate::metrics::Metrics;
+use crate::replay::Replay;
+use allowance::Allowance;
+use closing::End;
+use deadlines::{Deadlines, Due, Proof};
+use frames::Incoming;
+use outbox::Condition;
+use refusal::Refusal;
+
+pub(crate) use closing::turn_away;
+pub(crate) use echo::echo;
+pub(crate) use frames::FrameReader;
+pub(crate) use outbox::Outbox;
+pub(crate) use queue::QueueLimits;
+
+/// Time that earns back one refused message, and one unreadable message.
+const REFUSAL_FORGIVEN: Duration = Duration::from_secs(1);
+const UNREADABLE_FORGIVEN: Duration = Duration::from_mins(1);
+
+/// What sessions work with.
+#[derive(Clone, Debug)]
+pub(crate) struct Services {
+    pub(crate) config: Arc<WsConfig>,
+    pub(crate) clock: SharedClock,
+    pub(crate) lifecycle: Lifecycle,
+    /// Clock difference that is forgiven when a token ends.
+    pub(crate) leeway: Duration,
+    /// How long the process goes on serving at its end.
+    pub(crate) drain: Duration,
+    pub(crate) proofs: Proofs,
+    pub(crate) hub: Hub,
+    pub(crate) replay: Replay,
+    pub(crate) chat: Chat,
+    pub(crate) metrics: Metrics,
+}
+
+impl Services {
+    /// The way out of a new connection.
+    pub(crate) fn outbox(&self) -> Outbox {
+        let limits = QueueLimits {
+            bytes_max: self.config.queue_bytes_max,
+            age_max: self.config.queue_age_max(),
+            conflate_above_bytes: self.config.conflate_above_bytes,
+        };
+        Outbox::new(limits, self.metrics.clone())
+    }
+}
+
+/// One connection.
+pub(crate) struct Session {
+    services: Services,
+    id: ConnectionId,
+    identity: Option<Identity>,
+    place: Place,
+    outbox: Outbox,
+    membership: Membership,
+    deadlines: Deadlines,
+    messages: Allowance,
+    refusals: Allowance,
+    unreadable: Allowance,
+}
+
+impl Session {
+    /// A connection that has just been upgraded, by somebody known or by nobody yet.
+    pub(crate) fn new(
+        services: Services,
+        identity: Option<Identity>,
+        place: Place,
+        outbox: Outbox,
+    ) -> Self {
+        let id = ConnectionId::generate();
+        let config = Arc::clone(&services.config);
+        outbox.answer(wire::message(&ServerMessage::Welcome {
+            session: id,
+            heartbeat_ms: config.heartbeat_ms,
+            limits: config.limits(),
+            authenticated: identity.is_some(),
+        }));
+        let membership = Membership::new(
+            services.hub.clone(),
+            services.replay.clone(),
+            services.metrics.clone(),
+            id,
+            outbox.clone(),
+        );
+        let now = Instant::now();
+        let per_message = Duration::from_secs(1) / config.messages_per_second.max(1);
+        let mut session = Self {
+            id,
+            identity: None,
+            place,
+            outbox,
+            membership,
+            deadlines: Deadlines::new(config.heartbeat(), Proof::NotNeeded, now),
+            messages: Allowance::new(per_message, config.message_burst, now),
+            refusals: Allowance::new(REFUSAL_FORGIVEN, config.refusals_max, now),
+            unreadable: Allowance::new(UNREADABLE_FORGIVEN, config.unreadable_max, now),
+            services,
+        };
+        match identity {
+            Some(identity) => session.identify(identity),
+            None if session.services.proofs.public_view() => {}
+            None => {
+                let deadline = now + config.auth_deadline();
+                session.deadlines.prove(Proof::Awaited(deadline));
+            }
+        }
+        session
+    }
+
+    /// Serves the connection until it ends.
+    pub(crate) async fn run(mut self, mut frames: FrameReader) {
+        let start = Instant::now();
+        let end = self.converse(&mut frames).await;
+        let Self {
+            services,
+            id,
+            identity,
+            outbox,
+            membership,
+            place,
+            ..
+        } = self;
+        // Whoever leaves hears nothing more.
+        drop(membership);
+        let user = identity.map(|identity| identity.user.to_string());
+        tracing::debug!(
+            connection.id = %id, user.id = user, end = ?end,
+            duration_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "connection ends"
+        );
+        closing::close(&services, &outbox, &mut frames, end).await;
+        drop(place);
+    }
+
+    async fn converse(&mut self, frames: &mut FrameReader) -> End {
+        let lifecycle = self.services.lifecycle.clone();
+        loop {
+            let may_read = match self.outbox.condition() {
+                Condition::Open => true,
+                Condition::Congested => false,
+                Condition::Closing(Some(code)) => return End::Server(code),
+                Condition::Closing(None) | Condition::Closed | Condition::Gone => return End::Gone,
+            };
+            tokio::select! {
+                read = frames.next(), if may_read => {
+                    let end = match read {
+                        Ok(incoming) => self.heed(incoming).await,
+                        Err(end) => Some(end.into()),
+                    };
+                    if let Some(end) = end {
+                        return end;
+                    }
+                }
+                () = self.outbox.changed() => {}
+                () = sleep_until(self.deadlines.next()) => {
+                    if let Some(code) = self.keep_time() {
+                        return End::Server(code);
+                    }
+                }
+                () = lifecycle.draining().cancelled(), if !self.deadlines.is_leaving() => {
+                    let moment = closing::departure(self.services.drain);
+                    self.deadlines.leave(Instant::now() + moment);
+                }
+                () = lifecycle.stopping().cancelled() => return End::Server(CloseCode::GoingAway),
+            }
+        }
+    }
+
+    /// Does what is due. Returns the code when that is the end.
+    fn keep_time(&mut self) -> Option<CloseCode> {
+        match self.deadlines.due(Instant::now()) {
+            Due::Nothing => None,
+            Due::Close(code) => Some(code),
+            Due::Ping => {
+                if self.outbox.is_stale() {
+                    return Some(CloseCode::TooSlow);
+                }
+                self.outbox.ping();
+                None
+            }
+        }
+    }
+
+    /// Takes in what the client sent. Returns the end, when that is one.
+    async fn heed(&mut self, incoming: Incoming) -> Option<End> {
+        let now = Instant::now();
+        self.deadlines.heard(now);
+        self.services.metrics.received();
+        let admitted = self.messages.take(now);
+        let text = match incoming {
+            Incoming::Close(reason) => return Some(End::Client(reason)),
+            Incoming::Text(text) => text,
+            Incoming::Ping(payload) => {
+                if admitted.is_ok() {
+                    self.outbox.pong(wire::pong(&payload));
+                    return None;
+                }
+                return self.count_refusal(now);
+            }
+            Incoming::Pong => {
+                return admitted.err().and_then(|_wait| self.count_refusal(now));
+            }
+            Incoming::Binary(_) => {
+                return self.count_unreadable(None, "send text frames", now);
+            }
+        };
+        if let Err(wait) = admitted {
+            self.refuse(refusal::request_of(&text), Refusal::too_many(wait));
+            return self.count_refusal(now);
+        }
+        match serde_json::from_str::<ClientMessage>(&text) {
+            Ok(message) => self.answer(message).await.map(End::Server),
+            Err(error) => {
+                let request = refusal::request_of(&text);
+                self.count_unreadable(request, &error.to_string(), now)
+            }
+        }
+    }
+
+    fn count_refusal(&mut self, now: Instant) -> Option<End> {
+        let flooding = self.refusals.take(now).is_err();
+        flooding.then_some(End::Server(CloseCode::Flooding))
+    }
+
+    fn count_unreadable(&mut self, request: Option<u64>, why: &str, now: Instant) -> Option<End> {
+        if self.unreadable.take(now).is_err() {
+            return Some(End::Server(CloseCode::BadMessages));
+        }
+        self.refuse(request, Refusal::new(ProblemCode::MessageUnreadable, why));
+        None
+    }
+
+    fn refuse(&self, request: Option<u64>, refusal: Refusal) {
+        self.services.metrics.refused(refusal.code().as_str());
+        self.outbox.answer(wire::message(&refusal.message(request)));
+    }
+}

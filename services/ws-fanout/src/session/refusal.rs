@@ -1,0 +1,148 @@
+//! Why a request was refused, as the client hears it.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use sm_bus::BusError;
+use sm_common::problem::ProblemCode;
+use sm_common::ws::ServerMessage;
+
+use crate::chat::ChatError;
+use crate::hub::SubscribeError;
+
+/// When to try again what failed because a part of the system is away.
+const RETRY_UNAVAILABLE: Duration = Duration::from_secs(1);
+/// When to look again for a stream that may be about to be created.
+const RETRY_UNKNOWN_STREAM: Duration = Duration::from_secs(5);
+
+/// A refused request. The connection goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    code: ProblemCode,
+    detail: String,
+    retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    pub(crate) fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+            retry_after: None,
+        }
+    }
+
+    pub(crate) fn too_many(wait: Duration) -> Self {
+        Self::new(ProblemCode::RateLimited, "send fewer messages").after(wait)
+    }
+
+    /// The same, with the time after which to try again.
+    #[must_use]
+    pub(crate) const fn after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    pub(crate) const fn code(&self) -> ProblemCode {
+        self.code
+    }
+
+    /// The answer to `request`.
+    pub(crate) fn message(self, request: Option<u64>) -> ServerMessage {
+        // Rounded up: a client that waits this long is not refused again.
+        let millis = |wait: Duration| wait.as_nanos().div_ceil(1_000_000);
+        ServerMessage::Error {
+            id: request,
+            code: self.code.as_str().to_owned(),
+            detail: self.detail,
+            retry_after_ms: self
+                .retry_after
+                .map(|wait| u64::try_from(millis(wait)).unwrap_or(u64::MAX)),
+        }
+    }
+}
+
+impl From<BusError> for Refusal {
+    fn from(error: BusError) -> Self {
+        if error.is_unavailable() {
+            tracing::debug!(%error, "request not carried out");
+            let detail = "a part of the system is not available; try again";
+            return Self::new(ProblemCode::DependencyUnavailable, detail).after(RETRY_UNAVAILABLE);
+        }
+        tracing::error!(error = chain(&error), "request not carried out");
+        Self::new(ProblemCode::Internal, "something went wrong on our side")
+    }
+}
+
+impl From<SubscribeError> for Refusal {
+    fn from(error: SubscribeError) -> Self {
+        match error {
+            SubscribeError::UnknownStream(_) => {
+                Self::new(ProblemCode::StreamNotFound, error.to_string())
+                    .after(RETRY_UNKNOWN_STREAM)
+            }
+            SubscribeError::Unsettled => {
+                Self::new(ProblemCode::Unavailable, error.to_string()).after(RETRY_UNAVAILABLE)
+            }
+            SubscribeError::Bus(error) => error.into(),
+        }
+    }
+}
+
+impl From<ChatError> for Refusal {
+    fn from(error: ChatError) -> Self {
+        match error {
+            ChatError::Text(_) => Self::new(ProblemCode::ValidationFailed, error.to_string()),
+            ChatError::UnknownStream(_) => {
+                Self::new(ProblemCode::StreamNotFound, error.to_string())
+            }
+            ChatError::TooFast { wait } => {
+                Self::new(ProblemCode::RateLimited, error.to_string()).after(wait)
+            }
+            ChatError::Bus(error) => error.into(),
+        }
+    }
+}
+
+/// The identifier of a request that is refused or cannot be read, where it has one.
+pub(crate) fn request_of(text: &str) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Request {
+        id: u64,
+    }
+    serde_json::from_str::<Request>(text)
+        .ok()
+        .map(|request| request.id)
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        next = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_request_is_named_where_it_can_be_read() {
+        assert_eq!(request_of(r#"{"type":"nonsense","id":7}"#), Some(7));
+        assert_eq!(request_of(r#"{"id":-7}"#), None);
+        assert_eq!(request_of("not JSON"), None);
+    }
+
+    #[test]
+    fn a_wait_is_told_in_whole_milliseconds_and_never_too_short() {
+        let refusal = Refusal::too_many(Duration::from_micros(1_200));
+        let ServerMessage::Error { retry_after_ms, .. } = refusal.message(None) else {
+            panic!("a refusal is an error");
+        };
+        assert_eq!(retry_after_ms, Some(2));
+    }
+}

@@ -1,0 +1,186 @@
+//! What a client asks for.
+
+use sm_common::auth::Identity;
+use sm_common::event::{Channel, Position};
+use sm_common::id::StreamId;
+use sm_common::problem::ProblemCode;
+use sm_common::ws::{ClientMessage, CloseCode, ServerMessage};
+use sm_service_kit::ApiProblem;
+use sm_service_kit::auth::AuthError;
+use sm_service_kit::telemetry::traceparent;
+use tokio::time::Instant;
+use tracing::Instrument as _;
+
+use super::deadlines::Proof;
+use super::refusal::Refusal;
+use super::{Session, wire};
+use crate::topic::{Topic, is_public, permission_to_read};
+
+/// Why a request is not carried out.
+enum Rejection {
+    /// The connection goes on.
+    Refused(Refusal),
+    /// It does not.
+    Close(CloseCode),
+}
+
+impl<T: Into<Refusal>> From<T> for Rejection {
+    fn from(refusal: T) -> Self {
+        Self::Refused(refusal.into())
+    }
+}
+
+impl Session {
+    /// Answers a message. Returns the code when the connection must end.
+    pub(super) async fn answer(&mut self, message: ClientMessage) -> Option<CloseCode> {
+        let (request, outcome) = match message {
+            ClientMessage::Ping { id } => {
+                self.say(&ServerMessage::Pong { id });
+                return None;
+            }
+            ClientMessage::Auth { id, token } => (id, self.authenticate(id, &token).await),
+            ClientMessage::Subscribe {
+                id,
+                channel,
+                stream,
+                since,
+            } => {
+                let topic = Topic { channel, stream };
+                (id, self.subscribe(id, &topic, since.as_ref()).await)
+            }
+            ClientMessage::Unsubscribe {
+                id,
+                channel,
+                stream,
+            } => {
+                self.membership.unsubscribe(&Topic { channel, stream });
+                self.say(&ServerMessage::Ack { id });
+                return None;
+            }
+            ClientMessage::Publish {
+                id,
+                channel,
+                stream,
+                text,
+            } => (id, self.publish(id, channel, &stream, &text).await),
+        };
+        match outcome {
+            Ok(()) => None,
+            Err(Rejection::Refused(refusal)) => {
+                self.refuse(Some(request), refusal);
+                None
+            }
+            Err(Rejection::Close(code)) => Some(code),
+        }
+    }
+
+    /// Takes over a proven identity, and the time for which it is proven.
+    pub(super) fn identify(&mut self, identity: Identity) {
+        let left = identity.expires_at.since(self.services.clock.now());
+        let until = Instant::now() + left + self.services.leeway;
+        self.deadlines.prove(Proof::Until(until));
+        self.identity = Some(identity);
+    }
+
+    async fn authenticate(&mut self, request: u64, token: &str) -> Result<(), Rejection> {
+        let authenticator = self.services.proofs.authenticator().clone();
+        let identity = authenticator.verify(token).await.map_err(unverified)?;
+        if let Some(known) = &self.identity
+            && known.user != identity.user
+        {
+            let detail = "the token is another person's; open a connection of their own";
+            return Err(Refusal::new(ProblemCode::TokenInvalid, detail).into());
+        }
+        if self.place.belongs_to(identity.user).is_err() {
+            return Err(Rejection::Close(CloseCode::TooManyConnections));
+        }
+        self.identify(identity);
+        self.say(&ServerMessage::Ack { id: request });
+        self.end_what_is_not_allowed();
+        Ok(())
+    }
+
+    /// Ends the subscriptions that a new proof does not carry any more.
+    fn end_what_is_not_allowed(&mut self) {
+        for topic in self.membership.topics().clone() {
+            if let Err(refusal) = self.require_read(topic.channel) {
+                self.membership.unsubscribe(&topic);
+                self.refuse(None, refusal);
+            }
+        }
+    }
+
+    async fn subscribe(
+        &mut self,
+        request: u64,
+        topic: &Topic,
+        since: Option<&Position>,
+    ) -> Result<(), Rejection> {
+        self.require_read(topic.channel)?;
+        let subscriptions_max = self.services.config.subscriptions_max;
+        let topics = self.membership.topics();
+        if topics.len() >= subscriptions_max && !topics.contains(topic) {
+            let detail = format!("at most {subscriptions_max} subscriptions; unsubscribe first");
+            return Err(Refusal::new(ProblemCode::SubscriptionLimit, detail).into());
+        }
+        Ok(self.membership.subscribe(request, topic, since).await?)
+    }
+
+    async fn publish(
+        &mut self,
+        request: u64,
+        channel: Channel,
+        stream: &StreamId,
+        text: &str,
+    ) -> Result<(), Rejection> {
+        self.require_read(channel)?;
+        if channel != Channel::Chat {
+            let detail = format!("{channel} takes no messages; chat does");
+            return Err(Refusal::new(ProblemCode::ChannelReadOnly, detail).into());
+        }
+        let author = self.identity.as_ref().ok_or_else(unauthenticated)?;
+        let span = tracing::info_span!("publish", stream.id = %stream, user.id = %author.user);
+        let traceparent = traceparent(&span);
+        let posting = self.services.chat.post(stream, author, text, traceparent);
+        posting.instrument(span).await?;
+        self.say(&ServerMessage::Ack { id: request });
+        Ok(())
+    }
+
+    /// Whether the connection may read a channel.
+    fn require_read(&self, channel: Channel) -> Result<(), Refusal> {
+        let permission = permission_to_read(channel);
+        match &self.identity {
+            Some(identity) if permission.allows(identity.role) => Ok(()),
+            Some(identity) => Err(Refusal::new(
+                ProblemCode::Forbidden,
+                format!(
+                    "{channel} needs the role {} or above; the caller's role is {}",
+                    permission.least_role(),
+                    identity.role
+                ),
+            )),
+            None if is_public(channel) && self.services.proofs.public_view() => Ok(()),
+            None => Err(unauthenticated()),
+        }
+    }
+
+    fn say(&self, message: &ServerMessage) {
+        self.outbox.answer(wire::message(message));
+    }
+}
+
+fn unauthenticated() -> Refusal {
+    let detail = "send an access token in an `auth` message first";
+    Refusal::new(ProblemCode::Unauthenticated, detail)
+}
+
+fn unverified(error: AuthError) -> Refusal {
+    let code = ApiProblem::from(error).code();
+    let refusal = Refusal::new(code, "sign in again, or refresh the token");
+    if code.retryable() {
+        refusal.after(std::time::Duration::from_secs(1))
+    } else {
+        refusal
+    }
+}

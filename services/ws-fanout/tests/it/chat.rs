@@ -1,0 +1,179 @@
+use serde_json::json;
+use sm_common::auth::Role;
+use sm_common::chat::ChatMessage;
+use sm_common::event::Channel;
+use sm_common::ws::{EventMessage, ServerMessage};
+use sm_test_kit::Api;
+
+use crate::harness::{World, hear_error, post, texts};
+
+/// No limits that this number of messages meets.
+const UNLIMITED: [(&str, &str); 3] = [
+    ("chat.interval_ms", "0"),
+    ("ws.messages_per_second", "100000"),
+    ("ws.message_burst", "100000"),
+];
+
+#[tokio::test]
+async fn a_posted_message_is_the_same_over_rest_and_websocket() {
+    let world = World::start().await;
+    let mut socket = world.socket(Role::Viewer).await;
+    socket.subscribe(Channel::Chat, None).await;
+    let viewer = world.api(Role::Viewer);
+    let body = json!({"text": "  good evening\nall "});
+    let answer = viewer.post("/api/chat", &body).await.expect(201);
+    let posted: ChatMessage = serde_json::from_value(answer.body.clone()).unwrap();
+    assert_eq!(posted.text, "good evening\nall");
+    assert_eq!((posted.user, posted.role), (world.issuer.user(Role::Viewer), Role::Viewer));
+    assert_eq!(socket.events(1).await[0].data, answer.body);
+
+    socket.say(&post(5, "hello")).await;
+    let mut heard = [socket.hear().await, socket.hear().await];
+    heard.sort_by_key(|message| matches!(message, ServerMessage::Event(_)));
+    assert_eq!(heard[0], ServerMessage::Ack { id: 5 });
+    let history = viewer.get("/api/chat").await.expect(200);
+    assert_eq!(texts(history.body.as_array().unwrap()), ["good evening\nall", "hello"]);
+    let newest = viewer.get("/api/chat?limit=1").await.expect(200);
+    assert_eq!(texts(newest.body.as_array().unwrap()), ["hello"]);
+}
+
+#[tokio::test]
+async fn what_is_no_message_is_refused_with_what_to_change() {
+    let world = World::start().await;
+    let viewer = world.api(Role::Viewer);
+    for text in ["", " \n ", "a\u{7}b", &"x".repeat(501)] {
+        let answer = viewer.post("/api/chat", &json!({"text": text})).await;
+        let problem = answer.expect_problem(422, "request.validation.failed");
+        assert_eq!(problem.body["errors"][0]["pointer"], "/text");
+    }
+    for body in [json!({}), json!({"text": 1}), json!({"text": "a", "html": true}), json!([])] {
+        let answer = viewer.post("/api/chat", &body).await;
+        let _ = answer.expect_problem(400, "request.body.invalid");
+    }
+    let endless = json!({"text": "x".repeat(100_000)});
+    let answer = viewer.post("/api/chat", &endless).await;
+    let _ = answer.expect_problem(413, "request.body.too-large");
+    for query in ["limit=0", "limit=201", "limit=x", "page=1", "stream=A"] {
+        let answer = viewer.get(&format!("/api/chat?{query}")).await;
+        let _ = answer.expect_problem(400, "request.query.invalid");
+    }
+    let answer = viewer.get("/api/chat?stream=nowhere").await;
+    let _ = answer.expect_problem(404, "stream.not-found");
+    let answer = viewer.post("/api/chat?stream=nowhere", &json!({"text": "a"})).await;
+    let _ = answer.expect_problem(404, "stream.not-found");
+
+    let mut socket = world.socket(Role::Viewer).await;
+    socket.say(&post(1, "a\u{7}b")).await;
+    hear_error(&mut socket, "request.validation.failed").await;
+    let elsewhere = json!({"type": "publish", "id": 2, "channel": "layer-updates", "text": "a"});
+    socket.say_text(&elsewhere.to_string()).await;
+    hear_error(&mut socket, "ws.channel.read-only").await;
+    let nowhere = json!({"type": "publish", "id": 3, "channel": "chat", "stream": "nowhere", "text": "a"});
+    socket.say_text(&nowhere.to_string()).await;
+    hear_error(&mut socket, "stream.not-found").await;
+}
+
+#[tokio::test]
+async fn chat_asks_for_a_role() {
+    let world = World::start().await;
+    let anonymous = Api::new(world.service.url());
+    let machine = world.api(Role::Service);
+    let text = json!({"text": "hi"});
+    let _ = anonymous.get("/api/chat").await.expect_problem(401, "auth.token.missing");
+    let _ = anonymous.post("/api/chat", &text).await.expect_problem(401, "auth.token.missing");
+    let _ = machine.get("/api/chat").await.expect_problem(403, "auth.role.insufficient");
+    let _ = machine.post("/api/chat", &text).await.expect_problem(403, "auth.role.insufficient");
+    let expired = anonymous.with_token(world.issuer.expired_token(Role::Viewer));
+    let _ = expired.get("/api/chat").await.expect_problem(401, "auth.token.expired");
+}
+
+#[tokio::test]
+async fn a_person_posts_at_a_limited_rate_whatever_the_connection() {
+    let world = World::with(&[("chat.burst", "3"), ("chat.interval_ms", "60000")]).await;
+    let viewer = world.api(Role::Viewer);
+    let _ = viewer.post("/api/chat", &json!({"text": "1"})).await.expect(201);
+    for text in ["2", "3"] {
+        let mut socket = world.socket(Role::Viewer).await;
+        socket.say(&post(1, text)).await;
+        assert_eq!(socket.hear().await, ServerMessage::Ack { id: 1 });
+    }
+    let mut socket = world.socket(Role::Viewer).await;
+    socket.say(&post(1, "4")).await;
+    let ServerMessage::Error { retry_after_ms, .. } = hear_error(&mut socket, "rate.limited").await
+    else {
+        unreachable!()
+    };
+    assert!((50_000..=60_000).contains(&retry_after_ms.unwrap()));
+    let limited = viewer.post("/api/chat", &json!({"text": "4"})).await;
+    let limited = limited.expect_problem(429, "rate.limited");
+    assert!(limited.header("retry-after").parse::<u32>().unwrap() <= 60);
+    assert_eq!(limited.header("ratelimit-policy"), "\"chat\";q=3;w=180");
+    assert!(limited.header("ratelimit").starts_with("\"chat\";r=0;t="));
+    let somebody_else = world.api(Role::Admin);
+    let _ = somebody_else.post("/api/chat", &json!({"text": "5"})).await.expect(201);
+}
+
+#[tokio::test]
+async fn while_redis_is_away_chat_answers_503_at_once() {
+    let mut world = World::start().await;
+    let viewer = world.api(Role::Viewer);
+    world.redis.kill();
+    let start = std::time::Instant::now();
+    let away = viewer.post("/api/chat", &json!({"text": "a"})).await;
+    let away = away.expect_problem(503, "dependency.unavailable");
+    assert!(start.elapsed().as_secs() < 2);
+    assert_eq!(away.header("retry-after"), "1");
+    let _ = viewer.get("/api/chat").await.expect_problem(503, "dependency.unavailable");
+    world.redis.restart();
+    sm_test_kit::until("chat works again", crate::harness::SOON, || async {
+        viewer.post("/api/chat", &json!({"text": "a"})).await.status == 201
+    })
+    .await;
+}
+
+/// Posts `count` messages, one after the other, and returns everything heard up to `total`.
+async fn talk(world: &World, name: usize, count: u64, total: usize) -> Vec<EventMessage> {
+    let mut socket = world.socket(Role::Viewer).await;
+    socket.subscribe(Channel::Chat, None).await;
+    let mut heard = Vec::new();
+    let mut acknowledged = 0;
+    socket.say(&post(1, format!("{name} 1"))).await;
+    while acknowledged < count || heard.len() < total {
+        match socket.hear().await {
+            ServerMessage::Event(event) => heard.push(event),
+            ServerMessage::Batch { events } => heard.extend(events),
+            ServerMessage::Ack { id } => {
+                acknowledged += 1;
+                assert_eq!(id, acknowledged);
+                if acknowledged < count {
+                    let next = acknowledged + 1;
+                    socket.say(&post(next, format!("{name} {next}"))).await;
+                }
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    heard
+}
+
+#[tokio::test]
+async fn ten_clients_that_post_a_thousand_messages_hear_them_in_the_same_order() {
+    let world = World::with(&UNLIMITED).await;
+    // Everybody is there before the first message, because all must hear all.
+    let listeners = (0..10).map(|_| world.socket(Role::Viewer));
+    let mut listeners = futures_util::future::join_all(listeners).await;
+    for socket in &mut listeners {
+        socket.subscribe(Channel::Chat, None).await;
+    }
+    let talkers = (0..10).map(|name| talk(&world, name, 100, 0));
+    futures_util::future::join_all(talkers).await;
+    let expected: Vec<u64> = (1..=1000).collect();
+    let mut order: Option<Vec<String>> = None;
+    for socket in &mut listeners {
+        let events = socket.events(1000).await;
+        let offsets: Vec<_> = events.iter().map(|event| event.offset).collect();
+        assert_eq!(offsets, expected);
+        let heard = texts(events.iter().map(|event| &event.data));
+        assert_eq!(*order.get_or_insert_with(|| heard.clone()), heard);
+    }
+}

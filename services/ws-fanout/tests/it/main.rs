@@ -1,0 +1,18 @@
+//! ws-fanout as its clients see it: a real service, a real Redis, real sockets, minted
+//! identities. What other services write, the test writes.
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod chat;
+mod documents;
+mod drain;
+mod follower;
+mod frames;
+mod handshake;
+mod harness;
+mod heartbeat;
+mod identity;
+mod outage;
+mod raw;
+mod recovery;
+mod slow_readers;
+mod subscriptions;

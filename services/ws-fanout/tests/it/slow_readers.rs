@@ -1,0 +1,119 @@
+use sm_common::auth::Role;
+use sm_common::event::Channel;
+use sm_common::ws::ServerMessage;
+use sm_test_kit::until;
+
+use crate::follower::Follower;
+use crate::harness::{SOON, World, subscribe};
+use crate::raw::{CLOSE, RawSocket, TEXT, frame};
+
+/// A connection that has subscribed and does not read any more.
+async fn stuck(world: &World, role: Role, channel: Channel) -> RawSocket {
+    let token = world.issuer.token(role);
+    let mut socket = RawSocket::open(&world.service, "/ws", &token, Some(4096)).await;
+    let request = serde_json::to_vec(&subscribe(1, channel)).unwrap();
+    socket.send(&frame(TEXT, &request)).await;
+    loop {
+        let message = socket.receive_kind(TEXT).await;
+        if matches!(read(&message), ServerMessage::Subscribed { .. }) {
+            return socket;
+        }
+    }
+}
+
+fn read(message: &[u8]) -> ServerMessage {
+    serde_json::from_slice(message).unwrap()
+}
+
+fn offsets(message: &[u8]) -> Vec<u64> {
+    match read(message) {
+        ServerMessage::Event(event) => vec![event.offset],
+        ServerMessage::Batch { events } => events.iter().map(|event| event.offset).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn a_slow_reader_of_chat_is_closed_and_can_come_back_while_nobody_else_notices() {
+    let world = World::with(&[("ws.queue_bytes_max", "65536"), ("redis.history_max", "5000")]).await;
+    let mut stuck = stuck(&world, Role::Admin, Channel::Chat).await;
+    let mut quick = world.socket(Role::Viewer).await;
+    let mut follower = Follower::default();
+    follower.follow(&mut quick).await;
+    let long = "é".repeat(450);
+    let mut published = 0;
+    let closed = "sm_ws_closes_total{code=\"4000\"}";
+    while world.metric(closed).await < 1.0 {
+        for _ in 0..50 {
+            published += 1;
+            world.publish(format!("{published} {long}")).await;
+        }
+        let waiting = world.metric("sm_ws_queue_bytes").await;
+        assert!(waiting <= 2.0 * 65_536.0 + 40_000.0, "{waiting} bytes wait");
+        assert!(published < 20_000, "a reader that never reads is never too slow");
+    }
+    follower.listen(&mut quick, |f| f.log.len() == published).await;
+    world.until_metric("sm_ws_queue_bytes", 0.0).await;
+
+    let mut heard = Vec::new();
+    loop {
+        let (first, payload) = stuck.receive().await.unwrap();
+        match first {
+            TEXT => heard.extend(offsets(&payload)),
+            CLOSE => {
+                assert_eq!(u16::from_be_bytes([payload[0], payload[1]]), 4000);
+                break;
+            }
+            _ => {}
+        }
+    }
+    let count = u64::try_from(heard.len()).unwrap();
+    assert_eq!(heard, (1..=count).collect::<Vec<_>>(), "what it got has no gap");
+    assert!(heard.len() < published);
+}
+
+#[tokio::test]
+async fn a_slow_reader_of_samples_gets_the_newest_and_stays() {
+    let world = World::with(&[
+        ("ws.queue_bytes_max", "65536"),
+        ("ws.conflate_above_bytes", "16384"),
+    ])
+    .await;
+    let mut stuck = stuck(&world, Role::Operator, Channel::Metrics).await;
+    let mut published = 0;
+    while world.metric("sm_ws_conflated_total").await < 500.0 {
+        for _ in 0..100 {
+            published = world.publish_sample(published).await.offset;
+        }
+        let waiting = world.metric("sm_ws_queue_bytes").await;
+        assert!(waiting < 20_000.0, "{waiting} bytes wait");
+        assert!(published < 50_000, "a reader that never reads is never conflated");
+    }
+    let mut heard: Vec<u64> = Vec::new();
+    while heard.last() != Some(&published) {
+        heard.extend(offsets(&stuck.receive_kind(TEXT).await));
+    }
+    assert!(heard.is_sorted_by(|a, b| a < b));
+    assert!(heard.len() + 500 <= usize::try_from(published).unwrap());
+    let next = world.publish_sample(1).await.offset;
+    assert_eq!(offsets(&stuck.receive_kind(TEXT).await), [next]);
+}
+
+#[tokio::test]
+async fn an_event_that_waits_for_too_long_ends_the_connection() {
+    let world = World::with(&[
+        ("ws.queue_age_max_ms", "300"),
+        ("ws.queue_bytes_max", "100000000"),
+    ])
+    .await;
+    let _stuck = stuck(&world, Role::Viewer, Channel::Chat).await;
+    let long = "é".repeat(450);
+    until("the reader is too slow", SOON, || async {
+        for _ in 0..50 {
+            world.publish(long.clone()).await;
+        }
+        world.metric("sm_ws_closes_total{code=\"4000\"}").await > 0.0
+    })
+    .await;
+    world.until_metric("sm_ws_queue_bytes", 0.0).await;
+}

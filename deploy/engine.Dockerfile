@@ -37,7 +37,8 @@ RUN apt-get update \
 ENV GST_REGISTRY=/usr/share/stream-manager/gstreamer-registry.bin
 RUN mkdir /usr/share/stream-manager \
  && gst-inspect-1.0 >/dev/null \
- && gst-inspect-1.0 x264enc >/dev/null && gst-inspect-1.0 avenc_aac >/dev/null && gst-inspect-1.0 textoverlay >/dev/null
+ && gst-inspect-1.0 x264enc >/dev/null && gst-inspect-1.0 avenc_aac >/dev/null && gst-inspect-1.0 textoverlay >/dev/null \
+ && chmod 0644 "$GST_REGISTRY"
 ENV GST_REGISTRY_UPDATE=no
 # A new volume takes over the owner of the folder that it is mounted on.
 RUN groupadd --gid 65532 stream-manager \

@@ -12,7 +12,7 @@ mapfile -t old < <("${compose[@]}" ps --quiet "$service")
 [ ${#old[@]} -gt 0 ] || { echo "roll: $service does not run" >&2; exit 1; }
 echo "roll: $service, ${#old[@]} container(s)"
 "${compose[@]}" up --detach --no-deps --no-recreate --wait --scale "$service=$((2 * ${#old[@]}))" "$service" >/dev/null
-# Traefik takes up changes a second after the engine tells of them, and checks every two.
+# Traefik takes up changes a second after the engine tells of them, and checks every second.
 sleep 4
 for container in "${old[@]}"; do
     docker stop "$container" >/dev/null

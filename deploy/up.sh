@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds and starts the containers, waits until the picture can be watched through Traefik, and
+# Builds and starts the containers, waits until the console answers through Traefik, and
 # says where. Variables: .env.example.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,6 +1,7 @@
 //! Identifiers: each kind is its own type, parsed once at the edge.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, de};
@@ -140,6 +141,13 @@ impl InstanceId {
 }
 
 impl AssetId {
+    /// Where the content is in the assets directory that layer-service fills and engines read:
+    /// `ab/abcd…`, so that no directory grows too large.
+    pub fn relative_path(&self) -> PathBuf {
+        let digits: String = self.0.chars().take(2).collect();
+        Path::new(&digits).join(&self.0)
+    }
+
     /// The identifier of content with this SHA-256 digest.
     pub fn from_sha256(digest: &[u8; 32]) -> Self {
         use fmt::Write as _;
@@ -186,6 +194,9 @@ mod tests {
     #[test]
     fn an_asset_id_cannot_climb_out_of_its_directory() {
         assert!("../../etc/passwd".parse::<AssetId>().is_err());
-        assert_eq!(AssetId::from_sha256(&[0xab; 32]).as_str(), "ab".repeat(32));
+        let asset = AssetId::from_sha256(&[0xab; 32]);
+        assert_eq!(asset.as_str(), "ab".repeat(32));
+        let path = Path::new("ab").join(asset.as_str());
+        assert_eq!(asset.relative_path(), path);
     }
 }

@@ -103,10 +103,11 @@ impl Stack {
     /// The tokens of a new sign-in as the first admin.
     pub async fn sign_in(&self) -> Value {
         let login = std::fs::read_to_string(self.data().join("first-login")).unwrap();
-        let words: Vec<&str> = login.split_whitespace().collect();
-        let [username, password] = words.as_slice() else {
-            panic!("data/first-login holds a name and a password")
+        let line = |name: &str| {
+            let found = login.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+            found.unwrap_or_else(|| panic!("data/first-login has a line {name}")).to_owned()
         };
+        let (username, password) = (line("username"), line("password"));
         let body = json!({"username": username, "password": password});
         self.anonymous()
             .post("/api/auth/login", &body)

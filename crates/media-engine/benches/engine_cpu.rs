@@ -25,16 +25,22 @@ const GOAL: f64 = 1.03;
 /// CPU seconds for a second of stream.
 type Cost = f64;
 
+/// One of our runs.
+struct Run {
+    cost: Cost,
+    frames_dropped: u64,
+}
+
 fn main() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let media = Media::make(folder.path())?;
     let mut ours = Vec::new();
     let mut peers = Vec::new();
+    let mut frames_dropped = 0;
     for run in 0..RUNS {
-        ours.push(our_cost(
-            &media,
-            &folder.path().join(format!("ours-{run}")),
-        )?);
+        let our_run = our_run(&media, &folder.path().join(format!("ours-{run}")))?;
+        ours.push(our_run.cost);
+        frames_dropped += our_run.frames_dropped;
         peers.push(peer_cost(
             &media,
             &folder.path().join(format!("peer-{run}")),
@@ -59,7 +65,10 @@ fn main() -> anyhow::Result<()> {
             rounded(ratios.iter().copied().fold(f64::INFINITY, f64::min)),
             rounded(ratios.iter().copied().fold(0.0, f64::max)),
         ],
-        "note": "medians of interleaved runs of 8 s, whole processes; spread is of the ratios",
+        "note": format!(
+            "medians of interleaved runs of {SECONDS} s, whole processes; spread is of the \
+             ratios; frames the worker left out: {frames_dropped}"
+        ),
     });
     let mut output = std::io::stdout().lock();
     writeln!(output, "{document}")?;
@@ -139,7 +148,7 @@ fn layer(content: LayerContent, (x, y): (i32, i32), (width, height): (u32, u32))
     }
 }
 
-fn our_cost(media: &Media, folder: &Path) -> anyhow::Result<Cost> {
+fn our_run(media: &Media, folder: &Path) -> anyhow::Result<Run> {
     fs::create_dir(folder)?;
     let before = cpu_of_children()?;
     let mut worker = Process::new(env!("CARGO_BIN_EXE_media-worker"))
@@ -161,17 +170,32 @@ fn our_cost(media: &Media, folder: &Path) -> anyhow::Result<Cost> {
     input.write_all(&encode(&configure)?)?;
     let mut stream_s = 0.0;
     let mut stopped = false;
+    let mut frames_dropped = 0;
     for line in BufReader::new(output).split(b'\n') {
-        if let Report::SegmentWritten(segment) = decode(&line?)? {
-            stream_s += segment.duration_s;
-            if !stopped && stream_s >= f64::from(SECONDS) {
-                input.write_all(&encode(&Command::Stop)?)?;
-                stopped = true;
+        match decode(&line?)? {
+            Report::SegmentWritten(segment) => {
+                stream_s += segment.duration_s;
+                if !stopped && stream_s >= f64::from(SECONDS) {
+                    input.write_all(&encode(&Command::Stop)?)?;
+                    stopped = true;
+                }
             }
+            Report::Stats(stats) => frames_dropped = stats.frames_dropped,
+            Report::Ready { .. }
+            | Report::StateChanged { .. }
+            | Report::SceneApplied { .. }
+            | Report::Layer(_)
+            | Report::InitWritten { .. }
+            | Report::Snapshot { .. }
+            | Report::Fault { .. }
+            | Report::Finished { .. } => {}
         }
     }
     ensure!(worker.wait()?.success(), "the worker failed");
-    Ok((cpu_of_children()? - before) / stream_s)
+    Ok(Run {
+        cost: (cpu_of_children()? - before) / stream_s,
+        frames_dropped,
+    })
 }
 
 fn peer_cost(media: &Media, folder: &Path) -> anyhow::Result<Cost> {

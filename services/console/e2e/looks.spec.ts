@@ -67,6 +67,7 @@ for (const width of [390, 320]) {
     );
     expect(overflow).toBe(0);
     await expectAccessible(page);
+    await page.evaluate(() => window.scrollTo(0, 0));
     for (const colorScheme of THEMES) {
       await page.emulateMedia({ colorScheme });
       await page.screenshot({ path: `screenshots/${width}-${colorScheme}.png`, fullPage: true });

@@ -10,6 +10,7 @@ use sm_common::clock::SharedClock;
 use sm_common::id::{AssetId, LayerId, SceneId, StreamId};
 use sm_common::layer::Scene;
 use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::{Instant, timeout_at};
 
 use crate::assets::{Catalog, Inventory};
 use crate::config::Config;
@@ -31,7 +32,8 @@ pub(crate) enum SceneError {
     NoStream(StreamId),
     #[error("the change was refused")]
     Rejected(Rejected),
-    #[error("the scene was changed by others again and again")]
+    /// Nothing was changed.
+    #[error("others changed the scene all the time")]
     Contended,
     /// It may have been made nevertheless, as may the next.
     #[error("the change took too long")]
@@ -128,8 +130,11 @@ impl Scenes {
         stream: &StreamId,
         proposal: &Proposal,
     ) -> Result<Changed, SceneError> {
-        let limit = self.config.scene.write_timeout();
-        tokio::time::timeout(limit, self.attempt(stream, proposal))
+        let deadline = Instant::now() + self.config.scene.write_timeout();
+        let _turn = timeout_at(deadline, self.turn(stream))
+            .await
+            .map_err(|_elapsed| SceneError::Contended)?;
+        timeout_at(deadline, self.attempt(stream, proposal))
             .await
             .unwrap_or(Err(SceneError::Slow))
     }
@@ -140,7 +145,6 @@ impl Scenes {
             .iter()
             .filter_map(Operation::asset)
             .collect();
-        let _turn = self.turn(stream).await;
         for _ in 0..self.config.scene.attempts_max {
             let assets = self.catalog.find(&named).await?;
             let Loaded { scene, statuses } = self.read(stream).await?;

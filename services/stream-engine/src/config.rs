@@ -219,3 +219,33 @@ impl ServiceConfig for Config {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::ABOUT;
+
+    #[test]
+    fn the_defaults_are_a_configuration_and_the_environment_changes_them() {
+        let environment = [
+            ("SM__ADVERTISE", "http://engine-1:4200"),
+            ("SM__LEASE__WITHOUT_REDIS", "stop"),
+            ("SM__SLATE__COLOR", "#00000080"),
+            ("PORT", "4300"),
+            ("WS_PORT", "4301"),
+        ];
+        let environment: BTreeMap<String, String> = environment
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let read: Config =
+            sm_service_kit::config::load(ABOUT.default_config, None, &environment).unwrap();
+        assert_eq!(read.advertise, "http://engine-1:4200");
+        assert_eq!(read.lease.without_redis, WithoutRedis::Stop);
+        assert_eq!(read.lease.ttl(), Duration::from_secs(3));
+        assert_eq!(read.slate.color.alpha, 0x80);
+        assert_eq!((read.http.port, read.engine.ids.len()), (4300, 1));
+    }
+}

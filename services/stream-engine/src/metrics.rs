@@ -161,6 +161,11 @@ impl StreamMetrics {
             .set(i64::try_from(viewers.current).unwrap_or(i64::MAX));
     }
 
+    /// There is no worker, so nothing is measured.
+    pub(crate) fn silent(&self) {
+        self.sampled(&Performance::default(), Viewers::default());
+    }
+
     pub(crate) fn frames_dropped(&self, more: u64) {
         self.frames_dropped.inc_by(more);
     }

@@ -27,7 +27,7 @@ const TEXT_SIZE: (f64, f64) = (4.0, 1000.0);
 /// The scene document, as layer-service writes it, as far as the picture depends on it.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct SceneDocument {
-    id: SceneId,
+    pub(crate) id: SceneId,
     name: String,
     order: Vec<LayerId>,
     updated_at: Timestamp,
@@ -183,10 +183,10 @@ fn content(source: &LayerSource, assets: &Path) -> LayerContent {
             LayerContent::TestPattern { pattern: *pattern }
         }
         LayerSource::Image(ImageSource { asset }) => LayerContent::Image {
-            path: assets.join(asset.as_str()),
+            path: assets.join(asset.relative_path()),
         },
         LayerSource::Video(VideoSource { asset, looping }) => LayerContent::Video {
-            path: assets.join(asset.as_str()),
+            path: assets.join(asset.relative_path()),
             looping: *looping,
         },
         LayerSource::Text(TextSource { text, style }) => LayerContent::Text {
@@ -251,7 +251,7 @@ mod tests {
         assert_eq!(
             wanted.layers[0].content,
             LayerContent::Image {
-                path: Path::new("/assets").join(asset)
+                path: Path::new("/assets/ab").join(asset)
             }
         );
         assert_eq!(

@@ -74,17 +74,24 @@ impl Reader {
         let (desired_key, scene_key) = (keys::desired(&self.stream), keys::scene(&self.stream));
         let mut pipeline = redis::pipe();
         pipeline.cmd("HGET").arg(&desired_key).arg("doc");
-        pipeline.cmd("HGET").arg(&scene_key).arg("revision");
-        let (desired, revision): (Option<String>, Option<u64>) =
+        pipeline
+            .cmd("HMGET")
+            .arg(&scene_key)
+            .arg("revision")
+            .arg("doc");
+        let (desired, (revision, document)): (Option<String>, (Option<u64>, Option<String>)) =
             self.bus.pipeline(&pipeline).await?;
         let desired = desired
             .map(|text| read_document(desired_key, &text))
             .transpose()?
             .map(Arc::new);
-        let scene = if revision == known.scene.as_ref().map(|scene| scene.revision) {
-            known.scene.clone()
-        } else {
-            self.read_scene().await?.map(Arc::new)
+        let scene = match self.current_scene(&known, revision, document).await {
+            // A scene that this version cannot read must not hold back a command.
+            Err(error) if !error.is_unavailable() => {
+                tracing::warn!(stream.id = %self.stream, %error, "the scene stays as it was");
+                known.scene
+            }
+            read => read?,
         };
         self.wanted.send_if_modified(|wanted| {
             let modified = wanted.desired != desired || wanted.scene != scene;
@@ -92,6 +99,24 @@ impl Reader {
             modified
         });
         Ok(())
+    }
+
+    /// The scene, read anew when it is another one or has another revision than the known one.
+    async fn current_scene(
+        &self,
+        known: &Wanted,
+        revision: Option<u64>,
+        document: Option<String>,
+    ) -> Result<Option<Arc<ProgramScene>>, BusError> {
+        let document: Option<SceneDocument> = document
+            .map(|text| read_document(keys::scene(&self.stream), &text))
+            .transpose()?;
+        let current = document.map(|document| document.id).zip(revision);
+        let known = known.scene.as_ref();
+        if current == known.map(|scene| (scene.id, scene.revision)) {
+            return Ok(known.cloned());
+        }
+        Ok(self.read_scene().await?.map(Arc::new))
     }
 
     /// Scene and layers of one moment.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use rustix::net::sockopt::{set_tcp_nodelay, set_tcp_user_timeout};
+use rustix::net::sockopt::{set_socket_send_buffer_size, set_tcp_nodelay, set_tcp_user_timeout};
 use sm_bus::Bus;
 use sm_service_kit::health::Need;
 use sm_service_kit::http::{Listeners, serve as serve_http};
@@ -74,10 +74,13 @@ fn listeners(config: &Config, kit: &Kit) -> anyhow::Result<Listeners> {
     let mut listeners: Vec<TcpListener> = kit.take_http_listener().into_iter().collect();
     listeners.push(websocket);
     for listener in &listeners {
-        // Small messages go at once, and a peer that takes nothing is given up by the kernel.
+        // Small messages go at once; little waits out of our sight; and a peer that takes nothing
+        // is given up by the kernel.
         set_tcp_nodelay(listener, true).context("set TCP_NODELAY")?;
         set_tcp_user_timeout(listener, config.ws.write_timeout_ms)
             .context("set TCP_USER_TIMEOUT")?;
+        set_socket_send_buffer_size(listener, config.ws.send_buffer_bytes)
+            .context("set SO_SNDBUF")?;
     }
     Ok(Listeners(listeners))
 }
@@ -115,9 +118,8 @@ fn watch_health(kit: &Kit, bus: &Bus, context: &Context) {
     kit.health().component(LIVE_EVENTS, Need::Required);
     let gauge = |value: i64| i32::try_from(value).map_or(f64::INFINITY, f64::from);
     let metrics = context.services.metrics.clone();
-    kit.health().indicator("connections", move || {
-        gauge(metrics.connections().get())
-    });
+    kit.health()
+        .indicator("connections", move || gauge(metrics.connections().get()));
     let metrics = context.services.metrics.clone();
     kit.health()
         .indicator("queue_bytes", move || gauge(metrics.queue_bytes()));

@@ -51,6 +51,7 @@ pub(crate) struct WsConfig {
     pub(crate) queue_age_max_ms: u64,
     pub(crate) conflate_above_bytes: usize,
     pub(crate) close_timeout_ms: u64,
+    pub(crate) send_buffer_bytes: usize,
     pub(crate) write_timeout_ms: u32,
     pub(crate) reconnect_spread_ms: u64,
 }

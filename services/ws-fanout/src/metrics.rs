@@ -60,15 +60,18 @@ impl Metrics {
         Ok(Self(Arc::new(Shared {
             connections: gauge("sm_ws_connections", "Open connections.")?,
             subscriptions,
-            delivered: Channel::ALL
-                .map(|channel| delivered.with_label_values(&[channel.as_str()])),
+            delivered: Channel::ALL.map(|channel| delivered.with_label_values(&[channel.as_str()])),
             conflated: counter(
                 "sm_ws_conflated_total",
                 "Events left out for slow readers of channels that carry a newest value.",
             )?,
             queue_bytes: gauge("sm_ws_queue_bytes", "Bytes that wait for readers.")?,
             received: counter("sm_ws_received_total", "Frames read from clients.")?,
-            closes: counters("sm_ws_closes_total", "Ended connections by close code.", "code")?,
+            closes: counters(
+                "sm_ws_closes_total",
+                "Ended connections by close code.",
+                "code",
+            )?,
             refused: counters(
                 "sm_ws_refused_total",
                 "Handshakes and requests that were refused, by code.",
@@ -85,7 +88,11 @@ impl Metrics {
                 "outcome",
             )?,
             link: gauge("sm_ws_link_up", "Whether live events arrive.")?,
-            chat: counters("sm_ws_chat_messages_total", "Chat posts by outcome.", "outcome")?,
+            chat: counters(
+                "sm_ws_chat_messages_total",
+                "Chat posts by outcome.",
+                "outcome",
+            )?,
         })))
     }
 

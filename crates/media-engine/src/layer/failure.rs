@@ -45,6 +45,11 @@ impl Failure {
         Self::new("layer.source.undecodable", reason)
     }
 
+    /// The file can be read, but there is nothing to show in it.
+    pub(super) fn no_picture() -> Self {
+        Self::undecodable("the file holds no picture")
+    }
+
     /// The picture is larger than this program takes.
     pub(super) fn too_large() -> Self {
         Self::new("layer.source.too-large", "the picture has too many pixels")

@@ -151,6 +151,12 @@ impl Watcher {
         }
     }
 
+    /// The pipeline will never deliver, for a reason that it does not report by itself.
+    pub(super) fn fail(&self, failure: Failure) {
+        // A full inbox holds failures that came before.
+        let _ = self.inbox.try_send(Message::Failed(failure));
+    }
+
     /// For the source itself.
     pub(super) fn tell(&self, news: News) {
         self.mailbox.tell(news);
@@ -413,7 +419,7 @@ impl Playback<'_> {
             Message::SegmentDone => self.reached_end(gst::SeekFlags::empty())?,
             Message::EndOfStream => {
                 if self.watcher.frames() == 0 {
-                    return Err(Failure::undecodable("the file holds no picture"));
+                    return Err(Failure::no_picture());
                 }
                 self.reached_end(gst::SeekFlags::FLUSH)?;
             }
@@ -425,7 +431,7 @@ impl Playback<'_> {
         match (self.phase, self.thread.recipe.ending) {
             (Phase::Opening, Ending::File { .. }) => {
                 if self.watcher.frames() == 0 {
-                    return Err(Failure::undecodable("the file holds no picture"));
+                    return Err(Failure::no_picture());
                 }
                 self.rewind(gst::SeekFlags::FLUSH)?;
                 self.phase = Phase::Rewinding;

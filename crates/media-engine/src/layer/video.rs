@@ -131,6 +131,15 @@ fn build(path: &Path, outlets: &Outlets, watcher: &Watcher) -> Result<Media, Fai
     // one of the sound only appears where there is sound, which not every file has.
     let sink = frame_sink(&outlets.program, &outlets.frames, watcher).upcast::<gst::Element>();
     let picture = Branch::add(&pipeline, vec![sink.clone()])?;
+    let (queue, watcher) = (picture.queue.clone(), watcher.clone());
+    demuxer.connect_no_more_pads(move |_demuxer| {
+        let taken = queue
+            .static_pad("sink")
+            .is_some_and(|sink| sink.is_linked());
+        if !taken {
+            watcher.fail(Failure::no_picture());
+        }
+    });
     let sound = Mutex::new(Some(outlets.clone()));
     let weak = pipeline.downgrade();
     demuxer.connect_pad_added(move |_demuxer, pad| {

@@ -41,6 +41,8 @@ pub(super) struct Shared {
 #[derive(Debug)]
 pub(super) struct Composer {
     pub(super) timeline: Timeline,
+    /// Distance of keyframes, in frames.
+    pub(super) keyframe_interval: u64,
     pub(super) clock: Arc<ProgramClock>,
     pub(super) wall: SharedClock,
     pub(super) shared: Shared,
@@ -59,6 +61,8 @@ struct Progress {
     samples: u64,
     /// The scene's revision that is on air.
     revision: Option<u64>,
+    /// The keyframe interval of the last frame.
+    interval: Option<u64>,
 }
 
 impl Composer {
@@ -102,6 +106,7 @@ impl Composer {
         );
         // A second's worth of frames may wait for the encoder; further ones are left out.
         if self.video.current_level_buffers() < u64::from(self.timeline.framerate()) {
+            self.keep_keyframes_in_place(progress);
             self.compose_picture(progress.frame, &stage)?;
             self.tell_if_new(progress, &stage);
         }
@@ -131,6 +136,22 @@ impl Composer {
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = Some(buffer.clone());
         self.video.push_buffer(buffer).map(|_taken| ())
+    }
+
+    /// Asks for a keyframe at the first frame of every interval. The encoder by itself counts the
+    /// frames it is given: after one is left out, its keyframes, and so the segments, would be
+    /// late for ever.
+    fn keep_keyframes_in_place(&self, progress: &mut Progress) {
+        let interval = progress.frame / self.keyframe_interval.max(1);
+        if progress.interval.replace(interval) != Some(interval) {
+            // Without a running time: the event stays in order with the frames, and the encoder's
+            // own comparison of times is off by what it adds to them.
+            let ask = gst_video::DownstreamForceKeyUnitEvent::builder()
+                .all_headers(false)
+                .build();
+            // Refused only by a pipeline that has ended already.
+            let _ = self.video.send_event(ask);
+        }
     }
 
     fn mix_sound(&self, from: u64, until: u64, stage: &Stage) -> Result<(), gst::FlowError> {

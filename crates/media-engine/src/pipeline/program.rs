@@ -12,7 +12,7 @@ use sm_media_protocol::{HlsSettings, Stats};
 
 use super::clock::ProgramClock;
 use super::composer::{Composer, Shared};
-use super::encoder::{Encoder, Listeners};
+use super::encoder::{Encoder, Listeners, keyframe_interval_frames};
 use super::fitter::colorimetry;
 use super::pool::FramePool;
 use super::segment_writer::SegmentWriter;
@@ -75,6 +75,7 @@ impl Program {
             reports,
         } = settings;
         let timeline = Timeline::new(format.framerate);
+        let keyframe_interval = u64::from(keyframe_interval_frames(&format));
         let info = video_info(&format).map_err(ProgramError::Build)?;
         let shared = Shared {
             stage: Arc::new(Mutex::new(Arc::new(stage))),
@@ -109,6 +110,7 @@ impl Program {
             .map_err(ProgramError::Start)?;
         let composer = Composer {
             timeline,
+            keyframe_interval,
             clock: Arc::clone(&clock),
             wall,
             shared: shared.clone(),

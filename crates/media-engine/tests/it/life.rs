@@ -98,6 +98,26 @@ fn a_configuration_that_cannot_be_carried_out_is_refused() {
 }
 
 #[test]
+fn a_program_that_cannot_run_says_why_and_fails() {
+    let registry = tempfile::tempdir().unwrap();
+    let mut without_plugins = Process::new(WORKER);
+    without_plugins
+        .env("GST_PLUGIN_SYSTEM_PATH_1_0", registry.path())
+        .env("GST_REGISTRY", registry.path().join("registry"));
+    let mut worker = Worker::start_as(&mut without_plugins);
+    worker.configure(small(), scene(1, &[]));
+    let FinishReason::PipelineFailed { message } = worker.finished() else {
+        panic!("failed");
+    };
+    assert!(message.contains("encoders"), "{message}");
+    worker.wait_for("fault", |report| match report {
+        Report::Fault { code, .. } => (code == "worker.pipeline.failed").then_some(()),
+        _ => None,
+    });
+    assert_eq!(worker.exit().code(), Some(1));
+}
+
+#[test]
 fn what_is_no_command_is_said_so_and_nothing_else_happens() {
     let mut worker = Worker::start();
     worker.send_line("{\"command\":\"dance\"}");

@@ -11,6 +11,10 @@ use crate::worker::{Worker, small};
 const TONE_RMS: std::ops::Range<f32> = 0.06..0.12;
 const SILENCE_RMS_MAX: f32 = 0.003;
 
+/// How far apart a flash and its beep may be, in seconds: the picture of a layer is moved by less
+/// than a frame, and a frame shows what was due up to a frame before.
+const APART_S_MAX: f64 = 0.05;
+
 /// RMS of every twentieth of a second.
 fn loudness(samples: &[f32]) -> Vec<f32> {
     samples
@@ -76,4 +80,50 @@ fn a_looping_tone_is_heard_without_a_gap_until_it_is_muted() {
     assert_eq!(quiet, 0, "{:?}", &loudness[first..=last]);
     let after = &loudness[last + 2..loudness.len() - 1];
     assert!(after.iter().all(|rms| *rms < SILENCE_RMS_MAX), "{after:?}");
+}
+
+#[test]
+fn a_flash_and_its_beep_stay_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flash.mp4");
+    let streams = "color=black:s=32x32:r=30:d=0.5[a];color=white:s=32x32:r=30:d=0.5[b];\
+                   [a][b]concat[v];\
+                   sine=1000:r=48000:d=1,volume='if(lt(t,0.5),0,1)':eval=frame[s]";
+    make(
+        &path,
+        &[
+            "-filter_complex",
+            streams,
+            "-map",
+            "[v]",
+            "-map",
+            "[s]",
+            "-pix_fmt",
+            "yuv420p",
+            "-c:a",
+            "aac",
+        ],
+    );
+    let clip = layer(video(&path, false), [0, 0, 320, 180]);
+    let mut worker = Worker::on_air(small(), scene(1, std::slice::from_ref(&clip)));
+    worker.wait_for_layer(clip.id, LayerState::Ok);
+    worker.wait_for_segments(3);
+    let recording = worker.stop();
+    let flash = recording
+        .frames()
+        .iter()
+        .position(|frame| frame.is(160, 90, [255, 255, 255]))
+        .expect("a flash");
+    let beep = recording
+        .samples()
+        .iter()
+        .position(|sample| sample.abs() > 0.05)
+        .expect("a beep");
+    let seconds =
+        |count: usize, per_second: f64| f64::from(u32::try_from(count).unwrap()) / per_second;
+    let apart = seconds(flash, 30.0) - seconds(beep, 48_000.0);
+    assert!(
+        apart.abs() <= APART_S_MAX,
+        "the flash comes {apart} s after the beep"
+    );
 }

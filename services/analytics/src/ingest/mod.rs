@@ -16,9 +16,10 @@ use sm_service_kit::health::Health;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::catalogue::Series;
 use crate::config::IngestConfig;
 use crate::metrics::Metrics;
-use crate::rollup;
+use crate::rollup::{self, Rows, Seconds};
 use crate::store::{Advance, Log, Store};
 use crate::timeline::Happening;
 use cursor::Next;
@@ -146,16 +147,7 @@ impl Ingest {
             return Ok(false);
         };
         let page = read_page(log.channel, &found.entries);
-        let rows = match series_of(log.channel) {
-            Some(series) if !page.seconds.is_empty() => {
-                let stored = self
-                    .store
-                    .surroundings(&log.stream, series, &page.seconds)
-                    .await?;
-                Some((series, rollup::apply(series, &stored, &page.seconds)))
-            }
-            Some(_) | None => None,
-        };
+        let rows = self.roll_up(log, &page.seconds).await?;
         let mut happenings = page.happenings;
         happenings.extend(gap.map(Happening::Gap));
         let reached = after.position.offset;
@@ -178,5 +170,14 @@ impl Ingest {
         }
         self.metrics.set_lag(log, current.saturating_sub(reached));
         Ok(true)
+    }
+
+    /// The rows that follow from a page on top of what is stored.
+    async fn roll_up(&self, log: &Log, page: &Seconds) -> Result<Option<(Series, Rows)>, BusError> {
+        let Some(series) = series_of(log.channel).filter(|_| !page.is_empty()) else {
+            return Ok(None);
+        };
+        let stored = self.store.surroundings(&log.stream, series, page).await?;
+        Ok(Some((series, rollup::apply(series, &stored, page))))
     }
 }

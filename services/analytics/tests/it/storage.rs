@@ -120,6 +120,6 @@ async fn a_value_takes_no_more_memory_than_the_readme_says() {
     let minute = measure(keys::minutes(&stream, day)).await / f64::from(SECONDS / 60);
     println!("a second {second:.0} B, {:.1} B a value", second / METRICS);
     println!("a minute {minute:.0} B, {:.1} B a value", minute / METRICS);
-    assert!(second / METRICS < 15.0);
-    assert!(minute / METRICS < 40.0);
+    assert!(second / METRICS < 11.0);
+    assert!(minute / METRICS < 34.0);
 }

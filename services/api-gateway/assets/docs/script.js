@@ -180,7 +180,7 @@ function render(api) {
   const known = schemas(api.components);
   const sections = tags.map(([name, { description, operations }]) => section(`tag-${name}`, name, description, operations));
   if (known.length > 0) sections.push(section("schemas", "Schemas", null, known));
-  document.getElementById("description").textContent = api.info.description ?? "";
+  document.getElementById("description").replaceChildren(...prose(api.info.description));
   document.getElementById("document").replaceChildren(...sections);
   const contents = [...tags.map(([name]) => [`#tag-${name}`, name]), ...(known.length > 0 ? [["#schemas", "Schemas"]] : [])];
   const entries = contents.map(([href, text]) => element("li", {}, link(href, text)));

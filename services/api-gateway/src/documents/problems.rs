@@ -9,6 +9,7 @@ const HEAD: &str = r#"<!doctype html>
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <meta name="color-scheme" content="dark light">
     <title>Problems: Stream Manager API</title>
+    <link rel="icon" href="../favicon.svg" type="image/svg+xml">
     <link rel="stylesheet" href="../api/docs/style.css">
   </head>
   <body>

@@ -15,6 +15,7 @@ export type Layer = Schemas["Layer"];
 export type LayerCreated = Schemas["LayerCreated"];
 export type LayerDeleted = Schemas["LayerDeleted"];
 export type LayerKind = Schemas["LayerKind"];
+export type LayerPatch = Schemas["LayerPatch"];
 export type LayerReordered = Schemas["LayerReordered"];
 export type LayerSource = Schemas["LayerSource"];
 export type LayerStatus = Schemas["LayerStatus"];

@@ -53,9 +53,7 @@ impl Files {
 
     /// Where the content of an asset is.
     fn path(&self, id: &AssetId) -> PathBuf {
-        let name = id.as_str();
-        let digits: String = name.chars().take(2).collect();
-        self.directory.join(digits).join(name)
+        self.directory.join(id.relative_path())
     }
 
     /// An empty file to write to.

@@ -3,7 +3,7 @@ use super::fault::Fault;
 /// Longest clock format, in characters.
 pub(crate) const FORMAT_CHARS_MAX: usize = 64;
 
-/// Directives that every implementation of `strftime` writes the same, up to the language.
+/// Directives that the engine's `GLib` and the C library write the same, up to the language.
 const DIRECTIVES: &str = "aAbBcCdeFgGhHIjklmMnpPrRsStTuVwxXyYzZ%";
 /// Marks between `%` and the directive: no padding, spaces, zeroes.
 const PADDING: &str = "-_0";

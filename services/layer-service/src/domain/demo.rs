@@ -3,37 +3,46 @@ use serde_json::{Value, json};
 /// The layers of the demo scene, from back to front, for a canvas of 1280 by 720. Flat colours
 /// and short texts: cheap to compose, and everything on it can be seen to change.
 pub(crate) fn demo_layers() -> Vec<Value> {
-    let at = |x: i32, y: i32, width: u32, height: u32| json!({"x": x, "y": y, "width": width, "height": height});
-    let color = |name: &str, transform: Value, color: &str| json!({"name": name, "kind": "color", "source": {"color": color}, "transform": transform});
-    let text = |name: &str, transform: Value, text: &str, style: Value| {
-        json!({"name": name, "kind": "text", "source": {"text": text, "style": style},
-            "transform": transform})
-    };
     vec![
-        color("Background", at(0, 0, 1280, 720), "#0d1326"),
-        color("Band", at(0, 96, 1280, 200), "#141d3a"),
-        color("Band edge", at(0, 296, 1280, 4), "#2743a6"),
-        color("Inset frame", at(852, 60, 368, 212), "#3a5bd0"),
+        color("Background", &at(0, 0, 1280, 720), "#0d1326"),
+        color("Dusk", &at(0, 240, 1280, 480), "#0f1730"),
+        color("Horizon", &at(0, 420, 1280, 300), "#121c3b"),
+        color("Ground", &at(0, 560, 1280, 160), "#152147"),
+        color("Inset frame", &at(848, 64, 368, 208), "#3a5bd0"),
         json!({"name": "Test pattern", "kind": "test-pattern", "source": {"pattern": "ball"},
-            "transform": at(856, 64, 360, 204)}),
-        color("Lower third", at(64, 520, 800, 136), "#16204a"),
-        color("Lower third accent", at(64, 520, 10, 136), "#ff8a3d"),
+            "transform": at(852, 68, 360, 200)}),
+        color("Lower third", &at(64, 520, 800, 136), "#1d2c66"),
+        color("Lower third accent", &at(64, 520, 10, 136), "#ff8a3d"),
         text(
             "Title",
-            at(100, 532, 740, 70),
+            &at(100, 532, 740, 70),
             "Stream Manager",
-            json!({"size": 52, "bold": true}),
+            &json!({"size": 52, "bold": true}),
         ),
         text(
             "Subtitle",
-            at(100, 602, 740, 42),
+            &at(100, 602, 740, 42),
             "On air, and yours to change",
-            json!({"size": 26, "color": "#b9c6f2"}),
+            &json!({"size": 26, "color": "#b9c6f2"}),
         ),
         json!({"name": "Clock", "kind": "clock", "transform": at(956, 572, 260, 84),
             "source": {"format": "%H:%M:%S",
-                "style": {"size": 48, "bold": true, "background": "#16204a", "align": "center"}}}),
+                "style": {"size": 42, "bold": true, "background": "#1d2c66", "align": "center"}}}),
     ]
+}
+
+fn at(x: i32, y: i32, width: u32, height: u32) -> Value {
+    json!({"x": x, "y": y, "width": width, "height": height})
+}
+
+fn color(name: &str, transform: &Value, color: &str) -> Value {
+    let source = json!({"color": color});
+    json!({"name": name, "kind": "color", "source": source, "transform": transform})
+}
+
+fn text(name: &str, transform: &Value, text: &str, style: &Value) -> Value {
+    let source = json!({"text": text, "style": style});
+    json!({"name": name, "kind": "text", "source": source, "transform": transform})
 }
 
 #[cfg(test)]

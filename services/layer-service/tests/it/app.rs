@@ -141,6 +141,12 @@ impl App {
         .await;
     }
 
+    /// Where the content of an asset is kept.
+    pub(crate) fn kept(&self, asset: &Value) -> PathBuf {
+        let id = asset["id"].as_str().unwrap();
+        self.directory().join(id.get(..2).unwrap()).join(id)
+    }
+
     /// Names of the layers from back to front.
     pub(crate) async fn names(&self) -> Vec<String> {
         let list = self.api.get("/api/layers").await.expect(200);

@@ -30,8 +30,7 @@ async fn an_image_is_kept_under_its_digest() {
     );
     assert_eq!(asset["bytes"], image.len());
 
-    let id = asset["id"].as_str().unwrap();
-    let kept = app.directory().join(&id[..2]).join(id);
+    let kept = app.kept(asset);
     assert_eq!(std::fs::read(&kept).unwrap(), image);
     let mode = kept.metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!(mode & 0o137, 0, "{mode:o} is more than 0640");
@@ -91,8 +90,8 @@ async fn a_file_that_a_layer_shows_is_not_deleted() {
     let asset = app.upload(&Upload::new("a.png", "image/png", &image)).await;
     let asset = asset.expect(201).body;
     let path = asset_path(&asset);
-    let layer = app.api.post("/api/layers", &image_layer(&asset["id"]));
-    let layer = layer.await.expect(201).body;
+    let layer = image_layer(&asset["id"]);
+    let layer = app.api.post("/api/layers", &layer).await.expect(201).body;
     let refused = app.api.delete(&path, "").await;
     let refused = refused.expect_problem(409, "asset.in-use");
     assert!(
@@ -102,8 +101,11 @@ async fn a_file_that_a_layer_shows_is_not_deleted() {
     );
 
     let blank = json!({"kind": "color", "source": {"color": "#000000"}});
-    let changed = app.api.patch(&path_of(&layer), &tag_of(&layer), &blank);
-    let _changed = changed.await.expect(200);
+    let answer = app
+        .api
+        .patch(&path_of(&layer), &tag_of(&layer), &blank)
+        .await;
+    let _changed = answer.expect(200);
     // For a moment more: a layer that is just being given the file would lose it.
     until("the file is deleted", LIMIT, || async {
         let answer = app.api.delete(&path, "").await;
@@ -222,8 +224,7 @@ async fn what_a_killed_process_leaves_behind_is_swept() {
         !orphan.exists() && !half.exists()
     })
     .await;
-    let id = listed["id"].as_str().unwrap();
-    assert!(app.directory().join(&id[..2]).join(id).exists());
+    assert!(app.kept(&listed).exists());
     assert!(foreign.exists(), "{:?}", files(app.directory()));
     let metrics = reqwest::get(format!("{}/metrics", app.service.metrics_url()));
     let metrics = metrics.await.unwrap().text().await.unwrap();

@@ -26,12 +26,12 @@ async fn write(api: Api, number: usize) -> Vec<Value> {
         .await
         .expect(201)
         .body;
-    let path = path_of(&layer);
+    let place = path_of(&layer);
     let mut acknowledged = vec![layer.clone()];
     for step in 1..=PATCHES {
         let patch = json!({"transform": {"x": step}});
         layer = api
-            .patch(&path, &tag_of(&layer), &patch)
+            .patch(&place, &tag_of(&layer), &patch)
             .await
             .expect(200)
             .body;
@@ -51,7 +51,7 @@ async fn write(api: Api, number: usize) -> Vec<Value> {
         }
     }
     if number % 2 == 1 {
-        let _deleted = api.delete(&path, &tag_of(&layer)).await.expect(204);
+        let _deleted = api.delete(&place, &tag_of(&layer)).await.expect(204);
     }
     acknowledged
 }
@@ -59,24 +59,19 @@ async fn write(api: Api, number: usize) -> Vec<Value> {
 /// Keeps a copy of the layers by the events alone.
 fn replay(layers: &mut Vec<Value>, kind: EventType, data: &Value) {
     let place = |layers: &[Value], id: &Value| layers.iter().position(|l| l["id"] == *id).unwrap();
-    match kind {
-        EventType::LayerCreated => {
-            let index = usize::try_from(data["index"].as_u64().unwrap()).unwrap();
-            layers.insert(index, data["layer"].clone());
-        }
-        EventType::LayerUpdated => {
-            let index = place(layers, &data["layer"]["id"]);
-            layers[index] = data["layer"].clone();
-        }
-        EventType::LayerDeleted => {
-            let index = place(layers, &data["layer"]);
-            layers.remove(index);
-        }
-        EventType::LayerReordered => {
-            let order = data["order"].as_array().unwrap().iter();
-            *layers = order.map(|id| layers[place(layers, id)].clone()).collect();
-        }
-        other => panic!("{other:?} on layer-updates"),
+    if kind == EventType::LayerCreated {
+        let index = usize::try_from(data["index"].as_u64().unwrap()).unwrap();
+        layers.insert(index, data["layer"].clone());
+    } else if kind == EventType::LayerUpdated {
+        let index = place(layers, &data["layer"]["id"]);
+        layers[index] = data["layer"].clone();
+    } else if kind == EventType::LayerDeleted {
+        layers.remove(place(layers, &data["layer"]));
+    } else if kind == EventType::LayerReordered {
+        let order = data["order"].as_array().unwrap().iter();
+        *layers = order.map(|id| layers[place(layers, id)].clone()).collect();
+    } else {
+        panic!("{kind:?} is no change");
     }
 }
 

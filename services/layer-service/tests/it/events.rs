@@ -1,6 +1,8 @@
 use serde_json::{Value, json};
 use sm_bus::{Heard, Listener, Signal};
 use sm_common::event::{Channel, EventType};
+use sm_layer_service::ABOUT;
+use sm_service_kit::telemetry;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, LIMIT, color, path_of};
@@ -79,6 +81,9 @@ async fn every_change_is_told_with_its_new_value_and_position() {
 #[tokio::test]
 async fn the_trace_of_a_request_goes_on_in_its_event() {
     let app = App::start().await;
+    // As the process's own main does.
+    let config = &app.service.kit().config().telemetry;
+    let _telemetry = telemetry::init(config, &ABOUT).unwrap();
     let mut listener = listen(&app).await;
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     let request = app

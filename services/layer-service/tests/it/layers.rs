@@ -14,19 +14,19 @@ async fn a_layer_is_created_read_changed_and_deleted() {
         .await
         .expect(201);
     let layer = created.body.clone();
-    let path = path_of(&layer);
+    let place = path_of(&layer);
     assert_eq!(created.header("etag"), "\"1\"");
-    assert_eq!(created.header("location"), format!("{path}?stream=main"));
+    assert_eq!(created.header("location"), format!("{place}?stream=main"));
     assert_eq!(
         layer["transform"],
         json!({"x": 0, "y": 0, "width": 1280, "height": 720})
     );
 
-    let read = app.api.get(&path).await.expect(200);
+    let read = app.api.get(&place).await.expect(200);
     assert_eq!((&read.body, read.header("etag")), (&layer, "\"1\""));
 
     let patch = json!({"opacity": 0.25, "transform": {"x": -40}, "source": {"color": "#ff0000"}});
-    let patched = app.api.patch(&path, "\"1\"", &patch).await.expect(200);
+    let patched = app.api.patch(&place, "\"1\"", &patch).await.expect(200);
     assert_eq!(patched.header("etag"), "\"2\"");
     assert_eq!(patched.body["opacity"], 0.25);
     assert_eq!(
@@ -43,10 +43,10 @@ async fn a_layer_is_created_read_changed_and_deleted() {
     assert_eq!(scenes.body[0]["layers"], json!([patched.body]));
     assert_eq!(scenes.body[0]["id"], list.body["scene"]["id"]);
 
-    let _gone = app.api.delete(&path, "\"2\"").await.expect(204);
+    let _gone = app.api.delete(&place, "\"2\"").await.expect(204);
     let _missing = app
         .api
-        .get(&path)
+        .get(&place)
         .await
         .expect_problem(404, "layer.not-found");
     assert_eq!(app.names().await, [""; 0]);
@@ -71,13 +71,13 @@ async fn a_new_layer_goes_in_front_or_where_it_is_told() {
 async fn a_stale_revision_is_answered_with_the_current_one() {
     let app = App::start().await;
     let layer = app.create("a").await;
-    let path = path_of(&layer);
+    let place = path_of(&layer);
     let patch = json!({"opacity": 0.5});
-    let _changed = app.api.patch(&path, "\"1\"", &patch).await.expect(200);
+    let _changed = app.api.patch(&place, "\"1\"", &patch).await.expect(200);
     for stale in [
-        app.api.patch(&path, "\"1\"", &patch).await,
-        app.api.patch(&path, "\"abc\"", &patch).await,
-        app.api.delete(&path, "\"1\"").await,
+        app.api.patch(&place, "\"1\"", &patch).await,
+        app.api.patch(&place, "\"abc\"", &patch).await,
+        app.api.delete(&place, "\"1\"").await,
     ] {
         let stale = stale.expect_problem(412, "revision.stale");
         assert_eq!(stale.header("etag"), "\"2\"");
@@ -96,10 +96,10 @@ async fn a_stale_revision_is_answered_with_the_current_one() {
 async fn changes_need_the_revision_they_are_for() {
     let app = App::start().await;
     let layer = app.create("a").await;
-    let path = path_of(&layer);
+    let place = path_of(&layer);
     for (method, path) in [
-        (Method::PATCH, path.as_str()),
-        (Method::DELETE, path.as_str()),
+        (Method::PATCH, place.as_str()),
+        (Method::DELETE, place.as_str()),
         (Method::PUT, "/api/layers/order"),
     ] {
         let request = app.api.request(method.clone(), path).json(&json!({}));
@@ -115,9 +115,9 @@ async fn changes_need_the_revision_they_are_for() {
 async fn a_patch_that_changes_nothing_raises_no_revision() {
     let app = App::start().await;
     let layer = app.create("a").await;
-    let path = path_of(&layer);
+    let place = path_of(&layer);
     for patch in [json!({}), json!({"name": "a", "opacity": 1})] {
-        let same = app.api.patch(&path, "\"1\"", &patch).await.expect(200);
+        let same = app.api.patch(&place, "\"1\"", &patch).await.expect(200);
         assert_eq!(same.body, layer);
     }
     let list = app.api.get("/api/layers").await.expect(200);
@@ -128,22 +128,32 @@ async fn a_patch_that_changes_nothing_raises_no_revision() {
 async fn another_kind_starts_with_an_empty_source() {
     let app = App::start().await;
     let layer = app.create("a").await;
-    let path = path_of(&layer);
+    let place = path_of(&layer);
     let refused = app
         .api
-        .patch(&path, "\"1\"", &json!({"kind": "text"}))
+        .patch(&place, "\"1\"", &json!({"kind": "text"}))
         .await
         .expect_problem(400, "request.body.invalid");
     assert_eq!(refused.body["errors"][0]["pointer"], "/source/text");
     let text = json!({"kind": "text", "source": {"text": "Hello"}});
-    let changed = app.api.patch(&path, "\"1\"", &text).await.expect(200).body;
+    let changed = app.api.patch(&place, "\"1\"", &text).await.expect(200).body;
     assert_eq!(changed["source"]["style"]["size"], 48);
     let style = json!({"source": {"style": {"size": 60, "background": "#00000080"}}});
-    let styled = app.api.patch(&path, "\"2\"", &style).await.expect(200).body;
+    let styled = app
+        .api
+        .patch(&place, "\"2\"", &style)
+        .await
+        .expect(200)
+        .body;
     assert_eq!(styled["source"]["text"], "Hello");
     assert_eq!(styled["source"]["style"]["size"], 60);
     let clear = json!({"source": {"style": {"background": null}}});
-    let cleared = app.api.patch(&path, "\"3\"", &clear).await.expect(200).body;
+    let cleared = app
+        .api
+        .patch(&place, "\"3\"", &clear)
+        .await
+        .expect(200)
+        .body;
     assert_eq!(cleared["source"]["style"]["background"], Value::Null);
 }
 
@@ -151,22 +161,22 @@ async fn another_kind_starts_with_an_empty_source() {
 async fn a_locked_layer_takes_nothing_but_its_key() {
     let app = App::start().await;
     let layer = app.create("a").await;
-    let path = path_of(&layer);
+    let place = path_of(&layer);
     let lock = json!({"locked": true});
-    let locked = app.api.patch(&path, "\"1\"", &lock).await.expect(200).body;
+    let locked = app.api.patch(&place, "\"1\"", &lock).await.expect(200).body;
     let tag = tag_of(&locked);
     for patch in [
         json!({"opacity": 0.5}),
         json!({"locked": false, "name": "b"}),
     ] {
-        let answer = app.api.patch(&path, &tag, &patch).await;
+        let answer = app.api.patch(&place, &tag, &patch).await;
         let _refused = answer.expect_problem(423, "layer.locked");
     }
-    let answer = app.api.delete(&path, &tag).await;
+    let answer = app.api.delete(&place, &tag).await;
     let _refused = answer.expect_problem(423, "layer.locked");
     let unlock = json!({"locked": false});
-    let unlocked = app.api.patch(&path, &tag, &unlock).await.expect(200).body;
-    let _deleted = app.api.delete(&path, &tag_of(&unlocked)).await.expect(204);
+    let unlocked = app.api.patch(&place, &tag, &unlock).await.expect(200).body;
+    let _deleted = app.api.delete(&place, &tag_of(&unlocked)).await.expect(204);
 }
 
 #[tokio::test]
@@ -253,9 +263,9 @@ async fn the_engines_status_is_part_of_what_is_read() {
     let list = app.api.get("/api/layers").await.expect(200);
     assert_eq!(list.body["layers"][0]["status"], status);
     assert_eq!(list.body["layers"][1].get("status"), None);
-    let path = path_of(&layer);
-    assert_eq!(app.api.get(&path).await.body["status"], status);
+    let place = path_of(&layer);
+    assert_eq!(app.api.get(&place).await.body["status"], status);
     let patch = json!({"opacity": 0.5});
-    let patched = app.api.patch(&path, "\"1\"", &patch).await.expect(200);
+    let patched = app.api.patch(&place, "\"1\"", &patch).await.expect(200);
     assert_eq!(patched.body["status"], status);
 }

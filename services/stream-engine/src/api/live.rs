@@ -9,6 +9,7 @@ use actix_web::http::header::{
 };
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use serde::Deserialize;
 use sm_common::id::StreamId;
 use sm_common::problem::Problem;
 use sm_service_kit::ApiProblem;
@@ -30,6 +31,11 @@ use crate::live::shelf::{Place, Shelf};
 const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
 const SEGMENT_TYPE: &str = "video/mp4";
 const PICTURE_TYPE: &str = "image/jpeg";
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct FilePath {
+    file: String,
+}
 
 /// Where a request is answered.
 enum Answering {
@@ -97,11 +103,10 @@ pub(crate) async fn read_playlist(
 pub(crate) async fn read_live_file(
     request: HttpRequest,
     watcher: Watcher,
-    path: Path<(StreamId, String)>,
+    Path(FilePath { file }): Path<FilePath>,
     context: Data<Context>,
 ) -> Result<HttpResponse, ApiProblem> {
-    let Path((_, name)) = path;
-    let file: LiveFile = name.parse().map_err(|_not_one| ApiError::UnknownFile)?;
+    let file: LiveFile = file.parse().map_err(|_not_one| ApiError::UnknownFile)?;
     let shelf = match locate(&request, &watcher.stream, &context).await? {
         Answering::Here(shelf) => shelf,
         Answering::Done(answer) => return Ok(answer),

@@ -1,3 +1,7 @@
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+
 use super::*;
 
 const WINDOW: usize = 3;
@@ -164,4 +168,75 @@ fn a_restarted_host_lists_what_it_still_has() {
     loaded.keep_playable(&files(&["init-a.mp4", "a-1.m4s", "b-0.m4s"]));
     assert!(loaded.is_empty(), "nothing plays without its init");
     assert_eq!(loaded.numbers().next_segment, 3);
+}
+
+/// What happens to a playlist.
+#[derive(Clone, Debug)]
+enum Step {
+    Begin,
+    Push,
+    Clear,
+    Advance(u64),
+    Restart,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        2 => Just(Step::Begin),
+        6 => Just(Step::Push),
+        1 => Just(Step::Clear),
+        1 => (0..40_u64).prop_map(Step::Advance),
+        1 => Just(Step::Restart),
+    ]
+}
+
+proptest! {
+    /// A number means one segment for ever, numbers never go back, and counting the
+    /// discontinuities in the text gives every segment the discontinuity number that it had.
+    #[test]
+    fn numbers_mean_the_same_for_ever(steps in proptest::collection::vec(step(), 1..120)) {
+        let mut playlist = Playlist::new(Numbers::default());
+        let mut runs = 0_u64;
+        let mut pushed = 0_u64;
+        let mut seen: HashMap<u64, (LiveFile, u64)> = HashMap::new();
+        let mut before = Numbers::default();
+        for step in steps {
+            match step {
+                Step::Begin => {
+                    runs += 1;
+                    pushed = 0;
+                    playlist.begin(run(&format!("r{runs}")), SECOND);
+                }
+                Step::Push => {
+                    if playlist.push(&segment(&format!("r{runs}"), pushed), WINDOW).is_ok() {
+                        pushed += 1;
+                    }
+                }
+                Step::Clear => playlist.clear(),
+                Step::Advance(to) => {
+                    let discontinuity = playlist.numbers().discontinuity;
+                    playlist.clear();
+                    playlist.advance_to(Numbers { next_segment: to, discontinuity });
+                }
+                Step::Restart => {
+                    let saved = serde_json::to_string(&playlist).unwrap();
+                    playlist = serde_json::from_str(&saved).unwrap();
+                }
+            }
+            let numbers = playlist.numbers();
+            prop_assert!(numbers.next_segment >= before.next_segment);
+            prop_assert!(numbers.discontinuity >= before.discontinuity);
+            before = numbers;
+            let mut counted = playlist.listed.front().map_or(0, |first| first.discontinuity);
+            let mut last_run = None;
+            for (expected, listed) in (numbers.next_segment - u64::try_from(playlist.listed.len()).unwrap()..).zip(&playlist.listed) {
+                counted += u64::from(last_run.is_some_and(|last| last != listed.file.run()));
+                last_run = Some(listed.file.run());
+                prop_assert_eq!(listed.number, expected);
+                prop_assert_eq!(listed.discontinuity, counted);
+                let known = seen.entry(listed.number).or_insert_with(|| (listed.file.clone(), counted));
+                prop_assert_eq!(known, &(listed.file.clone(), counted));
+            }
+        }
+    }
 }

@@ -206,6 +206,7 @@ impl StreamTask {
     fn end_tenure(&mut self) {
         if self.tenure.take().is_some() {
             self.outbox.discard();
+            self.surroundings.metrics.silent();
             self.inputs.playlists.send_replace(None);
             self.surroundings.report_health(Ok(()));
         }

@@ -305,6 +305,7 @@ impl Tenure {
             return;
         };
         self.observation.worker_gone();
+        self.surroundings.metrics.silent();
         // What an orderly end delivered last was still seen.
         if let (Some(gap), Some(seen)) = (&mut self.gap, self.playlist.ends_at()) {
             gap.at = gap.at.max(seen.min(end.at));

@@ -1,11 +1,11 @@
 use serde_json::Value;
-use sm_bus::{Lease, keys};
+use sm_bus::keys;
 use sm_common::event::{Channel, EventType, StreamStateChanged};
 use sm_common::id::LayerId;
 use sm_common::performance::MetricsSample;
 use sm_common::stream::{DesiredStatus, LayerState, LayerStatus, OutputStatus, StreamStatus};
 
-use crate::harness::{Studio, is_running, until_answered, until_playlist, until_true};
+use crate::harness::{PATIENCE, Studio, is_running, until_playlist, until_true};
 
 fn kinds(events: &[sm_common::event::Event]) -> Vec<EventType> {
     events.iter().map(|event| event.kind).collect()
@@ -226,7 +226,7 @@ async fn a_worker_and_its_engine_report_what_they_use() {
     let engine = studio.engine(&[("ops.report_interval_ms", "100")]);
     studio.go_live().await;
     let worker = studio.host.worker_pid().unwrap();
-    sm_test_kit::until("both rows", crate::harness::PATIENCE, || async {
+    sm_test_kit::until("both rows", PATIENCE, || async {
         let now = sm_common::clock::Clock::now(&sm_common::clock::SystemClock);
         let rows = studio.bus.instances(now).await.unwrap();
         rows.iter().any(|row| row.service == "stream-engine")
@@ -269,20 +269,12 @@ async fn another_streams_lease_is_taken_when_it_is_announced() {
     let mut announce = sm_bus::redis::cmd("SADD");
     announce.arg(keys::STREAMS).arg("second");
     let _added: i64 = studio.bus.query(&announce).await.unwrap();
-    until_answered(&api, path, 404).await;
-    sm_test_kit::until("held", crate::harness::PATIENCE, || async {
-        let second = "second".parse().unwrap();
-        let holder = studio.bus.lease_holder(&second).await.unwrap();
-        holder.is_some_and(|holder| {
-            Lease {
-                token: holder.token,
-            }
-            .token
-                == 1
-        })
+    sm_test_kit::until("it is looked after", PATIENCE, || async {
+        api.get(path).await.body["code"] == "stream.not-on-air"
     })
     .await;
-    drop(api.get(path).await.expect_problem(404, "stream.not-on-air"));
+    let holder = studio.bus.lease_holder(&"second".parse().unwrap()).await;
+    assert_eq!(holder.unwrap().unwrap().instance, *engine.kit().instance());
 }
 
 #[tokio::test]

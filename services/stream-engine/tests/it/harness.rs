@@ -5,10 +5,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sm_bus::{Bus, Commit, History, keys};
+use sm_bus::{Bus, Commit, keys};
 use sm_common::auth::Role;
 use sm_common::clock::{Clock as _, SystemClock};
-use sm_common::event::{Channel, Event, LayerReordered, Position, StreamStateChanged};
+use sm_common::event::{Channel, Event, LayerReordered, StreamStateChanged};
 use sm_common::id::{LayerId, SceneId, StreamId};
 use sm_common::program::ProgramFormat;
 use sm_common::stream::{DesiredState, DesiredStatus, ObservedState, StreamState, StreamStatus};
@@ -278,27 +278,8 @@ impl Studio {
 
     /// Every event of the channel so far.
     pub(crate) async fn events(&self, channel: Channel) -> Vec<Event> {
-        let Some(position) = self
-            .bus
-            .current_position(&self.stream, channel)
-            .await
-            .unwrap()
-        else {
-            return Vec::new();
-        };
-        let since = Position {
-            offset: 0,
-            ..position
-        };
-        match self
-            .bus
-            .history_since(&self.stream, channel, &since, 10_000)
-            .await
-            .unwrap()
-        {
-            History::Complete(published) => published.into_iter().map(|one| one.event).collect(),
-            History::Gap { .. } => panic!("the history is complete in a test"),
-        }
+        let newest = self.bus.newest(&self.stream, channel, 10_000).await;
+        newest.unwrap().into_iter().map(|one| one.event).collect()
     }
 }
 

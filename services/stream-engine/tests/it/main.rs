@@ -1,6 +1,11 @@
 //! stream-engine as its callers see it: a real service, a real Redis, minted identities. The
 //! control plane is played by the test, and the media worker by `examples/fake_worker.rs`.
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::large_futures,
+    reason = "tests fail by panicking, and need not be small"
+)]
 
 mod access;
 mod control;

@@ -17,7 +17,7 @@ async fn what_is_on_air_stays_on_air_without_redis_and_catches_up() {
     let live = studio.go_live().await;
     studio.redis.kill();
     let list = until_playlist(&api, "served", |_| true).await;
-    until_playlist(&api, "it goes on", |later| later.next() > list.next() + 8).await;
+    until_playlist(&api, "it goes on", |now| now.next() > list.next() + 8).await;
 
     // A worker that dies meanwhile is replaced, with the scene last known.
     let worker = studio.host.worker_pid().unwrap();
@@ -49,8 +49,8 @@ async fn what_is_on_air_stays_on_air_without_redis_and_catches_up() {
             .any(|event| event.kind == EventType::StreamInterrupted)
     );
     // Commands reach it again, and nothing was interrupted by the return.
-    let later = until_playlist(&api, "it goes on", |later| later.next() > list.next() + 3).await;
-    assert_eq!(later.maps.last(), list.maps.last());
+    let after = until_playlist(&api, "it goes on", |now| now.next() > list.next() + 3).await;
+    assert_eq!(after.maps.last(), list.maps.last());
     studio.desire(DesiredStatus::Offline, 1).await;
     studio.until_status(StreamStatus::Offline).await;
 }
@@ -63,7 +63,7 @@ async fn a_frozen_redis_holds_nothing_up() {
     let live = studio.go_live().await;
     studio.redis.freeze();
     let list = until_playlist(&api, "served", |_| true).await;
-    until_playlist(&api, "it goes on", |later| later.next() > list.next() + 8).await;
+    until_playlist(&api, "it goes on", |now| now.next() > list.next() + 8).await;
     studio.redis.thaw();
     let revision = studio.desire(DesiredStatus::Paused, 1).await;
     let paused = studio
@@ -86,8 +86,8 @@ async fn a_standby_lets_the_holder_come_back_after_an_outage() {
     until_playlist(&api, "passed on", |_| true).await;
     studio.redis.kill();
     let list = until_playlist(&api, "still passed on", |_| true).await;
-    until_playlist(&api, "it goes on", |later| later.next() > list.next() + 8).await;
-    let last = studio.host.worker_pid();
+    until_playlist(&api, "it goes on", |now| now.next() > list.next() + 8).await;
+    let worker = studio.host.worker_pid();
     studio.redis.restart();
     let before = studio.until_status(StreamStatus::Live).await;
     let back = studio
@@ -96,7 +96,7 @@ async fn a_standby_lets_the_holder_come_back_after_an_outage() {
         })
         .await;
     assert_eq!(back.engine.unwrap().instance, *holder.kit().instance());
-    assert_eq!(studio.host.worker_pid(), last);
+    assert_eq!(studio.host.worker_pid(), worker);
 }
 
 #[tokio::test]

@@ -83,10 +83,7 @@ pub(crate) async fn read_chat(
             .detail(format!("`limit` takes 1 to {MESSAGES_MAX}")));
     }
     let chat = &context.services.chat;
-    let messages = chat
-        .newest(&stream, limit)
-        .await
-        .map_err(ApiError::from)?;
+    let messages = chat.newest(&stream, limit).await.map_err(ApiError::from)?;
     Ok(HttpResponse::Ok().json(messages))
 }
 
@@ -115,7 +112,10 @@ pub(crate) async fn post_chat(
 ) -> Result<HttpResponse, ApiProblem> {
     let chat = &context.services.chat;
     let traceparent = RequestContext::current_traceparent();
-    match chat.post(&stream, &caller.identity, &text, traceparent).await {
+    match chat
+        .post(&stream, &caller.identity, &text, traceparent)
+        .await
+    {
         Ok(message) => Ok(HttpResponse::Created().json(message)),
         Err(ChatError::TooFast { wait }) => Ok(too_fast(wait, chat.config())),
         Err(error) => Err(ApiError::from(error).into()),

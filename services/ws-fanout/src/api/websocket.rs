@@ -67,7 +67,9 @@ async fn connect(
     // Before the ticket is taken: whoever finds no room can come back with it.
     let place = context.admission.enter(address(request, context));
     if matches!(place, Err(Full::Process)) {
-        return Err(unavailable("this instance holds as many connections as it may"));
+        return Err(unavailable(
+            "this instance holds as many connections as it may",
+        ));
     }
     let identity = services
         .proofs
@@ -163,7 +165,9 @@ fn refused(problem: &ApiProblem, context: &Context) -> HttpResponse {
     let mut response = problem.error_response();
     if code == ProblemCode::UpgradeRequired {
         let version = actix_web::http::header::HeaderValue::from_static("13");
-        response.headers_mut().insert(SEC_WEBSOCKET_VERSION, version);
+        response
+            .headers_mut()
+            .insert(SEC_WEBSOCKET_VERSION, version);
     }
     response
 }

@@ -26,7 +26,9 @@ pub(crate) fn require_websocket(request: &HttpRequest) -> Result<(), ApiProblem>
         | HandshakeError::NoConnectionUpgrade
         | HandshakeError::NoVersionHeader
         | HandshakeError::UnsupportedVersion => ApiProblem::new(ProblemCode::UpgradeRequired)
-            .detail(format!("connect with a WebSocket client, version 13: {error}")),
+            .detail(format!(
+                "connect with a WebSocket client, version 13: {error}"
+            )),
     })
 }
 
@@ -66,9 +68,17 @@ mod tests {
         let ours = Some(SUBPROTOCOL_JSON);
         assert_eq!(chosen(&[]).unwrap(), None);
         assert_eq!(chosen(&[SUBPROTOCOL_JSON]).unwrap(), ours);
-        assert_eq!(chosen(&["graphql-ws, stream-manager.v1+json"]).unwrap(), ours);
+        assert_eq!(
+            chosen(&["graphql-ws, stream-manager.v1+json"]).unwrap(),
+            ours
+        );
         assert_eq!(chosen(&["graphql-ws", SUBPROTOCOL_JSON]).unwrap(), ours);
-        for unknown in ["", "graphql-ws", "stream-manager.v2+json", "stream-manager.v1"] {
+        for unknown in [
+            "",
+            "graphql-ws",
+            "stream-manager.v2+json",
+            "stream-manager.v1",
+        ] {
             assert!(chosen(&[unknown]).is_err(), "{unknown}");
         }
     }

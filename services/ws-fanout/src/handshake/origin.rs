@@ -89,9 +89,18 @@ mod tests {
     fn a_page_of_the_own_host_and_a_listed_one_may_connect() {
         let host = ("host", "studio.example");
         assert!(allows(STRANGER, &[host]));
-        assert!(allows(STRANGER, &[host, ("origin", "http://studio.example")]));
-        assert!(allows(STRANGER, &[host, ("origin", "https://listed.example")]));
-        let port = [("host", "127.0.0.1:8080"), ("origin", "http://127.0.0.1:8080")];
+        assert!(allows(
+            STRANGER,
+            &[host, ("origin", "http://studio.example")]
+        ));
+        assert!(allows(
+            STRANGER,
+            &[host, ("origin", "https://listed.example")]
+        ));
+        let port = [
+            ("host", "127.0.0.1:8080"),
+            ("origin", "http://127.0.0.1:8080"),
+        ];
         assert!(allows(STRANGER, &port));
     }
 

@@ -97,7 +97,11 @@ impl Delivery {
 
     /// The part of it that a subscriber at `offset` is due: all, some or nothing.
     pub(crate) fn after(self: &Arc<Self>, offset: u64) -> Option<Arc<Self>> {
-        if self.events.first().is_some_and(|event| event.offset > offset) {
+        if self
+            .events
+            .first()
+            .is_some_and(|event| event.offset > offset)
+        {
             return Some(Arc::clone(self));
         }
         let due: Vec<_> = self
@@ -142,7 +146,7 @@ fn message(events: &[Arc<EncodedEvent>]) -> Vec<u8> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use sm_common::event::{Epoch, Event, StreamErrorRaised, StreamErrorCleared};
+    use sm_common::event::{Epoch, Event, StreamErrorCleared, StreamErrorRaised};
     use sm_common::stream::{Severity, StreamError};
     use sm_common::ws::ServerMessage;
 
@@ -194,10 +198,11 @@ pub(crate) mod tests {
     /// The offsets in the frame of a delivery.
     pub(crate) fn offsets(frame: &[u8]) -> Vec<u64> {
         let start = frame.iter().position(|byte| *byte == b'{').unwrap();
-        match serde_json::from_slice(&frame[start..]).unwrap() {
-            ServerMessage::Event(event) => vec![event.offset],
-            ServerMessage::Batch { events } => events.iter().map(|event| event.offset).collect(),
-            other => panic!("not events: {other:?}"),
+        let message: serde_json::Value = serde_json::from_slice(&frame[start..]).unwrap();
+        let offset = |event: &serde_json::Value| event["offset"].as_u64().unwrap();
+        match message["events"].as_array() {
+            Some(events) => events.iter().map(offset).collect(),
+            None => vec![offset(&message)],
         }
     }
 
@@ -210,7 +215,10 @@ pub(crate) mod tests {
         };
         assert_eq!(event.event, EventType::StreamErrorRaised);
         assert_eq!(event.data, serde_json::to_value(error()).unwrap());
-        assert_eq!(offsets(&delivery(Channel::Chat, &[4, 5, 6]).frame()), [4, 5, 6]);
+        assert_eq!(
+            offsets(&delivery(Channel::Chat, &[4, 5, 6]).frame()),
+            [4, 5, 6]
+        );
     }
 
     #[test]

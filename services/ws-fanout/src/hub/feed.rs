@@ -117,15 +117,13 @@ impl Feed {
         match room.offer(event, Instant::now()) {
             Offered::Taken => {}
             Offered::Held(at) => due.add(at, room),
-            Offered::Gap => {
-                match self.repair(&room, due).await {
-                    Repaired::Complete | Repaired::Restarted => {
-                        room.offer(event, Instant::now());
-                        room.flush(Instant::now());
-                    }
-                    Repaired::Impossible => room.skip_to(event, Instant::now()),
+            Offered::Gap => match self.repair(&room, due).await {
+                Repaired::Complete | Repaired::Restarted => {
+                    room.offer(event, Instant::now());
+                    room.flush(Instant::now());
                 }
-            }
+                Repaired::Impossible => room.skip_to(event, Instant::now()),
+            },
         }
     }
 

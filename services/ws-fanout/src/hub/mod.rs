@@ -19,9 +19,9 @@ use crate::metrics::Metrics;
 use crate::session::{Outbox, wire};
 use crate::topic::Topic;
 
-pub(crate) use delivery::{Delivery, EncodedEvent};
 #[cfg(test)]
 pub(crate) use delivery::tests as delivery_tests;
+pub(crate) use delivery::{Delivery, EncodedEvent};
 pub(crate) use feed::{Feed, LIVE_EVENTS};
 pub(crate) use membership::{Membership, SubscribeError};
 pub(crate) use room::{Batching, Offered, Opening, Room};
@@ -117,10 +117,7 @@ impl Hub {
     /// Removes a subscriber from a topic's room.
     pub(crate) fn leave(&self, topic: &Topic, connection: ConnectionId) {
         let mut rooms = lock(&self.0.rooms);
-        if rooms
-            .get(topic)
-            .is_some_and(|room| room.leave(connection))
-        {
+        if rooms.get(topic).is_some_and(|room| room.leave(connection)) {
             rooms.remove(topic);
         }
     }

@@ -118,8 +118,10 @@ impl Room {
     /// Adds a subscriber, who keeps from now on what is offered. One that was there starts anew.
     pub(crate) fn enter(&self, connection: ConnectionId, outbox: Outbox) {
         let mut state = self.lock();
-        let stage = Stage::joining(state.generation);
-        let subscriber = Subscriber { outbox, stage };
+        let subscriber = Subscriber {
+            outbox,
+            stage: Stage::joining(state.generation),
+        };
         state.subscribers.insert(connection, subscriber);
     }
 
@@ -160,8 +162,14 @@ impl Room {
             mut position,
         } = opening;
         // A reader in a newer history than the feed has seen is past everything it kept.
-        if tail.as_ref().is_some_and(|tail| tail.epoch == position.epoch) {
-            missed.extend(kept.drain(..).filter(|event| event.offset > position.offset));
+        if tail
+            .as_ref()
+            .is_some_and(|tail| tail.epoch == position.epoch)
+        {
+            missed.extend(
+                kept.drain(..)
+                    .filter(|event| event.offset > position.offset),
+            );
         }
         if let Some(last) = missed.last() {
             position.offset = last.offset;

@@ -10,7 +10,7 @@ use sm_common::ws::ServerMessage;
 use tokio::time::Instant;
 
 use super::delivery::EncodedEvent;
-use super::delivery_tests::{published, topic};
+use super::delivery_tests::{offsets, published, topic};
 use super::room::{Batching, Joined, Offered, Opening, Room};
 use crate::metrics::Metrics;
 use crate::session::{Outbox, QueueLimits, wire};
@@ -67,15 +67,16 @@ impl Subscriber {
         let mut context = Context::from_waker(Waker::noop());
         while let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut body).poll_next(&mut context) {
             let start = frame.iter().position(|byte| *byte == b'{').unwrap();
-            match serde_json::from_slice(&frame[start..]).unwrap() {
-                ServerMessage::Subscribed { offset, .. } => words.push(format!("s{offset}")),
-                ServerMessage::Event(event) => words.push(event.offset.to_string()),
-                ServerMessage::Batch { events } => {
-                    let offsets: Vec<_> = events.iter().map(|e| e.offset.to_string()).collect();
-                    words.push(format!("[{}]", offsets.join(" ")));
+            let message: ServerMessage = serde_json::from_slice(&frame[start..]).unwrap();
+            words.push(if let ServerMessage::Subscribed { offset, .. } = message {
+                format!("s{offset}")
+            } else {
+                let offsets: Vec<_> = offsets(&frame).iter().map(u64::to_string).collect();
+                match offsets.as_slice() {
+                    [one] => one.clone(),
+                    several => format!("[{}]", several.join(" ")),
                 }
-                other => panic!("{other:?}"),
-            }
+            });
         }
         // The connection goes on when a test has read from it.
         std::mem::forget(body);

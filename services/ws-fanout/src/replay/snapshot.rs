@@ -20,6 +20,21 @@ use super::{Replay, ReplayError};
 /// gone on while it was read.
 type Reading = (Value, Option<Position>);
 
+/// An epoch and an offset, as Redis answers.
+type PositionAnswer = (Option<String>, Option<u64>);
+/// Desired state, observed state, position.
+type StateAnswer = (Option<String>, Option<String>, PositionAnswer);
+/// Fields and values of a hash.
+type Fields = Vec<(String, String)>;
+/// Whether the stream exists, the scene's revision and document, layers, statuses, position.
+type SceneAnswer = (
+    bool,
+    (Option<u64>, Option<String>),
+    Fields,
+    Fields,
+    PositionAnswer,
+);
+
 /// The scene document, as layer-service writes it, as far as a snapshot shows it.
 #[derive(Debug, Deserialize)]
 struct SceneDocument {
@@ -55,8 +70,7 @@ impl Replay {
         pipeline.cmd("HGET").arg(&desired_key).arg("doc");
         pipeline.cmd("GET").arg(&observed_key);
         ask_position(&mut pipeline, stream, Channel::StreamState);
-        type Answer = (Option<String>, Option<String>, (Option<String>, Option<u64>));
-        let (desired, observed, position): Answer = self.bus.pipeline(&pipeline).await?;
+        let (desired, observed, position): StateAnswer = self.bus.pipeline(&pipeline).await?;
         let desired = desired.ok_or_else(|| ReplayError::UnknownStream(stream.clone()))?;
         let desired: DesiredState = read(&desired_key, &desired)?;
         let observed = match observed {
@@ -75,19 +89,15 @@ impl Replay {
         let mut pipeline = redis::pipe();
         pipeline.atomic();
         pipeline.cmd("EXISTS").arg(keys::desired(stream));
-        pipeline.cmd("HMGET").arg(&scene_key).arg("revision").arg("doc");
+        pipeline
+            .cmd("HMGET")
+            .arg(&scene_key)
+            .arg("revision")
+            .arg("doc");
         pipeline.cmd("HGETALL").arg(&layers_key);
         pipeline.cmd("HGETALL").arg(&statuses_key);
         ask_position(&mut pipeline, stream, Channel::LayerUpdates);
-        type Fields = Vec<(String, String)>;
-        type Answer = (
-            bool,
-            (Option<u64>, Option<String>),
-            Fields,
-            Fields,
-            (Option<String>, Option<u64>),
-        );
-        let (exists, (revision, scene), layers, statuses, position): Answer =
+        let (exists, (revision, scene), layers, statuses, position): SceneAnswer =
             self.bus.pipeline(&pipeline).await?;
         let position = read_position(position);
         let (Some(revision), Some(scene)) = (revision, scene) else {
@@ -189,7 +199,7 @@ fn ask_position(pipeline: &mut redis::Pipeline, stream: &StreamId, channel: Chan
         .arg("offset");
 }
 
-fn read_position((epoch, offset): (Option<String>, Option<u64>)) -> Option<Position> {
+fn read_position((epoch, offset): PositionAnswer) -> Option<Position> {
     Some(Position {
         epoch: Epoch::from(epoch?),
         offset: offset?,

@@ -131,7 +131,11 @@ mod tests {
     fn departures_are_spread_over_the_later_part_of_a_drain() {
         let drain = Duration::from_secs(4);
         let moments: Vec<_> = (0..200).map(|_| departure(drain)).collect();
-        assert!(moments.iter().all(|moment| *moment >= drain / 2 && *moment < drain));
+        assert!(
+            moments
+                .iter()
+                .all(|moment| *moment >= drain / 2 && *moment < drain)
+        );
         let distinct: std::collections::BTreeSet<_> = moments.iter().collect();
         assert!(distinct.len() > 50, "{}", distinct.len());
         assert_eq!(departure(Duration::ZERO), Duration::ZERO);

@@ -65,7 +65,11 @@ impl FrameReader {
     /// The next message or control frame. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Result<Incoming, ReadEnd> {
         loop {
-            match self.codec.decode(&mut self.received).map_err(violation)? {
+            match self
+                .codec
+                .decode(&mut self.received)
+                .map_err(|error| violation(&error))?
+            {
                 Some(frame) => {
                     if let Some(incoming) = self.accept(frame)? {
                         return Ok(incoming);
@@ -156,7 +160,7 @@ fn text(bytes: Vec<u8>) -> Result<String, ReadEnd> {
     String::from_utf8(bytes).map_err(|_not_utf8| ReadEnd::Violation(CloseCode::InvalidText))
 }
 
-fn violation(error: ProtocolError) -> ReadEnd {
+fn violation(error: &ProtocolError) -> ReadEnd {
     ReadEnd::Violation(match error {
         ProtocolError::Overflow => CloseCode::TooLarge,
         ProtocolError::UnmaskedFrame

@@ -56,10 +56,16 @@ struct State {
 
 enum Stage {
     Open,
-    Closing { code: Option<CloseCode>, frame: Bytes },
+    Closing {
+        code: Option<CloseCode>,
+        frame: Bytes,
+    },
     Closed,
-    /// Nothing more comes: the body ends.
-    Ended,
+    /// Nothing more comes: the body ends, after the close frame where a slow reader has kept it
+    /// from being sent.
+    Ended {
+        close: Option<Bytes>,
+    },
     Gone,
 }
 
@@ -127,10 +133,14 @@ impl Outbox {
     /// Ends the body: the connection is dropped once what was taken out has been written.
     pub(crate) fn end(&self) {
         self.write(|state| {
-            if !matches!(state.stage, Stage::Gone) {
-                self.forget(state);
-                state.stage = Stage::Ended;
-            }
+            self.forget(state);
+            let close = match &mut state.stage {
+                Stage::Gone => return,
+                Stage::Closing { frame, .. } => Some(std::mem::take(frame)),
+                Stage::Ended { close } => close.take(),
+                Stage::Open | Stage::Closed => None,
+            };
+            state.stage = Stage::Ended { close };
         });
     }
 
@@ -146,7 +156,7 @@ impl Outbox {
             Stage::Open => Condition::Open,
             Stage::Closing { code, .. } => Condition::Closing(*code),
             Stage::Closed => Condition::Closed,
-            Stage::Ended | Stage::Gone => Condition::Gone,
+            Stage::Ended { .. } | Stage::Gone => Condition::Gone,
         }
     }
 
@@ -197,8 +207,10 @@ impl Outbox {
 
     fn poll_next(&self, context: &Context<'_>) -> Poll<Option<Bytes>> {
         let mut state = self.lock();
-        if matches!(state.stage, Stage::Ended | Stage::Gone) {
-            return Poll::Ready(None);
+        match &mut state.stage {
+            Stage::Ended { close } => return Poll::Ready(close.take()),
+            Stage::Gone => return Poll::Ready(None),
+            Stage::Open | Stage::Closing { .. } | Stage::Closed => {}
         }
         if !matches!(state.stage, Stage::Closed) {
             if let Some(pong) = state.pong.take() {
@@ -278,4 +290,3 @@ impl Drop for OutboxBody {
         outbox.0.news.notify_one();
     }
 }
-

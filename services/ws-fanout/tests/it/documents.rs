@@ -28,8 +28,16 @@ fn the_reference_lists_every_close_code_as_it_is() {
     let known: Vec<_> = CloseCode::ALL
         .iter()
         .map(|code| {
-            let next = if code.reconnect() { "reconnect" } else { "stop" };
-            (code.code().to_string(), code.reason().to_owned(), next.to_owned())
+            let next = if code.reconnect() {
+                "reconnect"
+            } else {
+                "stop"
+            };
+            (
+                code.code().to_string(),
+                code.reason().to_owned(),
+                next.to_owned(),
+            )
         })
         .collect();
     assert_eq!(documented, known);
@@ -39,8 +47,20 @@ fn the_reference_lists_every_close_code_as_it_is() {
 fn the_reference_names_every_message_and_every_channel() {
     let text = reference();
     for name in [
-        "auth", "subscribe", "unsubscribe", "publish", "ping", "welcome", "subscribed", "ack",
-        "event", "batch", "error", "pong", "link", "goodbye",
+        "auth",
+        "subscribe",
+        "unsubscribe",
+        "publish",
+        "ping",
+        "welcome",
+        "subscribed",
+        "ack",
+        "event",
+        "batch",
+        "error",
+        "pong",
+        "link",
+        "goodbye",
     ] {
         assert!(text.contains(&format!("### `{name}`")), "{name}");
     }
@@ -55,7 +75,10 @@ fn the_api_document_has_every_path() {
     let paths: Vec<_> = document.paths.paths.keys().map(String::as_str).collect();
     assert_eq!(paths, ["/api/chat", "/ws"]);
     let json: serde_json::Value = serde_json::from_str(&(ABOUT.openapi.unwrap())()).unwrap();
-    assert_eq!(json["paths"]["/api/chat"]["post"]["operationId"], "post_chat");
+    assert_eq!(
+        json["paths"]["/api/chat"]["post"]["operationId"],
+        "post_chat"
+    );
     assert!(json["components"]["schemas"]["ChatMessage"].is_object());
 }
 
@@ -67,12 +90,22 @@ async fn what_happens_is_counted() {
     world.publish("counted").await;
     socket.events(1).await;
     world.until_metric("sm_ws_connections", 1.0).await;
-    world.until_metric("sm_ws_subscriptions{channel=\"chat\"}", 1.0).await;
-    world.until_metric("sm_ws_delivered_total{channel=\"chat\"}", 1.0).await;
+    world
+        .until_metric("sm_ws_subscriptions{channel=\"chat\"}", 1.0)
+        .await;
+    world
+        .until_metric("sm_ws_delivered_total{channel=\"chat\"}", 1.0)
+        .await;
     world.until_metric("sm_ws_link_up", 1.0).await;
-    let health = Api::new(world.service.health_url()).get("/health").await.expect(200);
+    let health = Api::new(world.service.health_url())
+        .get("/health")
+        .await
+        .expect(200);
     assert_eq!(health.body["indicators"]["connections"], 1.0);
     let components = health.body["components"].as_array().unwrap();
-    let live = components.iter().find(|part| part["name"] == "live-events").unwrap();
+    let live = components
+        .iter()
+        .find(|part| part["name"] == "live-events")
+        .unwrap();
     assert_eq!(live["status"], "up");
 }

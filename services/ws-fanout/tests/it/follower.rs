@@ -36,7 +36,13 @@ impl Follower {
         loop {
             let message = socket.hear().await;
             let answer = matches!(message, ServerMessage::Subscribed { id: 1, .. });
-            let recovered = matches!(message, ServerMessage::Subscribed { recovered: true, .. });
+            let recovered = matches!(
+                message,
+                ServerMessage::Subscribed {
+                    recovered: true,
+                    ..
+                }
+            );
             self.take(message);
             if answer {
                 return recovered;
@@ -72,7 +78,9 @@ impl Follower {
             ServerMessage::Event(event) => self.event(&event),
             ServerMessage::Batch { events } => {
                 assert!(events.len() > 1, "a batch holds several events");
-                events.iter().for_each(|event| self.event(event));
+                for event in &events {
+                    self.event(event);
+                }
             }
             ServerMessage::Link { live } => self.link = Some(live),
             ServerMessage::Welcome { .. }

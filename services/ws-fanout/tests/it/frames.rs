@@ -33,9 +33,17 @@ async fn each_way_to_break_the_protocol_has_its_code() {
         ("fragmented ping", frame(0x09, b"x"), 1002),
         ("long ping", frame(PING, &[0; 126]), 1002),
         ("continuation of nothing", frame(0x80, b"x"), 1002),
-        ("text amid fragments", [frame(0x01, b"a"), frame(TEXT, b"b")].concat(), 1002),
+        (
+            "text amid fragments",
+            [frame(0x01, b"a"), frame(TEXT, b"b")].concat(),
+            1002,
+        ),
         ("close with one byte", frame(CLOSE, b"x"), 1002),
-        ("close with a reserved code", frame(CLOSE, &1005_u16.to_be_bytes()), 1002),
+        (
+            "close with a reserved code",
+            frame(CLOSE, &1005_u16.to_be_bytes()),
+            1002,
+        ),
         ("not UTF-8", frame(TEXT, &[0xff]), 1007),
         ("half a character", frame(TEXT, &half[..1]), 1007),
         (
@@ -75,8 +83,13 @@ async fn the_closing_handshake_is_answered_with_the_same_code() {
     let mut socket = raw(&world).await;
     socket.send(&frame(CLOSE, b"")).await;
     assert_eq!(socket.receive_kind(CLOSE).await, b"");
-    assert!(socket.receive().await.is_none(), "the server ends the connection");
-    world.until_metric("sm_ws_closes_total{code=\"1000\"}", 5.0).await;
+    assert!(
+        socket.receive().await.is_none(),
+        "the server ends the connection"
+    );
+    world
+        .until_metric("sm_ws_closes_total{code=\"1000\"}", 5.0)
+        .await;
 }
 
 #[tokio::test]
@@ -113,7 +126,10 @@ async fn unreadable_messages_are_answered_and_at_last_not_endured() {
     ] {
         socket.say_text(garbage).await;
         let error = hear_error(&mut socket, "ws.message.unreadable").await;
-        assert!(matches!(error, ServerMessage::Error { id, .. } if id == request), "{error:?}");
+        assert!(
+            matches!(error, ServerMessage::Error { id, .. } if id == request),
+            "{error:?}"
+        );
     }
     let binary = tokio_tungstenite::tungstenite::Message::binary(vec![1, 2, 3]);
     socket.say_frame(binary.clone()).await;
@@ -139,7 +155,10 @@ async fn too_many_messages_are_refused_and_a_flood_ends_the_connection() {
         assert_eq!(socket.hear().await, ServerMessage::Pong { id });
     }
     let refused = hear_error(&mut socket, "rate.limited").await;
-    let ServerMessage::Error { id, retry_after_ms, .. } = refused else {
+    let ServerMessage::Error {
+        id, retry_after_ms, ..
+    } = refused
+    else {
         unreachable!()
     };
     assert_eq!(id, Some(4));
@@ -176,16 +195,21 @@ async fn the_echo_sends_back_what_the_limits_allow() {
         round_trip(&mut socket, TEXT, &vec![b'*'; length]).await;
         round_trip(&mut socket, BINARY, &vec![0xfe; length]).await;
     }
-    socket.send(&[frame(0x02, b"a"), frame(0x80, b"b")].concat()).await;
+    socket
+        .send(&[frame(0x02, b"a"), frame(0x80, b"b")].concat())
+        .await;
     assert_eq!(socket.receive().await.unwrap(), (BINARY, b"ab".to_vec()));
-    socket.send(&frame(TEXT, &[b'*'; 65_537])).await;
+    socket.send(&frame(TEXT, &vec![b'*'; 65_537])).await;
     assert_eq!(socket.close_code().await, 1009);
 }
 
 /// Resident memory of this process, in bytes.
 fn resident_bytes() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .unwrap();
     let kibibytes: usize = line.trim().strip_suffix(" kB").unwrap().parse().unwrap();
     kibibytes * 1024
 }
@@ -196,14 +220,17 @@ async fn an_echo_that_is_not_read_stops_reading() {
     let token = world.issuer.token(Role::Viewer);
     let mut socket = RawSocket::open(&world.service, "/ws/echo", &token, Some(4096)).await;
     let before = resident_bytes();
-    let messages = frame(BINARY, &[7; 60_000]).repeat(16);
+    let messages = frame(BINARY, &vec![7; 60_000]).repeat(16);
     // Far more than both ends' buffers hold: the send must stall.
     let stalled = tokio::time::timeout(std::time::Duration::from_secs(2), async {
         for _ in 0..200 {
             socket.send(&messages).await;
         }
     });
-    assert!(stalled.await.is_err(), "the server reads on without being read");
+    assert!(
+        stalled.await.is_err(),
+        "the server reads on without being read"
+    );
     let grown = resident_bytes().saturating_sub(before);
     assert!(grown < 32 << 20, "{grown} bytes");
 }

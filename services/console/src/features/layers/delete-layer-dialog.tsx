@@ -22,7 +22,11 @@ export function DeleteLayerDialog({ id, onClose }: DeleteLayerDialogProps) {
 
   const remove = async () => {
     if (!layer) return;
-    const params = { path: { id }, header: { "If-Match": `"${layer.revision}"` } };
+    const params = {
+      path: { id },
+      query: { stream: layer.stream },
+      header: { "If-Match": `"${layer.revision}"` },
+    };
     const outcome = await outcomeOf(api.DELETE("/api/layers/{id}", { params }));
     if (outcome.ok || outcome.failure.status === 404) {
       layers.remove(id);

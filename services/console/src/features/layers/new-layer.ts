@@ -17,7 +17,16 @@ export const DEFAULT_CANVAS: Canvas = { width: 1280, height: 720 };
 
 /** The body that creates the layer. */
 export function newLayer(input: NewLayerInput, canvas: Canvas) {
-  return { name: input.name, ...sourceOf(input, canvas), transform: placeOf(input, canvas) };
+  return {
+    name: input.name,
+    ...sourceOf(input, canvas),
+    transform: placeOf(input, canvas),
+    opacity: 1,
+    visible: true,
+    locked: false,
+    volume: 1,
+    muted: false,
+  };
 }
 
 function sourceOf(input: NewLayerInput, canvas: Canvas): LayerSource {

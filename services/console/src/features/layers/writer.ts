@@ -1,6 +1,6 @@
 import { type Api, type Outcome, outcomeOf } from "../../api/client.ts";
 import type { Failure } from "../../api/problem.ts";
-import type { Layer } from "../../api/types.ts";
+import type { Layer, LayerPatch } from "../../api/types.ts";
 import type { Clock } from "../../clock.ts";
 import { Observable } from "../../observable.ts";
 import { type Conflict, conflicts, laidOver, leaves, type Patch } from "./patch.ts";
@@ -111,7 +111,7 @@ export class LayerWriter {
         return othersChanged(base, onto) ? { kind: "merged" } : null;
       }
       if (outcome.failure.status !== 412) return this.failed(onto.id, outcome.failure, patch);
-      const theirs = await this.fetch(onto.id);
+      const theirs = await this.fetch(onto);
       if (!theirs.ok) return this.failed(onto.id, theirs.failure, patch);
       this.store.put(theirs.data);
       const found = conflicts(base, patch, theirs.data);
@@ -124,14 +124,19 @@ export class LayerWriter {
   private patch(layer: Layer, patch: Patch): Promise<Outcome<Layer>> {
     return outcomeOf(
       this.api.PATCH("/api/layers/{id}", {
-        params: { path: { id: layer.id }, header: { "If-Match": `"${layer.revision}"` } },
-        body: patch as never,
+        params: {
+          path: { id: layer.id },
+          query: { stream: layer.stream },
+          header: { "If-Match": `"${layer.revision}"` },
+        },
+        body: patch as LayerPatch,
       }),
     );
   }
 
-  private fetch(id: string): Promise<Outcome<Layer>> {
-    return outcomeOf(this.api.GET("/api/layers/{id}", { params: { path: { id } } }));
+  private fetch({ id, stream }: Layer): Promise<Outcome<Layer>> {
+    const params = { path: { id }, query: { stream } };
+    return outcomeOf(this.api.GET("/api/layers/{id}", { params }));
   }
 
   private failed(id: string, failure: Failure, patch: Patch): Note {

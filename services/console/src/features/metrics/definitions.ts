@@ -87,7 +87,7 @@ export const DEFINITIONS: readonly Definition[] = [
     about: "From composed to encoded frame: median and 99th percentile",
     value: ({ encode_ms_p99 }) => encode_ms_p99,
     text: ({ performance: { encode_ms_p50, encode_ms_p99 } }) => [
-      pair(formatNumber(encode_ms_p50, 1), formatNumber(encode_ms_p99, 1)),
+      pair(formatMilliseconds(encode_ms_p50), formatMilliseconds(encode_ms_p99)),
       "ms",
     ],
     goal: ({ framerate }) => 1000 / framerate,
@@ -146,6 +146,10 @@ const SILENT_DBFS = -70;
 /** Two values that belong together; one dash when neither is known. */
 function pair(first: string, second: string): string {
   return first === UNKNOWN && second === UNKNOWN ? UNKNOWN : `${first} / ${second}`;
+}
+
+function formatMilliseconds(value: number | null): string {
+  return formatNumber(value, value !== null && value >= 100 ? 0 : 1);
 }
 
 function formatLevel(dbfs: number | null): string {

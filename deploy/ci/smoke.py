@@ -191,7 +191,13 @@ def stop_under_load(session: Session, service: str, path: str) -> None:
     if lost:
         raise Wrong(f"{service} stopped under load: {len(lost)} of {len(answers)} requests lost, such as {lost[0]}")
     print(f"   {service}: one of two replicas stopped, {len(answers)} of {len(answers)} requests answered 200")
-    docker("start", victim)
+    start(victim)
+
+
+def start(container: str) -> None:
+    """Brings a container back, and waits until it is healthy."""
+    docker("start", container)
+    until("a healthy container", 60, lambda: docker("inspect", "--format", "{{.State.Health.Status}}", container) == "healthy")
 
 
 def kill_the_lease_holder(session: Session) -> None:
@@ -212,7 +218,7 @@ def kill_the_lease_holder(session: Session) -> None:
     until("another engine takes the stream", 60, moved)
     until("the playlist goes on", 60, lambda: session.segment() > number)
     print(f"   stream-engine: lease holder killed, stream on the other after {time.monotonic() - started:.1f} s")
-    docker("start", victims[0])
+    start(victims[0])
 
 
 def main() -> int:

@@ -24,8 +24,11 @@ pub fn tie_to_parent() -> anyhow::Result<()> {
 /// Puts the picture before what can wait, where the system allows it. Threads that are started
 /// from now on inherit this.
 pub fn prefer() {
-    // Refused without the right to it; the picture then shares the CPU like everybody else.
-    let _ = rustix::process::setpriority_process(None, NICENESS);
+    let preferred = rustix::process::getpriority_process(None).is_ok_and(|now| now <= NICENESS);
+    if !preferred {
+        // Refused without the right to it; the picture then shares the CPU like everybody else.
+        let _ = rustix::process::setpriority_process(None, NICENESS);
+    }
 }
 
 /// Measures what the process uses.

@@ -119,7 +119,7 @@ pub(crate) const fn picture(status: DesiredStatus, scene: Option<(SceneId, u64)>
 }
 
 fn is_outdated(making: &Making<'_>, desired: &DesiredState) -> bool {
-    making.generation < desired.generation || *making.program != desired.program
+    making.generation != desired.generation || *making.program != desired.program
 }
 
 #[cfg(test)]

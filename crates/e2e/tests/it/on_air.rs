@@ -100,6 +100,8 @@ async fn second_start_goes_on(stack: &Stack) {
     let number = Playlist::fetch(&stack.anonymous()).await.unwrap().next();
     stack.down();
     stack.up();
+    // The first client's connections ended with the first run.
+    let admin = stack.admin().await;
     let after = admin.get("/api/layers").await.expect(200).body;
     assert_eq!(after["scene"]["revision"], before["scene"]["revision"]);
     let playlist = Playlist::fetch(&stack.anonymous()).await.unwrap();

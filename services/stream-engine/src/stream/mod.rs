@@ -2,6 +2,7 @@
 //! for the next thing to happen.
 
 mod continuity;
+mod ending;
 mod errors;
 mod hearing;
 mod layers;

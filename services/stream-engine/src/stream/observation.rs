@@ -110,14 +110,14 @@ impl Observation {
 
     /// The desired state of this revision and generation is satisfied.
     pub(super) fn satisfy(&mut self, revision: u64, generation: u64) {
-        self.desired_revision = self.desired_revision.max(revision);
-        self.generation = self.generation.max(generation);
+        self.desired_revision = revision;
+        self.generation = generation;
     }
 
     /// Viewers get a picture, the first since the stream was off air, or again.
     pub(super) fn on_air(&mut self, generation: u64, now: Timestamp) {
         self.live_since.get_or_insert(now);
-        self.generation = self.generation.max(generation);
+        self.generation = generation;
     }
 
     /// A worker is started to replace another.

@@ -129,7 +129,7 @@ impl Tenure {
             (Some(running), DesiredStatus::Live | DesiredStatus::Paused) => {
                 let slate = desired.status == DesiredStatus::Paused;
                 running.phase() == WorkerPhase::OnAir { slate }
-                    && running.generation >= desired.generation
+                    && running.generation == desired.generation
                     && running.program == desired.program
             }
         }

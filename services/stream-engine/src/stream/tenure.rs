@@ -21,7 +21,7 @@ use crate::live::file_name::Run;
 use crate::live::playlist::Playlist;
 use crate::live::snapshot::{SnapshotError, SnapshotRequest};
 use crate::reconcile::{self, Action, Situation, WorkerView};
-use crate::restart::{Clearance, Restarts};
+use crate::restart::Restarts;
 use crate::store::Wanted;
 use crate::supervisor::{Cause, End, Told, Worker};
 use crate::{scene, tasks};
@@ -47,9 +47,9 @@ pub(super) struct Tenure {
     pub(super) told: Option<ObservedState>,
     pub(super) sample_at: Instant,
     pub(super) gave_up: bool,
-    restarts: Restarts,
+    pub(super) restarts: Restarts,
     /// Why the worker before the next one ended.
-    replacing: Option<&'static str>,
+    pub(super) replacing: Option<&'static str>,
     /// The generation whose failures count.
     generation: u64,
 }
@@ -260,7 +260,7 @@ impl Tenure {
         Canvas::of(picture, scene)
     }
 
-    fn expect_layers(&mut self, canvas: &Canvas, anew: bool) {
+    pub(super) fn expect_layers(&mut self, canvas: &Canvas, anew: bool) {
         let layers: Vec<_> = match canvas {
             Canvas::Program(scene) => scene.layers.iter().map(|layer| layer.id).collect(),
             Canvas::Black | Canvas::Slate => Vec::new(),
@@ -286,79 +286,6 @@ impl Tenure {
         if ending == Ending::GivingWay {
             self.open_gap(None, cause);
         }
-    }
-
-    /// The picture ends with the last segment, or, where there is none, at `fallback`.
-    fn open_gap(&mut self, fallback: Option<Timestamp>, cause: &str) {
-        if self.gap.is_none() && self.observation.was_on_air() {
-            let now = self.surroundings.clock().now();
-            self.gap = Some(Gap {
-                at: fallback.unwrap_or(now),
-                cause: cause.to_owned(),
-            });
-        }
-    }
-
-    /// The worker is gone.
-    pub(super) fn ended(&mut self, end: &End) {
-        let Some(running) = self.running.take() else {
-            return;
-        };
-        self.observation.worker_gone();
-        self.surroundings.metrics.silent();
-        // What an orderly end delivered last was still seen.
-        if let (Some(gap), Some(seen)) = (&mut self.gap, self.playlist.ends_at()) {
-            gap.at = gap.at.max(seen.min(end.at));
-        }
-        match running.ending() {
-            Some(Ending::ForGood) => self.go_off_air(),
-            Some(Ending::GivingWay) => self.replacing = Some("stream.restarted"),
-            None => self.failed(end, running.on_air_since()),
-        }
-    }
-
-    fn failed(&mut self, end: &End, on_air_since: Option<Instant>) {
-        let now = Instant::now();
-        let cause = &end.cause;
-        let seen = self.playlist.ends_at();
-        self.open_gap(Some(seen.unwrap_or(end.at)), cause.code());
-        self.restarts
-            .ended(now, on_air_since.map(|since| now.duration_since(since)));
-        self.gave_up = self.restarts.clearance(now) == Clearance::GaveUp;
-        self.replacing = Some(cause.code());
-        let problem = Problem {
-            code: cause.code().to_owned(),
-            severity: if self.gave_up {
-                Severity::Critical
-            } else {
-                Severity::Error
-            },
-            component: WORKER.to_owned(),
-            message: cause.to_string(),
-            recovering: !self.gave_up,
-        };
-        self.raise(problem, end.at, None);
-        if self.gave_up {
-            // Nobody is going to bring the picture back by itself: this is no gap any more.
-            self.gap = None;
-            self.playlist.clear();
-            self.publish_playlist();
-            self.observation.off_air();
-        }
-    }
-
-    fn go_off_air(&mut self) {
-        if !self.observation.was_on_air() && self.observation.errors.list().is_empty() {
-            return;
-        }
-        self.gap = None;
-        self.replacing = None;
-        self.playlist.clear();
-        self.publish_playlist();
-        self.observation.off_air();
-        self.expect_layers(&Canvas::Black, false);
-        let over = self.observation.errors.clear(|_| true);
-        self.note(over);
     }
 
     pub(super) fn publish_playlist(&self) {

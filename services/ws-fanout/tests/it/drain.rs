@@ -50,7 +50,7 @@ async fn a_drain_says_goodbye_and_closes_with_going_away() {
 async fn a_client_that_does_not_read_does_not_hold_the_process() {
     let world = World::with(&[SHUTDOWN]).await;
     let token = world.issuer.token(Role::Viewer);
-    let _stuck = RawSocket::open(&world.service, "/ws", &token, Some(4096)).await;
+    let _stuck = RawSocket::open(&world.service, "/ws", &token, Some(32_768)).await;
     let World { service, .. } = world;
     ended(service).await;
 }

@@ -218,7 +218,7 @@ fn resident_bytes() -> usize {
 async fn an_echo_that_is_not_read_stops_reading() {
     let world = World::with(&[("ws.echo", "true")]).await;
     let token = world.issuer.token(Role::Viewer);
-    let mut socket = RawSocket::open(&world.service, "/ws/echo", &token, Some(4096)).await;
+    let mut socket = RawSocket::open(&world.service, "/ws/echo", &token, Some(32_768)).await;
     let before = resident_bytes();
     let messages = frame(BINARY, &vec![7; 60_000]).repeat(16);
     // Far more than both ends' buffers hold: the send must stall.

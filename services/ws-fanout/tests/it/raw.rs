@@ -102,6 +102,14 @@ impl RawSocket {
         let _ = self.stream.write_all(bytes).await;
     }
 
+    /// Sends bytes if they fit; `false` when the server's socket is gone.
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> bool {
+        match self.stream.try_write(bytes) {
+            Ok(_) => true,
+            Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
+        }
+    }
+
     /// The next frame: its first byte and its payload; `None` at the end.
     pub(crate) async fn receive(&mut self) -> Option<(u8, Vec<u8>)> {
         let start = self.read(2).await?;

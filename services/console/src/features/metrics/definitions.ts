@@ -69,7 +69,8 @@ export const DEFINITIONS: readonly Definition[] = [
     about: "Frames that were due and never composed, since the worker started",
     value: ({ frames_dropped }) => frames_dropped,
     text: ({ performance: { frames_dropped, frames_total } }) => {
-      const share = frames_dropped && frames_total ? (frames_dropped / frames_total) * 100 : null;
+      const due = (frames_dropped ?? 0) + (frames_total ?? 0);
+      const share = frames_dropped ? (frames_dropped / due) * 100 : null;
       const unit = share === null ? "" : `or ${formatNumber(share, share < 1 ? 2 : 0)} %`;
       return [formatNumber(frames_dropped), unit];
     },

@@ -9,12 +9,11 @@ use crate::measurement::Measurement;
 pub(crate) fn run() -> anyhow::Result<Measurement> {
     let output = Command::new("cargo")
         .args([
-            "run",
+            "bench",
             "--quiet",
-            "--release",
             "-p",
             "sm-media-engine",
-            "--example",
+            "--bench",
             "engine-cpu",
         ])
         .stderr(Stdio::inherit())
@@ -22,13 +21,13 @@ pub(crate) fn run() -> anyhow::Result<Measurement> {
         .context("run cargo")?;
     anyhow::ensure!(
         output.status.success(),
-        "the example failed: {}",
+        "the benchmark failed: {}",
         output.status
     );
     let text = String::from_utf8(output.stdout)?;
     let line = text
         .lines()
         .last()
-        .context("the example printed a result")?;
+        .context("the benchmark printed a result")?;
     serde_json::from_str(line).context("read the result")
 }

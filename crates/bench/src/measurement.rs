@@ -93,6 +93,9 @@ mod tests {
         let pairs = [(3.0, 1.0), (1.0, 9.0), (2.0, 4.0)];
         let measurement = Measurement::compare("x", "s", "peer", 1.0, &pairs);
         assert_eq!(measurement.ratio, Some(0.5));
-        assert_eq!(measurement.spread.map(f64::to_bits), [1.0, 3.0].map(f64::to_bits));
+        assert_eq!(
+            measurement.spread.map(f64::to_bits),
+            [1.0, 3.0].map(f64::to_bits)
+        );
     }
 }

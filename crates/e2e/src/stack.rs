@@ -104,8 +104,12 @@ impl Stack {
     pub async fn sign_in(&self) -> Value {
         let login = std::fs::read_to_string(self.data().join("first-login")).unwrap();
         let line = |name: &str| {
-            let found = login.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-            found.unwrap_or_else(|| panic!("data/first-login has a line {name}")).to_owned()
+            let found = login
+                .lines()
+                .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+            found
+                .unwrap_or_else(|| panic!("data/first-login has a line {name}"))
+                .to_owned()
         };
         let (username, password) = (line("username"), line("password"));
         let body = json!({"username": username, "password": password});

@@ -190,6 +190,7 @@ pub fn load<C: DeserializeOwned>(
             .with_list_parse_key("ws.origins")
             .with_list_parse_key("cors.origins")
             .with_list_parse_key("health.expected_services")
+            .with_list_parse_key("engine.ids")
             .source(Some(ours)),
     );
     serde_path_to_error::deserialize(builder.build()?).map_err(|error| ConfigError::Value {

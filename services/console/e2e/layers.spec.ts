@@ -1,3 +1,4 @@
+import type { Page } from "@playwright/test";
 import { distance, expect, expectPlaying, middleOfPicture, test } from "./fixtures.ts";
 
 const NAME = "End-to-end plate";
@@ -47,6 +48,22 @@ test("a layer is added, changed, hidden and deleted, and the picture follows", a
   await expect(row).toHaveCount(0);
 });
 
+test("an uploaded picture becomes a layer", async ({ console: page }) => {
+  await expectPlaying(page);
+  await page.getByRole("button", { name: "Add layer" }).click();
+  await page.getByRole("radio", { name: "Image" }).check({ force: true });
+  await page.getByLabel("Name").fill(NAME);
+  await page.getByLabel("PNG, JPEG or WebP").setInputFiles({
+    name: "plain.png",
+    mimeType: "image/png",
+    buffer: await plainPng(page, "#30a0e0"),
+  });
+  await page.getByRole("button", { name: "Add to the front" }).click();
+  await expect(page.getByRole("listitem").filter({ hasText: NAME })).toBeVisible();
+  const color = async () => distance(await middleOfPicture(page), [0x30, 0xa0, 0xe0]);
+  await expect.poll(color, { timeout: 30_000 }).toBeLessThan(TOLERANCE);
+});
+
 test("order, opacity and lock are kept, by buttons and keys", async ({ console: page }) => {
   await addColorLayer(page);
   const rows = page.getByRole("list", { name: /^Layers/ }).getByRole("listitem");
@@ -88,10 +105,25 @@ test("another person's change shows without a reload", async ({ system, console:
   await expect(row.getByRole("slider")).toHaveValue("25");
 });
 
-async function addColorLayer(page: import("@playwright/test").Page): Promise<void> {
+async function addColorLayer(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Add layer" }).click();
   await page.getByRole("radio", { name: "Color" }).check({ force: true });
   await page.getByLabel("Name").fill(NAME);
   await page.getByRole("button", { name: "Add to the front" }).click();
   await expect(page.getByRole("listitem").filter({ hasText: NAME })).toBeVisible();
+}
+
+/** A picture of one colour, drawn by the browser. */
+async function plainPng(page: Page, color: string): Promise<Buffer> {
+  const url = await page.evaluate((fill) => {
+    const canvas = document.createElement("canvas");
+    canvas.width = 640;
+    canvas.height = 360;
+    const context = canvas.getContext("2d");
+    if (!context) throw new Error("no canvas");
+    context.fillStyle = fill;
+    context.fillRect(0, 0, 640, 360);
+    return canvas.toDataURL("image/png");
+  }, color);
+  return Buffer.from(url.split(",")[1] ?? "", "base64");
 }

@@ -20,57 +20,56 @@ async function expectAccessible(page: Page): Promise<void> {
   expect(violations).toEqual([]);
 }
 
-for (const colorScheme of THEMES) {
-  test(`axe finds nothing on the sign-in page, ${colorScheme}`, async ({ page }) => {
+/** Looks at the page in both themes, and keeps a picture of each. */
+async function expectGoodLooks(page: Page, name: string, fullPage = false): Promise<void> {
+  for (const colorScheme of THEMES) {
     await page.emulateMedia({ colorScheme });
-    await page.goto("");
-    await expect(page.getByLabel("Password")).toBeVisible();
     await expectAccessible(page);
-    await page.screenshot({ path: `screenshots/sign-in-${colorScheme}.png` });
-  });
-
-  test(`axe finds nothing off air and on air, ${colorScheme}`, async ({
-    system,
-    console: page,
-  }) => {
-    await page.emulateMedia({ colorScheme });
-    await system.goOffline();
-    await expect(page.getByRole("button", { name: "Go live" })).toBeVisible();
-    await expectAccessible(page);
-    await page.screenshot({ path: `screenshots/off-air-${colorScheme}.png` });
-
-    await system.goLive();
-    await expectPlaying(page);
-    await page
-      .getByRole("button", { name: /^Edit / })
-      .first()
-      .click();
-    await expectAccessible(page);
-    await page.screenshot({ path: `screenshots/on-air-${colorScheme}.png` });
-    await page.getByRole("button", { name: "Hold to end" }).press("Space");
-    await expectAccessible(page);
-    await page.keyboard.press("Escape");
-  });
+    await page.screenshot({ path: `screenshots/${name}-${colorScheme}.png`, fullPage });
+  }
 }
 
-for (const width of [390, 320]) {
-  test(`nothing is cut off at ${width} px`, async ({ system, console: page }) => {
-    await system.goLive();
-    await expectPlaying(page);
+test("axe finds nothing on the sign-in page", async ({ page }) => {
+  await page.goto("");
+  await expect(page.getByLabel("Password")).toBeVisible();
+  await expectGoodLooks(page, "sign-in");
+});
+
+test("axe finds nothing off air", async ({ system, console: page }) => {
+  await system.goOffline();
+  await expect(page.getByRole("button", { name: "Go live" })).toBeVisible();
+  await expectGoodLooks(page, "off-air");
+});
+
+test("axe finds nothing on air, nor in the dialogs", async ({ system, console: page }) => {
+  await system.goLive();
+  await expectPlaying(page);
+  await page
+    .getByRole("button", { name: /^Edit / })
+    .first()
+    .click();
+  await expectGoodLooks(page, "on-air");
+  await page.getByRole("button", { name: "Hold to end" }).press("Space");
+  await expectGoodLooks(page, "end-dialog");
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Add layer" }).click();
+  await expectGoodLooks(page, "add-dialog");
+});
+
+test("nothing is cut off on a phone", async ({ system, console: page }) => {
+  await system.goLive();
+  await expectPlaying(page);
+  await page
+    .getByRole("button", { name: /^Edit / })
+    .first()
+    .click();
+  for (const width of [390, 320]) {
     await page.setViewportSize({ width, height: 780 });
-    await page
-      .getByRole("button", { name: /^Edit / })
-      .first()
-      .click();
+    await page.evaluate(() => window.scrollTo(0, 0));
     const overflow = await page.evaluate(
       () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
     );
-    expect(overflow).toBe(0);
-    await expectAccessible(page);
-    await page.evaluate(() => window.scrollTo(0, 0));
-    for (const colorScheme of THEMES) {
-      await page.emulateMedia({ colorScheme });
-      await page.screenshot({ path: `screenshots/${width}-${colorScheme}.png`, fullPage: true });
-    }
-  });
-}
+    expect(overflow, `${width} px`).toBe(0);
+    await expectGoodLooks(page, String(width), true);
+  }
+});

@@ -233,6 +233,7 @@ mod tests {
             ("SM__ADVERTISE", "http://engine-1:4200"),
             ("SM__LEASE__WITHOUT_REDIS", "stop"),
             ("SM__SLATE__COLOR", "#00000080"),
+            ("SM__ENGINE__IDS", "main,second"),
             ("PORT", "4300"),
             ("WS_PORT", "4301"),
         ];
@@ -246,6 +247,6 @@ mod tests {
         assert_eq!(read.lease.without_redis, WithoutRedis::Stop);
         assert_eq!(read.lease.ttl(), Duration::from_secs(3));
         assert_eq!(read.slate.color.alpha, 0x80);
-        assert_eq!((read.http.port, read.engine.ids.len()), (4300, 1));
+        assert_eq!((read.http.port, read.engine.ids.len()), (4300, 2));
     }
 }

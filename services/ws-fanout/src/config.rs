@@ -98,11 +98,16 @@ pub(crate) struct FanoutConfig {
     pub(crate) recovery_bytes_max: usize,
     pub(crate) position_check_ms: u64,
     pub(crate) reads_max: usize,
+    pub(crate) reads_wait_max_ms: u64,
 }
 
 impl FanoutConfig {
     pub(crate) const fn batch_window(&self) -> Duration {
         Duration::from_millis(self.batch_window_ms)
+    }
+
+    pub(crate) const fn reads_wait_max(&self) -> Duration {
+        Duration::from_millis(self.reads_wait_max_ms)
     }
 
     pub(crate) const fn position_check(&self) -> Duration {

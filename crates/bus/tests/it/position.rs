@@ -125,3 +125,23 @@ async fn a_restarted_redis_begins_a_new_epoch_and_keeps_what_was_said() {
     assert!(matches!(gap, History::Gap { .. }));
     assert_eq!(bus.newest(&stream, CHANNEL, 10).await.unwrap().len(), 2);
 }
+
+#[tokio::test]
+async fn a_reader_before_the_first_event_has_a_position_too() {
+    let redis = Redis::start();
+    let bus = redis.bus("test");
+    let stream = StreamId::default();
+    let begun = bus.begin_history(&stream, CHANNEL).await.unwrap();
+    assert_eq!(begun.offset, 0);
+    let again = bus.begin_history(&stream, CHANNEL).await.unwrap();
+    assert_eq!(again, begun, "a history begins once");
+    let first = bus.publish(&stream, &deleted(1), None).await.unwrap();
+    assert_eq!((first.epoch, first.offset), (begun.epoch.clone(), 1));
+    let missed = bus
+        .history_since(&stream, CHANNEL, &begun, 10)
+        .await
+        .unwrap();
+    assert!(matches!(missed, History::Complete(events) if events.len() == 1));
+    let now = bus.begin_history(&stream, CHANNEL).await.unwrap();
+    assert_eq!(now.offset, 1, "one that goes on is left as it is");
+}

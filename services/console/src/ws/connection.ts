@@ -62,6 +62,8 @@ const RESUBSCRIBE_MS = 5_000;
 export class Connection {
   readonly state = new Observable<LinkState>({ kind: "idle" });
   readonly figures = new Observable<LinkFigures>(NO_FIGURES);
+  /** The server's name for the connection, for its log; `null` while there is none. */
+  readonly session = new Observable<string | null>(null);
   private readonly options: ConnectionOptions;
   private readonly readers = new Map<Channel, ChannelReader>();
   private readonly requests = new Map<number, Channel>();
@@ -130,7 +132,7 @@ export class Connection {
   private connect(): void {
     this.abandon();
     this.state.set(this.networkIsDown ? { kind: "offline" } : { kind: "connecting" });
-    const attempt: Try = { socket: null, welcomedAt: null, goodbyeMs: null, pingedAt: null };
+    const attempt = newTry();
     this.current = attempt;
     this.cancelTimer = this.options.clock.after(OPEN_MS, () => this.lost(attempt, BROKEN, ""));
     this.options.open().then(
@@ -162,7 +164,7 @@ export class Connection {
 
   private heard(attempt: Try, frame: unknown): void {
     if (this.current !== attempt) return;
-    this.note({ heardAt: this.options.clock.now() });
+    attempt.heardAt = this.options.clock.now();
     const message = parseServerMessage(frame);
     if (!message) {
       this.note({ unreadable: this.figures.get().unreadable + 1 });
@@ -210,7 +212,8 @@ export class Connection {
 
   private welcomed(attempt: Try, session: string, authenticated: boolean): void {
     attempt.welcomedAt = this.options.clock.now();
-    this.note({ failedTries: 0, session });
+    this.note({ failedTries: 0 });
+    this.session.set(session);
     this.cancelTimer();
     this.hearsEvents = true;
     this.isLive();
@@ -279,7 +282,7 @@ export class Connection {
   private tick(attempt: Try, sincePingMs: number): void {
     if (this.current !== attempt) return;
     const now = this.options.clock.now();
-    const silentMs = now - (this.figures.get().heardAt ?? now);
+    const silentMs = now - (attempt.heardAt ?? now);
     if (silentMs >= SILENT_MS) {
       this.lost(attempt, BROKEN, "");
       return;
@@ -303,7 +306,7 @@ export class Connection {
     if (attempt.welcomedAt === null) {
       this.note({ failedTries: this.figures.get().failedTries + 1 });
     } else {
-      this.note({ reconnects: this.figures.get().reconnects + 1, session: null });
+      this.note({ reconnects: this.figures.get().reconnects + 1 });
       if (now - attempt.welcomedAt >= STABLE_MS) this.attempt = 0;
     }
     const next = afterClose(code);
@@ -328,6 +331,7 @@ export class Connection {
     for (const reader of this.readers.values()) reader.suspend();
     const socket = this.current?.socket;
     this.current = null;
+    this.session.set(null);
     if (!socket) return;
     socket.onmessage = null;
     socket.onclose = null;
@@ -347,7 +351,13 @@ export class Connection {
 interface Try {
   socket: Socket | null;
   welcomedAt: number | null;
+  /** When something was last heard. */
+  heardAt: number | null;
   /** When the server asked to come back, in milliseconds after the end. */
   goodbyeMs: number | null;
   pingedAt: number | null;
+}
+
+function newTry(): Try {
+  return { socket: null, welcomedAt: null, heardAt: null, goodbyeMs: null, pingedAt: null };
 }

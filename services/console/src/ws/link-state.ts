@@ -26,10 +26,6 @@ export interface LinkFigures {
   readonly unreadable: number;
   /** Tries in a row that did not lead to a connection. */
   readonly failedTries: number;
-  /** The server's name for the connection, for its log. */
-  readonly session: string | null;
-  /** When something was last heard. */
-  readonly heardAt: number | null;
 }
 
 export const NO_FIGURES: LinkFigures = {
@@ -38,6 +34,4 @@ export const NO_FIGURES: LinkFigures = {
   gaps: 0,
   unreadable: 0,
   failedTries: 0,
-  session: null,
-  heardAt: null,
 };

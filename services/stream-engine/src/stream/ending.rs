@@ -32,9 +32,9 @@ impl Tenure {
         };
         self.observation.worker_gone();
         self.surroundings.metrics.silent();
-        // What an orderly end delivered last was still seen.
+        // What it delivered last, after it was told to end, was still seen.
         if let (Some(gap), Some(seen)) = (&mut self.gap, self.playlist.ends_at()) {
-            gap.at = gap.at.max(seen.min(end.at));
+            gap.at = seen.min(end.at);
         }
         match running.ending() {
             Some(Ending::ForGood) => self.go_off_air(),
@@ -74,9 +74,10 @@ impl Tenure {
     }
 
     pub(super) fn go_off_air(&mut self) {
-        if !self.observation.was_on_air() && self.observation.errors.list().is_empty() {
+        if self.at_rest {
             return;
         }
+        self.at_rest = true;
         self.gap = None;
         self.replacing = None;
         self.playlist.clear();

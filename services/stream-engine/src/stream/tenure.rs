@@ -48,6 +48,8 @@ pub(super) struct Tenure {
     pub(super) sample_at: Instant,
     pub(super) gave_up: bool,
     pub(super) restarts: Restarts,
+    /// Whether nothing is left of the time on air.
+    pub(super) at_rest: bool,
     /// Why the worker before the next one ended.
     pub(super) replacing: Option<&'static str>,
     /// The generation whose failures count.
@@ -82,6 +84,7 @@ impl Tenure {
             gave_up: false,
             restarts: Restarts::new(surroundings.config.restart.clone()),
             replacing: None,
+            at_rest: false,
             generation: 0,
             gap,
             surroundings,
@@ -173,6 +176,7 @@ impl Tenure {
             return;
         };
         let surroundings = Arc::clone(&self.surroundings);
+        self.at_rest = false;
         if !self.observation.was_on_air() {
             self.playlist.clear();
         }
@@ -196,7 +200,9 @@ impl Tenure {
         self.publish_playlist();
         if let Some(cause) = self.replacing.take() {
             surroundings.metrics.worker_replaced(cause);
-            self.observation.replaced_worker();
+            if self.observation.was_on_air() {
+                self.observation.replaced_worker();
+            }
         }
         let reports = tasks::report_worker(&surroundings, worker.pid);
         let making = (desired.generation, desired.program.clone());

@@ -7,7 +7,7 @@ use sm_common::id::{ConnectionId, StreamId};
 use super::room::Joined;
 use super::{Hub, Opening};
 use crate::metrics::Metrics;
-use crate::replay::{Replay, ReplayError};
+use crate::replay::{Replay, ReplayError, Start};
 use crate::session::Outbox;
 use crate::topic::Topic;
 
@@ -19,6 +19,8 @@ const ATTEMPTS_MAX: usize = 5;
 pub(crate) enum SubscribeError {
     #[error("there is no stream {0}")]
     UnknownStream(StreamId),
+    #[error("too many subscriptions begin at this moment")]
+    Busy,
     #[error("the feed of live events is interrupted again and again")]
     Unsettled,
     #[error(transparent)]
@@ -83,11 +85,11 @@ impl Membership {
             self.metrics.subscriptions(topic.channel).inc();
         }
         for _ in 0..ATTEMPTS_MAX {
-            let start = match self.replay.start(topic, since).await {
+            let start = match self.read(topic, since).await {
                 Ok(start) => start,
                 Err(error) => {
                     self.unsubscribe(topic);
-                    return Err(error.into());
+                    return Err(error);
                 }
             };
             let recovered = start.is_recovered();
@@ -102,6 +104,11 @@ impl Membership {
         }
         self.unsubscribe(topic);
         Err(SubscribeError::Unsettled)
+    }
+
+    async fn read(&self, topic: &Topic, since: Option<&Position>) -> Result<Start, SubscribeError> {
+        let _turn = self.replay.turn().await.ok_or(SubscribeError::Busy)?;
+        Ok(self.replay.start(topic, since).await?)
     }
 
     /// Ends a subscription, if there is one.

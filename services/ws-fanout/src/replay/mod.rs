@@ -3,12 +3,14 @@
 mod snapshot;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sm_bus::{Bus, BusError, History, Published, keys, redis};
 use sm_common::event::{Channel, Position};
 use sm_common::id::StreamId;
 use sm_common::ws::ServerMessage;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::timeout;
 
 use crate::config::{ChatConfig, FanoutConfig};
 use crate::hub::{EncodedEvent, Opening};
@@ -86,6 +88,7 @@ pub(crate) struct Replay {
     chat_messages: usize,
     /// A herd of clients that come back waits here, and not in Redis' time limit.
     reads: Arc<Semaphore>,
+    wait_max: Duration,
 }
 
 impl Replay {
@@ -96,7 +99,16 @@ impl Replay {
             bytes_max: fanout.recovery_bytes_max,
             chat_messages: chat.snapshot_messages,
             reads: Arc::new(Semaphore::new(fanout.reads_max.max(1))),
+            wait_max: fanout.reads_wait_max(),
         }
+    }
+
+    /// Waits for its turn to read; `None` when that takes too long.
+    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        timeout(self.wait_max, self.reads.acquire())
+            .await
+            .ok()?
+            .ok()
     }
 
     /// What a subscriber starts with who last heard the event at `since`.
@@ -116,7 +128,6 @@ impl Replay {
 
     /// The current value of a topic.
     pub(crate) async fn snapshot(&self, topic: &Topic) -> Result<Snapshot, ReplayError> {
-        let _permit = self.reads.acquire().await;
         let Topic { channel, stream } = topic;
         for _ in 0..ATTEMPTS_MAX {
             let (value, position) = match channel {
@@ -141,7 +152,6 @@ impl Replay {
         Topic { channel, stream }: &Topic,
         since: &Position,
     ) -> Result<Option<Vec<Published>>, ReplayError> {
-        let _permit = self.reads.acquire().await;
         let history = self
             .bus
             .history_since(stream, *channel, since, self.events_max)

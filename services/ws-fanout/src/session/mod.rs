@@ -239,7 +239,8 @@ impl Session {
             return self.count_refusal(now);
         }
         match serde_json::from_str::<ClientMessage>(&text) {
-            Ok(message) => self.answer(message).await.map(End::Server),
+            // Boxed: an idle connection has no room set aside for answering.
+            Ok(message) => Box::pin(self.answer(message)).await.map(End::Server),
             Err(error) => {
                 let request = refusal::request_of(&text);
                 self.count_unreadable(request, &error.to_string(), now)

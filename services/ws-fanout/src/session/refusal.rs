@@ -81,7 +81,7 @@ impl From<SubscribeError> for Refusal {
                 Self::new(ProblemCode::StreamNotFound, error.to_string())
                     .after(RETRY_UNKNOWN_STREAM)
             }
-            SubscribeError::Unsettled => {
+            SubscribeError::Busy | SubscribeError::Unsettled => {
                 Self::new(ProblemCode::Unavailable, error.to_string()).after(RETRY_UNAVAILABLE)
             }
             SubscribeError::Bus(error) => error.into(),

@@ -3,7 +3,7 @@ use sm_common::auth::Role;
 use sm_common::chat::ChatMessage;
 use sm_common::event::Channel;
 use sm_common::ws::{EventMessage, ServerMessage};
-use sm_test_kit::Api;
+use sm_test_kit::{Api, Socket};
 
 use crate::harness::{IMPATIENT, World, hear_error, post, texts};
 
@@ -167,21 +167,19 @@ async fn while_redis_is_away_chat_answers_503_and_then_goes_on() {
     .await;
 }
 
-/// Posts `count` messages, one after the other, and returns everything heard up to `total`.
-async fn talk(world: &World, name: usize, count: u64, total: usize) -> Vec<EventMessage> {
-    let mut socket = world.socket(Role::Viewer).await;
-    socket.subscribe(Channel::Chat, None).await;
+/// Posts `posts` messages, one after the other, and returns the first `total` events heard.
+async fn converse(mut socket: Socket, name: usize, posts: u64, total: usize) -> Vec<EventMessage> {
     let mut heard = Vec::new();
     let mut acknowledged = 0;
     socket.say(&post(1, format!("{name} 1"))).await;
-    while acknowledged < count || heard.len() < total {
+    while acknowledged < posts || heard.len() < total {
         match socket.hear().await {
             ServerMessage::Event(event) => heard.push(event),
             ServerMessage::Batch { events } => heard.extend(events),
             ServerMessage::Ack { id } => {
                 acknowledged += 1;
                 assert_eq!(id, acknowledged);
-                if acknowledged < count {
+                if acknowledged < posts {
                     let next = acknowledged + 1;
                     socket.say(&post(next, format!("{name} {next}"))).await;
                 }
@@ -195,21 +193,21 @@ async fn talk(world: &World, name: usize, count: u64, total: usize) -> Vec<Event
 #[tokio::test]
 async fn ten_clients_that_post_a_thousand_messages_hear_them_in_the_same_order() {
     let world = World::with(&UNLIMITED).await;
-    // Everybody is there before the first message, because all must hear all.
-    let listeners = (0..10).map(|_| world.socket(Role::Viewer));
-    let mut listeners = futures_util::future::join_all(listeners).await;
-    for socket in &mut listeners {
+    let mut clients = Vec::new();
+    for _ in 0..10 {
+        let mut socket = world.socket(Role::Viewer).await;
         socket.subscribe(Channel::Chat, None).await;
+        clients.push(socket);
     }
-    let talkers = (0..10).map(|name| talk(&world, name, 100, 0));
-    futures_util::future::join_all(talkers).await;
+    // Everybody is there before the first message, because all must hear all.
+    let clients = clients.into_iter().enumerate();
+    let conversations = clients.map(|(name, socket)| converse(socket, name, 100, 1000));
+    let heard = futures_util::future::join_all(conversations).await;
     let expected: Vec<u64> = (1..=1000).collect();
-    let mut order: Option<Vec<String>> = None;
-    for socket in &mut listeners {
-        let events = socket.events(1000).await;
+    let order = texts(heard[0].iter().map(|event| &event.data));
+    for events in heard {
         let offsets: Vec<_> = events.iter().map(|event| event.offset).collect();
         assert_eq!(offsets, expected);
-        let heard = texts(events.iter().map(|event| &event.data));
-        assert_eq!(*order.get_or_insert_with(|| heard.clone()), heard);
+        assert_eq!(texts(events.iter().map(|event| &event.data)), order);
     }
 }

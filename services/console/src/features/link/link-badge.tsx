@@ -1,5 +1,5 @@
 import { Cable, RefreshCw, Unplug } from "lucide-react";
-import { useId } from "react";
+import { useId, useState } from "react";
 import { useObservable } from "../../observable.ts";
 import { useRuntime } from "../../runtime-context.ts";
 import { formatNumber } from "../../ui/format.ts";
@@ -11,6 +11,7 @@ export function LinkBadge() {
   const { connection } = useRuntime();
   const words = useLinkWords();
   const id = useId();
+  const [open, setOpen] = useState(false);
   const Icon = words.tone === "bad" ? Unplug : Cable;
   return (
     <div className="link" data-tone={words.tone} data-testid="link">
@@ -25,8 +26,13 @@ export function LinkBadge() {
           Retry now
         </button>
       )}
-      <div id={id} popover="auto" className="popover">
-        <LinkFigures detail={words.detail} />
+      <div
+        id={id}
+        popover="auto"
+        className="popover"
+        onToggle={(event) => setOpen(event.newState === "open")}
+      >
+        {open && <LinkFigures detail={words.detail} />}
       </div>
     </div>
   );

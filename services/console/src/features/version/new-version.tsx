@@ -7,7 +7,7 @@ import { consoleVersion } from "../../version.ts";
 
 /** Offers a reload when the server brings a newer console. It never reloads by itself. */
 export function NewVersion() {
-  const { session } = useObservable(useRuntime().connection.figures);
+  const session = useObservable(useRuntime().connection.session);
   const [isNew, setNew] = useState(false);
 
   // Each new connection may be to a newer server.

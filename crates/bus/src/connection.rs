@@ -65,7 +65,11 @@ impl Bus {
         let client = redis::Client::open(info.clone()).map_err(BusError::Address)?;
         let timeout = config.timeout();
         let run = Arc::new(RwLock::new(String::new()));
-        let manager = Manager::new(info).map_err(BusError::Address)?;
+        // The client's own limits are shorter than ours may be, and each step is within ours.
+        let unlimited = redis::AsyncConnectionConfig::new()
+            .set_response_timeout(None)
+            .set_connection_timeout(None);
+        let manager = Manager::new_with_config(info, unlimited).map_err(BusError::Address)?;
         let seen = Arc::clone(&run);
         let pool = Pool::builder(manager)
             .max_size(config.connections_max)

@@ -20,10 +20,19 @@ async function expectAccessible(page: Page): Promise<void> {
   expect(violations).toEqual([]);
 }
 
+/** Colours fade into each other when the theme changes; what is between them is nobody's choice. */
+async function settled(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    const fades = document.getAnimations().filter((one) => one instanceof CSSTransition);
+    await Promise.allSettled(fades.map(({ finished }) => finished));
+  });
+}
+
 /** Looks at the page in both themes, and keeps a picture of each. */
 async function expectGoodLooks(page: Page, name: string, fullPage = false): Promise<void> {
   for (const colorScheme of THEMES) {
     await page.emulateMedia({ colorScheme });
+    await settled(page);
     await expectAccessible(page);
     await page.screenshot({ path: `screenshots/${name}-${colorScheme}.png`, fullPage });
   }

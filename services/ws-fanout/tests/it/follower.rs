@@ -35,6 +35,9 @@ impl Follower {
         }
         loop {
             let message = socket.hear().await;
+            if let ServerMessage::Error { .. } = message {
+                panic!("refused: {message:?}");
+            }
             let answer = matches!(message, ServerMessage::Subscribed { id: 1, .. });
             let recovered = matches!(
                 message,

@@ -1,4 +1,4 @@
-//! Layers and scenes.
+//! Layers: what each kind shows, and where.
 
 use std::fmt;
 use std::str::FromStr;
@@ -358,23 +358,6 @@ pub struct Layer {
     /// How it does in the picture, as the engine sees it; absent while the stream is off air.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<LayerStatus>,
-}
-
-/// A named, ordered set of layers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Scene {
-    /// The scene.
-    pub id: SceneId,
-    /// The stream it belongs to.
-    pub stream: StreamId,
-    /// Its name.
-    pub name: String,
-    /// Raised by every change of the scene or one of its layers.
-    pub revision: u64,
-    /// When it was last changed.
-    pub updated_at: Timestamp,
-    /// Its layers, from the back of the picture to the front.
-    pub layers: Vec<Layer>,
 }
 
 #[cfg(test)]

@@ -16,5 +16,6 @@ pub mod performance;
 pub mod problem;
 pub mod program;
 pub mod resources;
+pub mod scene;
 pub mod stream;
 pub mod ws;

@@ -343,8 +343,9 @@ pub struct StreamState {
     pub desired_status: DesiredStatus,
     /// When that was last changed.
     pub desired_since: Timestamp,
-    /// Revision of the desired state.
-    pub desired_revision_wanted: u64,
+    /// Revision of the desired state that is wanted; `desired_revision` is the one that the engine
+    /// has last obeyed.
+    pub wanted_revision: u64,
     /// What is observed.
     #[serde(flatten)]
     pub observed: ObservedState,
@@ -356,16 +357,13 @@ impl StreamState {
         Self {
             desired_status: desired.status,
             desired_since: desired.since,
-            desired_revision_wanted: desired.revision,
+            wanted_revision: desired.revision,
             observed,
         }
     }
 
     /// Changes whenever either document does; the `ETag` of the state.
     pub fn revision(&self) -> String {
-        format!(
-            "{}.{}",
-            self.desired_revision_wanted, self.observed.revision
-        )
+        format!("{}.{}", self.wanted_revision, self.observed.revision)
     }
 }

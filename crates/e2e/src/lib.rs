@@ -10,8 +10,10 @@
 
 mod picture;
 mod playlist;
+mod recording;
 mod stack;
 
 pub use picture::{Rgb, Still};
 pub use playlist::{Playlist, Probe, Watched, watch};
+pub use recording::{Recording, record};
 pub use stack::{Stack, StackOptions};

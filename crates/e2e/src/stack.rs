@@ -176,11 +176,17 @@ impl Stack {
 
     /// Kills a process with SIGKILL.
     pub fn kill(&self, pid: u32) {
-        let killed = Command::new("kill")
-            .args(["-9", &pid.to_string()])
-            .status()
-            .unwrap();
-        assert!(killed.success());
+        signal("-KILL", pid);
+    }
+
+    /// Stops a process where it is: it neither answers nor refuses.
+    pub fn freeze(&self, pid: u32) {
+        signal("-STOP", pid);
+    }
+
+    /// Lets a frozen process go on.
+    pub fn thaw(&self, pid: u32) {
+        signal("-CONT", pid);
     }
 
     fn manage(&self, command: &str, more: &[&str]) {
@@ -242,6 +248,14 @@ impl Drop for Stack {
             "the stack stops in order"
         );
     }
+}
+
+fn signal(signal: &str, pid: u32) {
+    let sent = Command::new("kill")
+        .args([signal, &pid.to_string()])
+        .status()
+        .unwrap();
+    assert!(sent.success());
 }
 
 /// The top of the repository.

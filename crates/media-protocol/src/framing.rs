@@ -64,7 +64,8 @@ mod tests {
             },
         ] {
             let line = encode(&report).unwrap();
-            assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
+            let end = line.iter().position(|byte| *byte == b'\n');
+            assert_eq!(end, Some(line.len() - 1), "one line, and nothing after it");
             assert_eq!(decode::<Report>(&line).unwrap(), report);
         }
     }

@@ -1,4 +1,4 @@
-//! Writes the documents to `docs/api`.
+//! Writes the documents to `docs`.
 
 use anyhow::Context as _;
 

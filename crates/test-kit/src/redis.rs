@@ -10,6 +10,9 @@ use tempfile::TempDir;
 
 use crate::wait::until_blocking;
 
+/// Longest wait for a server that runs.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// A Redis server of this test alone, with an append-only file. Ends with the value.
 #[derive(Debug)]
 pub struct Redis {
@@ -26,7 +29,7 @@ impl Redis {
             .local_addr()
             .unwrap()
             .port();
-        let directory = tempfile::tempdir().unwrap();
+        let directory = directory();
         let mut redis = Self {
             child: None,
             port,
@@ -46,9 +49,18 @@ impl Redis {
         self.port
     }
 
-    /// A connection for the test itself, as a process of `service`.
+    /// A connection for the test itself, as a process of `service`. It waits as long as a busy
+    /// machine needs.
     pub fn bus(&self, service: &str) -> Bus {
-        let config = BusConfig::at(self.url());
+        self.bus_that_waits(service, PATIENCE)
+    }
+
+    /// A connection that gives an answer up after `longest`.
+    pub fn bus_that_waits(&self, service: &str, longest: Duration) -> Bus {
+        let config = BusConfig {
+            timeout_ms: u64::try_from(longest.as_millis()).unwrap(),
+            ..BusConfig::at(self.url())
+        };
         Bus::new(
             config,
             service,
@@ -98,7 +110,7 @@ impl Redis {
             .expect("redis-server is installed");
         self.child = Some(child);
         let port = self.port;
-        until_blocking("Redis answers", Duration::from_secs(10), || {
+        until_blocking("Redis answers", PATIENCE, || {
             let pong = Command::new("redis-cli")
                 .args(["-p", &port.to_string(), "ping"])
                 .output();
@@ -119,6 +131,18 @@ impl Redis {
             .unwrap();
         assert!(sent.success());
     }
+}
+
+/// In memory where the system has such a directory: killed processes leave their files there as
+/// well, and a busy disk delays nobody's write.
+fn directory() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let directory = if memory.is_dir() {
+        tempfile::tempdir_in(memory)
+    } else {
+        tempfile::tempdir()
+    };
+    directory.unwrap()
 }
 
 impl Drop for Redis {

@@ -24,7 +24,7 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     )
     .context("prepare Redis")?;
     let redis = bus.clone();
-    kit.health().dependency("redis", Need::Required, move || {
+    kit.health().dependency("redis", Need::ToStart, move || {
         let redis = redis.clone();
         async move { redis.ping().await.map(drop) }
     });

@@ -76,7 +76,7 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
 
 fn watch_health(kit: &Kit, bus: &Bus) {
     let redis = bus.clone();
-    kit.health().dependency("redis", Need::Required, move || {
+    kit.health().dependency("redis", Need::ToStart, move || {
         let redis = redis.clone();
         async move { redis.ping().await.map(drop) }
     });

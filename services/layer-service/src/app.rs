@@ -61,7 +61,7 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
 /// Layers can be edited while files cannot be written, so the directory is not required.
 fn watch_health(kit: &Kit, bus: &Bus, assets: &Assets) {
     let redis = bus.clone();
-    kit.health().dependency("redis", Need::Required, move || {
+    kit.health().dependency("redis", Need::ToStart, move || {
         let redis = redis.clone();
         async move { redis.ping().await.map(drop) }
     });

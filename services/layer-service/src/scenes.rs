@@ -8,7 +8,7 @@ use std::sync::Arc;
 use sm_bus::BusError;
 use sm_common::clock::SharedClock;
 use sm_common::id::{AssetId, LayerId, SceneId, StreamId};
-use sm_common::layer::Scene;
+use sm_common::scene::Scene;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, timeout_at};
 

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use sm_bus::{Bus, BusError, Commit, CommitOutcome, Guard, OutgoingEvent, keys, redis};
-use sm_common::clock::Timestamp;
 use sm_common::event::{LayerCreated, LayerDeleted, LayerReordered, LayerUpdated};
-use sm_common::id::{LayerId, SceneId, StreamId};
-use sm_common::layer::{Layer, Scene};
+use sm_common::id::{LayerId, StreamId};
+use sm_common::layer::Layer;
+use sm_common::scene::{Scene, SceneDocument};
 use sm_common::stream::LayerStatus;
 use sm_service_kit::http::RequestContext;
 
@@ -40,16 +40,6 @@ pub(crate) enum Found {
     NoScene,
     /// There is no such stream.
     NoStream,
-}
-
-/// The document beside a scene's revision. Layers are kept one by one.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct SceneDocument {
-    id: SceneId,
-    name: String,
-    /// From the back of the picture to the front.
-    order: Vec<LayerId>,
-    updated_at: Timestamp,
 }
 
 type Fields = Vec<(String, String)>;
@@ -94,26 +84,10 @@ impl SceneStore {
                 Found::NoStream
             });
         };
-        let SceneDocument {
-            id,
-            name,
-            order,
-            updated_at,
-        } = read(&scene_key, &document)?;
-        let mut known = BTreeMap::new();
-        for (_, text) in &layers {
-            let layer: Layer = read(&layers_key, text)?;
-            known.insert(layer.id, layer);
-        }
-        let layers = order.iter().filter_map(|id| known.remove(id)).collect();
-        let scene = Scene {
-            id,
-            stream: stream.clone(),
-            name,
-            revision,
-            updated_at,
-            layers,
-        };
+        let document: SceneDocument = read(&scene_key, &document)?;
+        let layers = layers.iter().map(|(_, text)| read(&layers_key, text));
+        let layers = layers.collect::<Result<Vec<Layer>, _>>()?;
+        let scene = document.join(stream.clone(), revision, layers);
         let statuses = statuses.iter().filter_map(read_status).collect();
         Ok(Found::Scene(Box::new(Loaded { scene, statuses })))
     }
@@ -142,16 +116,10 @@ impl SceneStore {
     ) -> Result<bool, BusError> {
         let scene = &applied.scene;
         let scene_key = keys::scene(&scene.stream);
-        let document = SceneDocument {
-            id: scene.id,
-            name: scene.name.clone(),
-            order: scene.layers.iter().map(|layer| layer.id).collect(),
-            updated_at: scene.updated_at,
-        };
         let mut commit = Commit::new()
             .guard(Guard::field(scene_key.clone(), "revision", expected))
             .hash_set(scene_key.clone(), "revision", scene.revision.to_string())
-            .hash_set(scene_key, "doc", write(&document)?);
+            .hash_set(scene_key, "doc", write(&SceneDocument::of(scene))?);
         let old: BTreeMap<LayerId, &Layer> = by_id(before);
         let new: BTreeMap<LayerId, &Layer> = by_id(scene);
         for (id, layer) in &new {

@@ -1,16 +1,15 @@
 //! The scene as the worker needs it, and the slate that stands in for it. Pure.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::Deserialize;
 use sm_common::clock::Timestamp;
-use sm_common::id::{LayerId, SceneId};
+use sm_common::id::LayerId;
 use sm_common::layer::{
     ClockSource, ColorSource, ImageSource, Layer, LayerSource, TestPatternSource, TextAlign,
     TextSource, TextStyle, Transform, VideoSource,
 };
 use sm_common::program::ProgramFormat;
+use sm_common::scene::Scene;
 use sm_media_protocol::{LayerContent, SceneLayer, WantedScene};
 use uuid::Uuid;
 
@@ -24,72 +23,25 @@ const LINE_HEIGHT: f64 = 1.5;
 /// Bounds of [`TextStyle::size`].
 const TEXT_SIZE: (f64, f64) = (4.0, 1000.0);
 
-/// The scene document, as layer-service writes it, as far as the picture depends on it.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct SceneDocument {
-    pub(crate) id: SceneId,
-    name: String,
-    order: Vec<LayerId>,
-    updated_at: Timestamp,
+/// When the latest change that makes `scene` differ from `before` was acknowledged.
+pub(crate) fn changed_at(scene: &Scene, before: &Scene) -> Timestamp {
+    let changed = scene.layers.iter().filter(|layer| {
+        !before
+            .layers
+            .iter()
+            .any(|known| known.id == layer.id && known.revision == layer.revision)
+    });
+    changed
+        .map(|layer| layer.updated_at)
+        .fold(scene.updated_at, Timestamp::max)
 }
 
-/// The scene that is to be on air.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ProgramScene {
-    pub(crate) id: SceneId,
-    pub(crate) name: String,
-    pub(crate) revision: u64,
-    updated_at: Timestamp,
-    /// From the back of the picture to the front.
-    pub(crate) layers: Vec<Layer>,
-}
-
-impl ProgramScene {
-    /// Joins the scene's document with its layers. A layer that the order names and the store
-    /// lacks is left out.
-    pub(crate) fn assemble(
-        revision: u64,
-        document: SceneDocument,
-        mut layers: BTreeMap<LayerId, Layer>,
-    ) -> Self {
-        let SceneDocument {
-            id,
-            name,
-            order,
-            updated_at,
-        } = document;
-        Self {
-            id,
-            name,
-            revision,
-            updated_at,
-            layers: order.iter().filter_map(|id| layers.remove(id)).collect(),
-        }
-    }
-
-    /// When the latest change that makes this differ from `before` was acknowledged.
-    pub(crate) fn changed_at(&self, before: &Self) -> Timestamp {
-        let changed = self.layers.iter().filter(|layer| {
-            !before
-                .layers
-                .iter()
-                .any(|known| known.id == layer.id && known.revision == layer.revision)
-        });
-        changed
-            .map(|layer| layer.updated_at)
-            .fold(self.updated_at, Timestamp::max)
-    }
-
-    /// The scene as the worker needs it. `assets` is where uploaded files are.
-    pub(crate) fn wanted(&self, revision: u64, assets: &Path) -> WantedScene {
-        WantedScene {
-            revision,
-            layers: self
-                .layers
-                .iter()
-                .map(|layer| scene_layer(layer, assets))
-                .collect(),
-        }
+/// The scene as the worker needs it. `assets` is where uploaded files are.
+pub(crate) fn wanted(scene: &Scene, revision: u64, assets: &Path) -> WantedScene {
+    let layers = scene.layers.iter();
+    WantedScene {
+        revision,
+        layers: layers.map(|layer| scene_layer(layer, assets)).collect(),
     }
 }
 
@@ -203,6 +155,7 @@ fn content(source: &LayerSource, assets: &Path) -> LayerContent {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use sm_common::id::{SceneId, StreamId};
 
     use super::*;
 
@@ -225,17 +178,15 @@ mod tests {
         json!({"kind": "color", "source": {"color": "#102030"}})
     }
 
-    fn scene(revision: u64, updated_ms: i64, layers: &[Layer]) -> ProgramScene {
-        let document = json!({
-            "id": SceneId::from_uuid(Uuid::from_u128(9)), "name": "Main", "stream": "main",
-            "order": layers.iter().map(|layer| layer.id).collect::<Vec<_>>(),
-            "updated_at": Timestamp::from_unix_millis(updated_ms), "a later field": 1,
-        });
-        let layers = layers
-            .iter()
-            .map(|layer| (layer.id, layer.clone()))
-            .collect();
-        ProgramScene::assemble(revision, serde_json::from_value(document).unwrap(), layers)
+    fn scene(revision: u64, updated_ms: i64, layers: &[Layer]) -> Scene {
+        Scene {
+            id: SceneId::from_uuid(Uuid::from_u128(9)),
+            stream: StreamId::default(),
+            name: "Main".to_owned(),
+            revision,
+            updated_at: Timestamp::from_unix_millis(updated_ms),
+            layers: layers.to_vec(),
+        }
     }
 
     #[test]
@@ -244,7 +195,7 @@ mod tests {
         let image = json!({"kind": "image", "source": {"asset": asset}});
         let (back, front) = (LayerId::generate(), LayerId::generate());
         let layers = [layer(front, 1, 0, &image), layer(back, 1, 0, &color())];
-        let wanted = scene(4, 0, &layers).wanted(77, Path::new("/assets"));
+        let wanted = super::wanted(&scene(4, 0, &layers), 77, Path::new("/assets"));
         assert_eq!(wanted.revision, 77);
         let ids: Vec<_> = wanted.layers.iter().map(|layer| layer.id).collect();
         assert_eq!(ids, [front, back]);
@@ -257,20 +208,6 @@ mod tests {
         assert_eq!(
             (wanted.layers[1].transform.y, wanted.layers[1].muted),
             (-2, true)
-        );
-    }
-
-    #[test]
-    fn a_layer_that_the_store_lacks_is_left_out() {
-        let document = json!({
-            "id": SceneId::generate(), "name": "Main", "order": [LayerId::generate()],
-            "updated_at": "2026-01-01T00:00:00Z",
-        });
-        let document = serde_json::from_value(document).unwrap();
-        assert!(
-            ProgramScene::assemble(1, document, BTreeMap::new())
-                .layers
-                .is_empty()
         );
     }
 
@@ -290,9 +227,9 @@ mod tests {
                 layer(second, 1, 99, &color()),
             ],
         );
-        assert_eq!(after.changed_at(&before).as_unix_millis(), 21);
+        assert_eq!(changed_at(&after, &before).as_unix_millis(), 21);
         let reordered = scene(3, 30, &after.layers);
-        assert_eq!(reordered.changed_at(&after).as_unix_millis(), 30);
+        assert_eq!(changed_at(&reordered, &after).as_unix_millis(), 30);
     }
 
     #[test]

@@ -1,17 +1,15 @@
 //! What others write and this service reads: the desired state and the scene.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sm_bus::{Bus, BusError, keys, redis};
-use sm_common::id::{LayerId, StreamId};
+use sm_common::id::StreamId;
 use sm_common::layer::Layer;
+use sm_common::scene::{Scene, SceneDocument};
 use sm_common::stream::DesiredState;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
-
-use crate::scene::{ProgramScene, SceneDocument};
 
 /// Wait before a failed read is tried again.
 const RETRY: Duration = Duration::from_millis(250);
@@ -20,7 +18,7 @@ const RETRY: Duration = Duration::from_millis(250);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wanted {
     pub(crate) desired: Option<Arc<DesiredState>>,
-    pub(crate) scene: Option<Arc<ProgramScene>>,
+    pub(crate) scene: Option<Arc<Scene>>,
 }
 
 /// Revision and document of the scene, and its layers by identifier.
@@ -107,7 +105,7 @@ impl Reader {
         known: &Wanted,
         revision: Option<u64>,
         document: Option<String>,
-    ) -> Result<Option<Arc<ProgramScene>>, BusError> {
+    ) -> Result<Option<Arc<Scene>>, BusError> {
         let document: Option<SceneDocument> = document
             .map(|text| read_document(keys::scene(&self.stream), &text))
             .transpose()?;
@@ -120,7 +118,7 @@ impl Reader {
     }
 
     /// Scene and layers of one moment.
-    async fn read_scene(&self) -> Result<Option<ProgramScene>, BusError> {
+    async fn read_scene(&self) -> Result<Option<Scene>, BusError> {
         let (scene_key, layers_key) = (keys::scene(&self.stream), keys::layers(&self.stream));
         let mut pipeline = redis::pipe();
         pipeline.atomic();
@@ -135,15 +133,15 @@ impl Reader {
             return Ok(None);
         };
         let document: SceneDocument = read_document(scene_key, &document)?;
-        let mut layers: BTreeMap<LayerId, Layer> = BTreeMap::new();
+        let mut layers: Vec<Layer> = Vec::new();
         for (_, text) in fields {
             // One layer that this version cannot read must not hold back the others.
             match read_document::<Layer>(layers_key.clone(), &text) {
-                Ok(layer) => drop(layers.insert(layer.id, layer)),
+                Ok(layer) => layers.push(layer),
                 Err(error) => tracing::warn!(stream.id = %self.stream, %error, "layer left out"),
             }
         }
-        Ok(Some(ProgramScene::assemble(revision, document, layers)))
+        Ok(Some(document.join(self.stream.clone(), revision, layers)))
     }
 }
 

@@ -111,11 +111,11 @@ fn context(config: &Config, kit: &Kit, bus: &Bus, metrics: Metrics) -> Context {
 
 fn watch_health(kit: &Kit, bus: &Bus, context: &Context) {
     let redis = bus.clone();
-    kit.health().dependency("redis", Need::Required, move || {
+    kit.health().dependency("redis", Need::ToStart, move || {
         let redis = redis.clone();
         async move { redis.ping().await.map(drop) }
     });
-    kit.health().component(LIVE_EVENTS, Need::Required);
+    kit.health().component(LIVE_EVENTS, Need::ToStart);
     let gauge = |value: i64| i32::try_from(value).map_or(f64::INFINITY, f64::from);
     let metrics = context.services.metrics.clone();
     kit.health()

@@ -1,8 +1,9 @@
 use serde_json::{Value, json};
 use sm_common::event::{Channel, EventType, LayerUpdated};
 use sm_common::ws::EventMessage;
-use sm_e2e::{Playlist, Rgb, Stack, StackOptions, Still};
+use sm_e2e::{Playlist, Rgb, Stack, StackOptions, Still, record};
 use sm_test_kit::{Answer, Api, Socket};
+use tokio_util::sync::CancellationToken;
 
 /// Encoded at 2.5 Mbit/s in 4:2:0: a large area of one colour comes back this near.
 const COLOUR_TOLERANCE: u8 = 12;
@@ -81,6 +82,44 @@ async fn a_changed_layer_is_in_the_picture_in_the_events_and_in_the_state() {
         .patch(&path, &etag, &blue)
         .await
         .expect_problem(412, "revision.stale");
+}
+
+/// As fast as they are answered, through Traefik: no packet of the program comes early or late.
+#[tokio::test]
+async fn three_hundred_changes_leave_no_irregular_packet() {
+    let stack = Stack::start(StackOptions::at("127.77"));
+    let admin = stack.admin().await;
+    let created = add_red_layer(&admin).await;
+    let path = format!("/api/layers/{}", created.body["id"].as_str().unwrap());
+    let mut etag = admin.get(&path).await.expect(200).header("etag").to_owned();
+    let stop = CancellationToken::new();
+    let recording = record(stack.anonymous(), stop.clone());
+    for step in 0..300 {
+        let change = match step % 3 {
+            0 => json!({"transform": {"x": step * 2, "y": step}}),
+            1 => json!({"opacity": f64::from(step) / 300.0}),
+            _ => json!({"source": {"color": format!("#{step:02x}00c0", step = step % 256)}}),
+        };
+        let patched = admin.patch(&path, &etag, &change).await.expect(200);
+        patched.header("etag").clone_into(&mut etag);
+    }
+    let number = Playlist::fetch(&stack.anonymous()).await.unwrap().next();
+    stack
+        .until("the last change is in a segment", || async {
+            Playlist::fetch(&stack.anonymous())
+                .await
+                .is_some_and(|playlist| playlist.next() > number + 1)
+        })
+        .await;
+    stop.cancel();
+    let recording = recording.await.unwrap();
+    let irregular = recording.irregular_packets();
+    assert_eq!(irregular.keys().collect::<Vec<_>>(), ["audio", "video"]);
+    assert!(
+        irregular.values().all(Vec::is_empty),
+        "{irregular:?} in {} segments",
+        recording.segments()
+    );
 }
 
 #[tokio::test]

@@ -13,10 +13,14 @@ use super::ListeningSocket;
 
 /// Whether the process can do its work without a dependency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Need {
     /// Not ready without it.
     Required,
+    /// Not ready before it was there once. Afterwards the process stays in the load balancer's
+    /// pool: what all replicas share is missed by all of them, and each can tell its callers what
+    /// it cannot do and when to come back, where an empty pool tells them nothing.
+    ToStart,
     /// Ready without it, and says so.
     Optional,
 }
@@ -91,6 +95,19 @@ pub struct Health {
 struct Part {
     component: Component,
     check: Option<Check>,
+    /// Whether it has been up at any time.
+    was_up: bool,
+}
+
+impl Part {
+    /// Whether the process can work as far as this part is concerned.
+    fn suffices(&self) -> bool {
+        match self.component.need {
+            Need::Required => self.component.status == ComponentStatus::Up,
+            Need::ToStart => self.was_up,
+            Need::Optional => true,
+        }
+    }
 }
 
 impl std::fmt::Debug for Health {
@@ -138,11 +155,9 @@ impl Health {
         self.record(name, outcome, None);
     }
 
-    /// Whether every required part is up.
+    /// Whether every required part is up, and what is needed to start has been.
     pub fn is_ready(&self) -> bool {
-        lock(&self.parts).iter().all(|part| {
-            part.component.need == Need::Optional || part.component.status == ComponentStatus::Up
-        })
+        lock(&self.parts).iter().all(Part::suffices)
     }
 
     /// Every part.
@@ -196,7 +211,11 @@ impl Health {
             latency_ms: None,
             last_error: None,
         };
-        lock(&self.parts).push(Part { component, check });
+        lock(&self.parts).push(Part {
+            component,
+            check,
+            was_up: false,
+        });
     }
 
     fn record(&self, name: &str, outcome: Result<(), String>, latency: Option<Duration>) {
@@ -205,6 +224,7 @@ impl Health {
         let Some(part) = parts.iter_mut().find(|part| part.component.name == name) else {
             return;
         };
+        part.was_up |= outcome.is_ok();
         let component = &mut part.component;
         let status = if outcome.is_ok() {
             ComponentStatus::Up
@@ -240,17 +260,29 @@ mod tests {
     #[test]
     fn only_required_parts_decide_readiness() {
         let health = Health::new(SystemClock::shared());
-        health.component("redis", Need::Required);
+        health.component("token-keys", Need::Required);
         health.component("event-handler", Need::Optional);
         assert!(!health.is_ready());
-        health.report("redis", Ok(()));
+        health.report("token-keys", Ok(()));
         health.report("event-handler", Err("refused".to_owned()));
         assert!(health.is_ready());
-        health.report("redis", Err("timeout".to_owned()));
+        health.report("token-keys", Err("timeout".to_owned()));
         assert!(!health.is_ready());
         assert_eq!(
             health.components()[0].last_error.as_deref(),
             Some("timeout")
         );
+    }
+
+    #[test]
+    fn what_is_needed_to_start_may_go_away_later() {
+        let health = Health::new(SystemClock::shared());
+        health.component("redis", Need::ToStart);
+        health.report("redis", Err("refused".to_owned()));
+        assert!(!health.is_ready());
+        health.report("redis", Ok(()));
+        health.report("redis", Err("refused".to_owned()));
+        assert!(health.is_ready());
+        assert_eq!(health.components()[0].status, ComponentStatus::Down);
     }
 }

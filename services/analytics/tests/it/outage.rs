@@ -1,31 +1,29 @@
-use std::time::Duration;
-
 use sm_test_kit::{Api, until};
 
 use crate::harness::{Harness, LIMIT};
 
 const PATH: &str = "/api/analytics/timeseries?metric=fps&from=-1h&step=1m";
 
-/// Redis refuses, then is frozen: questions are answered 503 within a second, and everything
-/// goes on by itself when Redis is back.
+/// Redis refuses, then is frozen: questions are answered 503 with a time to come back, and
+/// everything goes on by itself when Redis does.
 #[tokio::test]
 async fn questions_are_refused_while_redis_is_away_and_ingest_goes_on_when_it_is_back() {
     let mut harness = Harness::new();
-    // Half the default, so that a busy machine has room to answer within the second.
-    let service = harness.replica(&[("redis.timeout_ms", "350")]);
+    let service = harness.replica(&[]);
     harness.samples(0..3).await;
     harness.until_read().await;
     let api = harness.operator(&service);
-    let limit = Duration::from_secs(1);
-    let asked = || async { tokio::time::timeout(limit, api.get(PATH)).await.unwrap() };
+    let asked = || async { api.get(PATH).await };
 
     harness.redis.kill();
     let refused = asked().await.expect_problem(503, "dependency.unavailable");
     assert_eq!(refused.header("retry-after"), "1");
     let health = Api::new(service.health_url());
-    until("readiness notices", LIMIT, || async {
-        health.get("/health/ready").await.status == 503
-    })
+    until(
+        "health says that a part is missing, and the service stays in the pool",
+        LIMIT,
+        || async { health.get("/health/ready").await.expect(200).body["status"] == "degraded" },
+    )
     .await;
     let _alive = health.get("/health/live").await.expect(200);
 
@@ -33,8 +31,8 @@ async fn questions_are_refused_while_redis_is_away_and_ingest_goes_on_when_it_is
     harness.reconnect(1000);
     harness.samples(3..6).await;
     harness.until_read().await;
-    until("the service is ready", LIMIT, || async {
-        health.get("/health/ready").await.status == 200
+    until("the service is whole again", LIMIT, || async {
+        health.get("/health/ready").await.expect(200).body["status"] == "ready"
     })
     .await;
 

@@ -1157,11 +1157,6 @@ export interface components {
              */
             total_ms?: number | null;
         };
-        /**
-         * @description What a metric's numbers mean over time.
-         * @enum {string}
-         */
-        Kind: "gauge" | "counter" | "events";
         /** @description A layer of a scene. */
         Layer: components["schemas"]["LayerSource"] & {
             /** @description When it was created. */
@@ -1259,7 +1254,7 @@ export interface components {
          * @enum {string}
          */
         LayerKind: "color" | "test-pattern" | "image" | "video" | "text" | "clock";
-        /** @description A scene's layers. */
+        /** @description A scene's layers: what `GET /api/layers` answers, and the snapshot of `layer-updates`. */
         LayerList: {
             /** @description From the back of the picture to the front. */
             layers: components["schemas"]["Layer"][];
@@ -1430,7 +1425,7 @@ export interface components {
             /** @description What it is. */
             help: string;
             /** @description What its values mean over time. */
-            kind: components["schemas"]["Kind"];
+            kind: components["schemas"]["MetricKind"];
             /** @description Its name in queries and answers. */
             name: string;
             /**
@@ -1441,6 +1436,11 @@ export interface components {
             /** @description The unit of its values. */
             unit: string;
         };
+        /**
+         * @description What a metric's numbers mean over time.
+         * @enum {string}
+         */
+        MetricKind: "gauge" | "counter" | "events";
         /** @description Every metric. */
         MetricList: {
             metrics: components["schemas"]["MetricInfo"][];
@@ -1448,28 +1448,14 @@ export interface components {
         /** @description A metric over time. */
         MetricPoints: {
             /** @description What its values mean over time. */
-            kind: components["schemas"]["Kind"];
+            kind: components["schemas"]["MetricKind"];
             /** @description The metric. */
             name: string;
             /**
              * @description `[time, mean, min, max]` for each step, without a step left out; `null` where nothing was
              *     measured.
-             * @example [
-             *       [
-             *         "2026-01-31T20:15:00.0Z",
-             *         29.97,
-             *         29,
-             *         30
-             *       ],
-             *       [
-             *         "2026-01-31T20:15:01.0Z",
-             *         null,
-             *         null,
-             *         null
-             *       ]
-             *     ]
              */
-            points: Record<string, never>[][];
+            points: components["schemas"]["Point"][];
             /** @description The unit of its values. */
             unit: string;
         };
@@ -1790,6 +1776,21 @@ export interface components {
             url: string;
         };
         /**
+         * @description Time, mean, lowest and highest value.
+         * @example [
+         *       "2026-01-31T20:15:00Z",
+         *       29.97,
+         *       29,
+         *       30
+         *     ]
+         */
+        Point: [
+            string,
+            number | null,
+            number | null,
+            number | null
+        ];
+        /**
          * @description The place of an event in its channel's history. The first event has offset 1; offset 0 is
          *     "before the first".
          */
@@ -1954,7 +1955,7 @@ export interface components {
             /** @description All instances together. */
             totals: components["schemas"]["Totals"];
         };
-        /** @description A named, ordered set of layers. */
+        /** @description A scene with its layers. */
         Scene: {
             /** @description The scene. */
             id: components["schemas"]["SceneId"];
@@ -2156,15 +2157,16 @@ export interface components {
         StreamInterrupted: components["schemas"]["Interruption"];
         /** @description Both documents in one: what `GET /api/stream/state` answers and `stream-state` carries. */
         StreamState: components["schemas"]["ObservedState"] & {
-            /**
-             * Format: int64
-             * @description Revision of the desired state.
-             */
-            desired_revision_wanted: number;
             /** @description When that was last changed. */
             desired_since: components["schemas"]["Timestamp"];
             /** @description What is wanted. */
             desired_status: components["schemas"]["DesiredStatus"];
+            /**
+             * Format: int64
+             * @description Revision of the desired state that is wanted; `desired_revision` is the one that the engine
+             *     has last obeyed.
+             */
+            wanted_revision: number;
         };
         /** @description The state of a stream changed. Carries the whole new state. */
         StreamStateChanged: components["schemas"]["StreamState"];

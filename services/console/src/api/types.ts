@@ -14,6 +14,7 @@ export type Identity = Schemas["Identity"];
 export type Layer = Schemas["Layer"];
 export type LayerCreated = Schemas["LayerCreated"];
 export type LayerDeleted = Schemas["LayerDeleted"];
+export type LayerList = Schemas["LayerList"];
 export type LayerKind = Schemas["LayerKind"];
 export type LayerPatch = Schemas["LayerPatch"];
 export type LayerReordered = Schemas["LayerReordered"];

@@ -3,6 +3,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use sm_common::id::LayerId;
 use sm_common::problem::Problem;
+use sm_common::scene::SceneSummary;
 use sm_service_kit::ApiProblem;
 use sm_service_kit::auth::{Authorized, EditLayers};
 use sm_service_kit::http::{Query, etag};
@@ -10,7 +11,7 @@ use sm_service_kit::http::{Query, etag};
 use super::Context;
 use super::body::Document;
 use super::layer::{StreamQuery, optional};
-use super::shape::{Batch, BatchAnswer, BatchResult, SceneSummary};
+use super::shape::{Batch, BatchAnswer, BatchResult};
 use crate::domain::Proposal;
 use crate::scenes::Changed;
 

@@ -3,8 +3,9 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use sm_common::id::{LayerId, StreamId};
-use sm_common::layer::{Layer, Scene};
+use sm_common::layer::Layer;
 use sm_common::problem::{Problem, ProblemCode};
+use sm_common::scene::{LayerList, Scene};
 use sm_service_kit::ApiProblem;
 use sm_service_kit::auth::{Authorized, EditLayers, ReadStream};
 use sm_service_kit::http::{Path, Query, etag, if_match};
@@ -13,7 +14,7 @@ use utoipa::IntoParams;
 use super::Context;
 use super::body::Document;
 use super::error::ApiError;
-use super::shape::{LayerList, LayerPatch, NewLayer};
+use super::shape::{LayerPatch, NewLayer};
 use crate::domain::{Action, Expected, Proposal};
 
 /// Which stream is meant.

@@ -1,6 +1,7 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use sm_common::problem::Problem;
+use sm_common::scene::LayerList;
 use sm_service_kit::ApiProblem;
 use sm_service_kit::auth::{Authorized, EditLayers};
 use sm_service_kit::http::Query;
@@ -8,7 +9,7 @@ use sm_service_kit::http::Query;
 use super::Context;
 use super::body::Document;
 use super::layer::{StreamQuery, list, required};
-use super::shape::{LayerList, LayerOrder};
+use super::shape::LayerOrder;
 use crate::domain::Proposal;
 
 /// Puts all layers of a scene into another order.

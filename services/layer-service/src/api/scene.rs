@@ -1,7 +1,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use sm_common::layer::Scene;
 use sm_common::problem::Problem;
+use sm_common::scene::Scene;
 use sm_service_kit::ApiProblem;
 use sm_service_kit::auth::{Authorized, ReadStream};
 use sm_service_kit::http::Query;

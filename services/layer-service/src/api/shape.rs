@@ -4,54 +4,12 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use sm_common::clock::Timestamp;
-use sm_common::id::{LayerId, SceneId};
-use sm_common::layer::{Layer, LayerKind, LayerSource, Scene, Transform};
+use sm_common::id::LayerId;
+use sm_common::layer::{Layer, LayerKind, LayerSource, Transform};
+use sm_common::scene::SceneSummary;
 use utoipa::ToSchema;
 
 use crate::domain::Step;
-
-/// A scene without its layers.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub(crate) struct SceneSummary {
-    /// The scene.
-    id: SceneId,
-    /// Its name.
-    name: String,
-    /// Raised by every change of the scene or one of its layers; the `ETag`.
-    revision: u64,
-    /// When it was last changed.
-    updated_at: Timestamp,
-}
-
-impl SceneSummary {
-    pub(crate) fn of(scene: &Scene) -> Self {
-        Self {
-            id: scene.id,
-            name: scene.name.clone(),
-            revision: scene.revision,
-            updated_at: scene.updated_at,
-        }
-    }
-}
-
-/// A scene's layers.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub(crate) struct LayerList {
-    /// The scene.
-    scene: SceneSummary,
-    /// From the back of the picture to the front.
-    layers: Vec<Layer>,
-}
-
-impl From<Scene> for LayerList {
-    fn from(scene: Scene) -> Self {
-        Self {
-            scene: SceneSummary::of(&scene),
-            layers: scene.layers,
-        }
-    }
-}
 
 /// What one operation of a batch did.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -250,6 +208,7 @@ mod tests {
     use serde_json::{Value, json};
     use sm_common::clock::Timestamp;
     use sm_common::id::{SceneId, StreamId};
+    use sm_common::scene::Scene;
 
     use super::*;
     use crate::domain::{Action, Canvas, Proposal, Rejected, Surroundings, apply};

@@ -6,7 +6,8 @@ use serde_json::Value;
 use sm_common::asset::AssetKind;
 use sm_common::clock::Timestamp;
 use sm_common::id::{AssetId, LayerId};
-use sm_common::layer::{Layer, LayerKind, LayerSource, Scene};
+use sm_common::layer::{Layer, LayerKind, LayerSource};
+use sm_common::scene::Scene;
 
 use super::draft::{Canvas, Draft};
 use super::fault::Faults;

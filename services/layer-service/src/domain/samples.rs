@@ -3,7 +3,8 @@
 use serde_json::json;
 use sm_common::clock::Timestamp;
 use sm_common::id::{LayerId, SceneId, StreamId};
-use sm_common::layer::{Layer, Scene};
+use sm_common::layer::Layer;
+use sm_common::scene::Scene;
 
 /// When everything here was made.
 pub(crate) const THEN: Timestamp = Timestamp::from_unix_millis(1_000);

@@ -50,7 +50,7 @@ impl Harness {
         until(
             "stream-control is ready",
             Duration::from_secs(10),
-            || async { health.get("/health/ready").await.status == 200 },
+            || async { health.get("/health/ready").await.text.contains("\"ready\"") },
         )
         .await;
     }

@@ -14,28 +14,25 @@ async fn commands_are_refused_while_redis_is_away_and_work_when_it_is_back() {
     let mut harness = Harness::start().await;
     let operator = harness.operator();
     let start = json!({"action": "start"});
-    let limit = Duration::from_secs(1);
 
     harness.redis.kill();
-    let refused = tokio::time::timeout(limit, operator.post("/api/stream/control", &start)).await;
-    let refused = refused
-        .unwrap()
-        .expect_problem(503, "dependency.unavailable");
+    let refused = operator.post("/api/stream/control", &start).await;
+    let refused = refused.expect_problem(503, "dependency.unavailable");
     assert_eq!(refused.header("retry-after"), "1");
     let health = Api::new(harness.service.health_url());
-    until("readiness notices", Duration::from_secs(10), || async {
-        health.get("/health/ready").await.status == 503
-    })
+    until(
+        "health says that a part is missing, and the service stays in the pool",
+        Duration::from_secs(10),
+        || async { health.get("/health/ready").await.expect(200).body["status"] == "degraded" },
+    )
     .await;
     health.get("/health/live").await.expect(200);
 
     harness.redis.restart();
     harness.until_ready().await;
     harness.redis.freeze();
-    let hanging = tokio::time::timeout(limit, operator.post("/api/stream/control", &start)).await;
-    hanging
-        .unwrap()
-        .expect_problem(503, "dependency.unavailable");
+    let hanging = operator.post("/api/stream/control", &start).await;
+    hanging.expect_problem(503, "dependency.unavailable");
     harness.redis.thaw();
 
     until(

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use sm_common::clock::Timestamp;
 use sm_common::id::SceneId;
+use sm_common::scene::Scene;
 
 use crate::reconcile::Picture;
-use crate::scene::ProgramScene;
+use crate::scene::changed_at;
 
 /// Pictures that wait to be confirmed at most; the oldest is forgotten, not the newest.
 const WAITING_MAX: usize = 64;
@@ -17,13 +18,13 @@ const WAITING_MAX: usize = 64;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Canvas {
     Black,
-    Program(Arc<ProgramScene>),
+    Program(Arc<Scene>),
     Slate,
 }
 
 impl Canvas {
     /// The picture that is wanted, with the scene that is known.
-    pub(super) fn of(picture: Picture, scene: Option<&Arc<ProgramScene>>) -> Self {
+    pub(super) fn of(picture: Picture, scene: Option<&Arc<Scene>>) -> Self {
         match (picture, scene) {
             (Picture::Slate, _) => Self::Slate,
             (Picture::Program { .. }, Some(scene)) => Self::Program(Arc::clone(scene)),
@@ -96,7 +97,7 @@ impl Screen {
     /// The picture is sent, under the number [`Self::next`].
     pub(super) fn send(&mut self, canvas: Canvas) {
         let changed_at = match (&self.sent, &canvas) {
-            (Canvas::Program(before), Canvas::Program(after)) => Some(after.changed_at(before)),
+            (Canvas::Program(before), Canvas::Program(after)) => Some(changed_at(after, before)),
             _ => None,
         };
         self.sequence = self.next();
@@ -137,22 +138,20 @@ impl Screen {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-    use std::collections::BTreeMap;
+    use sm_common::id::StreamId;
+    use uuid::Uuid;
 
     use super::*;
 
     fn program(revision: u64) -> Canvas {
-        let document = json!({
-            "id": "01900000-0000-7000-8000-000000000001", "name": "Main", "order": [],
-            "updated_at": Timestamp::from_unix_millis(i64::try_from(revision).unwrap() * 1000),
-        });
-        let document = serde_json::from_value(document).unwrap();
-        Canvas::Program(Arc::new(ProgramScene::assemble(
+        Canvas::Program(Arc::new(Scene {
+            id: SceneId::from_uuid(Uuid::from_u128(1)),
+            stream: StreamId::default(),
+            name: "Main".to_owned(),
             revision,
-            document,
-            BTreeMap::new(),
-        )))
+            updated_at: Timestamp::from_unix_millis(i64::try_from(revision).unwrap() * 1000),
+            layers: Vec::new(),
+        }))
     }
 
     #[test]

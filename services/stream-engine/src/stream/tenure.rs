@@ -344,6 +344,6 @@ fn wanted_scene(
     match canvas {
         Canvas::Black => scene::black(revision),
         Canvas::Slate => scene::slate(revision, &surroundings.config.slate, program),
-        Canvas::Program(scene) => scene.wanted(revision, &surroundings.assets),
+        Canvas::Program(scene) => scene::wanted(scene, revision, &surroundings.assets),
     }
 }

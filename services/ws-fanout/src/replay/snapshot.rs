@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sm_bus::{BusError, keys, redis};
 use sm_common::chat::ChatMessage;
-use sm_common::clock::Timestamp;
 use sm_common::event::{Channel, Epoch, Payload, Position};
-use sm_common::id::{LayerId, SceneId, StreamId};
+use sm_common::id::{LayerId, StreamId};
 use sm_common::layer::Layer;
 use sm_common::performance::MetricsSample;
+use sm_common::scene::{LayerList, SceneDocument};
 use sm_common::stream::{DesiredState, LayerStatus, ObservedState, StreamState};
 
 use super::{Replay, ReplayError};
@@ -34,31 +34,6 @@ type SceneAnswer = (
     Fields,
     PositionAnswer,
 );
-
-/// The scene document, as layer-service writes it, as far as a snapshot shows it.
-#[derive(Debug, Deserialize)]
-struct SceneDocument {
-    id: SceneId,
-    name: String,
-    order: Vec<LayerId>,
-    updated_at: Timestamp,
-}
-
-/// The snapshot of `layer-updates`: what `GET /api/layers` answers.
-#[derive(Debug, Serialize)]
-struct SceneSnapshot {
-    scene: SceneSummary,
-    /// From the back of the picture to the front.
-    layers: Vec<Layer>,
-}
-
-#[derive(Debug, Serialize)]
-struct SceneSummary {
-    id: SceneId,
-    name: String,
-    revision: u64,
-    updated_at: Timestamp,
-}
 
 impl Replay {
     /// What `GET /api/stream/state` answers. The documents and the position are of one moment:
@@ -106,16 +81,13 @@ impl Replay {
             }
             return Err(ReplayError::UnknownStream(stream.clone()));
         };
-        let scene: SceneDocument = read(&scene_key, &scene)?;
+        let document: SceneDocument = read(&scene_key, &scene)?;
         let layers = layers.iter().map(|(_, text)| read(&layers_key, text));
+        let layers = layers.collect::<Result<Vec<Layer>, _>>()?;
         let statuses = statuses.iter().map(|(_, text)| read(&statuses_key, text));
-        let snapshot = assemble(
-            revision,
-            scene,
-            layers.collect::<Result<Vec<Layer>, _>>()?,
-            statuses.collect::<Result<Vec<LayerStatus>, _>>()?,
-        );
-        Ok((write(&snapshot)?, position))
+        let statuses = statuses.collect::<Result<Vec<LayerStatus>, _>>()?;
+        let scene = document.join(stream.clone(), revision, with_status(layers, statuses));
+        Ok((write(&LayerList::from(scene))?, position))
     }
 
     /// The newest sample; null before the first.
@@ -161,34 +133,16 @@ impl Replay {
     }
 }
 
-fn assemble(
-    revision: u64,
-    scene: SceneDocument,
-    layers: Vec<Layer>,
-    statuses: Vec<LayerStatus>,
-) -> SceneSnapshot {
-    let mut layers: BTreeMap<LayerId, Layer> =
-        layers.into_iter().map(|layer| (layer.id, layer)).collect();
-    for status in statuses {
-        if let Some(layer) = layers.get_mut(&status.layer) {
-            layer.status = Some(status);
-        }
+/// Each layer with how it does in the picture.
+fn with_status(mut layers: Vec<Layer>, statuses: Vec<LayerStatus>) -> Vec<Layer> {
+    let mut known: BTreeMap<LayerId, LayerStatus> = statuses
+        .into_iter()
+        .map(|status| (status.layer, status))
+        .collect();
+    for layer in &mut layers {
+        layer.status = known.remove(&layer.id);
     }
-    let SceneDocument {
-        id,
-        name,
-        order,
-        updated_at,
-    } = scene;
-    SceneSnapshot {
-        scene: SceneSummary {
-            id,
-            name,
-            revision,
-            updated_at,
-        },
-        layers: order.iter().filter_map(|id| layers.remove(id)).collect(),
-    }
+    layers
 }
 
 fn ask_position(pipeline: &mut redis::Pipeline, stream: &StreamId, channel: Channel) {

@@ -18,7 +18,8 @@ const event = (type: EventType, data: EventMessage["data"]): EventMessage => ({
 function storeWith(...ids: string[]): LayerStore {
   const store = new LayerStore(createClient<paths>({ baseUrl: "http://server.test" }), "main");
   const layers = ids.map((id) => textLayer(id, 5));
-  store.snapshot({ scene: { id: "s", name: "Demo", revision: 5 }, layers });
+  const scene = { id: "s", name: "Demo", revision: 5, updated_at: "2030-01-01T00:00:00.000Z" };
+  store.snapshot({ scene, layers });
   return store;
 }
 
@@ -44,9 +45,16 @@ it("does not go back to an older version or order", () => {
   const store = storeWith("a", "b");
   const old = { layer: { ...textLayer("a", 4), name: "Old" }, changed: [], scene_revision: 4 };
   store.event(event("layer.updated", old));
-  store.event(event("layer.reordered", { scene: "s", order: ["b", "a"], scene_revision: 5 }));
+  store.event(event("layer.reordered", { scene: "s", order: ["b", "a"], scene_revision: 4 }));
   expect(store.layer("a")?.name).toBe("Title");
   expect(ids(store)).toBe("ab");
+});
+
+it("takes every event of a batch, which share one revision", () => {
+  const store = storeWith("a", "b");
+  store.event(event("layer.created", { layer: textLayer("c"), index: 2, scene_revision: 6 }));
+  store.event(event("layer.reordered", { scene: "s", order: ["c", "b", "a"], scene_revision: 6 }));
+  expect(ids(store)).toBe("cba");
 });
 
 it("keeps how a layer does in the picture when its fields change", () => {

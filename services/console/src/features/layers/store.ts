@@ -4,6 +4,7 @@ import type {
   Layer,
   LayerCreated,
   LayerDeleted,
+  LayerList,
   LayerReordered,
   LayerStatus,
   LayerUpdated,
@@ -38,10 +39,10 @@ export class LayerStore implements ChannelListener {
     return this.scene.get()?.layers.find((layer) => layer.id === id);
   }
 
+  /** Null before the stream has a scene. */
   snapshot(value: unknown): void {
-    const scene = readScene(value);
-    if (scene) this.scene.set(scene);
-    else void this.load();
+    if (value === null) void this.load();
+    else this.scene.set(viewOf(value as LayerList));
   }
 
   event({ event, data }: EventMessage): void {
@@ -69,9 +70,8 @@ export class LayerStore implements ChannelListener {
     const outcome = await outcomeOf(
       this.api.GET("/api/layers", { params: { query: { stream: this.stream } } }),
     );
-    const scene = outcome.ok ? readScene(outcome.data) : null;
-    if (scene) this.scene.set(scene);
-    return scene !== null;
+    if (outcome.ok) this.scene.set(viewOf(outcome.data));
+    return outcome.ok;
   }
 
   /** Takes a newer version of a layer that is known. */
@@ -104,7 +104,8 @@ export class LayerStore implements ChannelListener {
   }
 
   private reordered({ order, scene_revision }: LayerReordered): void {
-    if (scene_revision > (this.scene.get()?.revision ?? 0)) this.order(order, scene_revision);
+    // All events of a batch carry its one revision.
+    if (scene_revision >= (this.scene.get()?.revision ?? 0)) this.order(order, scene_revision);
   }
 
   private statusChanged(status: LayerStatus): void {
@@ -136,12 +137,6 @@ function newer(old: Layer, layer: Layer): Layer {
   return layer.status || !old.status ? layer : { ...layer, status: old.status };
 }
 
-/** A scene with its layers, in either of the two forms the server has for it. */
-function readScene(value: unknown): SceneView | null {
-  if (typeof value !== "object" || value === null) return null;
-  const body = value as { scene?: SceneView; layers?: readonly Layer[] } & Partial<SceneView>;
-  if (!Array.isArray(body.layers)) return null;
-  const { id, name, revision } = body.scene ?? body;
-  if (id === undefined || name === undefined || revision === undefined) return null;
-  return { id, name, revision, layers: body.layers };
+function viewOf({ scene: { id, name, revision }, layers }: LayerList): SceneView {
+  return { id, name, revision, layers };
 }

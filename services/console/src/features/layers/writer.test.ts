@@ -50,7 +50,8 @@ function scene() {
   const clock = new ManualClock();
   const api = createClient<paths>({ baseUrl: "http://server.test", fetch: server.fetch });
   const store = new LayerStore(api, "main");
-  store.snapshot({ id: "scene-1", name: "Demo", revision: 1, layers: [server.layer] });
+  const summary = { id: "scene-1", name: "Demo", revision: 1, updated_at: server.layer.updated_at };
+  store.snapshot({ scene: summary, layers: [server.layer] });
   const writer = new LayerWriter(api, store, clock);
   const shown = () => {
     const layer = store.layer("layer-a");

@@ -1,0 +1,156 @@
+//! Scenes: named, ordered sets of layers.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::clock::Timestamp;
+use crate::id::{LayerId, SceneId, StreamId};
+use crate::layer::Layer;
+
+/// A scene with its layers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Scene {
+    /// The scene.
+    pub id: SceneId,
+    /// The stream it belongs to.
+    pub stream: StreamId,
+    /// Its name.
+    pub name: String,
+    /// Raised by every change of the scene or one of its layers.
+    pub revision: u64,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// Its layers, from the back of the picture to the front.
+    pub layers: Vec<Layer>,
+}
+
+/// What is stored of a scene beside its revision. The layers are stored one by one, so that a
+/// change writes one of them and not all.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SceneDocument {
+    /// The scene.
+    pub id: SceneId,
+    /// Its name.
+    pub name: String,
+    /// Its layers, from the back of the picture to the front.
+    pub order: Vec<LayerId>,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+impl SceneDocument {
+    /// What is stored of `scene`.
+    pub fn of(scene: &Scene) -> Self {
+        Self {
+            id: scene.id,
+            name: scene.name.clone(),
+            order: scene.layers.iter().map(|layer| layer.id).collect(),
+            updated_at: scene.updated_at,
+        }
+    }
+
+    /// The scene with its layers. A layer that the order names and `layers` lacks is left out.
+    pub fn join(
+        self,
+        stream: StreamId,
+        revision: u64,
+        layers: impl IntoIterator<Item = Layer>,
+    ) -> Scene {
+        let mut known: BTreeMap<LayerId, Layer> =
+            layers.into_iter().map(|layer| (layer.id, layer)).collect();
+        Scene {
+            id: self.id,
+            stream,
+            name: self.name,
+            revision,
+            updated_at: self.updated_at,
+            layers: self
+                .order
+                .iter()
+                .filter_map(|id| known.remove(id))
+                .collect(),
+        }
+    }
+}
+
+/// A scene without its layers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SceneSummary {
+    /// The scene.
+    pub id: SceneId,
+    /// Its name.
+    pub name: String,
+    /// Raised by every change of the scene or one of its layers; the `ETag`.
+    pub revision: u64,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+impl SceneSummary {
+    /// `scene` without its layers.
+    pub fn of(scene: &Scene) -> Self {
+        Self {
+            id: scene.id,
+            name: scene.name.clone(),
+            revision: scene.revision,
+            updated_at: scene.updated_at,
+        }
+    }
+}
+
+/// A scene's layers: what `GET /api/layers` answers, and the snapshot of `layer-updates`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LayerList {
+    /// The scene.
+    pub scene: SceneSummary,
+    /// From the back of the picture to the front.
+    pub layers: Vec<Layer>,
+}
+
+impl From<Scene> for LayerList {
+    fn from(scene: Scene) -> Self {
+        Self {
+            scene: SceneSummary::of(&scene),
+            layers: scene.layers,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn layer(id: LayerId) -> Layer {
+        serde_json::from_value(json!({
+            "id": id, "stream": "main", "scene": SceneId::generate(), "name": "a",
+            "kind": "color", "source": {"color": "#102030"},
+            "transform": {"x": 0, "y": 0, "width": 3, "height": 4}, "opacity": 1.0,
+            "visible": true, "locked": false, "volume": 1.0, "muted": false, "revision": 1,
+            "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn layers_come_in_the_order_of_the_document_and_missing_ones_are_left_out() {
+        let (back, middle, front) = (
+            LayerId::generate(),
+            LayerId::generate(),
+            LayerId::generate(),
+        );
+        // A later version may store more.
+        let document = json!({
+            "id": SceneId::generate(), "name": "Main", "order": [back, middle, front],
+            "updated_at": "2026-01-01T00:00:00Z", "a later field": 1,
+        });
+        let document: SceneDocument = serde_json::from_value(document).unwrap();
+        let scene = document.join(StreamId::default(), 7, [layer(front), layer(back)]);
+        let ids: Vec<LayerId> = scene.layers.iter().map(|layer| layer.id).collect();
+        assert_eq!((ids, scene.revision), (vec![back, front], 7));
+        assert_eq!(SceneDocument::of(&scene).order, [back, front]);
+    }
+}

@@ -18,9 +18,11 @@ COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose 
 CONSOLE := services/console
 
 ##@ Run as plain processes
-.PHONY: setup build run stop status
+.PHONY: setup console build run stop status
 setup: ## Install what is missing (packages by apt, tools into .venv, Rust where there is none)
 	@$(STACK) setup
+console: tools ## Build the console, which the next build of api-gateway embeds
+	@$(STACK) console
 build: ## Build the console and all binaries (release)
 	@$(STACK) build
 run: ## Set up, build, go on air, follow the logs; Ctrl-C stops everything (DOMAIN=, SCALE=, NET=, DATA_DIR=)

@@ -18,8 +18,13 @@ finish() {
 trap finish EXIT
 
 "${stack[@]}" up "${options[@]}" --detach
+if curl --silent --fail "http://$net.0.1:8080/" | grep -q "Console not built"; then
+    echo "browser: this api-gateway has no console in it: \`make console\`, then build it again" >&2
+    exit 1
+fi
 login() { sed -n "s/^$1: //p" "$data/first-login"; }
 username=$(login username) password=$(login password)
-cd services/console
 export CONSOLE_URL="http://$net.0.1:8080/" CONSOLE_USER=$username CONSOLE_PASSWORD=$password
-CHROMIUM=$(command -v chromium) npm run --silent e2e
+export CHROMIUM
+CHROMIUM=$(command -v chromium)
+npm run --prefix services/console --silent e2e

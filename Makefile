@@ -60,9 +60,7 @@ tools: ## Put the pinned tools into .venv
 fmt: ## Format everything
 	@cargo fmt --all
 	@cd $(CONSOLE) && npm run --silent format
-lint: ## Clippy, formats, types; warnings are errors
-	@cargo fmt --all --check
-	@cargo clippy --workspace --all-targets --locked -- -D warnings
+lint: test-lint ## Clippy, formats, types; warnings are errors
 	@cd $(CONSOLE) && npm run --silent check
 layers: ## Check which crates may know which
 	@deploy/ci/layers.sh
@@ -77,11 +75,11 @@ audit: deny ## Check for known vulnerabilities (needs the network)
 	@cd $(CONSOLE) && npm audit
 bench: test-setup ## Run the benchmarks (B=name for one); prints a table, writes target/bench/results.json
 	@cargo run --quiet --release --locked -p sm-bench --bin bench -- $(B)
-ci: lint test deny ## What has to hold before a change lands
+ci: test deny ## What has to hold before a change lands
 
 ##@ Test
-.PHONY: test test-setup test-routing test-console test-rust test-e2e test-browser test-compose
-test: test-setup layers test-routing test-console test-rust test-e2e test-browser test-compose ## Everything, from a bare machine on
+.PHONY: test test-setup test-routing test-console test-lint test-rust test-e2e test-browser test-compose
+test: test-setup layers test-routing test-console test-lint test-rust test-e2e test-browser test-compose ## Everything, from a bare machine on
 	@echo "== all tests passed"
 test-setup:
 	@$(STACK) setup --tests
@@ -89,8 +87,10 @@ test-routing: ## The compose file, and that both modes route alike, through a re
 	@deploy/ci/routing.sh
 test-console: ## Console: types, formats, generated files, unit tests, build
 	@deploy/ci/console.sh
-test-rust: ## Unit, service, contract and media tests; also builds every binary (dev profile)
+test-lint: ## Formats and Clippy; warnings are errors
 	@cargo fmt --all --check
+	@cargo clippy --quiet --workspace --all-targets --locked -- -D warnings
+test-rust: ## Unit, service, contract and media tests; also builds every binary (dev profile)
 	@cargo nextest run --workspace --locked --profile ci --filterset 'not package(sm-e2e)'
 test-e2e: ## The native stack through Traefik
 	@cargo nextest run --workspace --locked --profile ci --filterset 'package(sm-e2e)' --test-threads 1

@@ -11,6 +11,10 @@ use utoipa::ToSchema;
 
 use super::ListeningSocket;
 
+/// Wait between two checks while the process is not ready: how late its readiness is seen is time
+/// that it does not serve.
+const UNREADY_INTERVAL: Duration = Duration::from_millis(100);
+
 /// Whether the process can do its work without a dependency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -177,7 +181,7 @@ impl Health {
             .collect()
     }
 
-    /// Checks the dependencies until `stop`.
+    /// Checks the dependencies until `stop`: more often than `every` until the process is ready.
     pub async fn watch(self, every: Duration, limit: Duration, stop: CancellationToken) {
         while !stop.is_cancelled() {
             let checks: Vec<(&'static str, Check)> = lock(&self.parts)
@@ -195,8 +199,13 @@ impl Health {
                 }
             });
             futures_util::future::join_all(asked).await;
+            let wait = if self.is_ready() {
+                every
+            } else {
+                every.min(UNREADY_INTERVAL)
+            };
             tokio::select! {
-                () = tokio::time::sleep(every) => {}
+                () = tokio::time::sleep(wait) => {}
                 () = stop.cancelled() => {}
             }
         }

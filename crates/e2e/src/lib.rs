@@ -8,11 +8,13 @@
     reason = "tests fail by panicking"
 )]
 
+mod collector;
 mod picture;
 mod playlist;
 mod recording;
 mod stack;
 
+pub use collector::Collector;
 pub use picture::{Rgb, Still};
 pub use playlist::{Playlist, Probe, Watched, watch};
 pub use recording::{Recording, record};

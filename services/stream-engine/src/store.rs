@@ -8,8 +8,10 @@ use sm_common::id::StreamId;
 use sm_common::layer::Layer;
 use sm_common::scene::{Scene, SceneDocument};
 use sm_common::stream::DesiredState;
-use tokio::sync::{Notify, watch};
+use sm_service_kit::telemetry::follow;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span};
 
 /// Wait before a failed read is tried again.
 const RETRY: Duration = Duration::from_millis(250);
@@ -36,17 +38,18 @@ pub(crate) struct Reader {
     pub(crate) bus: Bus,
     pub(crate) stream: StreamId,
     pub(crate) wanted: watch::Sender<Wanted>,
-    /// Notified when something has changed.
-    pub(crate) changed: Arc<Notify>,
+    /// Told when something has changed, with the trace of the change.
+    pub(crate) changed: watch::Receiver<Option<String>>,
     /// Longest distance between two looks.
     pub(crate) look: Duration,
 }
 
 impl Reader {
     /// Reads at once, whenever told of a change, and regularly, until `stop`.
-    pub(crate) async fn keep_current(self, stop: CancellationToken) {
+    pub(crate) async fn keep_current(mut self, stop: CancellationToken) {
+        let mut span = Span::none();
         while !stop.is_cancelled() {
-            let wait = match self.read().await {
+            let wait = match self.read().instrument(span).await {
                 Ok(()) => self.look,
                 Err(error) => {
                     let stream = &self.stream;
@@ -58,12 +61,19 @@ impl Reader {
                     RETRY.min(self.look)
                 }
             };
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = self.changed.notified() => {}
-                () = stop.cancelled() => {}
-            }
+            span = tokio::select! {
+                () = tokio::time::sleep(wait) => Span::none(),
+                Ok(()) = self.changed.changed() => self.span(),
+                () = stop.cancelled() => Span::none(),
+            };
         }
+    }
+
+    /// The reading that an event has asked for, as a part of the event's trace.
+    fn span(&mut self) -> Span {
+        let span = tracing::info_span!("read what is wanted", stream.id = %self.stream);
+        follow(&span, self.changed.borrow_and_update().as_deref());
+        span
     }
 
     /// Reads the desired state, and the scene where it has another revision than the known one.

@@ -10,3 +10,4 @@ mod layers;
 mod on_air;
 mod production;
 mod recovery;
+mod traces;

@@ -4505,7 +4505,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing was changed; try again. */
+            /** @description Redis does not answer, and the command may have been kept: send it again with the same `Idempotency-Key`. */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -125,6 +125,23 @@ describe("reading by position", () => {
     expect(heard).toEqual([{ snapshot: ["old"] }, 6, 7]);
   });
 
+  it("asks again for a subscription that is not answered, and passes over the late answer", async () => {
+    const { clock, connection, heard, socket } = scene(["chat"]);
+    connection.start();
+    await clock.advance(0);
+    socket().welcomes();
+    const [first] = socket().subscriptions("chat");
+    for (let second = 0; second < 5; second += 1) {
+      await clock.advance(1_000);
+      socket().says({ type: "pong", id: 0 });
+    }
+    expect(socket().subscriptions("chat")).toHaveLength(2);
+    socket().subscribes("chat", { epoch: "a", offset: 5, snapshot: ["new"] });
+    const late = { epoch: "a", offset: 4, recovered: false, snapshot: ["late"] };
+    socket().says({ type: "subscribed", id: first?.id, channel: "chat", stream: "main", ...late });
+    expect(heard).toEqual([{ snapshot: ["new"] }]);
+  });
+
   it("takes a new snapshot when a new history has begun", async () => {
     const { clock, socket, heard } = await liveScene();
     socket().ends(1001);

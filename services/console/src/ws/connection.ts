@@ -51,6 +51,14 @@ const STABLE_MS = 2_000;
 const RESYNC_MS = 1_000;
 /** How long to wait before asking again for a channel that was refused for now. */
 const RESUBSCRIBE_MS = 5_000;
+/** A subscription that is not answered within this time is asked for again. */
+const ANSWER_MS = 5_000;
+
+/** A subscription that waits for its answer. */
+interface Request {
+  readonly channel: Channel;
+  readonly askedAt: number;
+}
 
 /**
  * The live link to the server: one WebSocket at a time, channels read by position across as many
@@ -66,7 +74,7 @@ export class Connection {
   readonly session = new Observable<string | null>(null);
   private readonly options: ConnectionOptions;
   private readonly readers = new Map<Channel, ChannelReader>();
-  private readonly requests = new Map<number, Channel>();
+  private readonly requests = new Map<number, Request>();
   private readonly resyncedAt = new Map<Channel, number>();
   private current: Try | null = null;
   private cancelTimer: () => void = () => {};
@@ -180,8 +188,8 @@ export class Connection {
         this.welcomed(attempt, message.session, message.authenticated);
         break;
       case "subscribed":
-        this.requests.delete(message.id);
-        this.readers.get(message.channel)?.begin(message);
+        // The late answer to a question that was asked again would go back in the history.
+        if (this.requests.delete(message.id)) this.readers.get(message.channel)?.begin(message);
         break;
       case "event":
         this.received(message);
@@ -230,10 +238,24 @@ export class Connection {
   private subscribe(reader: ChannelReader): void {
     reader.suspend();
     const id = this.nextId++;
-    this.requests.set(id, reader.channel);
     const { channel, position } = reader;
+    this.forgetRequests(channel);
+    this.requests.set(id, { channel, askedAt: this.options.clock.now() });
     const { stream } = this.options;
     this.say({ type: "subscribe", id, channel, stream, ...(position && { since: position }) });
+  }
+
+  private forgetRequests(channel: Channel): void {
+    for (const [id, request] of this.requests) {
+      if (request.channel === channel) this.requests.delete(id);
+    }
+  }
+
+  private askAgain(now: number): void {
+    for (const { channel, askedAt } of [...this.requests.values()]) {
+      const reader = this.readers.get(channel);
+      if (reader && now - askedAt >= ANSWER_MS) this.subscribe(reader);
+    }
   }
 
   private received(event: EventMessage): void {
@@ -262,7 +284,7 @@ export class Connection {
 
   private refused(attempt: Try, message: Extract<ServerMessage, { type: "error" }>): void {
     if (message.id == null) return;
-    const channel = this.requests.get(message.id);
+    const channel = this.requests.get(message.id)?.channel;
     this.requests.delete(message.id);
     // Without the right to a channel there is nothing to wait for; anything else may pass.
     if (!channel || message.code.startsWith("auth.") || this.current !== attempt) return;
@@ -273,7 +295,7 @@ export class Connection {
     const attempt = this.current;
     this.options.clock.after(delayMs, () => {
       const reader = this.readers.get(channel);
-      const pending = [...this.requests.values()].includes(channel);
+      const pending = [...this.requests.values()].some((asked) => asked.channel === channel);
       if (reader && !pending && this.current === attempt) this.subscribe(reader);
     });
   }
@@ -290,6 +312,7 @@ export class Connection {
     if (silentMs >= STALE_MS && this.state.get().kind === "live") {
       this.state.set({ kind: "stale", since: now - silentMs });
     }
+    this.askAgain(now);
     const ping = sincePingMs >= PING_MS;
     if (ping) {
       attempt.pingedAt ??= now;

@@ -53,7 +53,7 @@ pub(crate) struct ControlRequest {
         (status = 404, description = "No such stream.", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "Not legal in this status.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The idempotency key belongs to another request.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Nothing was changed; try again.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Redis does not answer, and the command may have been kept: send it again with the same `Idempotency-Key`.", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = [])),
 )]

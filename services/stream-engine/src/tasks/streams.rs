@@ -34,8 +34,8 @@ pub(crate) struct Registry {
 #[derive(Clone, Debug)]
 struct Known {
     shelf: Arc<Shelf>,
-    /// Notified when what is wanted of it may have changed.
-    changed: Arc<Notify>,
+    /// Told when what is wanted of it may have changed, with the trace of the change.
+    changed: watch::Sender<Option<String>>,
 }
 
 impl Registry {
@@ -55,13 +55,16 @@ impl Registry {
         streams.insert(stream, known);
     }
 
-    /// Wakes those who look for changes of `stream`, or of all.
-    fn wake(&self, stream: Option<&StreamId>) {
+    /// Wakes those who look for changes of `stream`, or of all. `traceparent` is the trace of what
+    /// has happened.
+    fn wake(&self, stream: Option<&StreamId>, traceparent: Option<&str>) {
         let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
         streams
             .iter()
             .filter(|(id, _)| stream.is_none_or(|wanted| wanted == *id))
-            .for_each(|(_, known)| known.changed.notify_one());
+            .for_each(|(_, known)| {
+                known.changed.send_replace(traceparent.map(str::to_owned));
+            });
     }
 }
 
@@ -97,10 +100,12 @@ impl Launcher {
         let mut listener = self.bus.listen(&channels, stop);
         while let Some(signal) = listener.next().await {
             match signal {
-                Signal::Up => self.registry.wake(None),
+                Signal::Up => self.registry.wake(None, None),
                 // What this process told the others is no news to it.
                 Signal::Event(heard) if heard.event.source == own => {}
-                Signal::Event(heard) => self.registry.wake(Some(&heard.stream)),
+                Signal::Event(heard) => self
+                    .registry
+                    .wake(Some(&heard.stream), heard.event.traceparent.as_deref()),
                 Signal::Down => {}
             }
         }
@@ -143,7 +148,7 @@ impl Launcher {
         let watching = Arc::new(Watching::new(live.viewer_window(), live.viewers_max));
         let metrics = self.metrics.of(stream);
         let doubt = Arc::new(Notify::new());
-        let changed = Arc::new(Notify::new());
+        let (telling, changed) = watch::channel(None);
         let lifecycle = self.kit.lifecycle();
         let stop = lifecycle.stopping().clone();
 
@@ -176,7 +181,7 @@ impl Launcher {
                     lease: lease.view.clone(),
                     playlist: playlist.clone(),
                 }),
-                changed: Arc::clone(&changed),
+                changed: telling,
             },
         );
         let reader = Reader {

@@ -15,7 +15,8 @@ export PATH := $(CURDIR)/.venv/bin:$(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH
 
 STACK := python3 deploy/native/stack.py
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
-CONSOLE := services/console
+# Not CONSOLE, which says to Compose where the images take the console from.
+CONSOLE_SOURCE := services/console
 
 ##@ Run as plain processes
 .PHONY: setup console build run stop status
@@ -59,20 +60,20 @@ tools: ## Put the pinned tools into .venv
 	@$(STACK) tools
 fmt: ## Format everything
 	@cargo fmt --all
-	@cd $(CONSOLE) && npm run --silent format
+	@cd $(CONSOLE_SOURCE) && npm run --silent format
 lint: test-lint ## Clippy, formats, types; warnings are errors
-	@cd $(CONSOLE) && npm run --silent check
+	@cd $(CONSOLE_SOURCE) && npm run --silent check
 layers: ## Check which crates may know which
 	@deploy/ci/layers.sh
 schemas: ## Write docs/api and the console's types from the Rust types
 	@cargo run --quiet --locked -p sm-schemas
-	@cd $(CONSOLE) && npm run --silent generate
+	@cd $(CONSOLE_SOURCE) && npm run --silent generate
 deny: ## Check licences, bans and sources (cargo-deny)
 	@cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
 	@cargo deny --workspace check bans licenses sources
 audit: deny ## Check for known vulnerabilities (needs the network)
 	@cargo deny --workspace check advisories
-	@cd $(CONSOLE) && npm audit
+	@cd $(CONSOLE_SOURCE) && npm audit
 bench: test-setup ## Run the benchmarks (B=name for one); prints a table, writes target/bench/results.json
 	@cargo run --quiet --release --locked -p sm-bench --bin bench -- $(B)
 ci: test deny ## What has to hold before a change lands

@@ -65,7 +65,7 @@ lint: test-lint ## Clippy, formats, types; warnings are errors
 	@cd $(CONSOLE_SOURCE) && npm run --silent check
 layers: ## Check which crates may know which
 	@deploy/ci/layers.sh
-schemas: ## Write docs/api and the console's types from the Rust types
+schemas: ## Write docs/api, docs/reference/problems.md and the console's types from the Rust types
 	@cargo run --quiet --locked -p sm-schemas
 	@cd $(CONSOLE_SOURCE) && npm run --silent generate
 deny: ## Check licences, bans and sources (cargo-deny)

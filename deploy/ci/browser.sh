@@ -18,7 +18,8 @@ finish() {
 trap finish EXIT
 
 "${stack[@]}" up "${options[@]}" --detach
-if curl --silent --fail "http://$net.0.1:8080/" | grep -q "Console not built"; then
+page=$(curl --silent --show-error --fail "http://$net.0.1:8080/")
+if [[ $page == *"Console not built"* ]]; then
     echo "browser: this api-gateway has no console in it: \`make console\`, then build it again" >&2
     exit 1
 fi

@@ -105,3 +105,19 @@ fn irregular(times: &[i64]) -> Vec<i64> {
         .filter(|step| (step - usual).abs() > ROUNDING_MICROS)
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_that_is_missing_or_late_is_irregular_and_rounding_is_not() {
+        assert!(irregular(&[-33_333, 0, 33_333, 66_667, 100_000]).is_empty());
+        assert_eq!(irregular(&[0, 33_333, 66_667, 133_333, 166_667]), [66_666]);
+        assert_eq!(
+            irregular(&[0, 33_333, 67_667, 100_000, 133_333]),
+            [34_334, 32_333]
+        );
+        assert_eq!(micros("-0.021333"), -21_333);
+    }
+}

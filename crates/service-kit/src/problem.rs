@@ -46,7 +46,10 @@ impl ApiProblem {
     /// A dependency does not answer; the caller should try again in a second.
     pub fn unavailable(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(ProblemCode::DependencyUnavailable)
-            .detail("a part of the system does not answer; try again shortly. After a write, read first: it may have been made")
+            .detail(
+                "a part of the system does not answer; try again shortly. \
+                 After a write, read first: it may have been made",
+            )
             .retry_after(Duration::from_secs(1))
             .cause(cause)
     }

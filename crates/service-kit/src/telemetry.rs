@@ -134,12 +134,7 @@ impl RequestTrace {
     }
 
     pub(crate) fn trace_id(&self) -> Option<String> {
-        let context = self.span.context();
-        let span = context.span();
-        let span_context = span.span_context();
-        span_context
-            .is_valid()
-            .then(|| span_context.trace_id().to_string())
+        trace_id(&self.span)
     }
 
     pub(crate) fn traceparent(&self) -> Option<String> {
@@ -151,6 +146,15 @@ impl RequestTrace {
     }
 }
 
+fn trace_id(span: &Span) -> Option<String> {
+    let context = span.context();
+    let span = context.span();
+    let span_context = span.span_context();
+    span_context
+        .is_valid()
+        .then(|| span_context.trace_id().to_string())
+}
+
 /// The W3C trace context of a span, to be passed on over HTTP or the bus.
 pub fn traceparent(span: &Span) -> Option<String> {
     let mut carrier = Single::default();
@@ -158,11 +162,15 @@ pub fn traceparent(span: &Span) -> Option<String> {
     carrier.0
 }
 
-/// Makes `span` a child of the trace that an event carried.
+/// Makes `span` a child of the trace that an event carried. A field `trace_id` of the span, left
+/// empty, is filled in for the log.
 pub fn follow(span: &Span, traceparent: Option<&str>) {
     if let Some(traceparent) = traceparent {
         let parent = TraceContextPropagator::new().extract(&Single(Some(traceparent.to_owned())));
         // Without a subscriber there is nothing to attach to.
         let _ = span.set_parent(parent);
+        if let Some(trace_id) = trace_id(span) {
+            span.record("trace_id", trace_id);
+        }
     }
 }

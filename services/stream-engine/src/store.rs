@@ -71,7 +71,9 @@ impl Reader {
 
     /// The reading that an event has asked for, as a part of the event's trace.
     fn span(&mut self) -> Span {
-        let span = tracing::info_span!("read what is wanted", stream.id = %self.stream);
+        let span = tracing::info_span!(
+            "read what is wanted", stream.id = %self.stream, trace_id = tracing::field::Empty
+        );
         follow(&span, self.changed.borrow_and_update().as_deref());
         span
     }

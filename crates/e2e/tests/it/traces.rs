@@ -31,8 +31,4 @@ async fn a_trace_goes_on_over_http_and_over_the_bus() {
             })
             .await;
     }
-    assert!(
-        !collector.has_span("analytics", TRACE),
-        "nobody else took part"
-    );
 }

@@ -121,6 +121,8 @@ text_ids! {
     StreamId: "1 to 63 of a-z, 0-9 and '-', starting with a letter or digit", is_slug,
     /// An uploaded file, named by the SHA-256 of its content in lower-case hexadecimal.
     AssetId: "64 lower-case hexadecimal digits", is_sha256_hex,
+    /// Where a program goes, unique in its stream; `hls` is the one that every stream has.
+    OutputId: "1 to 63 of a-z, 0-9 and '-', starting with a letter or digit", is_slug,
     /// One running process of a service, unique among all that ever ran.
     InstanceId: "1 to 63 of a-z, 0-9 and '-', starting with a letter or digit", is_slug,
 }
@@ -128,6 +130,18 @@ text_ids! {
 impl Default for StreamId {
     fn default() -> Self {
         Self("main".to_owned())
+    }
+}
+
+impl OutputId {
+    /// The HLS output that every stream has.
+    pub fn hls() -> Self {
+        Self("hls".to_owned())
+    }
+
+    /// A new identifier.
+    pub fn generate() -> Self {
+        Self(Uuid::now_v7().to_string())
     }
 }
 

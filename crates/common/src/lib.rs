@@ -12,6 +12,7 @@ pub mod clock;
 pub mod event;
 pub mod id;
 pub mod layer;
+pub mod output;
 pub mod performance;
 pub mod problem;
 pub mod program;

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
 use crate::id::{InstanceId, LayerId, SceneId, StreamId};
+use crate::output::{Output, OutputState};
 use crate::performance::{Performance, Viewers};
 use crate::program::ProgramFormat;
 
@@ -95,8 +96,9 @@ pub enum DesiredStatus {
     Paused,
 }
 
-/// The document that commands change. Written by stream-control alone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// The document that commands change. Written by stream-control alone. Holds the outputs' secrets,
+/// so no answer may hold it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DesiredState {
     /// The stream.
     pub stream: StreamId,
@@ -113,6 +115,9 @@ pub struct DesiredState {
     pub changed_by: String,
     /// Program format.
     pub program: ProgramFormat,
+    /// Where the program goes beside HLS, in the order in which the outputs were added.
+    #[serde(default)]
+    pub outputs: Vec<Output>,
 }
 
 /// How bad an error is, by what the viewer notices.
@@ -176,52 +181,6 @@ pub struct LayerStatus {
     pub reason: Option<String>,
     /// Since when.
     pub since: Timestamp,
-}
-
-/// Where the program goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum OutputKind {
-    /// HLS, served by stream-engine under `/live/{stream}/index.m3u8`.
-    Hls,
-}
-
-/// How an output does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum OutputStatus {
-    /// Nothing is sent.
-    #[default]
-    Stopped,
-    /// Waiting for the first segment or connection.
-    Connecting,
-    /// Delivering.
-    Live,
-    /// Was delivering and is coming back.
-    Reconnecting,
-    /// Gave up.
-    Failed,
-}
-
-/// One output, as observed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct OutputState {
-    /// The output, unique in its stream.
-    pub id: String,
-    /// Where it goes.
-    pub kind: OutputKind,
-    /// How it does.
-    pub status: OutputStatus,
-    /// The address without secrets; a path relative to the entrypoint for HLS.
-    pub url: String,
-    /// Bitrate over the last segment, in kbit/s.
-    pub bitrate_kbps: Option<f64>,
-    /// Bytes delivered, or written, since the stream went on air.
-    pub bytes_total: u64,
-    /// How often it had to start again.
-    pub reconnects: u64,
-    /// What is wrong.
-    pub error: Option<String>,
 }
 
 /// A gap in the picture.

@@ -15,7 +15,8 @@ use sm_common::id::LayerId;
 use sm_common::layer::{TextStyle, Transform};
 use sm_common::program::ProgramFormat;
 use sm_media_protocol::{
-    Command, HlsSettings, LayerContent, Report, SceneLayer, WantedScene, decode, encode,
+    Command, HlsSettings, LayerContent, RecordingSettings, Report, SceneLayer, WantedScene, decode,
+    encode,
 };
 
 const RUNS: usize = 5;
@@ -167,7 +168,12 @@ fn our_run(media: &Media, folder: &Path) -> anyhow::Result<Run> {
             directory: folder.to_owned(),
             run: "bench".to_owned(),
         },
+        recordings: RecordingSettings {
+            directory: folder.to_owned(),
+            reserve_bytes: 0,
+        },
         scene: media.scene(),
+        outputs: Vec::new(),
     };
     input.write_all(&encode(&configure)?)?;
     let mut stream_s = 0.0;
@@ -187,6 +193,7 @@ fn our_run(media: &Media, folder: &Path) -> anyhow::Result<Run> {
             | Report::StateChanged { .. }
             | Report::SceneApplied { .. }
             | Report::Layer(_)
+            | Report::Output(_)
             | Report::InitWritten { .. }
             | Report::Snapshot { .. }
             | Report::Fault { .. }

@@ -147,6 +147,7 @@ impl Meter {
             audio_rms_dbfs: level.map(|level| level.rms_dbfs),
             cpu_cores: None,
             memory_bytes: None,
+            outputs: Vec::new(),
         }
     }
 

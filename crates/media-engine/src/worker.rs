@@ -150,7 +150,10 @@ impl Worker {
                 program,
                 hls,
                 scene,
+                recordings: _,
+                outputs: _,
             } => return self.configure(program, hls, scene),
+            Command::ApplyOutputs { .. } => {}
             Command::ApplyScene { scene } => match &mut self.air {
                 Some(air) => match air.layers.apply(scene) {
                     Ok(()) => self.show(),

@@ -1,8 +1,9 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use sm_common::id::LayerId;
+use sm_common::id::{LayerId, OutputId};
 use sm_common::layer::{Color, Pattern, TextStyle, Transform};
+use sm_common::output::OutputTarget;
 use sm_common::program::ProgramFormat;
 
 /// What the host tells the worker.
@@ -15,13 +16,22 @@ pub enum Command {
         program: ProgramFormat,
         /// Where segments go.
         hls: HlsSettings,
+        /// Where recordings go.
+        recordings: RecordingSettings,
         /// The first scene.
         scene: WantedScene,
+        /// Where the program goes beside HLS.
+        outputs: Vec<WantedOutput>,
     },
     /// Make the picture show this scene, all changes on one frame.
     ApplyScene {
         /// The whole scene; the worker finds the difference.
         scene: WantedScene,
+    },
+    /// Make these the outputs. Those that did not change go on undisturbed.
+    ApplyOutputs {
+        /// All of them; the worker finds the difference.
+        outputs: Vec<WantedOutput>,
     },
     /// Write the picture on air as a JPEG file.
     Snapshot {
@@ -43,6 +53,28 @@ pub struct HlsSettings {
     pub directory: PathBuf,
     /// Distinguishes this worker's files from those of every other worker.
     pub run: String,
+}
+
+/// Where recordings are written, and when no longer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordingSettings {
+    /// Recordings go into `{directory}/{output}/`, which the worker makes when it needs it.
+    pub directory: PathBuf,
+    /// Bytes that must stay free on the disk: a recording ends rather than use them.
+    pub reserve_bytes: u64,
+}
+
+/// An output that is to send now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WantedOutput {
+    /// The output.
+    pub id: OutputId,
+    /// Where it goes.
+    #[serde(flatten)]
+    pub target: OutputTarget,
+    /// Another number lets the output begin anew, also when it gave up.
+    pub generation: u64,
 }
 
 /// A scene as the worker needs it: visible and hidden layers, back to front.

@@ -12,6 +12,10 @@ mod command;
 mod framing;
 mod report;
 
-pub use command::{Command, HlsSettings, LayerContent, SceneLayer, WantedScene};
+pub use command::{
+    Command, HlsSettings, LayerContent, RecordingSettings, SceneLayer, WantedOutput, WantedScene,
+};
 pub use framing::{FrameError, LINE_BYTES_MAX, decode, encode};
-pub use report::{FinishReason, LayerReport, Report, Segment, Stats, WorkerState};
+pub use report::{
+    FinishReason, LayerReport, OutputReport, OutputStats, Report, Segment, Stats, WorkerState,
+};

@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 use sm_common::clock::Timestamp;
-use sm_common::id::LayerId;
+use sm_common::id::{LayerId, OutputId};
+use sm_common::output::{OutputCounters, OutputStatus};
 use sm_common::stream::{LayerState, Severity};
 
 /// What the worker tells the host.
@@ -28,6 +29,8 @@ pub enum Report {
     },
     /// How a layer does changed.
     Layer(LayerReport),
+    /// How an output does changed.
+    Output(OutputReport),
     /// The initialisation section is written; segments refer to it. Sent once.
     InitWritten {
         /// File name in the HLS directory.
@@ -105,6 +108,34 @@ pub struct LayerReport {
     pub reason: Option<String>,
 }
 
+/// How an output does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputReport {
+    /// The output.
+    pub output: OutputId,
+    /// How it does.
+    pub status: OutputStatus,
+    /// How often it had to start again since the worker started.
+    pub reconnects: u64,
+    /// Attempts since it last delivered; 0 while it does.
+    pub attempts: u64,
+    /// When it tries again.
+    pub next_attempt_at: Option<Timestamp>,
+    /// Stable, dotted code of what is wrong, such as `output.refused`.
+    pub code: Option<String>,
+    /// What is wrong, for people and without secrets.
+    pub reason: Option<String>,
+}
+
+/// What an output did, since the worker started.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OutputStats {
+    /// The output.
+    pub output: OutputId,
+    /// What it did.
+    pub counters: OutputCounters,
+}
+
 /// A written segment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Segment {
@@ -154,4 +185,6 @@ pub struct Stats {
     pub audio_peak_dbfs: Option<f64>,
     /// RMS level of the master, in dBFS.
     pub audio_rms_dbfs: Option<f64>,
+    /// What each output did, HLS apart.
+    pub outputs: Vec<OutputStats>,
 }

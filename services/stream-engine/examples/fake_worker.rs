@@ -143,6 +143,7 @@ impl Worker {
             program,
             hls,
             scene,
+            ..
         } = command
         else {
             std::process::exit(2);
@@ -229,6 +230,7 @@ impl Worker {
         match command {
             Command::Configure { .. } => std::process::exit(2),
             Command::ApplyScene { scene } => self.apply(&scene),
+            Command::ApplyOutputs { .. } => {}
             Command::Snapshot { id, path } => {
                 let refused = self.is_asked(&Demand::NoSnapshots);
                 if !refused {

@@ -140,6 +140,7 @@ mod tests {
             since: Timestamp::from_unix_millis(0),
             changed_by: "somebody".to_owned(),
             program: ProgramFormat::default(),
+            outputs: Vec::new(),
         }
     }
 

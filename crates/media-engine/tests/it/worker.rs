@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use sm_common::program::ProgramFormat;
 use sm_common::stream::LayerState;
 use sm_media_protocol::{
-    Command, FinishReason, HlsSettings, LayerReport, Report, Segment, WantedScene, decode, encode,
+    Command, FinishReason, HlsSettings, LayerReport, RecordingSettings, Report, Segment,
+    WantedScene, decode, encode,
 };
 use tempfile::TempDir;
 
@@ -96,7 +97,12 @@ impl Worker {
         self.send(&Command::Configure {
             program,
             hls,
+            recordings: RecordingSettings {
+                directory: self.path().join("recordings"),
+                reserve_bytes: 0,
+            },
             scene,
+            outputs: Vec::new(),
         });
     }
 

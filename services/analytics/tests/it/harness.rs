@@ -140,6 +140,7 @@ impl Harness {
             since,
             changed_by: "test".to_owned(),
             program: ProgramFormat::default(),
+            outputs: Vec::new(),
         };
         let mut observed = ObservedState::never_held(StreamId::default(), since);
         observed.status = status;

@@ -133,6 +133,7 @@ pub(crate) fn apply(
         },
         changed_by: by.to_owned(),
         program: desired.program.clone(),
+        outputs: desired.outputs.clone(),
     })
 }
 
@@ -154,6 +155,7 @@ mod tests {
             since: Timestamp::from_unix_millis(0),
             changed_by: "somebody".to_owned(),
             program: ProgramFormat::default(),
+            outputs: Vec::new(),
         }
     }
 

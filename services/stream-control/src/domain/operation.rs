@@ -154,6 +154,7 @@ mod tests {
             since: NOW,
             changed_by: "ana".to_owned(),
             program: ProgramFormat::default(),
+            outputs: Vec::new(),
         };
         let mut observed = ObservedState::never_held(StreamId::default(), NOW);
         observed.status = status;

@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 
 use sm_common::clock::Timestamp;
-use sm_common::id::StreamId;
+use sm_common::id::{OutputId, StreamId};
+use sm_common::output::{OutputCounters, OutputKind, OutputState, OutputStatus};
 use sm_common::performance::{Performance, Viewers};
 use sm_common::program::ProgramFormat;
 use sm_common::stream::{
-    EngineLease, INTERRUPTIONS_MAX, Interruption, ObservedState, OutputKind, OutputState,
-    OutputStatus, SceneOnAir, StreamStatus,
+    EngineLease, INTERRUPTIONS_MAX, Interruption, ObservedState, SceneOnAir, StreamStatus,
 };
 use sm_media_protocol::{Segment, Stats};
 
@@ -16,8 +16,8 @@ use super::errors::Errors;
 use super::layers::Layers;
 use crate::live::playlist::Numbers;
 
-/// The one output there is.
-const HLS: &str = "hls";
+/// The name of the output that every stream has.
+const HLS: &str = "HLS";
 const BITS_PER_BYTE: f64 = 8.0;
 const BITS_PER_KILOBIT: f64 = 1000.0;
 
@@ -80,7 +80,7 @@ impl Observation {
             bytes_total: previous
                 .outputs
                 .iter()
-                .map(|output| output.bytes_total)
+                .map(|output| output.counters.bytes_total)
                 .sum(),
         }
     }
@@ -156,6 +156,7 @@ impl Observation {
             memory_bytes,
             audio_peak_dbfs,
             audio_rms_dbfs,
+            outputs: _,
         } = *stats;
         self.performance = Performance {
             fps,
@@ -247,14 +248,22 @@ impl Observation {
             StreamStatus::Failed => OutputStatus::Failed,
         };
         OutputState {
-            id: HLS.to_owned(),
+            id: OutputId::hls(),
+            name: HLS.to_owned(),
             kind: OutputKind::Hls,
             status,
+            since: self.since,
             url: format!("/live/{}/index.m3u8", self.stream),
-            bitrate_kbps: self.segment_kbps,
-            bytes_total: self.bytes_total,
             reconnects: self.worker_restarts,
+            attempts: 0,
+            next_attempt_at: None,
+            code: None,
             error: None,
+            counters: OutputCounters {
+                bitrate_kbps: self.segment_kbps,
+                bytes_total: self.bytes_total,
+                ..OutputCounters::default()
+            },
         }
     }
 }
@@ -276,8 +285,7 @@ fn without_counters(observed: &ObservedState) -> ObservedState {
             .outputs
             .iter()
             .map(|output| OutputState {
-                bitrate_kbps: None,
-                bytes_total: 0,
+                counters: OutputCounters::default(),
                 ..output.clone()
             })
             .collect(),
@@ -318,7 +326,7 @@ mod tests {
         let after = document(&observation, 2);
         assert_ne!(before, after);
         assert!(tells_the_same(&before, &after));
-        assert_eq!(after.outputs[0].bitrate_kbps, Some(16.0));
+        assert_eq!(after.outputs[0].counters.bitrate_kbps, Some(16.0));
         observation.set_status(StreamStatus::Degraded, None, at(3));
         assert!(!tells_the_same(&after, &document(&observation, 3)));
     }

@@ -224,7 +224,12 @@ impl Tenure {
         let command = Command::Configure {
             program: running.program.clone(),
             hls,
+            recordings: sm_media_protocol::RecordingSettings {
+                directory: surroundings.archive.directory().join("recordings"),
+                reserve_bytes: 0,
+            },
             scene: wanted_scene(surroundings, &canvas, 1, &running.program),
+            outputs: Vec::new(),
         };
         match running.worker.send(command) {
             Ok(()) => running.configured(screen),

@@ -2,8 +2,9 @@ use serde_json::Value;
 use sm_bus::keys;
 use sm_common::event::{Channel, EventType, StreamStateChanged};
 use sm_common::id::LayerId;
+use sm_common::output::OutputStatus;
 use sm_common::performance::MetricsSample;
-use sm_common::stream::{DesiredStatus, LayerState, LayerStatus, OutputStatus, StreamStatus};
+use sm_common::stream::{DesiredStatus, LayerState, LayerStatus, StreamStatus};
 
 use crate::harness::{PATIENCE, Studio, is_running, until_playlist, until_true};
 

@@ -184,6 +184,7 @@ impl Studio {
                 keyframe_interval_ms: SEGMENT_MS,
                 ..ProgramFormat::default()
             },
+            outputs: Vec::new(),
         };
         let observed = ObservedState::never_held(self.stream.clone(), now);
         let news = StreamStateChanged(StreamState::join(&desired, observed));

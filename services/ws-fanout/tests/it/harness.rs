@@ -69,6 +69,7 @@ impl World {
             since: NOW,
             changed_by: "test".to_owned(),
             program: ProgramFormat::default(),
+            outputs: Vec::new(),
         };
         let mut command = redis::cmd("HSET");
         command.arg(keys::desired(&self.stream));

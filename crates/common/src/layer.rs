@@ -321,6 +321,9 @@ impl LayerSource {
 /// Loudest volume a layer may have: +26 dB.
 pub const VOLUME_MAX: f64 = 20.0;
 
+/// Longest delay of a layer's sound, in milliseconds.
+pub const AUDIO_DELAY_MS_MAX: u32 = 5000;
+
 /// A layer of a scene.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Layer {
@@ -349,6 +352,10 @@ pub struct Layer {
     pub volume: f64,
     /// Whether its sound is off.
     pub muted: bool,
+    /// How much later than the picture its sound comes, in milliseconds, 0 to 5000.
+    #[serde(default)]
+    #[schema(minimum = 0, maximum = 5000)]
+    pub audio_delay_ms: u32,
     /// Raised by every change; the `ETag`.
     pub revision: u64,
     /// When it was created.

@@ -148,6 +148,7 @@ fn layer(content: LayerContent, (x, y): (i32, i32), (width, height): (u32, u32))
         visible: true,
         volume: 1.0,
         muted: false,
+        audio_delay_ms: 0,
     }
 }
 

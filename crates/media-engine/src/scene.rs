@@ -94,6 +94,7 @@ mod tests {
             visible: true,
             volume: 1.0,
             muted: false,
+            audio_delay_ms: 0,
         }
     }
 

@@ -264,6 +264,7 @@ impl Worker {
         let usage = self.usage.measure();
         let air = self.air.as_mut()?;
         let mut stats = air.program.take_stats();
+        stats.layers = air.layers.performance();
         stats.cpu_cores = usage.cpu_cores;
         stats.memory_bytes = usage.memory_bytes;
         air.stalled_seconds = if stats.frames_total > air.frames_total {

@@ -105,6 +105,9 @@ pub struct SceneLayer {
     pub volume: f64,
     /// Whether its sound is off.
     pub muted: bool,
+    /// How much later than the picture its sound comes, in milliseconds.
+    #[serde(default)]
+    pub audio_delay_ms: u32,
 }
 
 /// What a layer shows; files are resolved to paths by the host.

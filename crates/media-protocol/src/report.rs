@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 use sm_common::clock::Timestamp;
 use sm_common::id::{LayerId, OutputId};
 use sm_common::output::{OutputCounters, OutputStatus};
+use sm_common::performance::LayerPerformance;
 use sm_common::stream::{LayerState, Severity};
 
 /// What the worker tells the host.
@@ -185,6 +186,20 @@ pub struct Stats {
     pub audio_peak_dbfs: Option<f64>,
     /// RMS level of the master, in dBFS.
     pub audio_rms_dbfs: Option<f64>,
+    /// Loudness of the program's sound over the last 0.4 seconds (EBU R128), in LUFS.
+    pub loudness_momentary_lufs: Option<f64>,
+    /// Loudness over the last 3 seconds, in LUFS.
+    pub loudness_short_term_lufs: Option<f64>,
+    /// Loudness since the worker started, without its quiet parts, in LUFS.
+    pub loudness_integrated_lufs: Option<f64>,
+    /// For how many seconds the picture has been black; 0 when it is not.
+    pub black_s: Option<u64>,
+    /// For how many seconds the picture has not changed at all.
+    pub frozen_s: Option<u64>,
+    /// For how many seconds the program has been silent: no sample above -60 dBFS.
+    pub silent_s: Option<u64>,
+    /// What each layer with a picture or sound of its own delivered.
+    pub layers: Vec<LayerPerformance>,
     /// What each output did, HLS apart.
     pub outputs: Vec<OutputStats>,
 }

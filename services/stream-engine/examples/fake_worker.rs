@@ -46,6 +46,8 @@ enum Demand {
     Fault,
     /// Takes no snapshots.
     NoSnapshots,
+    /// Shows a black picture.
+    Black,
 }
 
 impl Demand {
@@ -61,6 +63,7 @@ impl Demand {
             Self::FailLayers => "fail-layers",
             Self::Fault => "fault",
             Self::NoSnapshots => "no-snapshots",
+            Self::Black => "black",
         }
     }
 }
@@ -217,6 +220,7 @@ impl Worker {
                         fps: Some(f64::from(framerate)),
                         frames_total: (number + 1) * 6,
                         bitrate_kbps: Some(40.0),
+                        black_s: Some(if self.is_asked(&Demand::Black) { 60 } else { 0 }),
                         ..Stats::default()
                     })));
                     number += 1;

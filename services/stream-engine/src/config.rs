@@ -37,6 +37,8 @@ pub struct Config {
     pub(crate) live: LiveConfig,
     /// `[slate]`
     pub(crate) slate: SlateConfig,
+    /// `[watch]`
+    pub(crate) watch: WatchConfig,
     /// `[playback]`
     pub(crate) playback: PlaybackConfig,
 }
@@ -117,6 +119,16 @@ pub(crate) struct SlateConfig {
     pub(crate) color: Color,
     pub(crate) text_color: Color,
     pub(crate) text_height: f64,
+}
+
+/// `[watch]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the unit is part of the name")]
+pub(crate) struct WatchConfig {
+    pub(crate) black_s: u64,
+    pub(crate) frozen_s: u64,
+    pub(crate) silent_s: u64,
 }
 
 /// `[playback]`

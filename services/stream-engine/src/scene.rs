@@ -101,6 +101,7 @@ fn standing(id: LayerId, content: LayerContent, transform: Transform) -> SceneLa
         visible: true,
         volume: 1.0,
         muted: false,
+        audio_delay_ms: 0,
     }
 }
 
@@ -125,6 +126,7 @@ fn scene_layer(layer: &Layer, assets: &Path) -> SceneLayer {
         visible: layer.visible,
         volume: layer.volume,
         muted: layer.muted,
+        audio_delay_ms: layer.audio_delay_ms,
     }
 }
 

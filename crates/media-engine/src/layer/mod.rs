@@ -20,21 +20,22 @@ mod video;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sm_common::clock::{SharedClock, Timestamp};
 use sm_common::id::LayerId;
+use sm_common::performance::LayerPerformance;
 use sm_common::stream::LayerState;
 use sm_media_protocol::{LayerContent, LayerReport, SceneLayer, WantedScene};
 
 use crate::event::{Event, Events};
-use crate::number::to_f32;
+use crate::number::{to_f32, to_f64, to_i64};
 use crate::picture::{Bitmap, Matrix, Opacity, Rectangle};
 use crate::pipeline::{Item, ProgramClock, Stage, Surface, Voice};
 use crate::scene::{DuplicateLayer, difference};
-use crate::sound::SoundQueue;
-use crate::timeline::Timeline;
+use crate::sound::{Fader, SoundQueue};
+use crate::timeline::{Timeline, samples_in};
 use failure::Failure;
 use text_renderer::TextRenderer;
 
@@ -273,6 +274,20 @@ impl Layers {
         reports
     }
 
+    /// What each visible layer delivered since the last call; layers that are still and silent are
+    /// left out.
+    pub(crate) fn performance(&self) -> Vec<LayerPerformance> {
+        let layers = self.scene.iter().flat_map(|scene| &scene.layers);
+        let now_ns = self.surroundings.program.now_ns().unwrap_or(0);
+        layers
+            .filter(|layer| layer.visible)
+            .filter_map(|layer| {
+                let source = &self.sources.get(&layer.id)?.source;
+                performance(layer.id, &**source, to_i64(now_ns))
+            })
+            .collect()
+    }
+
     /// Ends all sources and waits for their threads, but no longer than `patience`; whether all
     /// have ended.
     pub(crate) fn close(self, patience: Duration) -> bool {
@@ -310,12 +325,47 @@ fn item(layer: &SceneLayer, source: &dyn Source) -> Item {
         surface: source.surface(),
         voice: source.sound().map(|queue| Voice {
             queue: Arc::clone(queue),
-            gain: if layer.muted {
-                0.0
-            } else {
-                to_f32(layer.volume)
-            },
+            fader: fader(layer),
         }),
+    }
+}
+
+fn performance(layer: LayerId, source: &dyn Source, now_ns: i64) -> Option<LayerPerformance> {
+    let counts = match source.surface() {
+        Surface::Moving(frames) => Some(frames.counts()),
+        Surface::Empty | Surface::Solid(..) | Surface::Still(_) => None,
+    };
+    let sound = source.sound();
+    if counts.is_none() && sound.is_none() {
+        return None;
+    }
+    let level = sound.and_then(|queue| {
+        let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.take_level()
+    });
+    let shown_due_ns = counts.and_then(|counts| counts.shown_due_ns);
+    Some(LayerPerformance {
+        layer,
+        frame_age_ms: shown_due_ns.map(|due_ns| milliseconds(now_ns - due_ns)),
+        frames_total: counts.map(|counts| counts.came),
+        frames_dropped: counts.map(|counts| counts.left_out),
+        audio_peak_dbfs: level.map(|level| level.peak_dbfs),
+        audio_rms_dbfs: level.map(|level| level.rms_dbfs),
+    })
+}
+
+fn milliseconds(ns: i64) -> f64 {
+    to_f64(u64::try_from(ns).unwrap_or(0)) / 1e6
+}
+
+fn fader(layer: &SceneLayer) -> Fader {
+    Fader {
+        gain: if layer.muted {
+            0.0
+        } else {
+            to_f32(layer.volume)
+        },
+        delay: samples_in(layer.audio_delay_ms),
     }
 }
 

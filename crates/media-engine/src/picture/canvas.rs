@@ -21,7 +21,7 @@ impl<'a> Plane<'a> {
         }
     }
 
-    fn rows(self) -> impl Iterator<Item = &'a [u8]> {
+    pub(super) fn rows(self) -> impl Iterator<Item = &'a [u8]> {
         self.data
             .chunks(self.stride.max(1))
             .filter_map(move |row| row.get(..self.width))

@@ -9,10 +9,12 @@ mod bitmap;
 mod blend;
 mod canvas;
 mod colour;
+mod inspection;
 
 pub(crate) use bitmap::Bitmap;
 pub(crate) use canvas::{Canvas, Plane, PlaneMut, Rectangle, View};
 pub(crate) use colour::{Matrix, Yuv};
+pub(crate) use inspection::Glance;
 
 use std::fmt;
 

@@ -13,9 +13,9 @@ use super::fitter::{Frame, view};
 use super::pool::FramePool;
 use super::stage::{Item, Stage, Surface};
 use crate::event::{Event, Events};
-use crate::number::to_usize;
+use crate::number::{to_u64, to_usize};
 use crate::picture::{Canvas, Opacity, PlaneMut, Yuv};
-use crate::sound::CHANNELS;
+use crate::sound::{CHANNELS, Limiter};
 use crate::stats::Meter;
 use crate::timeline::{Timeline, sample_start_ns};
 
@@ -58,7 +58,10 @@ struct Progress {
     /// The next frame.
     frame: u64,
     /// Samples that were mixed.
-    samples: u64,
+    mixed: u64,
+    /// Samples that left the limiter.
+    sounded: u64,
+    limiter: Limiter,
     /// The scene's revision that is on air.
     revision: Option<u64>,
     /// The keyframe interval of the last frame.
@@ -112,8 +115,7 @@ impl Composer {
         }
         // The sound of the time up to this frame: its sources have had that long to bring it.
         let until = self.timeline.samples_before(progress.frame);
-        self.mix_sound(progress.samples, until, &stage)?;
-        progress.samples = until;
+        self.mix_sound(progress, until, &stage)?;
         progress.frame += 1;
         Ok(())
     }
@@ -154,20 +156,28 @@ impl Composer {
         }
     }
 
-    fn mix_sound(&self, from: u64, until: u64, stage: &Stage) -> Result<(), gst::FlowError> {
+    fn mix_sound(
+        &self,
+        progress: &mut Progress,
+        until: u64,
+        stage: &Stage,
+    ) -> Result<(), gst::FlowError> {
+        let from = progress.mixed;
         if until <= from {
             return Ok(());
         }
+        progress.mixed = until;
         let mut mix = vec![[0.0_f32; CHANNELS]; to_usize(until - from)];
         for voice in stage.items.iter().filter_map(|item| item.voice.as_ref()) {
             let mut queue = voice.queue.lock().unwrap_or_else(PoisonError::into_inner);
-            queue.mix_into(&mut mix, from, voice.gain);
+            queue.mix_into(&mut mix, from, voice.fader);
         }
-        for sample in mix.as_flattened_mut() {
-            *sample = sample.clamp(-1.0, 1.0);
-        }
-        self.lock_meter().heard(&mix);
-        let bytes: Vec<u8> = mix
+        let mastered = progress.limiter.pass(&mix);
+        let from = progress.sounded;
+        let until = from + to_u64(mastered.len());
+        progress.sounded = until;
+        self.lock_meter().heard(&mastered);
+        let bytes: Vec<u8> = mastered
             .as_flattened()
             .iter()
             .flat_map(|sample| sample.to_le_bytes())

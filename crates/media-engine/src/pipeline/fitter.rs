@@ -135,6 +135,14 @@ pub(super) fn is_size(frame: &Frame, width: u32, height: u32) -> bool {
     (frame.width(), frame.height()) == (width, height)
 }
 
+/// The luma of a frame in the program's form; `None` for any other.
+pub(super) fn luma(frame: &Frame) -> Option<Plane<'_>> {
+    view(frame).map(|view| {
+        let [luma, ..] = view.planes;
+        luma
+    })
+}
+
 /// The samples of a frame in the program's form; `None` for any other.
 pub(super) fn view(frame: &Frame) -> Option<View<'_>> {
     if frame.format() != gst_video::VideoFormat::I420 {

@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::fitter::{FitError, Fitter, Frame, is_size};
-use super::frame_queue::FrameQueue;
+use super::frame_queue::{FrameCounts, FrameQueue};
 use crate::number::to_i64;
 use crate::picture::Matrix;
 use crate::timeline::Timeline;
@@ -63,6 +63,11 @@ impl FrameSlot {
         let shot = self.fitted(frame)?;
         self.lock_taking().queue.prime(shot);
         Ok(())
+    }
+
+    /// What became of the frames so far.
+    pub(crate) fn counts(&self) -> FrameCounts {
+        self.lock_taking().queue.counts()
     }
 
     /// The frame to show at `now_ns` in this size; `None` before the first, or when it cannot be

@@ -14,6 +14,7 @@ use super::clock::ProgramClock;
 use super::composer::{Composer, Shared};
 use super::encoder::{Encoder, Listeners, keyframe_interval_frames};
 use super::fitter::colorimetry;
+use super::inspector::Inspector;
 use super::pool::FramePool;
 use super::segment_writer::SegmentWriter;
 use super::snapshot::Photographer;
@@ -48,6 +49,7 @@ pub(crate) struct Program {
     clock: Arc<ProgramClock>,
     pipeline: gst::Pipeline,
     photographer: Photographer,
+    inspector: Inspector,
     /// Dropped to end the program.
     go_on: Option<SyncSender<()>>,
 }
@@ -98,6 +100,7 @@ impl Program {
         let photographer =
             Photographer::start(info.clone(), Arc::clone(&shared.latest), reports.clone())
                 .map_err(ProgramError::Thread)?;
+        let inspector = Inspector::new(info.clone(), Arc::clone(&shared.latest));
         let writer = SegmentWriter::new(hls, format, Arc::clone(&wall), reports);
         let finished = events.clone();
         spawn("segment-writer", move || {
@@ -126,6 +129,7 @@ impl Program {
             clock,
             pipeline: encoder.pipeline,
             photographer,
+            inspector,
             go_on: Some(go_on),
         })
     }
@@ -140,13 +144,18 @@ impl Program {
     }
 
     /// What was measured since the last call.
-    pub(crate) fn take_stats(&self) -> Stats {
+    pub(crate) fn take_stats(&mut self) -> Stats {
         let now_ns = self.clock.now_ns().unwrap_or(0);
-        self.shared
+        let finding = self.inspector.look(now_ns);
+        let mut stats = self
+            .shared
             .meter
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .take(now_ns)
+            .take(now_ns);
+        stats.black_s = finding.map(|finding| finding.black_s);
+        stats.frozen_s = finding.map(|finding| finding.frozen_s);
+        stats
     }
 
     /// Writes the picture on air as a JPEG file; the answer is a report.

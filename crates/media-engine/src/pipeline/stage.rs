@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex};
 
 use super::frame_slot::FrameSlot;
 use crate::picture::{Opacity, Picture, Rectangle, Yuv};
-use crate::sound::SoundQueue;
+use crate::sound::{Fader, SoundQueue};
 
 /// What the composer draws and mixes: all visible layers, back to front. It never changes; a
 /// change of the scene is another stage, and so shows on one frame as a whole.
@@ -45,6 +45,6 @@ pub(crate) enum Surface {
 pub(crate) struct Voice {
     /// Where it leaves its samples.
     pub(crate) queue: Arc<Mutex<SoundQueue>>,
-    /// Linear; 0 when muted.
-    pub(crate) gain: f32,
+    /// How it is mixed.
+    pub(crate) fader: Fader,
 }

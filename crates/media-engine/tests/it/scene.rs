@@ -29,6 +29,7 @@ pub(crate) fn layer(content: LayerContent, place: [i32; 4]) -> SceneLayer {
         visible: true,
         volume: 1.0,
         muted: false,
+        audio_delay_ms: 0,
     }
 }
 

@@ -88,6 +88,9 @@ pub(crate) struct NewLayer {
     /// Whether its sound is off.
     #[schema(default = false)]
     muted: Option<bool>,
+    /// How much later than the picture its sound comes, in milliseconds.
+    #[schema(minimum = 0, maximum = 5000, default = 0)]
+    audio_delay_ms: Option<u32>,
     /// Its place from the back, 0 to the number of layers; the front unless said otherwise.
     #[schema(minimum = 0)]
     index: Option<usize>,
@@ -119,6 +122,9 @@ pub(crate) struct LayerPatch {
     volume: Option<f64>,
     /// Whether its sound is off.
     muted: Option<bool>,
+    /// How much later than the picture its sound comes, in milliseconds.
+    #[schema(minimum = 0, maximum = 5000)]
+    audio_delay_ms: Option<u32>,
 }
 
 /// The members of a transform to change, in canvas pixels.

@@ -229,6 +229,7 @@ impl Work<'_> {
             locked: draft.locked,
             volume: draft.volume,
             muted: draft.muted,
+            audio_delay_ms: draft.audio_delay_ms,
             revision: 1,
             created_at: now,
             updated_at: now,

@@ -1,6 +1,6 @@
 use serde::Serialize;
 use serde_json::Value;
-use sm_common::layer::{Layer, LayerKind, LayerSource, Transform, VOLUME_MAX};
+use sm_common::layer::{AUDIO_DELAY_MS_MAX, Layer, LayerKind, LayerSource, Transform, VOLUME_MAX};
 
 use super::fault::Faults;
 use super::field::{Members, boolean, integer, number, parsed, text};
@@ -32,6 +32,7 @@ pub(crate) struct Draft {
     pub(crate) locked: bool,
     pub(crate) volume: f64,
     pub(crate) muted: bool,
+    pub(crate) audio_delay_ms: u32,
 }
 
 impl Draft {
@@ -55,6 +56,8 @@ impl Draft {
         let locked = fields.or("locked", false, faults, boolean);
         let volume = fields.or("volume", 1.0, faults, number(0.0, VOLUME_MAX));
         let muted = fields.or("muted", false, faults, boolean);
+        let delay = integer(0, AUDIO_DELAY_MS_MAX.into());
+        let audio_delay_ms = fields.or("audio_delay_ms", 0, faults, delay);
         Some(Self {
             name: name?,
             source: source?,
@@ -64,6 +67,7 @@ impl Draft {
             locked: locked?,
             volume: volume?,
             muted: muted?,
+            audio_delay_ms: audio_delay_ms?,
         })
     }
 
@@ -78,6 +82,7 @@ impl Draft {
             locked: layer.locked,
             volume: layer.volume,
             muted: layer.muted,
+            audio_delay_ms: layer.audio_delay_ms,
         }
     }
 
@@ -92,6 +97,7 @@ impl Draft {
             locked,
             volume,
             muted,
+            audio_delay_ms,
         } = self;
         layer.name = name;
         layer.source = source;
@@ -101,6 +107,7 @@ impl Draft {
         layer.locked = locked;
         layer.volume = volume;
         layer.muted = muted;
+        layer.audio_delay_ms = audio_delay_ms;
     }
 
     /// The draft as a JSON object, to be patched or compared.
@@ -196,6 +203,8 @@ mod tests {
             ("/opacity", json!(1e308), false),
             ("/opacity", json!("NaN"), true),
             ("/volume", json!(20.5), false),
+            ("/audio_delay_ms", json!(5001), false),
+            ("/audio_delay_ms", json!(-1), false),
             ("/visible", json!(1), true),
             ("/rotation", json!(90), true),
         ];

@@ -58,6 +58,11 @@ impl Errors {
             .collect()
     }
 
+    /// Whether an error with this code is active.
+    pub(super) fn contains(&self, code: &str) -> bool {
+        self.active.iter().any(|active| active.error.code == code)
+    }
+
     /// The first error that a viewer can notice.
     pub(super) fn noticeable(&self) -> Option<&StreamError> {
         self.active

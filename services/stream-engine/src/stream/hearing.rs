@@ -6,6 +6,7 @@ use sm_common::clock::Timestamp;
 use sm_common::stream::{LayerState, SceneOnAir, Severity};
 use sm_media_protocol::{LayerReport, Report, Segment, Stats};
 
+use super::attention::Concern;
 use super::errors::Problem;
 use super::outbox::News;
 use super::screen::Canvas;
@@ -33,7 +34,6 @@ impl Tenure {
             Report::SceneApplied { revision, at } => self.scene_applied(revision, at),
             Report::Layer(layer) => self.layer_changed(layer, now),
             Report::SegmentWritten(segment) => self.segment_written(&segment),
-            Report::Output(_) => {}
             Report::Stats(stats) => self.measured(&stats),
             Report::Snapshot { id, error } => {
                 let path = self.surroundings.archive.snapshot();
@@ -56,7 +56,10 @@ impl Tenure {
                 self.raise(problem, now, Some(FAULT_LASTS));
             }
             // The supervisor reads the last word; segments name what they need.
-            Report::StateChanged { .. } | Report::InitWritten { .. } | Report::Finished { .. } => {}
+            Report::Output(_)
+            | Report::StateChanged { .. }
+            | Report::InitWritten { .. }
+            | Report::Finished { .. } => {}
         }
     }
 
@@ -170,5 +173,30 @@ impl Tenure {
             self.surroundings.metrics.frames_dropped(more);
         }
         self.observation.measured(stats);
+        self.attend(stats);
+    }
+
+    /// Notices what is wrong though nobody says so.
+    fn attend(&mut self, stats: &Stats) {
+        let running = self.running.as_ref();
+        let screen = running.and_then(|running| running.screen());
+        let Some(shown) = screen.and_then(|screen| screen.shown()).cloned() else {
+            return;
+        };
+        let surroundings = std::sync::Arc::clone(&self.surroundings);
+        for concern in Concern::ALL {
+            let code = concern.code();
+            let present = concern.is_present(stats, &shown, &surroundings.config.watch);
+            match (present, self.observation.errors.contains(code)) {
+                (true, false) => {
+                    self.raise(concern.problem(&shown), surroundings.clock().now(), None);
+                }
+                (false, true) => {
+                    let over = self.observation.errors.clear(|error| error.code == code);
+                    self.note(over);
+                }
+                (true, true) | (false, false) => {}
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! A stream: one task that owns everything about it. It looks, chooses, acts, tells, and waits
 //! for the next thing to happen.
 
+mod attention;
 mod continuity;
 mod ending;
 mod errors;

@@ -156,6 +156,13 @@ impl Observation {
             memory_bytes,
             audio_peak_dbfs,
             audio_rms_dbfs,
+            loudness_momentary_lufs,
+            loudness_short_term_lufs,
+            loudness_integrated_lufs,
+            black_s,
+            frozen_s,
+            silent_s,
+            ref layers,
             outputs: _,
         } = *stats;
         self.performance = Performance {
@@ -173,6 +180,13 @@ impl Observation {
             memory_bytes,
             audio_peak_dbfs,
             audio_rms_dbfs,
+            loudness_momentary_lufs,
+            loudness_short_term_lufs,
+            loudness_integrated_lufs,
+            black_s,
+            frozen_s,
+            silent_s,
+            layers: layers.clone(),
             layer_change_to_air_ms: self.performance.layer_change_to_air_ms,
         };
     }

@@ -1,0 +1,199 @@
+//! What nobody reports as an error and viewers notice all the same. Pure.
+
+use sm_common::scene::Scene;
+use sm_common::stream::Severity;
+use sm_media_protocol::Stats;
+
+use super::errors::Problem;
+use super::screen::Canvas;
+use crate::config::WatchConfig;
+
+/// Where these problems are.
+const PROGRAM: &str = "program";
+
+/// Something about the program that should not last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Concern {
+    /// There is nothing to be seen.
+    Black,
+    /// Nothing moves, though there are moving layers.
+    Frozen,
+    /// There is nothing to be heard, though there are layers with sound.
+    Silent,
+}
+
+impl Concern {
+    pub(super) const ALL: [Self; 3] = [Self::Black, Self::Frozen, Self::Silent];
+
+    pub(super) const fn code(self) -> &'static str {
+        match self {
+            Self::Black => "program.black",
+            Self::Frozen => "program.frozen",
+            Self::Silent => "program.silent",
+        }
+    }
+
+    /// Whether there is reason for it. The slate may be black, still and silent.
+    pub(super) fn is_present(self, stats: &Stats, shown: &Canvas, watch: &WatchConfig) -> bool {
+        let scene = match shown {
+            Canvas::Slate => return false,
+            Canvas::Black => None,
+            Canvas::Program(scene) => Some(scene.as_ref()),
+        };
+        let lasts = |seconds: Option<u64>, limit_s| seconds.is_some_and(|long| long >= limit_s);
+        match self {
+            Self::Black => lasts(stats.black_s, watch.black_s),
+            Self::Frozen => {
+                let moves = stats
+                    .layers
+                    .iter()
+                    .any(|layer| layer.frames_total.is_some());
+                moves && lasts(stats.frozen_s, watch.frozen_s)
+            }
+            Self::Silent => {
+                let sounds = stats.layers.iter().any(|layer| {
+                    layer.audio_peak_dbfs.is_some() && is_to_be_heard(scene, layer.layer)
+                });
+                sounds && lasts(stats.silent_s, watch.silent_s)
+            }
+        }
+    }
+
+    pub(super) fn problem(self, shown: &Canvas) -> Problem {
+        let (severity, message) = match self {
+            Self::Black => (Severity::Warning, black_because(shown)),
+            // Both can be meant so: a still in a video, a pause in a talk.
+            Self::Frozen => (Severity::Info, "the picture does not change"),
+            Self::Silent => (Severity::Info, "nothing is heard"),
+        };
+        Problem {
+            code: self.code().to_owned(),
+            severity,
+            component: PROGRAM.to_owned(),
+            message: message.to_owned(),
+            recovering: false,
+        }
+    }
+}
+
+fn is_to_be_heard(scene: Option<&Scene>, layer: sm_common::id::LayerId) -> bool {
+    let layers = scene.map_or(&[][..], |scene| &scene.layers);
+    layers
+        .iter()
+        .any(|known| known.id == layer && !known.muted && known.volume > 0.0)
+}
+
+fn black_because(shown: &Canvas) -> &'static str {
+    match shown {
+        Canvas::Program(scene) if scene.layers.iter().any(|layer| layer.visible) => {
+            "the picture is black: its layers show nothing; see their status"
+        }
+        Canvas::Program(_) => "the picture is black: the scene has no visible layer",
+        Canvas::Black => "the picture is black: no scene is known yet",
+        Canvas::Slate => "the picture is black",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+    use sm_common::clock::Timestamp;
+    use sm_common::id::{LayerId, SceneId, StreamId};
+    use sm_common::layer::Layer;
+    use sm_common::performance::LayerPerformance;
+
+    use super::*;
+
+    const WATCH: WatchConfig = WatchConfig {
+        black_s: 3,
+        frozen_s: 10,
+        silent_s: 10,
+    };
+
+    fn program(muted: bool) -> (Canvas, LayerId) {
+        let id = LayerId::generate();
+        let layer: Layer = serde_json::from_value(json!({
+            "id": id, "stream": "main", "scene": SceneId::generate(), "name": "a",
+            "kind": "color", "source": {"color": "#102030"},
+            "transform": {"x": 0, "y": 0, "width": 3, "height": 4}, "opacity": 1.0,
+            "visible": true, "locked": false, "volume": 1.0, "muted": muted, "revision": 1,
+            "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
+        }))
+        .unwrap();
+        let scene = Scene {
+            id: SceneId::generate(),
+            stream: StreamId::default(),
+            name: "Main".to_owned(),
+            revision: 1,
+            updated_at: Timestamp::from_unix_millis(0),
+            layers: vec![layer],
+        };
+        (Canvas::Program(Arc::new(scene)), id)
+    }
+
+    fn present(stats: &Stats, shown: &Canvas) -> Vec<Concern> {
+        Concern::ALL
+            .into_iter()
+            .filter(|concern| concern.is_present(stats, shown, &WATCH))
+            .collect()
+    }
+
+    #[test]
+    fn each_concern_has_its_limit_and_its_reason() {
+        let (shown, layer) = program(false);
+        let moving = LayerPerformance {
+            layer,
+            frame_age_ms: None,
+            frames_total: Some(1),
+            frames_dropped: None,
+            audio_peak_dbfs: Some(-120.0),
+            audio_rms_dbfs: Some(-120.0),
+        };
+        let stats = |black_s, frozen_s, silent_s| Stats {
+            black_s: Some(black_s),
+            frozen_s: Some(frozen_s),
+            silent_s: Some(silent_s),
+            layers: vec![moving.clone()],
+            ..Stats::default()
+        };
+        assert_eq!(present(&stats(2, 9, 9), &shown), []);
+        assert_eq!(present(&stats(3, 10, 10), &shown), Concern::ALL);
+        assert_eq!(present(&stats(99, 99, 99), &Canvas::Slate), []);
+        assert_eq!(present(&stats(3, 0, 0), &Canvas::Black), [Concern::Black]);
+        let still = Stats {
+            layers: Vec::new(),
+            ..stats(0, 99, 99)
+        };
+        assert_eq!(present(&still, &shown), [], "nothing moves or sounds");
+        assert_eq!(present(&Stats::default(), &shown), [], "not measured");
+    }
+
+    #[test]
+    fn silence_is_no_concern_when_everything_is_muted() {
+        let (shown, layer) = program(true);
+        let stats = Stats {
+            silent_s: Some(99),
+            layers: vec![LayerPerformance {
+                layer,
+                frame_age_ms: None,
+                frames_total: None,
+                frames_dropped: None,
+                audio_peak_dbfs: Some(-120.0),
+                audio_rms_dbfs: Some(-120.0),
+            }],
+            ..Stats::default()
+        };
+        assert_eq!(present(&stats, &shown), []);
+    }
+
+    #[test]
+    fn a_black_picture_says_what_to_look_at() {
+        let (shown, _) = program(false);
+        let message = Concern::Black.problem(&shown).message;
+        assert!(message.contains("its layers show nothing"), "{message}");
+        let message = Concern::Black.problem(&Canvas::Black).message;
+        assert!(message.contains("no scene"), "{message}");
+    }
+}

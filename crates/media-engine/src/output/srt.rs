@@ -1,3 +1,4 @@
+use std::thread;
 use std::time::{Duration, Instant};
 
 use gstreamer as gst;
@@ -14,6 +15,9 @@ use super::queue::Item;
 /// answered.
 const ANSWERED_WITHIN: Duration = Duration::from_millis(2500);
 
+/// What a peer may need besides its latency to play what it has.
+const PLAY_OUT_MARGIN: Duration = Duration::from_millis(200);
+
 /// Length of the key in bytes.
 const KEY_BYTES: &str = "16";
 
@@ -22,6 +26,7 @@ const KEY_BYTES: &str = "16";
 pub(super) struct Srt {
     connection: Connection,
     mode: SrtMode,
+    latency: Duration,
     /// Something that the peer checks is set.
     guarded: bool,
     /// When the call or the listening began.
@@ -70,6 +75,7 @@ pub(super) fn begin(target: &SrtTarget, surroundings: &Surroundings<'_>) -> Resu
         began: None,
         connection: Connection::open(parts, surroundings)?,
         mode: target.mode,
+        latency: Duration::from_millis(u64::from(target.latency_ms)),
         guarded: target.passphrase.is_some() || target.stream_id.is_some(),
         connected: false,
     };
@@ -138,6 +144,9 @@ impl Delivery for Srt {
                 .map(|peer| figure(&peer, "packets-ack-received").unwrap_or(0))
                 .sum()
         });
+        // A peer keeps what it has for its latency, and drops it when the connection ends before.
+        let left = deadline.saturating_duration_since(Instant::now());
+        thread::sleep(left.min(self.latency + PLAY_OUT_MARGIN));
     }
 }
 

@@ -311,8 +311,36 @@ fn recordings_of_a_worker_that_was_killed_play_to_their_last_fragment() {
     worker.kill();
     for (output, extension) in outputs.iter().zip(["mp4", "mkv"]) {
         let written = recordings(&worker, output, extension);
-        assert!(assert_plays(&written[0]) >= 60);
+        let frames = assert_plays(&written[0]);
+        assert!(frames >= 60);
+        half_write_the_last_fragment(&written[0]);
+        let left = assert_plays(&written[0]);
+        assert!((frames - 31..frames).contains(&left), "{left} of {frames}");
     }
+}
+
+/// Leaves the file as a kill in the middle of its last fragment does: a gap with half of it.
+fn half_write_the_last_fragment(path: &Path) {
+    let mut bytes = std::fs::read(path).unwrap();
+    let last = |bytes: &[u8], what: &[u8]| {
+        let length = what.len();
+        bytes.windows(length).rposition(|found| found == what)
+    };
+    let start = if let Some(styp) = last(&bytes, b"styp") {
+        let length = u32::try_from(bytes.len() - (styp - 4)).unwrap();
+        bytes[styp - 4..styp].copy_from_slice(&length.to_be_bytes());
+        bytes[styp..styp + 4].copy_from_slice(b"free");
+        styp - 4
+    } else {
+        let cluster = last(&bytes, &[0x1f, 0x43, 0xb6, 0x75]).unwrap();
+        let length = u64::try_from(bytes.len() - cluster - 9).unwrap();
+        bytes[cluster] = 0xec;
+        bytes[cluster + 1..cluster + 9].copy_from_slice(&(length | 1 << 56).to_be_bytes());
+        cluster
+    };
+    let half = start.midpoint(bytes.len());
+    bytes[half..].fill(0);
+    std::fs::write(path, bytes).unwrap();
 }
 
 #[test]

@@ -95,7 +95,7 @@ impl RtmpServer {
         );
         let file = folder.join("nginx.conf");
         fs::write(&file, configuration).unwrap();
-        let mut command = Command::new("nginx");
+        let mut command = Command::new("/usr/sbin/nginx");
         command.arg("-p").arg(folder).arg("-c").arg(&file);
         let log = File::create(folder.join("stderr")).unwrap();
         self.process = Some(Peer::spawn(command.stderr(log)));

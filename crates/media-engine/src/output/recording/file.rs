@@ -64,14 +64,13 @@ impl RecordingFile {
     }
 
     fn write(&self, fragment: &[u8]) -> io::Result<()> {
-        let mut covered = fragment.to_vec();
-        let (front, _rest) = fragment.split_at(COVER_BYTES.min(fragment.len()));
-        let gap = gap(fragment);
-        covered
-            .iter_mut()
-            .zip(gap)
-            .for_each(|(byte, gap)| *byte = gap);
-        self.file.write_all_at(&covered, self.bytes)?;
+        let (front, rest) = fragment.split_at(COVER_BYTES.min(fragment.len()));
+        let end = self.bytes + to_u64(fragment.len());
+        self.file.write_all_at(&gap(fragment), self.bytes)?;
+        // A gap that the file ends in would be worth a warning to players.
+        self.file.set_len(end)?;
+        self.file
+            .write_all_at(rest, self.bytes + to_u64(front.len()))?;
         self.file.write_all_at(front, self.bytes)
     }
 

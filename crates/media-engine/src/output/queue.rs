@@ -65,6 +65,8 @@ struct State {
     open: bool,
     /// Nothing can be decoded before the next keyframe.
     needs_keyframe: bool,
+    /// There was a keyframe since it was opened.
+    begun: bool,
     /// Sound from before this sample belongs to no frame that is delivered, however late it comes.
     sound_from: u64,
     items: VecDeque<Item>,
@@ -189,6 +191,7 @@ impl State {
         self.bytes = 0;
         self.dropped = 0;
         self.needs_keyframe = true;
+        self.begun = false;
         self.sound_from = 0;
     }
 
@@ -199,11 +202,13 @@ impl State {
         }
         if self.needs_keyframe {
             if !frame.keyframe {
-                self.dropped += 1;
+                // What comes before the first keyframe was never meant for the target.
+                self.dropped += u64::from(self.begun);
                 return;
             }
             self.begin_sound_at(timeline.samples_before(frame.number));
             self.needs_keyframe = false;
+            self.begun = true;
             self.items.push_front(Item::Video(frame.clone()));
         } else {
             self.items.push_back(Item::Video(frame.clone()));
@@ -314,6 +319,7 @@ mod tests {
             queue.offer(&packet(position));
         }
         assert!(queue.take().is_none());
+        assert_eq!(queue.take_dropped(), 0);
         queue.offer(&frame(10, 1));
         // The encoder of the sound may be the later one.
         queue.offer(&packet(47_500));

@@ -10,6 +10,10 @@ use super::delivery::{Delivery, Look, Surroundings};
 use super::failure::Failure;
 use super::queue::Item;
 
+/// After so many seconds without an answer, or in which nothing can be sent, the sink gives up and
+/// does not say which; longer than the watchdog takes, which does.
+const SOCKET_TIMEOUT_S: u32 = 10;
+
 /// An RTMP server's place for a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Place {
@@ -40,6 +44,7 @@ pub(super) fn begin(target: &RtmpTarget, surroundings: &Surroundings<'_>) -> Res
     sink.set_property("port", i32::from(place.port));
     sink.set_property("application", place.application);
     sink.set_property("stream", place.stream);
+    sink.set_property("timeout", SOCKET_TIMEOUT_S);
     let parts = Parts {
         parser: None,
         muxer,

@@ -3,8 +3,10 @@
 use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 
+use sm_common::layer::Pattern;
 use sm_common::output::{FileFormat, FileTarget, OutputStatus, OutputTarget, SrtMode};
-use sm_media_protocol::{Command, Report, WantedOutput, WantedScene};
+use sm_common::program::ProgramFormat;
+use sm_media_protocol::{Command, LayerContent, Report, WantedOutput, WantedScene};
 
 use crate::continuity::assert_regular;
 use crate::peers::{
@@ -13,7 +15,7 @@ use crate::peers::{
 use crate::recording::{Recording, make};
 use crate::scene::{color, layer, scene, video};
 use crate::sound::loudness;
-use crate::worker::Worker;
+use crate::worker::{Worker, small};
 
 const ORANGE: [u8; 3] = [255, 128, 0];
 
@@ -301,6 +303,37 @@ fn outputs_come_go_and_change_one_by_one_and_leave_the_others_alone() {
 }
 
 #[test]
+fn a_server_that_stops_reading_loses_frames_and_is_called_again_and_nobody_else_notices() {
+    let (frozen, other) = (RtmpServer::start(), RtmpServer::start());
+    let (stuck, fine) = (frozen.output("a"), other.output("a"));
+    // What the system keeps for a connection must fill soon.
+    let program = ProgramFormat {
+        video_bitrate_kbps: 40_000,
+        ..small()
+    };
+    let snow = LayerContent::TestPattern {
+        pattern: Pattern::Snow,
+    };
+    let outputs = [stuck.clone(), fine.clone()];
+    let noise = scene(1, &[layer(snow, [0, 0, 320, 180])]);
+    let mut worker = Worker::sending_as(program, noise, &outputs, 0);
+    for output in &outputs {
+        worker.wait_for_output(&output.id, OutputStatus::Live);
+    }
+    frozen.freeze();
+    let counters =
+        worker.wait_for_output_stats(&stuck.id, |counters| counters.frames_dropped > Some(0));
+    assert!(counters.queue_ms > Some(1000.0), "{counters:?}");
+    let report = worker.wait_for_output(&stuck.id, OutputStatus::Reconnecting);
+    assert_eq!(report.code.as_deref(), Some("output.stalled"));
+    let counters = worker.wait_for_output_stats(&fine.id, |_any| true);
+    assert_eq!(counters.frames_dropped, Some(0));
+    assert_regular(&worker.stop(), 30);
+    let received = Recording::of(other.recordings()[0].clone());
+    assert_eq!(received.complaints(), "");
+}
+
+#[test]
 fn recordings_of_a_worker_that_was_killed_play_to_their_last_fragment() {
     let outputs = [file(FileFormat::Mp4), file(FileFormat::Mkv)];
     let mut worker = Worker::sending(still(), &outputs, 0);
@@ -364,7 +397,7 @@ fn a_recording_goes_on_when_its_folder_can_be_written_again() {
     let mut worker = Worker::start();
     let folder = worker.path().join("recordings");
     std::fs::write(&folder, b"in the way").unwrap();
-    worker.configure(crate::worker::small(), still());
+    worker.configure(small(), still());
     worker.wait_for_scene(1);
     send(&mut worker, &[&to_file]);
     let report = worker.wait_for_output(&to_file.id, OutputStatus::Reconnecting);

@@ -104,6 +104,13 @@ impl RtmpServer {
         });
     }
 
+    /// Keeps its connections and does nothing more.
+    pub(crate) fn freeze(&self) {
+        let Peer(process) = self.process.as_ref().unwrap();
+        let pid = rustix::process::Pid::from_child(process);
+        rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+    }
+
     /// Dies.
     pub(crate) fn die(&mut self) {
         self.process = None;

@@ -97,9 +97,19 @@ impl Worker {
         outputs: &[WantedOutput],
         reserve_bytes: u64,
     ) -> Self {
+        Self::sending_as(small(), scene, outputs, reserve_bytes)
+    }
+
+    /// The same for a program of this format.
+    pub(crate) fn sending_as(
+        program: ProgramFormat,
+        scene: WantedScene,
+        outputs: &[WantedOutput],
+        reserve_bytes: u64,
+    ) -> Self {
         let revision = scene.revision;
         let mut worker = Self::start();
-        worker.configure_with(small(), scene, outputs.to_vec(), reserve_bytes);
+        worker.configure_with(program, scene, outputs.to_vec(), reserve_bytes);
         worker.wait_for_scene(revision);
         worker
     }

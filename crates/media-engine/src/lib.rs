@@ -6,17 +6,21 @@
 //! - [`run`] is the worker's loop (`worker`); `host` is its line to the host.
 //! - `scene` finds what a new scene changes; `layer` holds one file for each kind of layer.
 //! - `pipeline` is what is on air: composer, encoder, segment writer. It knows no decoder.
-//! - `picture`, `sound`, `timeline`, `fmp4` and `stats` compute and do nothing else.
+//! - `output` brings what the encoders make to servers and into recordings, each by itself.
+//! - `picture`, `sound`, `timeline`, `fmp4`, `mkv` and `stats` compute and do nothing else.
 //!
 //! The only crate that links GStreamer.
 #![warn(missing_docs)]
 
+mod backoff;
 mod event;
 mod fmp4;
 mod host;
 mod layer;
 mod limits;
+mod mkv;
 mod number;
+mod output;
 mod picture;
 mod pipeline;
 mod process;

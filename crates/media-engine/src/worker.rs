@@ -10,14 +10,16 @@ use sm_common::clock::{SharedClock, SystemClock};
 use sm_common::program::ProgramFormat;
 use sm_common::stream::Severity;
 use sm_media_protocol::{
-    Command, FinishReason, HlsSettings, LayerReport, Report, WantedScene, WorkerState,
+    Command, FinishReason, HlsSettings, LayerReport, OutputReport, RecordingSettings, Report,
+    WantedOutput, WantedScene, WorkerState,
 };
 
 use crate::event::{Event, Events};
 use crate::host::{Reports, read_commands, write_reports};
 use crate::layer::Layers;
 use crate::limits::check;
-use crate::pipeline::{Program, ProgramClock, ProgramSettings};
+use crate::output::Outputs;
+use crate::pipeline::{Fanout, Program, ProgramClock, ProgramSettings};
 use crate::process::UsageMeter;
 use crate::state::Lifecycle;
 use crate::timeline::Timeline;
@@ -25,7 +27,7 @@ use crate::timeline::Timeline;
 /// How often the program is measured.
 const STATS_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Longest time to write the last segment.
+/// Longest time to write the last segment and to end the outputs.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Longest time for the sources of layers to end.
@@ -73,6 +75,7 @@ struct Worker {
 struct Air {
     program: Program,
     layers: Layers,
+    outputs: Outputs,
     frames_total: u64,
     stalled_seconds: u32,
 }
@@ -129,6 +132,12 @@ impl Worker {
                     self.show();
                 }
             }
+            Event::Output { output, run, news } => {
+                let outputs = self.air.as_mut().map(|air| &mut air.outputs);
+                if let Some(report) = outputs.and_then(|all| all.hear(&output, run, news)) {
+                    report_output(&self.reports, report);
+                }
+            }
             Event::Playing => self.advance(WorkerState::Playing),
             Event::SceneShown { revision, at } => {
                 self.reports.send(Report::SceneApplied { revision, at });
@@ -150,10 +159,25 @@ impl Worker {
                 program,
                 hls,
                 scene,
-                recordings: _,
-                outputs: _,
-            } => return self.configure(program, hls, scene),
-            Command::ApplyOutputs { .. } => {}
+                recordings,
+                outputs,
+            } => {
+                let wanted = Wanted {
+                    hls,
+                    recordings,
+                    scene,
+                    outputs,
+                };
+                return self.configure(program, wanted);
+            }
+            Command::ApplyOutputs { outputs } => match &mut self.air {
+                Some(air) => {
+                    if let Err(refused) = air.outputs.apply(outputs) {
+                        self.warn("worker.outputs.refused", refused.to_string());
+                    }
+                }
+                None => self.out_of_order("outputs came before the configuration"),
+            },
             Command::ApplyScene { scene } => match &mut self.air {
                 Some(air) => match air.layers.apply(scene) {
                     Ok(()) => self.show(),
@@ -173,12 +197,13 @@ impl Worker {
         None
     }
 
-    fn configure(
-        &mut self,
-        format: ProgramFormat,
-        hls: HlsSettings,
-        scene: WantedScene,
-    ) -> Option<FinishReason> {
+    fn configure(&mut self, format: ProgramFormat, wanted: Wanted) -> Option<FinishReason> {
+        let Wanted {
+            hls,
+            recordings,
+            scene,
+            outputs: wanted_outputs,
+        } = wanted;
         if self.air.is_some() {
             self.out_of_order("a configuration came twice");
             return None;
@@ -200,8 +225,20 @@ impl Worker {
             let message = refused.to_string();
             return Some(FinishReason::ConfigurationRefused { message });
         }
+        let fanout = Fanout::new(format.clone());
+        let mut outputs = Outputs::new(
+            fanout.clone(),
+            recordings,
+            SharedClock::clone(&self.wall),
+            self.events.clone(),
+        );
+        if let Err(refused) = outputs.apply(wanted_outputs) {
+            let message = refused.to_string();
+            return Some(FinishReason::ConfigurationRefused { message });
+        }
         let settings = ProgramSettings {
             format,
+            fanout,
             hls,
             clock,
             wall: SharedClock::clone(&self.wall),
@@ -213,6 +250,7 @@ impl Worker {
                 self.air = Some(Air {
                     program,
                     layers,
+                    outputs,
                     frames_total: 0,
                     stalled_seconds: 0,
                 });
@@ -267,6 +305,11 @@ impl Worker {
         stats.layers = air.layers.performance();
         stats.cpu_cores = usage.cpu_cores;
         stats.memory_bytes = usage.memory_bytes;
+        let now = Instant::now();
+        stats.outputs = air.outputs.stats(now);
+        for report in air.outputs.look_for_life(now) {
+            report_output(&self.reports, report);
+        }
         air.stalled_seconds = if stats.frames_total > air.frames_total {
             0
         } else {
@@ -294,11 +337,53 @@ impl Worker {
         };
         air.program.stop();
         let deadline = Instant::now() + STOP_TIMEOUT;
-        if !matches!(reason, FinishReason::PipelineFailed { .. }) {
-            wait_for_the_end(heard, deadline);
+        let failed = matches!(reason, FinishReason::PipelineFailed { .. });
+        if failed {
+            // Its encoders will not say that they have ended.
+            air.outputs.stop();
         }
+        self.wait_for_the_end(heard, &mut air.outputs, failed, deadline);
         if !air.layers.close(CLOSE_TIMEOUT) {
             tracing::warn!("a layer's source does not end");
+        }
+    }
+
+    /// Waits until the last segment is written, unless it has been or never will be, and until the
+    /// outputs have ended; or until `deadline`.
+    fn wait_for_the_end(
+        &self,
+        heard: &Receiver<Event>,
+        outputs: &mut Outputs,
+        mut written: bool,
+        deadline: Instant,
+    ) {
+        while !(written && outputs.are_over()) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match heard.recv_timeout(left) {
+                Ok(Event::Ended) => written = true,
+                Ok(Event::ProgramFailed { message }) => {
+                    tracing::warn!(%message, "the program failed while it ended");
+                    outputs.stop();
+                    written = true;
+                }
+                Ok(Event::Output { output, run, news }) => {
+                    if let Some(report) = outputs.hear(&output, run, news) {
+                        report_output(&self.reports, report);
+                    }
+                }
+                Ok(
+                    Event::Command(_)
+                    | Event::Unreadable { .. }
+                    | Event::HostGone
+                    | Event::Layer { .. }
+                    | Event::Playing
+                    | Event::SceneShown { .. },
+                ) => {}
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    tracing::warn!("the last segment or an output does not end in time");
+                    return;
+                }
+            }
         }
     }
 
@@ -323,30 +408,23 @@ impl Worker {
     }
 }
 
-/// Waits until the last segment is written or `deadline` has come.
-fn wait_for_the_end(heard: &Receiver<Event>, deadline: Instant) {
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        match heard.recv_timeout(left) {
-            Ok(Event::Ended) => return,
-            Ok(Event::ProgramFailed { message }) => {
-                tracing::warn!(%message, "the program failed while it ended");
-                return;
-            }
-            Ok(
-                Event::Command(_)
-                | Event::Unreadable { .. }
-                | Event::HostGone
-                | Event::Layer { .. }
-                | Event::Playing
-                | Event::SceneShown { .. },
-            ) => {}
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                tracing::warn!("the last segment is not written in time");
-                return;
-            }
-        }
-    }
+/// What a program is to begin with.
+struct Wanted {
+    hls: HlsSettings,
+    recordings: RecordingSettings,
+    scene: WantedScene,
+    outputs: Vec<WantedOutput>,
+}
+
+fn report_output(reports: &Reports, report: OutputReport) {
+    let OutputReport {
+        output,
+        status,
+        code,
+        ..
+    } = &report;
+    tracing::info!(output.id = %output, ?status, code, "output");
+    reports.send(Report::Output(report));
 }
 
 fn gstreamer_version() -> String {

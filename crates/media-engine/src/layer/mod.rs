@@ -4,7 +4,6 @@
 //! fail or take long runs on the source's own thread and pipeline; the worker's loop only hears
 //! its [`News`].
 
-mod backoff;
 mod clock;
 mod color;
 mod failure;

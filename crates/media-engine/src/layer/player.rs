@@ -12,9 +12,9 @@ use sm_media_protocol::SceneLayer;
 
 use playback::Playback;
 
-use super::backoff::Backoff;
 use super::failure::Failure;
 use super::{Mailbox, News, Surroundings};
+use crate::backoff::Backoff;
 use crate::pipeline::ProgramClock;
 
 /// Messages that may wait for a player's thread. Of a flood of errors only the first counts.

@@ -13,6 +13,7 @@ use sm_media_protocol::{HlsSettings, Stats};
 use super::clock::ProgramClock;
 use super::composer::{Composer, Shared};
 use super::encoder::{Encoder, Listeners, keyframe_interval_frames};
+use super::fanout::{Distribution, Fanout};
 use super::fitter::colorimetry;
 use super::inspector::Inspector;
 use super::pool::FramePool;
@@ -58,6 +59,8 @@ pub(crate) struct Program {
 #[derive(Debug)]
 pub(crate) struct ProgramSettings {
     pub(crate) format: ProgramFormat,
+    /// Where the encoders leave what they make, beside the segments.
+    pub(crate) fanout: Fanout,
     pub(crate) hls: HlsSettings,
     pub(crate) clock: Arc<ProgramClock>,
     pub(crate) wall: SharedClock,
@@ -70,6 +73,7 @@ impl Program {
     pub(crate) fn start(settings: ProgramSettings, stage: Stage) -> Result<Self, ProgramError> {
         let ProgramSettings {
             format,
+            fanout,
             hls,
             clock,
             wall,
@@ -89,7 +93,10 @@ impl Program {
             timeline,
             clock: Arc::clone(&clock),
             meter: Arc::clone(&shared.meter),
-            encoded: for_writer,
+            encoded: Distribution {
+                fanout,
+                segments: for_writer,
+            },
             events: events.clone(),
         };
         let caps = info.to_caps().map_err(ProgramError::Build)?;

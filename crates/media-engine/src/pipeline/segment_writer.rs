@@ -1,6 +1,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use sm_common::clock::SharedClock;
@@ -8,25 +9,24 @@ use sm_common::program::ProgramFormat;
 use sm_common::stream::Severity;
 use sm_media_protocol::{HlsSettings, Report, Segment};
 
-use super::encoder::Encoded;
-use super::segmenter::{Cut, Segmenter, video_timescale};
-use crate::fmp4::{self, AudioTrack, VideoTrack};
+use super::encoded::Encoded;
+use super::segmenter::{Cut, Origin, Segmenter};
+use super::tracks::Tracks;
+use crate::fmp4;
 use crate::host::Reports;
 use crate::number::to_u64;
-use crate::sound::CHANNELS;
-use crate::timeline::{SAMPLE_RATE, Timeline};
+use crate::timeline::Timeline;
 
 /// Writes what the encoders make as files of an HLS stream, and reports every one of them.
 #[derive(Debug)]
 pub(super) struct SegmentWriter {
     hls: HlsSettings,
     format: ProgramFormat,
-    timeline: Timeline,
     wall: SharedClock,
     reports: Reports,
     segmenter: Segmenter,
-    video: Option<Vec<u8>>,
-    audio: Option<Vec<u8>>,
+    video: Option<Arc<[u8]>>,
+    audio: Option<Arc<[u8]>>,
 }
 
 impl SegmentWriter {
@@ -36,14 +36,13 @@ impl SegmentWriter {
         wall: SharedClock,
         reports: Reports,
     ) -> Self {
-        let timeline = Timeline::new(format.framerate);
+        let segmenter = Segmenter::new(Timeline::new(format.framerate));
         Self {
             hls,
             format,
-            timeline,
             wall,
             reports,
-            segmenter: Segmenter::new(timeline),
+            segmenter,
             video: None,
             audio: None,
         }
@@ -91,23 +90,12 @@ impl SegmentWriter {
         let (Some(video), Some(audio)) = (&self.video, &self.audio) else {
             return;
         };
-        let video = VideoTrack {
-            width: narrow(self.format.width),
-            height: narrow(self.format.height),
-            timescale: video_timescale(self.timeline),
-            decoder_configuration: video.clone(),
-        };
-        let audio = AudioTrack {
-            sample_rate: narrow(SAMPLE_RATE),
-            channels: u16::try_from(CHANNELS).unwrap_or(u16::MAX),
-            bitrate: self.format.audio_bitrate_kbps.saturating_mul(1000),
-            decoder_configuration: audio.clone(),
-        };
+        let tracks = Tracks::new(&self.format, Arc::clone(video), Arc::clone(audio));
         let file = format!("init-{}.mp4", self.hls.run);
         match put(
             &self.hls.directory,
             &file,
-            &fmp4::initialization(&video, &audio),
+            &fmp4::initialization(&tracks.video, &tracks.audio),
         ) {
             Ok(()) => self.reports.send(Report::InitWritten { file }),
             Err(error) => self.fail(&error),
@@ -116,12 +104,13 @@ impl SegmentWriter {
 
     fn write(&self, cut: &Cut) {
         let file = format!("{}-{}.m4s", self.hls.run, cut.number);
-        match put(&self.hls.directory, &file, &cut.bytes) {
+        let bytes = cut.fragment(cut.number + 1, Origin::default());
+        match put(&self.hls.directory, &file, &bytes) {
             Ok(()) => self.reports.send(Report::SegmentWritten(Segment {
                 file,
                 number: cut.number,
                 duration_s: cut.duration_s,
-                bytes: to_u64(cut.bytes.len()),
+                bytes: to_u64(bytes.len()),
                 starts_at: cut.starts_at.unwrap_or_else(|| self.wall.now()),
                 independent: cut.independent,
             })),
@@ -147,9 +136,4 @@ pub(super) fn put(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> 
             // What is left of it is of no use to anybody.
             let _ = fs::remove_file(&part);
         })
-}
-
-/// Dimensions and rates were checked when the program was configured.
-fn narrow(value: u32) -> u16 {
-    u16::try_from(value).unwrap_or(u16::MAX)
 }

@@ -1,8 +1,9 @@
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use sm_common::clock::Timestamp;
 
-use super::encoder::{EncodedFrame, EncodedPacket};
+use super::encoded::{EncodedFrame, EncodedPacket};
 use crate::fmp4::{self, AudioRun, Sample, VideoRun};
 use crate::number::to_u32;
 use crate::timeline::Timeline;
@@ -15,10 +16,15 @@ pub(super) fn video_timescale(timeline: Timeline) -> u32 {
     timeline.framerate().saturating_mul(UNITS_PER_FRAME)
 }
 
+/// Frames that last as long as this many units of the picture's track.
+pub(crate) fn frames_in(units: u32) -> u64 {
+    u64::from(units / UNITS_PER_FRAME)
+}
+
 /// Cuts encoded picture and sound into segments: from keyframe to keyframe, with the packets of
 /// sound that start in that time.
 #[derive(Debug)]
-pub(super) struct Segmenter {
+pub(crate) struct Segmenter {
     timeline: Timeline,
     frames: VecDeque<EncodedFrame>,
     packets: VecDeque<EncodedPacket>,
@@ -27,18 +33,74 @@ pub(super) struct Segmenter {
     next: u64,
 }
 
-/// A segment, ready to be written.
+/// A segment: the frames from a keyframe to the next, and the sound of that time.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Cut {
-    pub(super) number: u64,
-    pub(super) duration_s: f64,
-    pub(super) independent: bool,
-    pub(super) starts_at: Option<Timestamp>,
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct Cut {
+    /// Its number, from 0.
+    pub(crate) number: u64,
+    /// Its length in seconds.
+    pub(crate) duration_s: f64,
+    /// Whether it starts with a keyframe.
+    pub(crate) independent: bool,
+    /// Wall clock at which its first frame was composed.
+    pub(crate) starts_at: Option<Timestamp>,
+    /// Its first frame.
+    pub(crate) start: u64,
+    /// The first sample of its sound.
+    pub(crate) audio_start: u64,
+    /// Its frames.
+    pub(crate) samples: Vec<Sample>,
+    /// Its sound.
+    pub(crate) packets: Vec<Arc<[u8]>>,
+}
+
+/// The moment that is zero in what is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Origin {
+    frame: u64,
+    sample: u64,
+}
+
+impl Origin {
+    /// The start of this frame.
+    pub(crate) fn at_frame(timeline: Timeline, frame: u64) -> Self {
+        Self {
+            frame,
+            sample: timeline.samples_before(frame),
+        }
+    }
+
+    /// Frames from the origin to `frame`.
+    pub(crate) fn frames_to(self, frame: u64) -> u64 {
+        frame.saturating_sub(self.frame)
+    }
+
+    /// Samples from the origin to `sample`.
+    pub(crate) fn samples_to(self, sample: u64) -> u64 {
+        sample.saturating_sub(self.sample)
+    }
+}
+
+impl Cut {
+    /// The segment as a fragment of MP4. `sequence` counts the fragments of a file from 1.
+    pub(crate) fn fragment(&self, sequence: u64, origin: Origin) -> Vec<u8> {
+        fmp4::fragment(
+            to_u32(sequence),
+            VideoRun {
+                start: origin.frames_to(self.start) * u64::from(UNITS_PER_FRAME),
+                samples: &self.samples,
+            },
+            AudioRun {
+                start: origin.samples_to(self.audio_start),
+                packets: &self.packets,
+            },
+        )
+    }
 }
 
 impl Segmenter {
-    pub(super) fn new(timeline: Timeline) -> Self {
+    /// Nothing to cut yet.
+    pub(crate) fn new(timeline: Timeline) -> Self {
         Self {
             timeline,
             frames: VecDeque::new(),
@@ -49,25 +111,25 @@ impl Segmenter {
     }
 
     /// Takes a frame; the segment that it or an earlier one completes.
-    pub(super) fn video(&mut self, frame: EncodedFrame) -> Option<Cut> {
+    pub(crate) fn video(&mut self, frame: EncodedFrame) -> Option<Cut> {
         self.frames.push_back(frame);
         self.complete()
     }
 
     /// Takes a packet; the segment that it completes.
-    pub(super) fn audio(&mut self, packet: EncodedPacket) -> Option<Cut> {
+    pub(crate) fn audio(&mut self, packet: EncodedPacket) -> Option<Cut> {
         self.packets.push_back(packet);
         self.complete()
     }
 
     /// No more packets come: segments no longer wait for them.
-    pub(super) fn audio_ended(&mut self) -> Option<Cut> {
+    pub(crate) fn audio_ended(&mut self) -> Option<Cut> {
         self.silent = true;
         self.complete()
     }
 
     /// What is left, however short.
-    pub(super) fn finish(&mut self) -> Option<Cut> {
+    pub(crate) fn finish(&mut self) -> Option<Cut> {
         let last = self.frames.back()?;
         let end = last.number + 1;
         Some(self.cut(self.frames.len(), end))
@@ -117,7 +179,7 @@ impl Segmenter {
                 data: frame.data,
             })
             .collect();
-        let packets: Vec<Vec<u8>> = packets.into_iter().map(|packet| packet.data).collect();
+        let packets: Vec<Arc<[u8]>> = packets.into_iter().map(|packet| packet.data).collect();
         let number = self.next;
         self.next += 1;
         Cut {
@@ -125,17 +187,10 @@ impl Segmenter {
             duration_s: self.timeline.seconds(end.saturating_sub(start)),
             independent,
             starts_at,
-            bytes: fmp4::fragment(
-                to_u32(number + 1),
-                VideoRun {
-                    start: start * u64::from(UNITS_PER_FRAME),
-                    samples: &samples,
-                },
-                AudioRun {
-                    start: audio_start,
-                    packets: &packets,
-                },
-            ),
+            start,
+            audio_start,
+            samples,
+            packets,
         }
     }
 }
@@ -149,14 +204,14 @@ mod tests {
             number,
             keyframe: number.is_multiple_of(10),
             composed_at: Some(Timestamp::from_unix_millis(i64::try_from(number).unwrap())),
-            data: vec![0; 100],
+            data: Arc::from([0; 100]),
         }
     }
 
     fn packet(index: u64) -> EncodedPacket {
         EncodedPacket {
             position: index * 1024,
-            data: vec![1; 10],
+            data: Arc::from([1; 10]),
         }
     }
 

@@ -16,6 +16,8 @@ mod clock;
 mod continuity;
 mod failing;
 mod life;
+mod outputs;
+mod peers;
 mod pictures;
 mod recording;
 mod scene;

@@ -47,6 +47,14 @@ impl Recording {
         Self { file, segments }
     }
 
+    /// What somebody else wrote.
+    pub(crate) fn of(file: PathBuf) -> Self {
+        Self {
+            file,
+            segments: Vec::new(),
+        }
+    }
+
     /// All frames.
     pub(crate) fn frames(&self) -> Vec<Frame> {
         let (width, height) = self.size();
@@ -107,6 +115,23 @@ impl Recording {
             .collect()
     }
 
+    /// The seconds from each packet of a track to the next.
+    pub(crate) fn steps(&self, track: &str) -> Vec<f64> {
+        let text = output(
+            Command::new("ffprobe")
+                .args(["-v", "error", "-select_streams", track])
+                .args(["-show_entries", "packet=pts_time", "-of", "csv=p=0"])
+                .arg(&self.file),
+        );
+        let text = String::from_utf8(text).unwrap();
+        let lines = text.lines().map(|line| line.trim_matches(','));
+        let times: Vec<f64> = lines
+            .filter(|line| !line.is_empty())
+            .map(|line| line.parse().unwrap())
+            .collect();
+        times.windows(2).map(|pair| pair[1] - pair[0]).collect()
+    }
+
     /// What ffprobe complains about while it decodes everything.
     pub(crate) fn complaints(&self) -> String {
         let run = Command::new("ffmpeg")
@@ -135,7 +160,12 @@ impl Recording {
                 .arg(&self.file),
         );
         let text = String::from_utf8(text).unwrap();
-        let mut sizes = text.trim().split(',').map(|size| size.parse().unwrap());
+        // A transport stream names its tracks once more for their programme.
+        let first = text.lines().next().unwrap();
+        let mut sizes = first
+            .split(',')
+            .filter(|size| !size.is_empty())
+            .map(|size| size.parse().unwrap());
         (sizes.next().unwrap(), sizes.next().unwrap())
     }
 }

@@ -18,7 +18,7 @@ const SILENCE_RMS_MAX: f32 = 0.003;
 const APART_S_MAX: f64 = 0.05;
 
 /// RMS of every twentieth of a second.
-fn loudness(samples: &[f32]) -> Vec<f32> {
+pub(crate) fn loudness(samples: &[f32]) -> Vec<f32> {
     samples
         .chunks_exact(2400)
         .map(|window| {

@@ -7,11 +7,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use sm_common::id::OutputId;
+use sm_common::output::{OutputCounters, OutputStatus};
 use sm_common::program::ProgramFormat;
 use sm_common::stream::LayerState;
 use sm_media_protocol::{
-    Command, FinishReason, HlsSettings, LayerReport, RecordingSettings, Report, Segment,
-    WantedScene, decode, encode,
+    Command, FinishReason, HlsSettings, LayerReport, OutputReport, OutputStats, RecordingSettings,
+    Report, Segment, Stats, WantedOutput, WantedScene, decode, encode,
 };
 use tempfile::TempDir;
 
@@ -89,7 +91,40 @@ impl Worker {
         worker
     }
 
+    /// A worker with this scene and these outputs on air.
+    pub(crate) fn sending(
+        scene: WantedScene,
+        outputs: &[WantedOutput],
+        reserve_bytes: u64,
+    ) -> Self {
+        Self::sending_as(small(), scene, outputs, reserve_bytes)
+    }
+
+    /// The same for a program of this format.
+    pub(crate) fn sending_as(
+        program: ProgramFormat,
+        scene: WantedScene,
+        outputs: &[WantedOutput],
+        reserve_bytes: u64,
+    ) -> Self {
+        let revision = scene.revision;
+        let mut worker = Self::start();
+        worker.configure_with(program, scene, outputs.to_vec(), reserve_bytes);
+        worker.wait_for_scene(revision);
+        worker
+    }
+
     pub(crate) fn configure(&mut self, program: ProgramFormat, scene: WantedScene) {
+        self.configure_with(program, scene, Vec::new(), 0);
+    }
+
+    fn configure_with(
+        &mut self,
+        program: ProgramFormat,
+        scene: WantedScene,
+        outputs: Vec<WantedOutput>,
+        reserve_bytes: u64,
+    ) {
         let hls = HlsSettings {
             directory: self.path().to_owned(),
             run: "test".to_owned(),
@@ -99,10 +134,10 @@ impl Worker {
             hls,
             recordings: RecordingSettings {
                 directory: self.path().join("recordings"),
-                reserve_bytes: 0,
+                reserve_bytes,
             },
             scene,
-            outputs: Vec::new(),
+            outputs,
         });
     }
 
@@ -210,6 +245,52 @@ impl Worker {
             }
             _ => None,
         })
+    }
+
+    /// The next report on this output that it does so.
+    pub(crate) fn wait_for_output(
+        &mut self,
+        output: &OutputId,
+        status: OutputStatus,
+    ) -> OutputReport {
+        let last = self.reports.iter().rev().find_map(|report| match report {
+            Report::Output(report) if report.output == *output => Some(report.clone()),
+            _ => None,
+        });
+        if let Some(last) = last
+            && last.status == status
+        {
+            return last;
+        }
+        let what = format!("output {output} that is {status:?}");
+        self.wait_for_next(&what, |report| match report {
+            Report::Output(report) => {
+                (report.output == *output && report.status == status).then(|| report.clone())
+            }
+            _ => None,
+        })
+    }
+
+    /// The first measurement to come of this output that is as wanted.
+    pub(crate) fn wait_for_output_stats(
+        &mut self,
+        output: &OutputId,
+        wanted: impl Fn(&OutputCounters) -> bool,
+    ) -> OutputCounters {
+        self.wait_for_next("measurement of the output", |report| match report {
+            Report::Stats(stats) => {
+                let Stats { outputs, .. } = &**stats;
+                let ours = |stats: &&OutputStats| stats.output == *output;
+                let counters = outputs.iter().find(ours)?.counters;
+                wanted(&counters).then_some(counters)
+            }
+            _ => None,
+        })
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
     }
 
     /// Stops the worker in good order and reads what it recorded.

@@ -7,6 +7,8 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command as Process, Stdio};
 
@@ -15,8 +17,8 @@ use sm_common::id::LayerId;
 use sm_common::layer::{TextStyle, Transform};
 use sm_common::program::ProgramFormat;
 use sm_media_protocol::{
-    Command, HlsSettings, LayerContent, RecordingSettings, Report, SceneLayer, WantedScene, decode,
-    encode,
+    Command, HlsSettings, Hosting, LayerContent, LeaseTerms, RecordingSettings, Report, SceneLayer,
+    ScenePicture, WantedScene, decode, encode,
 };
 
 const RUNS: usize = 5;
@@ -130,6 +132,7 @@ impl Media {
                 layer(image, (40, 40), (320, 180)),
                 layer(text, (40, 620), (600, 80)),
             ],
+            picture: ScenePicture::default(),
         }
     }
 }
@@ -154,14 +157,20 @@ fn layer(content: LayerContent, (x, y): (i32, i32), (width, height): (u32, u32))
 fn our_run(media: &Media, folder: &Path) -> anyhow::Result<Run> {
     fs::create_dir(folder)?;
     let before = cpu_of_children()?;
+    let socket = folder.join("socket");
+    let listener = UnixListener::bind(&socket)?;
     let mut worker = Process::new(env!("CARGO_BIN_EXE_media-worker"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
+        .stdin(OwnedFd::from(listener))
         .stderr(Stdio::null())
         .spawn()
         .context("the worker does not start")?;
-    let mut input = worker.stdin.take().context("the worker has an input")?;
-    let output = worker.stdout.take().context("the worker has an output")?;
+    let mut input = UnixStream::connect(&socket).context("the worker takes no host")?;
+    let output = input.try_clone()?;
+    let lease = Command::Lease(LeaseTerms {
+        token: 1,
+        valid_until_ms: u64::MAX,
+    });
+    input.write_all(&encode(&lease)?)?;
     let configure = Command::Configure {
         program: ProgramFormat::default(),
         hls: HlsSettings {
@@ -174,6 +183,10 @@ fn our_run(media: &Media, folder: &Path) -> anyhow::Result<Run> {
         },
         scene: media.scene(),
         outputs: Vec::new(),
+        hosting: Hosting {
+            generation: 1,
+            orphan_ms: 0,
+        },
     };
     input.write_all(&encode(&configure)?)?;
     let mut stream_s = 0.0;

@@ -1,9 +1,10 @@
 //! The media worker: one program, composed, encoded and cut into segments, steered by its host
-//! over standard input and output (`sm-media-protocol`).
+//! over a Unix socket (`sm-media-protocol`).
 //!
 //! Where to look:
 //!
-//! - [`run`] is the worker's loop (`worker`); `host` is its line to the host.
+//! - [`run`] is the worker's loop (`worker`); `host` is its line to the host, `memory` what
+//!   the next host must know, `hosting` how the worker lives without one.
 //! - `scene` finds what a new scene changes; `layer` holds one file for each kind of layer.
 //! - `pipeline` is what is on air: composer, encoder, segment writer. It knows no decoder.
 //! - `picture`, `sound`, `timeline`, `fmp4` and `stats` compute and do nothing else.
@@ -14,8 +15,11 @@
 mod event;
 mod fmp4;
 mod host;
+mod hosting;
 mod layer;
 mod limits;
+mod log;
+mod memory;
 mod number;
 mod picture;
 mod pipeline;
@@ -27,5 +31,6 @@ mod stats;
 mod timeline;
 mod worker;
 
-pub use process::{prefer, tie_to_parent};
+pub use log::Log;
+pub use process::{lead_group, prefer, socket};
 pub use worker::run;

@@ -3,17 +3,16 @@
 use std::time::{Duration, Instant};
 
 use sm_common::clock::Timestamp;
-use sm_common::stream::{LayerState, SceneOnAir, Severity};
-use sm_media_protocol::{LayerReport, Report, Segment, Stats};
+use sm_common::stream::{LayerState, Severity};
+use sm_media_protocol::{LayerReport, Report, ScenePicture, Segment, Stats};
 
 use super::errors::Problem;
 use super::outbox::News;
-use super::screen::Canvas;
 use super::tenure::{Tenure, WORKER};
 use crate::supervisor::Told;
 
 /// How long a fault counts as present after it was last reported: nobody reports its end.
-const FAULT_LASTS: Duration = Duration::from_secs(10);
+pub(super) const FAULT_LASTS: Duration = Duration::from_secs(10);
 
 impl Tenure {
     /// The worker told something; `None` after its end.
@@ -26,14 +25,17 @@ impl Tenure {
         }
     }
 
-    fn report(&mut self, report: Report) {
+    pub(super) fn report(&mut self, report: Report) {
         let now = self.surroundings.clock().now();
         match report {
-            Report::Ready { .. } => self.configure(),
+            Report::Ready { on_air: None, .. } => self.configure(),
+            Report::Ready {
+                on_air: Some(on_air),
+                ..
+            } => self.resume(*on_air),
             Report::SceneApplied { revision, at } => self.scene_applied(revision, at),
             Report::Layer(layer) => self.layer_changed(layer, now),
             Report::SegmentWritten(segment) => self.segment_written(&segment),
-            Report::Output(_) => {}
             Report::Stats(stats) => self.measured(&stats),
             Report::Snapshot { id, error } => {
                 let path = self.surroundings.archive.snapshot();
@@ -56,7 +58,10 @@ impl Tenure {
                 self.raise(problem, now, Some(FAULT_LASTS));
             }
             // The supervisor reads the last word; segments name what they need.
-            Report::StateChanged { .. } | Report::InitWritten { .. } | Report::Finished { .. } => {}
+            Report::StateChanged { .. }
+            | Report::Output(_)
+            | Report::InitWritten { .. }
+            | Report::Finished { .. } => {}
         }
     }
 
@@ -77,18 +82,14 @@ impl Tenure {
     }
 
     /// The scene in the picture is the one that the worker confirmed last.
-    fn note_scene(&mut self) {
+    pub(super) fn note_scene(&mut self) {
         let running = self.running.as_ref();
         let shown = running
             .and_then(|running| running.screen())
             .and_then(|screen| screen.shown());
         self.observation.scene = match shown {
-            Some(Canvas::Program(scene)) => Some(SceneOnAir {
-                id: scene.id,
-                name: scene.name.clone(),
-                revision: scene.revision,
-            }),
-            Some(Canvas::Black | Canvas::Slate) | None => None,
+            Some(ScenePicture::Program(scene)) => Some(scene.clone()),
+            Some(ScenePicture::Black | ScenePicture::Slate) | None => None,
         };
     }
 
@@ -120,7 +121,7 @@ impl Tenure {
         self.news.push(News::Layer(status));
     }
 
-    fn segment_written(&mut self, segment: &Segment) {
+    pub(super) fn segment_written(&mut self, segment: &Segment) {
         let window = self.surroundings.config.live.window_segments;
         if let Err(error) = self.playlist.push(segment, window) {
             tracing::warn!(stream.id = %self.surroundings.stream, %error, file = segment.file);

@@ -18,6 +18,10 @@ async fn what_is_on_air_stays_on_air_without_redis_and_catches_up() {
     studio.redis.kill();
     let list = until_playlist(&api, "served", |_| true).await;
     until_playlist(&api, "it goes on", |now| now.next() > list.next() + 8).await;
+    // The worker may send to the network for as long as its host lives.
+    let until_ms = || studio.host.leases().last().unwrap()["valid_until_ms"].as_u64();
+    let told = until_ms();
+    until_true("the worker is told again", || until_ms() > told).await;
 
     // A worker that dies meanwhile is replaced, with the scene last known.
     let worker = studio.host.worker_pid().unwrap();

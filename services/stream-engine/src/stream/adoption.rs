@@ -7,7 +7,7 @@ use sm_common::stream::ObservedState;
 use sm_media_protocol::{LeaseTerms, OnAir, Report};
 
 use super::Surroundings;
-use super::continuity::{carry_on, unwatched_gap};
+use super::continuity::{carry_on, skip_forgotten, unwatched_gap};
 use super::hearing::FAULT_LASTS;
 use super::outbox::News;
 use super::run::RunningWorker;
@@ -87,6 +87,7 @@ impl Tenure {
         if let Some(screen) = running.screen_mut() {
             screen.resume(on_air.revision, on_air.picture.clone());
         }
+        skip_forgotten(&mut self.playlist, &on_air);
         self.catch_up(on_air);
     }
 

@@ -76,15 +76,7 @@ pub(super) fn carry_on(
         let segment = Duration::from_millis(on_air.program.keyframe_interval_ms.into());
         playlist.begin(run.clone(), segment);
     }
-    let numbers = playlist.numbers();
-    let jump = |segments: u64| Numbers {
-        next_segment: numbers.next_segment.saturating_add(segments),
-        ..numbers
-    };
-    // Segments that nobody remembers any more were listed, if at all, under these numbers.
-    let first = on_air.segments.first().map(|segment| segment.number);
-    let forgotten = first.map_or(0, |first| first.saturating_sub(playlist.next_in_run()));
-    playlist.advance_to(jump(forgotten));
+    skip_forgotten(&mut playlist, on_air);
     let is_new = |number: u64| number >= playlist.next_in_run();
     let new = on_air.segments.iter().filter(|one| is_new(one.number));
     let reached = playlist
@@ -106,6 +98,18 @@ pub(super) fn carry_on(
         });
     }
     playlist
+}
+
+/// Leaves out the segments that even the worker does not remember: they were listed, if at all,
+/// under the numbers that are skipped, and the list begins anew after them.
+pub(super) fn skip_forgotten(playlist: &mut Playlist, on_air: &OnAir) {
+    let first = on_air.segments.first().map(|segment| segment.number);
+    let forgotten = first.map_or(0, |first| first.saturating_sub(playlist.next_in_run()));
+    let numbers = playlist.numbers();
+    playlist.advance_to(Numbers {
+        next_segment: numbers.next_segment.saturating_add(forgotten),
+        ..numbers
+    });
 }
 
 /// The gap before the first segment of a run that went on air while nobody watched; `None` when

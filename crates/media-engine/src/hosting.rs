@@ -7,7 +7,7 @@ use sm_media_protocol::LeaseTerms;
 
 /// How long a worker without a program waits for a host: for the first one, or, when that is gone
 /// before it said what it wants, for another.
-const IDLE_MAX: Duration = Duration::from_secs(10);
+const IDLE_MAX: Duration = Duration::from_secs(5);
 
 /// The worker's relation to its host.
 #[derive(Debug)]
@@ -76,12 +76,15 @@ impl Hosts {
         }
     }
 
-    /// Whether the worker may send to the network, where that has changed since the last call.
-    pub(crate) fn permission(&mut self, now: Now) -> Option<bool> {
-        let may_push = !self.left_ms(now).is_zero();
-        let changed = may_push != self.may_push;
-        self.may_push = may_push;
-        changed.then_some(may_push)
+    /// Whether the worker may send to the network.
+    pub(crate) const fn may_push(&self) -> bool {
+        self.may_push
+    }
+
+    /// Opens or closes the way to the network as the lease says; whether that is a change.
+    pub(crate) fn follow_lease(&mut self, now: Now) -> bool {
+        let may_push = !self.left(now).is_zero();
+        std::mem::replace(&mut self.may_push, may_push) != may_push
     }
 
     /// Until one of the above changes by itself, but no longer than `longest`.
@@ -93,14 +96,14 @@ impl Hosts {
                 .saturating_sub(now.instant.saturating_duration_since(since)),
         };
         let lease = if self.may_push {
-            self.left_ms(now)
+            self.left(now)
         } else {
             longest
         };
         wait.min(lease).min(longest)
     }
 
-    fn left_ms(&self, now: Now) -> Duration {
+    fn left(&self, now: Now) -> Duration {
         let left = self
             .lease
             .map_or(0, |lease| lease.valid_until_ms.saturating_sub(now.boot_ms));
@@ -133,9 +136,9 @@ mod tests {
     fn a_worker_that_nobody_wants_ends() {
         let start = Instant::now();
         let hosts = Hosts::new(start);
-        assert!(!hosts.is_abandoned(at(start, 9).instant));
-        assert!(hosts.is_abandoned(at(start, 10).instant));
-        assert_eq!(hosts.until_change(at(start, 4), MINUTE), SECOND * 6);
+        assert!(!hosts.is_abandoned(at(start, 4).instant));
+        assert!(hosts.is_abandoned(at(start, 5).instant));
+        assert_eq!(hosts.until_change(at(start, 4), MINUTE), SECOND);
     }
 
     #[test]
@@ -160,18 +163,18 @@ mod tests {
     fn the_network_is_closed_when_the_lease_can_be_over_host_or_not() {
         let start = Instant::now();
         let mut hosts = Hosts::new(start);
-        assert_eq!(hosts.permission(at(start, 0)), None, "not before a lease");
+        assert!(!hosts.follow_lease(at(start, 0)), "not before a lease");
         hosts.came(1);
         hosts.leased(lease(3));
-        assert_eq!(hosts.permission(at(start, 1)), Some(true));
-        assert_eq!(hosts.permission(at(start, 2)), None);
+        assert!(hosts.follow_lease(at(start, 1)) && hosts.may_push());
+        assert!(!hosts.follow_lease(at(start, 2)));
         assert_eq!(hosts.until_change(at(start, 2), MINUTE), SECOND);
         hosts.leased(lease(5));
-        assert_eq!(hosts.permission(at(start, 4)), None, "renewed");
-        assert_eq!(hosts.permission(at(start, 5)), Some(false));
+        assert!(!hosts.follow_lease(at(start, 4)), "renewed");
+        assert!(hosts.follow_lease(at(start, 5)) && !hosts.may_push());
         assert_eq!(hosts.until_change(at(start, 6), MINUTE), MINUTE);
         assert!(!hosts.is_abandoned(at(start, 6).instant), "it goes on");
         hosts.leased(lease(9));
-        assert_eq!(hosts.permission(at(start, 7)), Some(true));
+        assert!(hosts.follow_lease(at(start, 7)) && hosts.may_push());
     }
 }

@@ -272,8 +272,8 @@ impl Worker {
     /// Opens or closes the way to the network as the host's lease says. Network outputs follow
     /// this, and nothing else does: the program and its segments go on.
     fn let_pushes_change(&mut self) {
-        if let Some(may_push) = self.hosts.permission(now()) {
-            tracing::info!(may_push, "lease");
+        if self.hosts.follow_lease(now()) {
+            tracing::info!(may_push = self.hosts.may_push(), "lease");
         }
     }
 

@@ -41,6 +41,8 @@ enum Demand {
     Garbage,
     /// Says nothing but such things, without end.
     Flood,
+    /// Answers a host with something that is no message.
+    Babble,
     /// Lives on, but delivers nothing any more.
     Hang,
     /// Does not end when told to.
@@ -61,6 +63,7 @@ impl Demand {
             Self::Refuse => "refuse",
             Self::Garbage => "garbage",
             Self::Flood => "flood",
+            Self::Babble => "babble",
             Self::Hang => "hang",
             Self::IgnoreStop => "ignore-stop",
             Self::FailLayers => "fail-layers",
@@ -115,7 +118,7 @@ impl Line {
         self.0.lock().unwrap().write(text.as_bytes());
     }
 
-    fn welcome(&self, stream: UnixStream) {
+    fn welcome(&self, stream: UnixStream, babble: bool) {
         let mut spoken = self.0.lock().unwrap();
         if let Some(older) = spoken.host.replace(stream) {
             drop(older.shutdown(Shutdown::Both));
@@ -126,7 +129,11 @@ impl Line {
             gstreamer: "0.0.0".to_owned(),
             on_air,
         };
-        spoken.write(&encode(&ready).unwrap());
+        if babble {
+            spoken.write(b"good morning\n");
+        } else {
+            spoken.write(&encode(&ready).unwrap());
+        }
     }
 
     fn remember(&self, change: impl FnOnce(&mut Option<OnAir>)) {
@@ -162,8 +169,8 @@ fn main() {
     let socket = std::io::stdin().as_fd().try_clone_to_owned().unwrap();
     rustix::net::listen(&socket, 8).unwrap();
     let (saying, said) = sync_channel(64);
-    let line = worker.line.clone();
-    std::thread::spawn(move || welcome_hosts(&socket.into(), &line, &saying));
+    let doorman = worker.clone();
+    std::thread::spawn(move || doorman.welcome_hosts(&socket.into(), &saying));
     loop {
         match said.recv_timeout(IDLE_MAX) {
             Ok(Said::Command(command)) if matches!(*command, Command::Lease(_)) => {
@@ -176,32 +183,7 @@ fn main() {
     }
 }
 
-fn welcome_hosts(listener: &UnixListener, line: &Line, saying: &SyncSender<Said>) {
-    for number in 1.. {
-        let (stream, _) = listener.accept().unwrap();
-        let mut input = BufReader::new(stream.try_clone().unwrap());
-        let mut first = Vec::new();
-        input.read_until(b'\n', &mut first).unwrap();
-        let Ok(lease @ Command::Lease(_)) = decode::<Command>(&first) else {
-            continue;
-        };
-        saying.send(Said::Came(number)).unwrap();
-        saying.send(Said::Command(Box::new(lease))).unwrap();
-        line.welcome(stream);
-        let saying = saying.clone();
-        std::thread::spawn(move || {
-            for line in input.split(b'\n') {
-                let Ok(line) = line else {
-                    break;
-                };
-                let command = decode(&line).unwrap();
-                saying.send(Said::Command(Box::new(command))).unwrap();
-            }
-            saying.send(Said::Gone(number)).unwrap();
-        });
-    }
-}
-
+#[derive(Clone)]
 struct Worker {
     control: PathBuf,
     line: Line,
@@ -210,6 +192,32 @@ struct Worker {
 impl Worker {
     fn is_asked(&self, demand: &Demand) -> bool {
         self.control.join(demand.file()).exists()
+    }
+
+    fn welcome_hosts(&self, listener: &UnixListener, saying: &SyncSender<Said>) {
+        for number in 1.. {
+            let (stream, _) = listener.accept().unwrap();
+            let mut input = BufReader::new(stream.try_clone().unwrap());
+            let mut first = Vec::new();
+            input.read_until(b'\n', &mut first).unwrap();
+            let Ok(lease @ Command::Lease(_)) = decode::<Command>(&first) else {
+                continue;
+            };
+            saying.send(Said::Came(number)).unwrap();
+            saying.send(Said::Command(Box::new(lease))).unwrap();
+            self.line.welcome(stream, self.is_asked(&Demand::Babble));
+            let saying = saying.clone();
+            std::thread::spawn(move || {
+                for line in input.split(b'\n') {
+                    let Ok(line) = line else {
+                        break;
+                    };
+                    let command = decode(&line).unwrap();
+                    saying.send(Said::Command(Box::new(command))).unwrap();
+                }
+                saying.send(Said::Gone(number)).unwrap();
+            });
+        }
     }
 
     fn log(&self, command: &Command) -> &Self {

@@ -194,6 +194,8 @@ async fn an_engine_that_is_to_keep_its_worker_leaves_it_to_its_successor() {
     let worker = studio.host.worker_pid().unwrap();
     first.signal("-TERM");
     assert!(first.wait());
+    let holder = studio.bus.lease_holder(&studio.stream).await.unwrap();
+    assert!(holder.is_some(), "nobody else is to take it at once");
     until_written(&studio.host, &before, 8).await;
     let second = studio.engine_process_with(&studio.host, "127.85.6.6", &keep);
     let back = until_taken_over(&studio, &live).await;
@@ -271,6 +273,26 @@ async fn a_frozen_worker_is_not_adopted_but_ended() {
         .await;
     assert_eq!(back.interruptions[0].cause, "engine.lost");
     assert!(!is_running(worker));
+}
+
+#[tokio::test]
+async fn a_worker_that_answers_nonsense_is_not_adopted_but_ended() {
+    let studio = Studio::open();
+    let mut first = studio.engine_process(&studio.host, "127.85.6.13");
+    studio.go_live().await;
+    let worker = studio.host.worker_pid().unwrap();
+    first.kill();
+    studio.host.demand("babble");
+    let impatient = [("worker.ready_timeout_ms", "2000")];
+    let _second = studio.engine_process_with(&studio.host, "127.85.6.13", &impatient);
+    until_true("the worker is ended", || !is_running(worker)).await;
+    studio.host.no_longer_demand("babble");
+    let back = studio
+        .until_observed("back on air", |observed| {
+            observed.status == StreamStatus::Live && !observed.interruptions.is_empty()
+        })
+        .await;
+    assert_eq!(back.interruptions[0].cause, "engine.lost");
 }
 
 #[tokio::test]

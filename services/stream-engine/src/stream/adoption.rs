@@ -14,7 +14,6 @@ use super::run::RunningWorker;
 use super::screen::Screen;
 use super::tenure::{Tenure, WORKER};
 use crate::lease::{Holding, permit};
-use crate::live::file_name::Run;
 use crate::supervisor::{Employment, Found};
 use crate::tasks;
 
@@ -37,11 +36,11 @@ impl Surroundings {
 impl Tenure {
     /// Goes on with a worker that stayed on air. Viewers have missed nothing.
     pub(super) fn adopt(&mut self, found: Found, previous: Option<&ObservedState>) {
-        let Found { worker, on_air } = found;
-        let Ok(run) = on_air.hls.run.parse::<Run>() else {
-            // Not a name that this program gives; dropping the worker ends it.
-            return;
-        };
+        let Found {
+            worker,
+            run,
+            on_air,
+        } = found;
         let now = self.surroundings.clock().now();
         let seen = self.playlist.has_of(&run);
         if !seen {

@@ -17,6 +17,7 @@ use super::lines::{Line, Lines};
 use super::process::{self, Process};
 use super::watchdog::{Patience, Watchdog};
 use super::{Employment, Worker};
+use crate::live::file_name::Run;
 
 /// Longest wait for the end of a worker that is not adopted.
 const END_TIMEOUT: Duration = Duration::from_secs(2);
@@ -25,6 +26,7 @@ const END_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) worker: Worker,
+    pub(crate) run: Run,
     pub(crate) on_air: OnAir,
 }
 
@@ -67,21 +69,28 @@ pub(crate) async fn adopt(employment: &Employment<'_>, directory: &Path) -> Opti
     let patience = employment.config.adopt_timeout();
     let introduced = timeout(patience, introduce(line, &process, employment));
     let introduced = introduced.await.unwrap_or(Err(Unfit::Silent));
-    let fit = introduced.and_then(|(on_air, line)| {
-        if on_air.hls.directory == directory {
-            Ok((on_air, line))
-        } else {
-            Err(Unfit::Elsewhere)
-        }
-    });
+    let fit = introduced.and_then(|(on_air, line)| Ok((run_in(directory, &on_air)?, on_air, line)));
     match fit {
-        Ok((on_air, line)) => Some(take(employment, process, on_air, line)),
+        Ok((run, on_air, line)) => Some(Found {
+            worker: take(employment, process, &on_air, line),
+            run,
+            on_air,
+        }),
         Err(reason) => {
             let pid = process.pid;
             tracing::warn!(stream.id = %stream, pid, %reason, "a worker of an earlier host is ended");
             end(process).await;
             None
         }
+    }
+}
+
+/// The run that the worker delivers into `directory`.
+fn run_in(directory: &Path, on_air: &OnAir) -> Result<Run, Unfit> {
+    if on_air.hls.directory == directory {
+        on_air.hls.run.parse().map_err(|_no_run| Unfit::Garbled)
+    } else {
+        Err(Unfit::Elsewhere)
     }
 }
 
@@ -132,7 +141,7 @@ async fn introduce(
     }
 }
 
-fn take(employment: &Employment<'_>, process: Process, on_air: OnAir, line: Spoken) -> Found {
+fn take(employment: &Employment<'_>, process: Process, on_air: &OnAir, line: Spoken) -> Worker {
     let segment = Duration::from_millis(on_air.program.keyframe_interval_ms.into());
     let patience = Patience::new(employment.config, segment);
     let watchdog = Watchdog::on_air(patience, Instant::now());
@@ -140,10 +149,7 @@ fn take(employment: &Employment<'_>, process: Process, on_air: OnAir, line: Spok
         stream.id = %employment.stream, pid = process.pid, run = on_air.hls.run,
         "media worker adopted"
     );
-    Found {
-        worker: Worker::supervise(employment, process, watchdog, Some(line)),
-        on_air,
-    }
+    Worker::supervise(employment, process, watchdog, Some(line))
 }
 
 /// Ends a worker that cannot be adopted, so that the next does not run beside it.

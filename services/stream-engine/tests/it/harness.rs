@@ -231,6 +231,15 @@ impl Studio {
         desired.revision
     }
 
+    /// Takes away what is wanted, and the scene.
+    pub(crate) async fn forget_what_is_wanted(&self) {
+        let keys = [keys::desired(&self.stream), keys::scene(&self.stream)];
+        let commit = keys.into_iter().fold(Commit::new(), |commit, key| {
+            commit.write("DEL", key, Vec::new())
+        });
+        self.bus.commit(commit, Vec::new()).await.unwrap();
+    }
+
     /// Writes a scene of text layers as layer-service does, with these texts.
     pub(crate) async fn compose(&self, revision: u64, layers: &[(LayerId, &str)]) {
         let scene = SceneId::from_uuid("01900000-0000-7000-8000-000000000001".parse().unwrap());

@@ -139,3 +139,22 @@ async fn an_engine_that_starts_without_redis_begins_when_it_comes() {
     studio.go_live().await;
     until_playlist(&api, "on air", |_| true).await;
 }
+
+#[tokio::test]
+async fn a_redis_that_has_forgotten_what_is_wanted_ends_nothing() {
+    let studio = Studio::open();
+    let engine = studio.engine(&[]);
+    let api = studio.viewer(&engine);
+    studio.compose(1, &[(LayerId::generate(), "Hello")]).await;
+    studio.go_live().await;
+    let list = until_playlist(&api, "on air", |_| true).await;
+    let worker = studio.host.worker_pid();
+    let told = studio.host.commands().len();
+    studio.forget_what_is_wanted().await;
+    // Longer than it takes the engine to look again.
+    until_playlist(&api, "it goes on", |now| now.next() > list.next() + 15).await;
+    assert_eq!(studio.host.worker_pid(), worker);
+    assert_eq!(studio.host.commands().len(), told);
+    studio.desire(DesiredStatus::Offline, 1).await;
+    until_true("it obeys again", || studio.host.worker_pid().is_none()).await;
+}

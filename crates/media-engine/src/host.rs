@@ -153,7 +153,7 @@ pub(crate) fn welcome_hosts(
     events: Events,
     fence: Fence,
 ) -> io::Result<()> {
-    // The kernel tells whoever connects which process this is: the one that listened last.
+    // The kernel tells whoever connects which process this is: the one that listens.
     rustix::net::listen(&socket, BACKLOG)?;
     let listener = UnixListener::from(socket);
     let door = Door {

@@ -18,7 +18,7 @@ pub fn lead_group() {
     let _ = rustix::process::setpgid(None, None);
 }
 
-/// The listening socket that the host left as standard input. Nothing that this process starts
+/// The socket to listen on, which the host left as standard input. Nothing that this process starts
 /// inherits it: whoever connects meets this process or nobody.
 pub fn socket() -> anyhow::Result<OwnedFd> {
     let socket = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)

@@ -36,7 +36,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Seconds without an encoded frame after which the program has failed.
 const STALLED_SECONDS_MAX: u32 = 5;
 
-/// Runs a worker for the hosts that connect to this listening socket, until one of them or the
+/// Runs a worker for the hosts that connect to this socket, until one of them or the
 /// program ends it.
 pub fn run(socket: OwnedFd) -> anyhow::Result<FinishReason> {
     gst::init()?;

@@ -1,8 +1,8 @@
 //! Messages between `stream-engine` and the media worker. No I/O.
 //!
 //! One JSON document a line over a Unix socket: [`Command`]s to the worker, [`Report`]s from it.
-//! The worker's standard input is the listening socket, its argument the stream, its standard
-//! error its log. Addresses with secrets travel in commands, never in arguments or the
+//! The worker's standard input is the socket that it listens on, its argument the stream, its
+//! standard error its log. Addresses with secrets travel in commands, never in arguments or the
 //! environment.
 //!
 //! A host connects and says [`Command::Lease`]; the worker answers [`Report::Ready`], and waits for

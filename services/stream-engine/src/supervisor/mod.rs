@@ -42,8 +42,8 @@ const REPORTS_MAX: usize = 256;
 const GARBAGE_MAX: u32 = 100;
 /// How long to read on after the process has ended: its last words are on the line.
 const LAST_WORDS: Duration = Duration::from_millis(500);
-/// Wait before a line that broke is taken up again.
-const CONNECT_AGAIN: Duration = Duration::from_millis(200);
+/// Wait before a line that broke, or that nobody answers yet, is tried again.
+const CONNECT_AGAIN: Duration = Duration::from_millis(50);
 /// Connections that wait for the task that writes at most.
 const LINES_MAX: usize = 4;
 
@@ -92,7 +92,7 @@ impl Worker {
     pub(crate) fn launch(employment: &Employment<'_>, segment: Duration) -> std::io::Result<Self> {
         let Employment { config, stream, .. } = employment;
         let paths = employment.paths();
-        let socket = paths.listen()?;
+        let socket = paths.make_socket()?;
         let process = process::launch(&config.program, paths, stream, socket)?;
         tracing::info!(stream.id = %stream, pid = process.pid, "media worker launched");
         let watchdog = Watchdog::new(Patience::new(config, segment), Instant::now());
@@ -255,11 +255,11 @@ impl Supervision {
                     None => self.line = broken(CONNECT_AGAIN),
                 },
                 opened = open(&self.paths, again_at) => match opened {
-                    Some(stream) => {
+                    Some(stream) if leads_to(&stream, self.process.pid) => {
                         let (reading, writing) = stream.into_split();
                         self.speak(Lines::new(reading, LINE_BYTES_MAX), writing);
                     }
-                    None => self.line = broken(CONNECT_AGAIN),
+                    Some(_) | None => self.line = broken(CONNECT_AGAIN),
                 },
                 () = sleep_until(due.into()), if verdict.is_none() => {
                     verdict = Some(ruling);
@@ -356,6 +356,12 @@ impl Supervision {
         }
         self.garbage < GARBAGE_MAX
     }
+}
+
+/// Whether this process is the one that listens at the other end.
+fn leads_to(stream: &UnixStream, pid: u32) -> bool {
+    let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
+    peer.and_then(|peer| u32::try_from(peer).ok()) == Some(pid)
 }
 
 fn broken(wait: Duration) -> Conversation {

@@ -4,9 +4,9 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
-use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, socket_with};
 use sm_common::id::StreamId;
 use tokio::net::UnixStream;
 
@@ -34,18 +34,21 @@ impl Paths {
         }
     }
 
-    /// Listens where hosts of the next worker will connect. What is there belongs to a worker that
-    /// is gone: the holder of the lease has adopted or ended every other.
-    pub(super) fn listen(&self) -> io::Result<OwnedFd> {
+    /// Makes the socket that the next worker will listen on; until it does, nobody can connect. What
+    /// is there belongs to a worker that is gone: the holder of the lease has adopted or ended
+    /// every other.
+    pub(super) fn make_socket(&self) -> io::Result<OwnedFd> {
         let directory = self.private_directory()?;
         let path = self.address(&directory);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
-        let listener = UnixListener::bind(&path)?;
+        let flags = SocketFlags::CLOEXEC;
+        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        bind(&socket, &SocketAddrUnix::new(&path)?)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(PRIVATE_FILE))?;
-        Ok(listener.into())
+        Ok(socket)
     }
 
     /// Connects to the worker that is there; `None` when there is none.
@@ -132,15 +135,19 @@ mod tests {
         let deep = directory.path().join("d".repeat(200));
         let paths = paths(&deep);
         assert!(paths.connect().await.unwrap().is_none());
-        let listener = paths.listen().unwrap();
+        let socket = paths.make_socket().unwrap();
         let sockets = deep.join(SOCKETS);
         let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
         assert_eq!(mode(&sockets), PRIVATE_DIRECTORY);
         assert_eq!(mode(&sockets.join("main.sock")), PRIVATE_FILE);
-        assert!(paths.connect().await.unwrap().is_some());
-        drop(listener);
+        assert!(paths.connect().await.unwrap().is_none(), "not yet");
+        rustix::net::listen(&socket, 1).unwrap();
+        let line = paths.connect().await.unwrap().unwrap();
+        let listening = line.peer_cred().unwrap().pid().unwrap();
+        assert_eq!(listening.cast_unsigned(), std::process::id());
+        drop(socket);
         assert!(paths.connect().await.unwrap().is_none(), "nobody listens");
-        assert!(paths.listen().is_ok(), "what is stale is replaced");
+        assert!(paths.make_socket().is_ok(), "what is stale is replaced");
         paths.write_pid(7).unwrap();
         paths.remove_pid(8);
         assert!(paths.pid_file.exists());
@@ -155,6 +162,6 @@ mod tests {
         fs::create_dir(&sockets).unwrap();
         fs::set_permissions(&sockets, fs::Permissions::from_mode(0o755)).unwrap();
         let paths = paths(directory.path());
-        assert!(paths.listen().is_err() && paths.connect().await.is_err());
+        assert!(paths.make_socket().is_err() && paths.connect().await.is_err());
     }
 }

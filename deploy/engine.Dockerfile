@@ -46,7 +46,9 @@ RUN groupadd --gid 65532 stream-manager \
  && install --directory --owner=65532 --group=65532 --mode=0750 \
         /var/lib/stream-manager /var/lib/stream-manager/assets /var/lib/stream-manager/live
 COPY --from=binaries /binaries/stream-engine /binaries/media-worker /usr/local/bin/
+COPY --chmod=0755 deploy/engine-entrypoint.sh /usr/local/bin/engine-entrypoint
 USER 65532:65532
 EXPOSE 4200 4290 4291
-ENTRYPOINT ["stream-engine"]
+# Starts stream-engine again when it dies, so that the picture stays up meanwhile.
+ENTRYPOINT ["engine-entrypoint"]
 HEALTHCHECK CMD ["stream-engine", "healthcheck"]

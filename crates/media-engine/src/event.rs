@@ -22,8 +22,16 @@ pub(crate) enum Event {
         /// Why not.
         message: String,
     },
-    /// The host closed the worker's standard input, or no longer reads its output.
-    HostGone,
+    /// A host is on the line.
+    HostCame {
+        /// Which connection it is, counted from 1.
+        connection: u64,
+    },
+    /// A connection ended.
+    HostGone {
+        /// Which one.
+        connection: u64,
+    },
     /// A layer's own thread has something to tell.
     Layer {
         /// The layer.

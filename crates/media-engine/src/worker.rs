@@ -1,6 +1,6 @@
 //! The worker's loop: hears one event after the other, and acts.
 
-use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -15,12 +15,14 @@ use sm_media_protocol::{
 };
 
 use crate::event::{Event, Events};
-use crate::host::{Reports, read_commands, write_reports};
+use crate::host::{Fence, Reports, welcome_hosts, write_reports};
+use crate::hosting::{Hosts, Now};
 use crate::layer::Layers;
 use crate::limits::check;
+use crate::memory::Note;
 use crate::output::Outputs;
 use crate::pipeline::{Fanout, Program, ProgramClock, ProgramSettings};
-use crate::process::UsageMeter;
+use crate::process::{UsageMeter, boot_ms};
 use crate::state::Lifecycle;
 use crate::timeline::Timeline;
 
@@ -36,26 +38,25 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Seconds without an encoded frame after which the program has failed.
 const STALLED_SECONDS_MAX: u32 = 5;
 
-/// Runs a worker on these streams until the host or the program ends it.
-pub fn run(
-    input: impl Read + Send + 'static,
-    output: impl Write + Send + 'static,
-) -> anyhow::Result<FinishReason> {
-    let (events, heard) = Events::channel();
-    let (reports, written) = write_reports(output, events.clone())?;
+/// Runs a worker for the hosts that connect to this socket, until one of them or the
+/// program ends it.
+pub fn run(socket: OwnedFd) -> anyhow::Result<FinishReason> {
     gst::init()?;
-    reports.send(Report::Ready {
+    let (events, heard) = Events::channel();
+    let (reports, written) = write_reports(|memory| Report::Ready {
         pid: std::process::id(),
         gstreamer: gstreamer_version(),
-    });
-    read_commands(input, events.clone())?;
-    let reason = Worker::new(events, reports.clone()).serve(&heard);
+        on_air: memory.on_air().map(Box::new),
+    })?;
+    let fence = Fence::default();
+    welcome_hosts(socket, reports.clone(), events.clone(), fence.clone())?;
+    let reason = Worker::new(events, reports.clone(), fence).serve(&heard);
     reports.send(Report::Finished {
         reason: reason.clone(),
     });
     // Threads that wait to tell something are let go before the last report is waited for.
     drop(heard);
-    drop(reports);
+    reports.end();
     // A panic in there was reported by itself.
     let _ = written.join();
     Ok(reason)
@@ -68,6 +69,8 @@ struct Worker {
     wall: SharedClock,
     life: Lifecycle,
     usage: UsageMeter,
+    hosts: Hosts,
+    fence: Fence,
     air: Option<Air>,
 }
 
@@ -81,13 +84,15 @@ struct Air {
 }
 
 impl Worker {
-    fn new(events: Events, reports: Reports) -> Self {
+    fn new(events: Events, reports: Reports, fence: Fence) -> Self {
         Self {
             events,
             reports,
             wall: SystemClock::shared(),
             life: Lifecycle::default(),
             usage: UsageMeter::new(),
+            hosts: Hosts::new(Instant::now()),
+            fence,
             air: None,
         }
     }
@@ -106,6 +111,10 @@ impl Worker {
                 Err(RecvTimeoutError::Disconnected) => break FinishReason::HostGone,
             }
             self.let_layers_change();
+            self.let_pushes_change();
+            if self.hosts.is_abandoned(Instant::now()) {
+                break FinishReason::HostGone;
+            }
             if Instant::now() >= next_stats {
                 next_stats += STATS_INTERVAL;
                 if let Some(reason) = self.measure() {
@@ -121,7 +130,12 @@ impl Worker {
         match event {
             Event::Command(command) => return self.obey(*command),
             Event::Unreadable { message } => self.warn("worker.command.unreadable", message),
-            Event::HostGone => return Some(FinishReason::HostGone),
+            Event::HostCame { connection } => self.hosts.came(connection),
+            Event::HostGone { connection } => {
+                if self.hosts.gone(connection, Instant::now()) {
+                    tracing::warn!("the host is gone; the program goes on");
+                }
+            }
             Event::Layer {
                 layer,
                 opening,
@@ -154,19 +168,28 @@ impl Worker {
     }
 
     fn obey(&mut self, command: Command) -> Option<FinishReason> {
+        if let Some(note) = Note::of(&command, self.wall.now()) {
+            self.reports.note(note);
+        }
         match command {
+            Command::Lease(terms) => {
+                self.fence.set(terms.token);
+                self.hosts.leased(terms);
+            }
             Command::Configure {
                 program,
                 hls,
                 scene,
                 recordings,
                 outputs,
+                hosting,
             } => {
                 let wanted = Wanted {
                     hls,
                     recordings,
                     scene,
                     outputs,
+                    orphan: Duration::from_millis(hosting.orphan_ms),
                 };
                 return self.configure(program, wanted);
             }
@@ -203,6 +226,7 @@ impl Worker {
             recordings,
             scene,
             outputs: wanted_outputs,
+            orphan,
         } = wanted;
         if self.air.is_some() {
             self.out_of_order("a configuration came twice");
@@ -231,6 +255,7 @@ impl Worker {
             recordings,
             SharedClock::clone(&self.wall),
             self.events.clone(),
+            self.hosts.may_push(),
         );
         if let Err(refused) = outputs.apply(wanted_outputs) {
             let message = refused.to_string();
@@ -247,6 +272,7 @@ impl Worker {
         };
         match Program::start(settings, layers.stage()) {
             Ok(program) => {
+                self.hosts.configured(orphan);
                 self.air = Some(Air {
                     program,
                     layers,
@@ -280,8 +306,21 @@ impl Worker {
         }
     }
 
-    /// Until a layer changes by itself, but no longer than `longest`.
+    /// Opens or closes the way to the network as the host's lease says. Network outputs follow
+    /// this, and nothing else does: the program and its segments go on.
+    fn let_pushes_change(&mut self) {
+        if self.hosts.follow_lease(now()) {
+            let may_push = self.hosts.may_push();
+            tracing::info!(may_push, "lease");
+            if let Some(air) = &mut self.air {
+                air.outputs.permit(may_push);
+            }
+        }
+    }
+
+    /// Until a layer or the host's lease changes by itself, but no longer than `longest`.
     fn until_next_change(&self, longest: Duration) -> Duration {
+        let longest = self.hosts.until_change(now(), longest);
         let change = self.air.as_ref().and_then(|air| air.layers.changes_at());
         change.map_or(longest, |moment| moment.since(self.wall.now()).min(longest))
     }
@@ -374,7 +413,8 @@ impl Worker {
                 Ok(
                     Event::Command(_)
                     | Event::Unreadable { .. }
-                    | Event::HostGone
+                    | Event::HostCame { .. }
+                    | Event::HostGone { .. }
                     | Event::Layer { .. }
                     | Event::Playing
                     | Event::SceneShown { .. },
@@ -414,6 +454,7 @@ struct Wanted {
     recordings: RecordingSettings,
     scene: WantedScene,
     outputs: Vec<WantedOutput>,
+    orphan: Duration,
 }
 
 fn report_output(reports: &Reports, report: OutputReport) {
@@ -425,6 +466,13 @@ fn report_output(reports: &Reports, report: OutputReport) {
     } = &report;
     tracing::info!(output.id = %output, ?status, code, "output");
     reports.send(Report::Output(report));
+}
+
+fn now() -> Now {
+    Now {
+        instant: Instant::now(),
+        boot_ms: boot_ms(),
+    }
 }
 
 fn gstreamer_version() -> String {

@@ -5,11 +5,15 @@ use sm_common::id::{LayerId, OutputId};
 use sm_common::layer::{Color, Pattern, TextStyle, Transform};
 use sm_common::output::OutputTarget;
 use sm_common::program::ProgramFormat;
+use sm_common::stream::SceneOnAir;
 
 /// What the host tells the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Command {
+    /// Who speaks, and for how long. The first line of every connection, and repeated for as long
+    /// as the host holds the stream.
+    Lease(LeaseTerms),
     /// Go on air with this format and scene. Sent once, first.
     Configure {
         /// Format of the program.
@@ -22,6 +26,8 @@ pub enum Command {
         scene: WantedScene,
         /// Where the program goes beside HLS.
         outputs: Vec<WantedOutput>,
+        /// What the next host must know, and how long to wait for it.
+        hosting: Hosting,
     },
     /// Make the picture show this scene, all changes on one frame.
     ApplyScene {
@@ -42,6 +48,27 @@ pub enum Command {
     },
     /// End in good order: finish the last segment and exit.
     Stop,
+}
+
+/// A host's right to the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeaseTerms {
+    /// The fencing token. A new connection with an older one is refused.
+    pub token: u64,
+    /// Until when the worker may send to the network, in milliseconds of the machine's clock since
+    /// boot (`CLOCK_BOOTTIME`): a moment, so that no delay on the way makes it later.
+    pub valid_until_ms: u64,
+}
+
+/// What the worker keeps for its hosts, and how it lives without one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hosting {
+    /// What the host made this worker for; told to the next host.
+    pub generation: u64,
+    /// How long the program stays on air without a host.
+    pub orphan_ms: u64,
 }
 
 /// Where and how segments are written.
@@ -85,6 +112,22 @@ pub struct WantedScene {
     pub revision: u64,
     /// Layers, from the back of the picture to the front.
     pub layers: Vec<SceneLayer>,
+    /// What the scene is to the host; the next host is told.
+    #[serde(default)]
+    pub picture: ScenePicture,
+}
+
+/// What a scene is to the host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "shows", rename_all = "kebab-case")]
+pub enum ScenePicture {
+    /// No scene is known.
+    #[default]
+    Black,
+    /// What viewers see while the stream is paused.
+    Slate,
+    /// A scene of the program.
+    Program(SceneOnAir),
 }
 
 /// A layer as the worker needs it.

@@ -3,18 +3,23 @@ use sm_common::clock::Timestamp;
 use sm_common::id::{LayerId, OutputId};
 use sm_common::output::{OutputCounters, OutputStatus};
 use sm_common::performance::LayerPerformance;
+use sm_common::program::ProgramFormat;
 use sm_common::stream::{LayerState, Severity};
+
+use crate::command::{HlsSettings, Hosting, ScenePicture};
 
 /// What the worker tells the host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "report", rename_all = "kebab-case")]
 pub enum Report {
-    /// The worker takes commands. Always the first report.
+    /// The worker takes commands. Always the first report on a connection.
     Ready {
         /// Process identifier.
         pid: u32,
         /// The GStreamer version, such as `1.22.0`.
         gstreamer: String,
+        /// What an earlier host put on air; `None` before [`crate::Command::Configure`].
+        on_air: Option<Box<OnAir>>,
     },
     /// The worker's state changed; it only moves forward.
     StateChanged {
@@ -64,6 +69,32 @@ pub enum Report {
     },
 }
 
+/// What a worker has on air: everything that a host must know to go on with it. What is reported
+/// after this is not in it, and the other way round.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OnAir {
+    /// Format of the program.
+    pub program: ProgramFormat,
+    /// Where segments go, and the name of the run.
+    pub hls: HlsSettings,
+    /// What the host that put it on air said of itself.
+    pub hosting: Hosting,
+    /// When it was configured.
+    pub since: Timestamp,
+    /// Where the worker is in its life.
+    pub state: WorkerState,
+    /// Revision of the scene that it was last told to show.
+    pub revision: u64,
+    /// What that scene is to the host.
+    pub picture: ScenePicture,
+    /// How each layer does.
+    pub layers: Vec<LayerReport>,
+    /// How each output does.
+    pub outputs: Vec<OutputReport>,
+    /// The segments of the last minutes, oldest first.
+    pub segments: Vec<Segment>,
+}
+
 /// Where a worker is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -82,7 +113,7 @@ pub enum WorkerState {
 pub enum FinishReason {
     /// It was told to.
     Stopped,
-    /// The host closed its standard input.
+    /// No host came back in time.
     HostGone,
     /// The program's own pipeline failed.
     PipelineFailed {

@@ -2,27 +2,32 @@
 //! of pictures, and misbehaves on demand.
 //!
 //! Demands are files in the directory that it is started from, named by [`Demand`]. What it is
-//! told is appended there to `commands`, a line each.
+//! told is appended there to `commands`, a line each; leases to `leases`.
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stdout,
     clippy::print_stderr,
-    clippy::exit,
-    reason = "a test's tool fails by panicking and speaks on its standard output"
+    reason = "a test's tool fails by panicking and logs on its standard error"
 )]
 
 use std::fs::OpenOptions;
-use std::io::{BufRead as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::Shutdown;
+use std::os::fd::AsFd as _;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use sm_common::clock::{Clock as _, SystemClock};
 use sm_common::stream::{LayerState, Severity};
 use sm_media_protocol::{
-    Command, FinishReason, HlsSettings, LayerReport, Report, Segment, Stats, WantedScene,
+    Command, FinishReason, HlsSettings, LayerReport, OnAir, Report, Segment, Stats, WantedScene,
     WorkerState, decode, encode,
 };
+
+/// How long it lives without a host and without a program.
+const IDLE_MAX: Duration = Duration::from_secs(10);
 
 /// What a test may ask for, by creating a file of this name.
 enum Demand {
@@ -36,6 +41,8 @@ enum Demand {
     Garbage,
     /// Says nothing but such things, without end.
     Flood,
+    /// Answers a host with something that is no message.
+    Babble,
     /// Lives on, but delivers nothing any more.
     Hang,
     /// Does not end when told to.
@@ -58,6 +65,7 @@ impl Demand {
             Self::Refuse => "refuse",
             Self::Garbage => "garbage",
             Self::Flood => "flood",
+            Self::Babble => "babble",
             Self::Hang => "hang",
             Self::IgnoreStop => "ignore-stop",
             Self::FailLayers => "fail-layers",
@@ -68,54 +76,120 @@ impl Demand {
     }
 }
 
-/// What the host says, or that it is gone.
+/// What a host says, or that the connection of this number is gone.
 enum Said {
     Command(Box<Command>),
-    Gone,
+    Came(u64),
+    Gone(u64),
+}
+
+/// The line to the host, and what the next one must know.
+#[derive(Clone, Default)]
+struct Line(Arc<Mutex<Spoken>>);
+
+#[derive(Default)]
+struct Spoken {
+    host: Option<UnixStream>,
+    on_air: Option<OnAir>,
+}
+
+impl Line {
+    fn say(&self, report: &Report) {
+        let mut spoken = self.0.lock().unwrap();
+        if let Some(on_air) = &mut spoken.on_air {
+            match report {
+                Report::Layer(layer) => {
+                    on_air.layers.retain(|known| known.layer != layer.layer);
+                    on_air.layers.push(layer.clone());
+                }
+                Report::SegmentWritten(segment) => on_air.segments.push(segment.clone()),
+                Report::Ready { .. }
+                | Report::StateChanged { .. }
+                | Report::SceneApplied { .. }
+                | Report::Output(_)
+                | Report::InitWritten { .. }
+                | Report::Stats(_)
+                | Report::Snapshot { .. }
+                | Report::Fault { .. }
+                | Report::Finished { .. } => {}
+            }
+        }
+        spoken.write(&encode(report).unwrap());
+    }
+
+    fn say_nonsense(&self, text: &str) {
+        self.0.lock().unwrap().write(text.as_bytes());
+    }
+
+    fn welcome(&self, stream: UnixStream, babble: bool) {
+        let mut spoken = self.0.lock().unwrap();
+        if let Some(older) = spoken.host.replace(stream) {
+            drop(older.shutdown(Shutdown::Both));
+        }
+        let on_air = spoken.on_air.clone().map(Box::new);
+        let ready = Report::Ready {
+            pid: std::process::id(),
+            gstreamer: "0.0.0".to_owned(),
+            on_air,
+        };
+        if babble {
+            spoken.write(b"good morning\n");
+        } else {
+            spoken.write(&encode(&ready).unwrap());
+        }
+    }
+
+    fn remember(&self, change: impl FnOnce(&mut Option<OnAir>)) {
+        change(&mut self.0.lock().unwrap().on_air);
+    }
+}
+
+impl Spoken {
+    fn write(&mut self, bytes: &[u8]) {
+        // Without a host there is nobody to tell.
+        if let Some(host) = &mut self.host
+            && host.write_all(bytes).is_err()
+        {
+            self.host = None;
+        }
+    }
 }
 
 fn main() {
     let program: PathBuf = std::env::args().next().unwrap().into();
     let worker = Worker {
         control: program.parent().unwrap().to_owned(),
+        line: Line::default(),
     };
     if worker.is_asked(&Demand::ExitAtOnce) {
         eprintln!("exiting as demanded");
         std::process::exit(3);
     }
-    let (saying, said) = sync_channel(64);
-    std::thread::spawn(move || listen(&saying));
     if worker.is_asked(&Demand::NeverReady) {
-        worker.wait_for_the_end(&said);
-    }
-    say(&Report::Ready {
-        pid: std::process::id(),
-        gstreamer: "0.0.0".to_owned(),
-    });
-    match said.recv().unwrap() {
-        Said::Command(command) => worker.log(&command).configure(*command, &said),
-        Said::Gone => std::process::exit(0),
-    }
-}
-
-fn listen(saying: &SyncSender<Said>) {
-    for line in std::io::stdin().lock().split(b'\n') {
-        let command = decode(&line.unwrap()).unwrap();
-        saying.send(Said::Command(Box::new(command))).unwrap();
-    }
-    saying.send(Said::Gone).unwrap();
-}
-
-fn say(report: &Report) {
-    let mut out = std::io::stdout().lock();
-    // Without a host there is nobody to tell.
-    if out.write_all(&encode(report).unwrap()).is_err() || out.flush().is_err() {
+        std::thread::sleep(IDLE_MAX);
         std::process::exit(0);
     }
+    let socket = std::io::stdin().as_fd().try_clone_to_owned().unwrap();
+    rustix::net::listen(&socket, 8).unwrap();
+    let (saying, said) = sync_channel(64);
+    let doorman = worker.clone();
+    std::thread::spawn(move || doorman.welcome_hosts(&socket.into(), &saying));
+    loop {
+        match said.recv_timeout(IDLE_MAX) {
+            Ok(Said::Command(command)) if matches!(*command, Command::Lease(_)) => {
+                worker.log(&command);
+            }
+            Ok(Said::Command(command)) => worker.log(&command).configure(*command, &said),
+            Ok(Said::Came(_)) => {}
+            Ok(Said::Gone(_)) | Err(_) => std::process::exit(0),
+        }
+    }
 }
 
+#[derive(Clone)]
 struct Worker {
     control: PathBuf,
+    line: Line,
 }
 
 impl Worker {
@@ -123,8 +197,36 @@ impl Worker {
         self.control.join(demand.file()).exists()
     }
 
+    fn welcome_hosts(&self, listener: &UnixListener, saying: &SyncSender<Said>) {
+        for number in 1.. {
+            let (stream, _) = listener.accept().unwrap();
+            let mut input = BufReader::new(stream.try_clone().unwrap());
+            let mut first = Vec::new();
+            input.read_until(b'\n', &mut first).unwrap();
+            let Ok(lease @ Command::Lease(_)) = decode::<Command>(&first) else {
+                continue;
+            };
+            saying.send(Said::Came(number)).unwrap();
+            saying.send(Said::Command(Box::new(lease))).unwrap();
+            self.line.welcome(stream, self.is_asked(&Demand::Babble));
+            let saying = saying.clone();
+            std::thread::spawn(move || {
+                for line in input.split(b'\n') {
+                    let Ok(line) = line else {
+                        break;
+                    };
+                    let command = decode(&line).unwrap();
+                    saying.send(Said::Command(Box::new(command))).unwrap();
+                }
+                saying.send(Said::Gone(number)).unwrap();
+            });
+        }
+    }
+
     fn log(&self, command: &Command) -> &Self {
-        let file = self.control.join("commands");
+        let is_lease = matches!(command, Command::Lease(_));
+        let name = if is_lease { "leases" } else { "commands" };
+        let file = self.control.join(name);
         let mut log = OpenOptions::new()
             .create(true)
             .append(true)
@@ -134,50 +236,67 @@ impl Worker {
         self
     }
 
-    fn wait_for_the_end(&self, said: &Receiver<Said>) -> ! {
-        while let Ok(Said::Command(command)) = said.recv() {
-            self.log(&command);
-        }
-        std::process::exit(0);
-    }
-
     fn configure(&self, command: Command, said: &Receiver<Said>) {
         let Command::Configure {
             program,
             hls,
             scene,
+            hosting,
             ..
         } = command
         else {
             std::process::exit(2);
         };
         if self.is_asked(&Demand::Refuse) {
-            say(&Report::Finished {
+            self.line.say(&Report::Finished {
                 reason: FinishReason::ConfigurationRefused {
                     message: "refused as demanded".to_owned(),
                 },
             });
             std::process::exit(4);
         }
-        say(&Report::StateChanged {
+        self.line.say(&Report::StateChanged {
             state: WorkerState::Starting,
+        });
+        let orphan = Duration::from_millis(hosting.orphan_ms);
+        self.line.remember(|on_air| {
+            *on_air = Some(OnAir {
+                program: program.clone(),
+                hls: hls.clone(),
+                hosting,
+                since: SystemClock.now(),
+                state: WorkerState::Playing,
+                revision: 0,
+                picture: scene.picture.clone(),
+                layers: Vec::new(),
+                outputs: Vec::new(),
+                segments: Vec::new(),
+            });
         });
         let init = format!("init-{}.mp4", hls.run);
         std::fs::write(hls.directory.join(&init), b"init").unwrap();
-        say(&Report::InitWritten { file: init });
+        self.line.say(&Report::InitWritten { file: init });
         self.apply(&scene);
         let segment = Duration::from_millis(program.keyframe_interval_ms.into());
-        self.play(&hls, segment, program.framerate, said);
+        self.play(&hls, (segment, orphan), program.framerate, said);
     }
 
     fn apply(&self, scene: &WantedScene) {
-        say(&Report::SceneApplied {
+        self.line.remember(|on_air| {
+            let on_air = on_air.as_mut().unwrap();
+            on_air.revision = scene.revision;
+            on_air.picture = scene.picture.clone();
+            on_air
+                .layers
+                .retain(|known| scene.layers.iter().any(|layer| layer.id == known.layer));
+        });
+        self.line.say(&Report::SceneApplied {
             revision: scene.revision,
             at: SystemClock.now(),
         });
         let failing = self.is_asked(&Demand::FailLayers);
         for layer in &scene.layers {
-            say(&Report::Layer(LayerReport {
+            self.line.say(&Report::Layer(LayerReport {
                 layer: layer.id,
                 state: if failing {
                     LayerState::Failing
@@ -190,7 +309,14 @@ impl Worker {
         }
     }
 
-    fn play(&self, hls: &HlsSettings, length: Duration, framerate: u32, said: &Receiver<Said>) {
+    fn play(
+        &self,
+        hls: &HlsSettings,
+        (length, orphan): (Duration, Duration),
+        framerate: u32,
+        said: &Receiver<Said>,
+    ) {
+        let (mut host, mut gone_at) = (0, None::<Instant>);
         let mut number = 0;
         let mut starts_at = SystemClock.now();
         let mut due = Instant::now() + length;
@@ -198,8 +324,14 @@ impl Worker {
         loop {
             match said.recv_timeout(due.saturating_duration_since(Instant::now())) {
                 Ok(Said::Command(command)) => self.log(&command).obey(*command),
-                Ok(Said::Gone) | Err(RecvTimeoutError::Disconnected) => std::process::exit(0),
+                Ok(Said::Came(number)) => (host, gone_at) = (number, None),
+                Ok(Said::Gone(number)) if number >= host => gone_at = Some(Instant::now()),
+                Ok(Said::Gone(_)) => {}
+                Err(RecvTimeoutError::Disconnected) => std::process::exit(0),
                 Err(RecvTimeoutError::Timeout) => {
+                    if gone_at.is_some_and(|gone_at| gone_at.elapsed() >= orphan) {
+                        std::process::exit(0);
+                    }
                     due += length;
                     hanging = hanging || self.is_asked(&Demand::Hang);
                     if hanging {
@@ -208,7 +340,7 @@ impl Worker {
                     self.misbehave();
                     let file = format!("{}-{number}.m4s", hls.run);
                     write_segment(&hls.directory, &file, number);
-                    say(&Report::SegmentWritten(Segment {
+                    self.line.say(&Report::SegmentWritten(Segment {
                         file,
                         number,
                         duration_s: length.as_secs_f64(),
@@ -216,7 +348,7 @@ impl Worker {
                         starts_at,
                         independent: true,
                     }));
-                    say(&Report::Stats(Box::new(Stats {
+                    self.line.say(&Report::Stats(Box::new(Stats {
                         fps: Some(f64::from(framerate)),
                         frames_total: (number + 1) * 6,
                         bitrate_kbps: Some(40.0),
@@ -234,7 +366,7 @@ impl Worker {
         match command {
             Command::Configure { .. } => std::process::exit(2),
             Command::ApplyScene { scene } => self.apply(&scene),
-            Command::ApplyOutputs { .. } => {}
+            Command::Lease(_) | Command::ApplyOutputs { .. } => {}
             Command::Snapshot { id, path } => {
                 let refused = self.is_asked(&Demand::NoSnapshots);
                 if !refused {
@@ -242,14 +374,14 @@ impl Worker {
                     std::fs::write(&draft, b"\xff\xd8picture\xff\xd9").unwrap();
                     std::fs::rename(draft, path).unwrap();
                 }
-                say(&Report::Snapshot {
+                self.line.say(&Report::Snapshot {
                     id,
                     error: refused.then(|| "refused as demanded".to_owned()),
                 });
             }
             Command::Stop if self.is_asked(&Demand::IgnoreStop) => {}
             Command::Stop => {
-                say(&Report::Finished {
+                self.line.say(&Report::Finished {
                     reason: FinishReason::Stopped,
                 });
                 std::process::exit(0);
@@ -259,14 +391,15 @@ impl Worker {
 
     fn misbehave(&self) {
         if self.is_asked(&Demand::Garbage) {
-            println!("{{\"report\":\"dance\"}}\n\u{7f}not json");
+            self.line
+                .say_nonsense("{\"report\":\"dance\"}\n\u{7f}not json\n");
         }
         while self.is_asked(&Demand::Flood) {
-            println!("nonsense");
+            self.line.say_nonsense("nonsense\n");
         }
         let fault = self.control.join(Demand::Fault.file());
         if std::fs::remove_file(fault).is_ok() {
-            say(&Report::Fault {
+            self.line.say(&Report::Fault {
                 severity: Severity::Error,
                 code: "program.audio.lost".to_owned(),
                 message: "no sound".to_owned(),

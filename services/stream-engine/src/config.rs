@@ -82,6 +82,9 @@ pub(crate) struct WorkerConfig {
     first_segment_timeout_ms: u64,
     stall_timeout_ms: u64,
     stop_timeout_ms: u64,
+    orphan_s: u64,
+    adopt_timeout_ms: u64,
+    pub(crate) keep_on_stop: bool,
 }
 
 /// `[restart]`
@@ -169,6 +172,14 @@ impl WorkerConfig {
 
     pub(crate) const fn stop_timeout(&self) -> Duration {
         Duration::from_millis(self.stop_timeout_ms)
+    }
+
+    pub(crate) const fn orphan(&self) -> Duration {
+        Duration::from_secs(self.orphan_s)
+    }
+
+    pub(crate) const fn adopt_timeout(&self) -> Duration {
+        Duration::from_millis(self.adopt_timeout_ms)
     }
 }
 

@@ -10,7 +10,8 @@ use sm_common::layer::{
 };
 use sm_common::program::ProgramFormat;
 use sm_common::scene::Scene;
-use sm_media_protocol::{LayerContent, SceneLayer, WantedScene};
+use sm_common::stream::SceneOnAir;
+use sm_media_protocol::{LayerContent, SceneLayer, ScenePicture, WantedScene};
 use uuid::Uuid;
 
 use crate::config::SlateConfig;
@@ -42,6 +43,11 @@ pub(crate) fn wanted(scene: &Scene, revision: u64, assets: &Path) -> WantedScene
     WantedScene {
         revision,
         layers: layers.map(|layer| scene_layer(layer, assets)).collect(),
+        picture: ScenePicture::Program(SceneOnAir {
+            id: scene.id,
+            name: scene.name.clone(),
+            revision: scene.revision,
+        }),
     }
 }
 
@@ -50,6 +56,7 @@ pub(crate) const fn black(revision: u64) -> WantedScene {
     WantedScene {
         revision,
         layers: Vec::new(),
+        picture: ScenePicture::Black,
     }
 }
 
@@ -89,6 +96,7 @@ pub(crate) fn slate(revision: u64, config: &SlateConfig, program: &ProgramFormat
             standing(SLATE_BACKGROUND, background, whole_picture),
             standing(SLATE_TEXT, text, middle),
         ],
+        picture: ScenePicture::Slate,
     }
 }
 

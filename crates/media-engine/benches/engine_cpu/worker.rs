@@ -1,4 +1,6 @@
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Command as Process, Stdio};
 
@@ -6,8 +8,8 @@ use anyhow::{Context as _, ensure};
 use sm_common::id::LayerId;
 use sm_common::layer::{TextStyle, Transform};
 use sm_media_protocol::{
-    Command, HlsSettings, LayerContent, RecordingSettings, Report, SceneLayer, WantedScene, decode,
-    encode,
+    Command, HlsSettings, Hosting, LayerContent, LeaseTerms, RecordingSettings, Report, SceneLayer,
+    ScenePicture, WantedScene, decode, encode,
 };
 
 use crate::case::Case;
@@ -17,14 +19,20 @@ use crate::media::{Media, Piece, TEXT, TEXT_SIZE};
 /// The whole process, its start included.
 pub(crate) fn run(case: &Case, media: &Media, folder: &Path) -> anyhow::Result<Cost> {
     let before = cpu_of_children()?;
+    let socket = folder.join("socket");
+    let listener = UnixListener::bind(&socket)?;
     let mut worker = Process::new(env!("CARGO_BIN_EXE_media-worker"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
+        .stdin(OwnedFd::from(listener))
         .stderr(Stdio::null())
         .spawn()
         .context("the worker does not start")?;
-    let mut input = worker.stdin.take().context("the worker has an input")?;
-    let output = worker.stdout.take().context("the worker has an output")?;
+    let mut input = UnixStream::connect(&socket).context("the worker takes no host")?;
+    let output = input.try_clone()?;
+    let lease = Command::Lease(LeaseTerms {
+        token: 1,
+        valid_until_ms: u64::MAX,
+    });
+    input.write_all(&encode(&lease)?)?;
     let program = case.program();
     let framerate = program.framerate;
     let configure = Command::Configure {
@@ -39,6 +47,10 @@ pub(crate) fn run(case: &Case, media: &Media, folder: &Path) -> anyhow::Result<C
         },
         scene: scene(case, media),
         outputs: Vec::new(),
+        hosting: Hosting {
+            generation: 1,
+            orphan_ms: 0,
+        },
     };
     input.write_all(&encode(&configure)?)?;
     let mut stream_s = 0.0;
@@ -96,6 +108,7 @@ fn scene(case: &Case, media: &Media) -> WantedScene {
     WantedScene {
         revision: 1,
         layers: layers.collect(),
+        picture: ScenePicture::default(),
     }
 }
 

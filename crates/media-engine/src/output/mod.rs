@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 
 use sm_common::clock::SharedClock;
 use sm_common::id::OutputId;
-use sm_common::output::OutputStatus;
+use sm_common::output::{OutputStatus, OutputTarget};
 use sm_media_protocol::{OutputReport, OutputStats, RecordingSettings, WantedOutput};
 
 use crate::event::Events;
@@ -50,6 +50,9 @@ pub(crate) struct Outputs {
     recordings: RecordingSettings,
     wall: SharedClock,
     events: Events,
+    wanted: Vec<WantedOutput>,
+    /// Whether anything may leave this host. Recordings go on in any case.
+    may_push: bool,
     runs: u64,
     running: BTreeMap<OutputId, Running>,
     /// Runs whose threads have not ended.
@@ -75,12 +78,15 @@ impl Outputs {
         recordings: RecordingSettings,
         wall: SharedClock,
         events: Events,
+        may_push: bool,
     ) -> Self {
         Self {
             fanout,
             recordings,
             wall,
             events,
+            wanted: Vec::new(),
+            may_push,
             runs: 0,
             running: BTreeMap::new(),
             alive: BTreeSet::new(),
@@ -90,8 +96,14 @@ impl Outputs {
 
     /// Makes these the outputs, unless they cannot be. Those that end do so by themselves.
     pub(crate) fn apply(&mut self, wanted: Vec<WantedOutput>) -> Result<(), DuplicateOutput> {
+        let permitted: Vec<WantedOutput> = wanted
+            .iter()
+            .filter(|output| self.may_push || !pushes(&output.target))
+            .cloned()
+            .collect();
         let running = self.running.values().map(|running| &running.wanted);
-        let difference = difference(running, &wanted)?;
+        let difference = difference(running, &permitted)?;
+        self.wanted = wanted;
         let mut predecessors = BTreeMap::new();
         for id in difference.end {
             if let Some(ended) = self.running.remove(&id) {
@@ -99,13 +111,21 @@ impl Outputs {
                 predecessors.insert(id, ended.over);
             }
         }
-        for output in wanted {
+        for output in permitted {
             if difference.begin.contains(&output.id) {
                 let predecessor = predecessors.remove(&output.id).flatten();
                 self.begin(output, predecessor);
             }
         }
         Ok(())
+    }
+
+    /// Lets outputs push to the network, or ends those that do.
+    pub(crate) fn permit(&mut self, may_push: bool) {
+        self.may_push = may_push;
+        let wanted = std::mem::take(&mut self.wanted);
+        // They were taken before, so none of them is there twice.
+        let _ = self.apply(wanted);
     }
 
     /// What is to be reported of this news. What an output that was replaced tells is of no
@@ -207,6 +227,14 @@ impl Outputs {
             lifeless: false,
         };
         self.running.insert(running.wanted.id.clone(), running);
+    }
+}
+
+/// Whether it leaves this host.
+const fn pushes(target: &OutputTarget) -> bool {
+    match target {
+        OutputTarget::Rtmp(_) | OutputTarget::Srt(_) => true,
+        OutputTarget::File(_) => false,
     }
 }
 

@@ -15,6 +15,7 @@
 mod clock;
 mod continuity;
 mod failing;
+mod hosts;
 mod life;
 mod outputs;
 mod peers;

@@ -47,7 +47,7 @@ pub(crate) struct Numbers {
 
 /// The worker's report does not fit the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the segment is not one of the current run's")]
+#[error("the segment is not one of the current run's, or is known already")]
 pub(crate) struct ForeignSegment;
 
 /// The playlist.
@@ -61,6 +61,15 @@ pub(crate) struct Playlist {
     run: Option<Run>,
     /// Whether it has added one: a run without a segment makes no discontinuity.
     begun: bool,
+    /// The number, within the run, of the next segment that is not known here yet.
+    #[serde(default)]
+    next_in_run: u64,
+}
+
+impl Default for Playlist {
+    fn default() -> Self {
+        Self::new(Numbers::default())
+    }
 }
 
 impl Playlist {
@@ -72,6 +81,7 @@ impl Playlist {
             target_s: 1,
             run: None,
             begun: false,
+            next_in_run: 0,
         }
     }
 
@@ -122,18 +132,36 @@ impl Playlist {
         }
         self.run = Some(run);
         self.begun = false;
+        self.next_in_run = 0;
+    }
+
+    /// Whether this run has added segments, and may add more.
+    pub(crate) fn has_of(&self, run: &Run) -> bool {
+        self.begun && self.run.as_ref() == Some(run)
+    }
+
+    /// The number, within the run, of the next segment that is not known here yet.
+    pub(crate) const fn next_in_run(&self) -> u64 {
+        self.next_in_run
+    }
+
+    /// Segments of the run before this number are not listed any more, if they ever were.
+    pub(crate) fn skip_to(&mut self, next_in_run: u64) {
+        self.next_in_run = self.next_in_run.max(next_in_run);
     }
 
     /// Adds a segment of the current run, and takes the oldest off the list where there are more
-    /// than `window`.
+    /// than `window`. A segment that was there before is refused: none is listed twice.
     pub(crate) fn push(&mut self, segment: &Segment, window: usize) -> Result<(), ForeignSegment> {
         let file: LiveFile = segment.file.parse().map_err(|_not_one| ForeignSegment)?;
         let run = self.run.as_ref().ok_or(ForeignSegment)?;
-        let fits = matches!(&file, LiveFile::Segment(of, _) if of == run);
+        let next = self.next_in_run;
+        let fits = matches!(&file, LiveFile::Segment(of, number) if of == run && *number >= next);
         let measured = segment.duration_s.is_finite() && segment.duration_s > 0.0;
         if !fits || !measured {
             return Err(ForeignSegment);
         }
+        self.next_in_run = segment.number.saturating_add(1);
         self.target_s = self.target_s.max(rounded(segment.duration_s));
         if !self.begun {
             self.begun = true;

@@ -2,14 +2,20 @@
 
 use sm_common::scene::Scene;
 use sm_common::stream::Severity;
-use sm_media_protocol::Stats;
+use sm_media_protocol::{ScenePicture, Stats};
 
 use super::errors::Problem;
-use super::screen::Canvas;
 use crate::config::WatchConfig;
 
 /// Where these problems are.
 const PROGRAM: &str = "program";
+
+/// What is in the picture, and the newest scene that is known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Showing<'a> {
+    pub(super) picture: &'a ScenePicture,
+    pub(super) scene: Option<&'a Scene>,
+}
 
 /// Something about the program that should not last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,11 +40,11 @@ impl Concern {
     }
 
     /// Whether there is reason for it. The slate may be black, still and silent.
-    pub(super) fn is_present(self, stats: &Stats, shown: &Canvas, watch: &WatchConfig) -> bool {
-        let scene = match shown {
-            Canvas::Slate => return false,
-            Canvas::Black => None,
-            Canvas::Program(scene) => Some(scene.as_ref()),
+    pub(super) fn is_present(self, stats: &Stats, shown: Showing<'_>, watch: &WatchConfig) -> bool {
+        let scene = match shown.picture {
+            ScenePicture::Slate => return false,
+            ScenePicture::Black => None,
+            ScenePicture::Program(_) => shown.scene,
         };
         let lasts = |seconds: Option<u64>, limit_s| seconds.is_some_and(|long| long >= limit_s);
         match self {
@@ -59,7 +65,7 @@ impl Concern {
         }
     }
 
-    pub(super) fn problem(self, shown: &Canvas) -> Problem {
+    pub(super) fn problem(self, shown: Showing<'_>) -> Problem {
         let (severity, message) = match self {
             Self::Black => (Severity::Warning, black_because(shown)),
             // Both can be meant so: a still in a video, a pause in a talk.
@@ -83,26 +89,26 @@ fn is_to_be_heard(scene: Option<&Scene>, layer: sm_common::id::LayerId) -> bool 
         .any(|known| known.id == layer && !known.muted && known.volume > 0.0)
 }
 
-fn black_because(shown: &Canvas) -> &'static str {
-    match shown {
-        Canvas::Program(scene) if scene.layers.iter().any(|layer| layer.visible) => {
+fn black_because(shown: Showing<'_>) -> &'static str {
+    let layers = shown.scene.map_or(&[][..], |scene| &scene.layers);
+    match shown.picture {
+        ScenePicture::Program(_) if layers.iter().any(|layer| layer.visible) => {
             "the picture is black: its layers show nothing; see their status"
         }
-        Canvas::Program(_) => "the picture is black: the scene has no visible layer",
-        Canvas::Black => "the picture is black: no scene is known yet",
-        Canvas::Slate => "the picture is black",
+        ScenePicture::Program(_) => "the picture is black: the scene has no visible layer",
+        ScenePicture::Black => "the picture is black: no scene is known yet",
+        ScenePicture::Slate => "the picture is black",
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use serde_json::json;
     use sm_common::clock::Timestamp;
     use sm_common::id::{LayerId, SceneId, StreamId};
     use sm_common::layer::Layer;
     use sm_common::performance::LayerPerformance;
+    use sm_common::stream::SceneOnAir;
 
     use super::*;
 
@@ -112,7 +118,7 @@ mod tests {
         silent_s: 10,
     };
 
-    fn program(muted: bool) -> (Canvas, LayerId) {
+    fn program(muted: bool) -> (ScenePicture, Scene, LayerId) {
         let id = LayerId::generate();
         let layer: Layer = serde_json::from_value(json!({
             "id": id, "stream": "main", "scene": SceneId::generate(), "name": "a",
@@ -130,10 +136,19 @@ mod tests {
             updated_at: Timestamp::from_unix_millis(0),
             layers: vec![layer],
         };
-        (Canvas::Program(Arc::new(scene)), id)
+        let picture = ScenePicture::Program(SceneOnAir {
+            id: scene.id,
+            name: scene.name.clone(),
+            revision: 1,
+        });
+        (picture, scene, id)
     }
 
-    fn present(stats: &Stats, shown: &Canvas) -> Vec<Concern> {
+    fn present(stats: &Stats, picture: &ScenePicture, scene: &Scene) -> Vec<Concern> {
+        let shown = Showing {
+            picture,
+            scene: Some(scene),
+        };
         Concern::ALL
             .into_iter()
             .filter(|concern| concern.is_present(stats, shown, &WATCH))
@@ -142,7 +157,7 @@ mod tests {
 
     #[test]
     fn each_concern_has_its_limit_and_its_reason() {
-        let (shown, layer) = program(false);
+        let (shown, scene, layer) = program(false);
         let moving = LayerPerformance {
             layer,
             frame_age_ms: None,
@@ -158,21 +173,35 @@ mod tests {
             layers: vec![moving.clone()],
             ..Stats::default()
         };
-        assert_eq!(present(&stats(2, 9, 9), &shown), []);
-        assert_eq!(present(&stats(3, 10, 10), &shown), Concern::ALL);
-        assert_eq!(present(&stats(99, 99, 99), &Canvas::Slate), []);
-        assert_eq!(present(&stats(3, 0, 0), &Canvas::Black), [Concern::Black]);
+        assert_eq!(present(&stats(2, 9, 9), &shown, &scene), []);
+        assert_eq!(present(&stats(3, 10, 10), &shown, &scene), Concern::ALL);
+        assert_eq!(
+            present(&stats(99, 99, 99), &ScenePicture::Slate, &scene),
+            []
+        );
+        assert_eq!(
+            present(&stats(3, 0, 0), &ScenePicture::Black, &scene),
+            [Concern::Black]
+        );
         let still = Stats {
             layers: Vec::new(),
             ..stats(0, 99, 99)
         };
-        assert_eq!(present(&still, &shown), [], "nothing moves or sounds");
-        assert_eq!(present(&Stats::default(), &shown), [], "not measured");
+        assert_eq!(
+            present(&still, &shown, &scene),
+            [],
+            "nothing moves or sounds"
+        );
+        assert_eq!(
+            present(&Stats::default(), &shown, &scene),
+            [],
+            "not measured"
+        );
     }
 
     #[test]
     fn silence_is_no_concern_when_everything_is_muted() {
-        let (shown, layer) = program(true);
+        let (shown, scene, layer) = program(true);
         let stats = Stats {
             silent_s: Some(99),
             layers: vec![LayerPerformance {
@@ -185,15 +214,22 @@ mod tests {
             }],
             ..Stats::default()
         };
-        assert_eq!(present(&stats, &shown), []);
+        assert_eq!(present(&stats, &shown, &scene), []);
     }
 
     #[test]
     fn a_black_picture_says_what_to_look_at() {
-        let (shown, _) = program(false);
-        let message = Concern::Black.problem(&shown).message;
+        let (picture, scene, _) = program(false);
+        let because = |picture: &ScenePicture| {
+            let shown = Showing {
+                picture,
+                scene: Some(&scene),
+            };
+            Concern::Black.problem(shown).message
+        };
+        let message = because(&picture);
         assert!(message.contains("its layers show nothing"), "{message}");
-        let message = Concern::Black.problem(&Canvas::Black).message;
+        let message = because(&ScenePicture::Black);
         assert!(message.contains("no scene"), "{message}");
     }
 }

@@ -120,6 +120,13 @@ impl Errors {
         Some(ErrorNews::Raised(error))
     }
 
+    /// Nobody reports the end of what `which` names: it is over when it is not seen again.
+    pub(super) fn limit(&mut self, which: impl Fn(&StreamError) -> bool, until: Timestamp) {
+        for active in self.active.iter_mut().filter(|one| which(&one.error)) {
+            active.until = Some(until);
+        }
+    }
+
     /// What `is_over` names is right again.
     pub(super) fn clear(&mut self, is_over: impl Fn(&StreamError) -> bool) -> Vec<ErrorNews> {
         self.remove(|active| is_over(&active.error))
@@ -182,5 +189,9 @@ mod tests {
         errors.raise(problem("a", Severity::Error), at(5), lasts);
         assert!(errors.expire(at(14)).is_empty());
         assert_eq!(errors.expire(at(15)).len(), 1);
+        errors.raise(problem("b", Severity::Error), at(20), None);
+        assert!(errors.expire(at(1000)).is_empty());
+        errors.limit(|error| error.code == "b", at(1001));
+        assert_eq!(errors.expire(at(1001)).len(), 1);
     }
 }

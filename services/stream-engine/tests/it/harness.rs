@@ -58,11 +58,25 @@ impl Host {
         text.trim().parse().ok()
     }
 
-    /// What the workers of this host were told.
+    /// What the workers of this host were told, leases apart.
     pub(crate) fn commands(&self) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.path("commands")).unwrap_or_default();
-        let lines = text.lines().map(serde_json::from_str);
-        lines.map(Result::unwrap).collect()
+        self.log_of("commands")
+    }
+
+    /// The leases that the workers of this host were told of.
+    pub(crate) fn leases(&self) -> Vec<Value> {
+        self.log_of("leases")
+    }
+
+    fn log_of(&self, name: &str) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.path(name)).unwrap_or_default();
+        // The last line may still be written.
+        let lines = text
+            .split_inclusive('\n')
+            .filter(|line| line.ends_with('\n'));
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     fn settings(&self, redis: &Redis) -> Vec<(String, String)> {
@@ -75,6 +89,7 @@ impl Host {
             ("worker.pid_directory", path("run")),
             ("worker.assets_directory", path("assets")),
             ("worker.stop_timeout_ms", "1000".to_owned()),
+            ("worker.orphan_s", "120".to_owned()),
             ("live.directory", path("live")),
             ("restart.wait_ms", "50".to_owned()),
             ("restart.wait_max_ms", "200".to_owned()),
@@ -82,6 +97,15 @@ impl Host {
         settings
             .map(|(key, value)| (key.to_owned(), value))
             .to_vec()
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // Workers outlive the engines that a test kills.
+        if let Some(worker) = self.worker_pid().filter(|pid| is_running(*pid)) {
+            send_signal(worker, "-KILL");
+        }
     }
 }
 
@@ -130,6 +154,15 @@ impl Studio {
 
     /// An engine in a process of its own, which can be killed.
     pub(crate) fn engine_process(&self, host: &Host, address: &str) -> EngineProcess {
+        self.engine_process_with(host, address, &[])
+    }
+
+    pub(crate) fn engine_process_with(
+        &self,
+        host: &Host,
+        address: &str,
+        changes: &[(&str, &str)],
+    ) -> EngineProcess {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stream-engine"));
         let own = [
             ("http.bind", address),
@@ -139,7 +172,8 @@ impl Studio {
             ("auth.jwks_url", ""),
             ("auth.public_view", "true"),
         ];
-        let own = own.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let own = own.iter().chain(changes);
+        let own = own.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         for (key, value) in host.settings(&self.redis).into_iter().chain(own) {
             command.env(
                 format!("SM__{}", key.to_uppercase().replace('.', "__")),
@@ -195,6 +229,15 @@ impl Studio {
             .hash_set(key, "doc", document);
         self.bus.commit(commit, vec![event]).await.unwrap();
         desired.revision
+    }
+
+    /// Takes away what is wanted, and the scene.
+    pub(crate) async fn forget_what_is_wanted(&self) {
+        let keys = [keys::desired(&self.stream), keys::scene(&self.stream)];
+        let commit = keys.into_iter().fold(Commit::new(), |commit, key| {
+            commit.write("DEL", key, Vec::new())
+        });
+        self.bus.commit(commit, Vec::new()).await.unwrap();
     }
 
     /// Writes a scene of text layers as layer-service does, with these texts.

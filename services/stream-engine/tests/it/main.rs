@@ -8,6 +8,7 @@
 )]
 
 mod access;
+mod adoption;
 mod control;
 mod harness;
 mod outage;

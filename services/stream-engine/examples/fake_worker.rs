@@ -18,10 +18,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use sm_common::clock::{Clock as _, SystemClock};
+use sm_common::output::{OutputCounters, OutputStatus};
 use sm_common::stream::{LayerState, Severity};
 use sm_media_protocol::{
-    Command, FinishReason, HlsSettings, LayerReport, Report, Segment, Stats, WantedScene,
-    WorkerState, decode, encode,
+    Command, FinishReason, HlsSettings, LayerReport, OutputReport, OutputStats, Report, Segment,
+    Stats, WantedOutput, WantedScene, WorkerState, decode, encode,
 };
 
 /// What a test may ask for, by creating a file of this name.
@@ -42,6 +43,8 @@ enum Demand {
     IgnoreStop,
     /// Reports every layer as failing.
     FailLayers,
+    /// Reports every output as trying again.
+    FailOutputs,
     /// Reports a fault of the program once.
     Fault,
     /// Takes no snapshots.
@@ -59,6 +62,7 @@ impl Demand {
             Self::Hang => "hang",
             Self::IgnoreStop => "ignore-stop",
             Self::FailLayers => "fail-layers",
+            Self::FailOutputs => "fail-outputs",
             Self::Fault => "fault",
             Self::NoSnapshots => "no-snapshots",
         }
@@ -143,6 +147,7 @@ impl Worker {
             program,
             hls,
             scene,
+            outputs,
             ..
         } = command
         else {
@@ -164,7 +169,7 @@ impl Worker {
         say(&Report::InitWritten { file: init });
         self.apply(&scene);
         let segment = Duration::from_millis(program.keyframe_interval_ms.into());
-        self.play(&hls, segment, program.framerate, said);
+        self.play(&hls, segment, program.framerate, outputs, said);
     }
 
     fn apply(&self, scene: &WantedScene) {
@@ -187,14 +192,41 @@ impl Worker {
         }
     }
 
-    fn play(&self, hls: &HlsSettings, length: Duration, framerate: u32, said: &Receiver<Said>) {
+    /// Says how the outputs do.
+    fn report_outputs(&self, outputs: &[WantedOutput]) {
+        let failing = self.is_asked(&Demand::FailOutputs);
+        for output in outputs {
+            say(&Report::Output(OutputReport {
+                output: output.id.clone(),
+                status: if failing {
+                    OutputStatus::Reconnecting
+                } else {
+                    OutputStatus::Live
+                },
+                reconnects: 0,
+                attempts: u64::from(failing),
+                next_attempt_at: None,
+                code: failing.then(|| "output.refused".to_owned()),
+                reason: failing.then(|| "the server refused".to_owned()),
+            }));
+        }
+    }
+
+    fn play(
+        &self,
+        hls: &HlsSettings,
+        length: Duration,
+        framerate: u32,
+        mut outputs: Vec<WantedOutput>,
+        said: &Receiver<Said>,
+    ) {
         let mut number = 0;
         let mut starts_at = SystemClock.now();
         let mut due = Instant::now() + length;
         let mut hanging = false;
         loop {
             match said.recv_timeout(due.saturating_duration_since(Instant::now())) {
-                Ok(Said::Command(command)) => self.log(&command).obey(*command),
+                Ok(Said::Command(command)) => self.log(&command).obey(*command, &mut outputs),
                 Ok(Said::Gone) | Err(RecvTimeoutError::Disconnected) => std::process::exit(0),
                 Err(RecvTimeoutError::Timeout) => {
                     due += length;
@@ -213,10 +245,12 @@ impl Worker {
                         starts_at,
                         independent: true,
                     }));
+                    self.report_outputs(&outputs);
                     say(&Report::Stats(Box::new(Stats {
                         fps: Some(f64::from(framerate)),
                         frames_total: (number + 1) * 6,
                         bitrate_kbps: Some(40.0),
+                        outputs: measured(&outputs, number + 1),
                         ..Stats::default()
                     })));
                     number += 1;
@@ -226,11 +260,11 @@ impl Worker {
         }
     }
 
-    fn obey(&self, command: Command) {
+    fn obey(&self, command: Command, outputs: &mut Vec<WantedOutput>) {
         match command {
             Command::Configure { .. } => std::process::exit(2),
             Command::ApplyScene { scene } => self.apply(&scene),
-            Command::ApplyOutputs { .. } => {}
+            Command::ApplyOutputs { outputs: wanted } => *outputs = wanted,
             Command::Snapshot { id, path } => {
                 let refused = self.is_asked(&Demand::NoSnapshots);
                 if !refused {
@@ -269,6 +303,22 @@ impl Worker {
             });
         }
     }
+}
+
+/// What the outputs have sent after so many segments.
+fn measured(outputs: &[WantedOutput], segments: u64) -> Vec<OutputStats> {
+    let counters = OutputCounters {
+        bitrate_kbps: Some(40.0),
+        bytes_total: segments * 1000,
+        ..OutputCounters::default()
+    };
+    outputs
+        .iter()
+        .map(|output| OutputStats {
+            output: output.id.clone(),
+            counters,
+        })
+        .collect()
 }
 
 fn write_segment(directory: &Path, file: &str, number: u64) {

@@ -12,7 +12,7 @@ use crate::reconcile::{Making, WorkerView};
 use crate::status::WorkerPhase;
 use crate::supervisor::{Busy, Worker};
 
-use sm_media_protocol::Command;
+use sm_media_protocol::{Command, WantedOutput};
 
 /// Snapshots that wait for a worker at most.
 const SNAPSHOTS_MAX: usize = 8;
@@ -44,6 +44,8 @@ pub(super) struct RunningWorker {
     pub(super) generation: u64,
     pub(super) program: ProgramFormat,
     pub(super) frames_dropped: u64,
+    /// The outputs that it was last told of.
+    pub(super) outputs: Vec<WantedOutput>,
     stage: Stage,
     ending: Option<Ending>,
     snapshots: BTreeMap<u64, SnapshotRequest>,
@@ -65,6 +67,7 @@ impl RunningWorker {
             generation,
             program,
             frames_dropped: 0,
+            outputs: Vec::new(),
             stage: Stage::Booting,
             ending: None,
             snapshots: BTreeMap::new(),
@@ -84,6 +87,7 @@ impl RunningWorker {
             (None, Stage::Working(screen) | Stage::OnAir(screen, _)) => WorkerView::Working {
                 making,
                 sent: screen.sent().picture(),
+                outputs: &self.outputs,
             },
         }
     }
@@ -125,8 +129,9 @@ impl RunningWorker {
         }
     }
 
-    /// It takes commands, and was configured with this picture.
-    pub(super) fn configured(&mut self, screen: Screen) {
+    /// It takes commands, and was configured with this picture and these outputs.
+    pub(super) fn configured(&mut self, screen: Screen, outputs: Vec<WantedOutput>) {
+        self.outputs = outputs;
         self.stage = Stage::Working(screen);
     }
 

@@ -11,6 +11,7 @@ mod access;
 mod control;
 mod harness;
 mod outage;
+mod outputs;
 mod playlist;
 mod takeover;
 mod worker;

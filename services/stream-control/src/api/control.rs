@@ -61,13 +61,13 @@ pub(crate) async fn control_stream(
     let idempotency = idempotency(request.headers(), &caller.identity, &body)?;
     let limit = preferred_wait(request.headers(), context.config.stream.wait_max_s);
     let ControlRequest { action, stream } = body;
-    let outcome = operations::command(
+    let outcome = Box::pin(operations::command(
         &context.store,
         &stream,
         action,
         &caller.identity,
         idempotency,
-    )
+    ))
     .await;
     context
         .metrics

@@ -171,7 +171,6 @@ fn recording(outputs: &[Output], enabled: bool, now: Timestamp) -> Vec<Output> {
             output.revision = output.revision.saturating_add(1);
             output.updated_at = now;
         }
-        Some(_) => {}
         None if enabled => outputs.push(Output {
             id,
             name: "Recording".to_owned(),
@@ -182,7 +181,7 @@ fn recording(outputs: &[Output], enabled: bool, now: Timestamp) -> Vec<Output> {
             created_at: now,
             updated_at: now,
         }),
-        None => {}
+        Some(_) | None => {}
     }
     outputs
 }

@@ -22,12 +22,12 @@ fn rtmp(name: &str) -> Value {
 }
 
 fn path(output: &Answer) -> String {
-    let id = output.body["id"].as_str().unwrap();
+    let id = output.body.get("id").unwrap().as_str().unwrap();
     format!("{OUTPUTS}/{id}")
 }
 
 fn pointers(answer: &Answer) -> Vec<&str> {
-    let errors = answer.body["errors"].as_array().unwrap();
+    let errors = answer.body.get("errors").unwrap().as_array().unwrap();
     errors
         .iter()
         .map(|error| error["pointer"].as_str().unwrap())

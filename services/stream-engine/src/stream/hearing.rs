@@ -33,7 +33,7 @@ impl Tenure {
             Report::SceneApplied { revision, at } => self.scene_applied(revision, at),
             Report::Layer(layer) => self.layer_changed(layer, now),
             Report::SegmentWritten(segment) => self.segment_written(&segment),
-            Report::Output(output) => self.output_changed(output, now),
+            Report::Output(output) => self.output_changed(&output, now),
             Report::Stats(stats) => self.measured(&stats),
             Report::Snapshot { id, error } => {
                 let path = self.surroundings.archive.snapshot();
@@ -120,11 +120,11 @@ impl Tenure {
         self.news.push(News::Layer(status));
     }
 
-    fn output_changed(&mut self, report: OutputReport, now: Timestamp) {
+    fn output_changed(&mut self, report: &OutputReport, now: Timestamp) {
         if !self.observation.outputs.heard(report.clone(), now) {
             return;
         }
-        let Some(problem) = self.observation.outputs.problem(&report) else {
+        let Some(problem) = self.observation.outputs.problem(report) else {
             return;
         };
         let over = self

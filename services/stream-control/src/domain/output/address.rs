@@ -70,7 +70,8 @@ pub(super) fn srt(text: &str, mode: SrtMode, allow_private: bool) -> Result<Stri
 }
 
 fn parse(text: &str, schemes: &[&str], wanted: &'static str) -> Result<Url, &'static str> {
-    let url = Url::parse(text).map_err(|_| "is no address: a host, or a port of 1 to 65535")?;
+    let url =
+        Url::parse(text).map_err(|_invalid| "is no address: a host, or a port of 1 to 65535")?;
     if !schemes.contains(&url.scheme()) {
         return Err(wanted);
     }
@@ -90,7 +91,7 @@ fn parse(text: &str, schemes: &[&str], wanted: &'static str) -> Result<Url, &'st
 fn host(url: &Url) -> Result<Host<String>, &'static str> {
     let text = url.host_str().filter(|host| !host.is_empty());
     let text = text.ok_or("must have a host")?;
-    Host::parse(text).map_err(|_| "must have a valid host")
+    Host::parse(text).map_err(|_invalid| "must have a valid host")
 }
 
 fn authority(host: &Host<String>, port: Option<u16>) -> String {

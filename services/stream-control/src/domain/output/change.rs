@@ -11,20 +11,25 @@ use super::draft::{self, Draft};
 
 /// A change of an output, in the audit list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
 pub(crate) enum OutputAction {
     /// It was added.
-    OutputCreate,
+    #[serde(rename = "output-create")]
+    Create,
     /// Its settings were changed.
-    OutputUpdate,
+    #[serde(rename = "output-update")]
+    Update,
     /// It was taken away.
-    OutputDelete,
+    #[serde(rename = "output-delete")]
+    Delete,
     /// It is to send.
-    OutputStart,
+    #[serde(rename = "output-start")]
+    Start,
     /// It is not to send.
-    OutputStop,
+    #[serde(rename = "output-stop")]
+    Stop,
     /// It is to begin anew.
-    OutputRestart,
+    #[serde(rename = "output-restart")]
+    Restart,
 }
 
 /// What is to be done with one output.
@@ -55,12 +60,12 @@ pub(crate) enum Change {
 impl Change {
     pub(crate) const fn action(&self) -> OutputAction {
         match self {
-            Self::Create(_) => OutputAction::OutputCreate,
-            Self::Update { .. } => OutputAction::OutputUpdate,
-            Self::Delete { .. } => OutputAction::OutputDelete,
-            Self::Start => OutputAction::OutputStart,
-            Self::Stop => OutputAction::OutputStop,
-            Self::Restart => OutputAction::OutputRestart,
+            Self::Create(_) => OutputAction::Create,
+            Self::Update { .. } => OutputAction::Update,
+            Self::Delete { .. } => OutputAction::Delete,
+            Self::Start => OutputAction::Start,
+            Self::Stop => OutputAction::Stop,
+            Self::Restart => OutputAction::Restart,
         }
     }
 }

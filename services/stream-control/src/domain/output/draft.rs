@@ -72,7 +72,9 @@ fn document(output: &Output) -> Map<String, Value> {
         "enabled": output.enabled});
     match document {
         Value::Object(members) => members,
-        _ => Map::new(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Map::new()
+        }
     }
 }
 
@@ -212,10 +214,10 @@ fn read_file(members: &mut Members<'_>, faults: &mut Faults) -> Option<FileTarge
         faults,
         field::parsed,
     );
-    let split_s = optional(members, "split_s", (10, 86_400), faults);
-    let split_bytes = optional(members, "split_bytes", (1_048_576, BYTES_MAX), faults);
-    let keep_files = optional(members, "keep_files", (1, 10_000), faults);
-    let keep_s = optional(members, "keep_s", (60, KEEP_S_MAX), faults);
+    let split_s = members.or("split_s", None, faults, some(10, 86_400));
+    let split_bytes = members.or("split_bytes", None, faults, some(1_048_576, BYTES_MAX));
+    let keep_files = members.or("keep_files", None, faults, some(1, 10_000));
+    let keep_s = members.or("keep_s", None, faults, some(60, KEEP_S_MAX));
     Some(FileTarget {
         format: format?,
         split_s: split_s?,
@@ -225,15 +227,9 @@ fn read_file(members: &mut Members<'_>, faults: &mut Faults) -> Option<FileTarge
     })
 }
 
-fn optional<T: TryFrom<i64>>(
-    members: &mut Members<'_>,
-    name: &'static str,
-    (min, max): (i64, i64),
-    faults: &mut Faults,
-) -> Option<Option<T>> {
-    members.or(name, None, faults, |value| {
-        field::integer(min, max)(value).map(Some)
-    })
+/// A whole number that may be absent.
+fn some<T: TryFrom<i64>>(min: i64, max: i64) -> impl FnOnce(&Value) -> Result<Option<T>, Fault> {
+    move |value| field::integer(min, max)(value).map(Some)
 }
 
 fn url_text(value: &Value) -> Result<String, Fault> {

@@ -44,7 +44,7 @@ ENV GST_REGISTRY_UPDATE=no
 RUN groupadd --gid 65532 stream-manager \
  && useradd --uid 65532 --gid 65532 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin stream-manager \
  && install --directory --owner=65532 --group=65532 --mode=0750 \
-        /var/lib/stream-manager /var/lib/stream-manager/assets /var/lib/stream-manager/live
+        /var/lib/stream-manager /var/lib/stream-manager/assets /var/lib/stream-manager/live /var/lib/stream-manager/recordings
 COPY --from=binaries /binaries/stream-engine /binaries/media-worker /usr/local/bin/
 COPY --chmod=0755 deploy/engine-entrypoint.sh /usr/local/bin/engine-entrypoint
 USER 65532:65532

@@ -20,10 +20,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use sm_common::clock::{Clock as _, SystemClock};
+use sm_common::output::{OutputCounters, OutputStatus};
 use sm_common::stream::{LayerState, Severity};
 use sm_media_protocol::{
-    Command, FinishReason, HlsSettings, LayerReport, OnAir, Report, Segment, Stats, WantedScene,
-    WorkerState, decode, encode,
+    Command, FinishReason, HlsSettings, LayerReport, OnAir, OutputReport, OutputStats, Report,
+    Segment, Stats, WantedOutput, WantedScene, WorkerState, decode, encode,
 };
 
 /// How long it lives without a host and without a program.
@@ -49,6 +50,8 @@ enum Demand {
     IgnoreStop,
     /// Reports every layer as failing.
     FailLayers,
+    /// Reports every output as trying again.
+    FailOutputs,
     /// Reports a fault of the program once.
     Fault,
     /// Takes no snapshots.
@@ -69,6 +72,7 @@ impl Demand {
             Self::Hang => "hang",
             Self::IgnoreStop => "ignore-stop",
             Self::FailLayers => "fail-layers",
+            Self::FailOutputs => "fail-outputs",
             Self::Fault => "fault",
             Self::NoSnapshots => "no-snapshots",
             Self::Black => "black",
@@ -242,6 +246,7 @@ impl Worker {
             hls,
             scene,
             hosting,
+            outputs,
             ..
         } = command
         else {
@@ -278,7 +283,7 @@ impl Worker {
         self.line.say(&Report::InitWritten { file: init });
         self.apply(&scene);
         let segment = Duration::from_millis(program.keyframe_interval_ms.into());
-        self.play(&hls, (segment, orphan), program.framerate, said);
+        self.play(&hls, (segment, orphan), (program.framerate, outputs), said);
     }
 
     fn apply(&self, scene: &WantedScene) {
@@ -309,11 +314,31 @@ impl Worker {
         }
     }
 
+    /// Says how the outputs do.
+    fn report_outputs(&self, outputs: &[WantedOutput]) {
+        let failing = self.is_asked(&Demand::FailOutputs);
+        for output in outputs {
+            self.line.say(&Report::Output(OutputReport {
+                output: output.id.clone(),
+                status: if failing {
+                    OutputStatus::Reconnecting
+                } else {
+                    OutputStatus::Live
+                },
+                reconnects: 0,
+                attempts: u64::from(failing),
+                next_attempt_at: None,
+                code: failing.then(|| "output.refused".to_owned()),
+                reason: failing.then(|| "the server refused".to_owned()),
+            }));
+        }
+    }
+
     fn play(
         &self,
         hls: &HlsSettings,
         (length, orphan): (Duration, Duration),
-        framerate: u32,
+        (framerate, mut outputs): (u32, Vec<WantedOutput>),
         said: &Receiver<Said>,
     ) {
         let (mut host, mut gone_at) = (0, None::<Instant>);
@@ -323,7 +348,7 @@ impl Worker {
         let mut hanging = false;
         loop {
             match said.recv_timeout(due.saturating_duration_since(Instant::now())) {
-                Ok(Said::Command(command)) => self.log(&command).obey(*command),
+                Ok(Said::Command(command)) => self.log(&command).obey(*command, &mut outputs),
                 Ok(Said::Came(number)) => (host, gone_at) = (number, None),
                 Ok(Said::Gone(number)) if number >= host => gone_at = Some(Instant::now()),
                 Ok(Said::Gone(_)) => {}
@@ -348,11 +373,13 @@ impl Worker {
                         starts_at,
                         independent: true,
                     }));
+                    self.report_outputs(&outputs);
                     self.line.say(&Report::Stats(Box::new(Stats {
                         fps: Some(f64::from(framerate)),
                         frames_total: (number + 1) * 6,
                         bitrate_kbps: Some(40.0),
                         black_s: Some(if self.is_asked(&Demand::Black) { 60 } else { 0 }),
+                        outputs: measured(&outputs, number + 1),
                         ..Stats::default()
                     })));
                     number += 1;
@@ -362,11 +389,12 @@ impl Worker {
         }
     }
 
-    fn obey(&self, command: Command) {
+    fn obey(&self, command: Command, outputs: &mut Vec<WantedOutput>) {
         match command {
             Command::Configure { .. } => std::process::exit(2),
             Command::ApplyScene { scene } => self.apply(&scene),
-            Command::Lease(_) | Command::ApplyOutputs { .. } => {}
+            Command::Lease(_) => {}
+            Command::ApplyOutputs { outputs: wanted } => *outputs = wanted,
             Command::Snapshot { id, path } => {
                 let refused = self.is_asked(&Demand::NoSnapshots);
                 if !refused {
@@ -406,6 +434,22 @@ impl Worker {
             });
         }
     }
+}
+
+/// What the outputs have sent after so many segments.
+fn measured(outputs: &[WantedOutput], segments: u64) -> Vec<OutputStats> {
+    let counters = OutputCounters {
+        bitrate_kbps: Some(40.0),
+        bytes_total: segments * 1000,
+        ..OutputCounters::default()
+    };
+    outputs
+        .iter()
+        .map(|output| OutputStats {
+            output: output.id.clone(),
+            counters,
+        })
+        .collect()
 }
 
 fn write_segment(directory: &Path, file: &str, number: u64) {

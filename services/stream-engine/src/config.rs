@@ -35,6 +35,8 @@ pub struct Config {
     pub(crate) restart: RestartConfig,
     /// `[live]`
     pub(crate) live: LiveConfig,
+    /// `[recordings]`
+    pub(crate) recordings: RecordingsConfig,
     /// `[slate]`
     pub(crate) slate: SlateConfig,
     /// `[watch]`
@@ -112,6 +114,14 @@ pub(crate) struct LiveConfig {
     snapshot_timeout_ms: u64,
     forward_connect_timeout_ms: u64,
     forward_read_timeout_ms: u64,
+}
+
+/// `[recordings]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RecordingsConfig {
+    pub(crate) directory: PathBuf,
+    pub(crate) reserve_bytes: u64,
 }
 
 /// `[slate]`

@@ -4,8 +4,6 @@ mod change;
 mod clock_format;
 mod demo;
 mod draft;
-mod fault;
-mod field;
 mod ordering;
 mod patch;
 mod proposal;
@@ -13,6 +11,8 @@ mod proposal;
 mod samples;
 mod source;
 pub(crate) mod upload;
+
+use sm_service_kit::body::{fault, field};
 
 pub(crate) use change::{Applied, Refusal, Rejected, Step, Surroundings, apply};
 pub(crate) use demo::demo_layers;

@@ -83,6 +83,8 @@ impl Tenure {
         let Some(running) = &mut self.running else {
             return;
         };
+        // What was said last may have been lost with the line.
+        running.outputs = None;
         if let Some(screen) = running.screen_mut() {
             screen.resume(on_air.revision, on_air.picture.clone());
         }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use sm_common::clock::Timestamp;
+use sm_common::output::{OutputKind, OutputStatus};
 use sm_common::stream::{Interruption, ObservedState, StreamStatus};
 use sm_media_protocol::OnAir;
 
@@ -147,7 +148,11 @@ pub(super) fn inherited_gap(previous: &ObservedState, playlist: &Playlist) -> Op
         Some(_) => "engine.lost",
         None => "engine.stopped",
     };
-    let last_known = if previous.status == StreamStatus::Reconnecting {
+    let has_picture = previous
+        .outputs
+        .iter()
+        .any(|output| output.kind == OutputKind::Hls && output.status == OutputStatus::Live);
+    let last_known = if previous.status == StreamStatus::Reconnecting && !has_picture {
         previous.since
     } else {
         previous.at

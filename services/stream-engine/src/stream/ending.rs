@@ -30,7 +30,7 @@ impl Tenure {
         let Some(running) = self.running.take() else {
             return;
         };
-        self.observation.worker_gone();
+        self.observation.worker_gone(end.at);
         self.surroundings.metrics.silent();
         // What it delivered last, after it was told to end, was still seen.
         if let (Some(gap), Some(seen)) = (&mut self.gap, self.playlist.ends_at()) {
@@ -69,7 +69,7 @@ impl Tenure {
             self.gap = None;
             self.playlist.clear();
             self.publish_playlist();
-            self.observation.off_air();
+            self.observation.off_air(end.at);
         }
     }
 
@@ -82,7 +82,7 @@ impl Tenure {
         self.replacing = None;
         self.playlist.clear();
         self.publish_playlist();
-        self.observation.off_air();
+        self.observation.off_air(self.surroundings.clock().now());
         self.expect_layers(&Canvas::Black, false);
         let over = self.observation.errors.clear(|_| true);
         self.note(over);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use sm_common::clock::Timestamp;
 use sm_common::stream::{LayerState, Severity};
-use sm_media_protocol::{LayerReport, Report, ScenePicture, Segment, Stats};
+use sm_media_protocol::{LayerReport, OutputReport, Report, ScenePicture, Segment, Stats};
 
 use super::attention::{Concern, Showing};
 use super::errors::Problem;
@@ -37,6 +37,7 @@ impl Tenure {
             Report::SceneApplied { revision, at } => self.scene_applied(revision, at),
             Report::Layer(layer) => self.layer_changed(layer, now),
             Report::SegmentWritten(segment) => self.segment_written(&segment),
+            Report::Output(output) => self.output_changed(&output, now),
             Report::Stats(stats) => self.measured(&stats),
             Report::Snapshot { id, error } => {
                 let path = self.surroundings.archive.snapshot();
@@ -59,10 +60,7 @@ impl Tenure {
                 self.raise(problem, now, Some(FAULT_LASTS));
             }
             // The supervisor reads the last word; segments name what they need.
-            Report::Output(_)
-            | Report::StateChanged { .. }
-            | Report::InitWritten { .. }
-            | Report::Finished { .. } => {}
+            Report::StateChanged { .. } | Report::InitWritten { .. } | Report::Finished { .. } => {}
         }
     }
 
@@ -120,6 +118,21 @@ impl Tenure {
             self.raise(problem, now, None);
         }
         self.news.push(News::Layer(status));
+    }
+
+    fn output_changed(&mut self, report: &OutputReport, now: Timestamp) {
+        if !self.observation.outputs.heard(report.clone(), now) {
+            return;
+        }
+        let Some(problem) = self.observation.outputs.problem(report) else {
+            return;
+        };
+        let over = self
+            .observation
+            .errors
+            .clear(|error| error.component == problem.component && error.code != problem.code);
+        self.note(over);
+        self.raise(problem, now, None);
     }
 
     pub(super) fn segment_written(&mut self, segment: &Segment) {

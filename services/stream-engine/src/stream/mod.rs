@@ -10,6 +10,7 @@ mod hearing;
 mod layers;
 mod observation;
 mod outbox;
+mod outputs;
 mod run;
 mod screen;
 mod telling;
@@ -52,6 +53,8 @@ pub(crate) struct Surroundings {
     pub(crate) archive: Archive,
     /// Where uploaded files are, as an absolute path.
     pub(crate) assets: PathBuf,
+    /// Where the stream's recordings go, as an absolute path.
+    pub(crate) recordings: PathBuf,
     pub(crate) watching: Arc<Watching>,
     pub(crate) metrics: StreamMetrics,
     /// The stream's name among the components of `/health`.

@@ -13,7 +13,7 @@ use crate::reconcile::{Making, Picture, WorkerView};
 use crate::status::WorkerPhase;
 use crate::supervisor::{Busy, Worker};
 
-use sm_media_protocol::{Command, LeaseTerms, ScenePicture};
+use sm_media_protocol::{Command, LeaseTerms, ScenePicture, WantedOutput};
 
 /// Snapshots that wait for a worker at most.
 const SNAPSHOTS_MAX: usize = 8;
@@ -45,6 +45,8 @@ pub(super) struct RunningWorker {
     pub(super) generation: u64,
     pub(super) program: ProgramFormat,
     pub(super) frames_dropped: u64,
+    /// The outputs that it was last told of; `None` where another process told it.
+    pub(super) outputs: Option<Vec<WantedOutput>>,
     stage: Stage,
     ending: Option<Ending>,
     snapshots: BTreeMap<u64, SnapshotRequest>,
@@ -66,6 +68,7 @@ impl RunningWorker {
             generation,
             program,
             frames_dropped: 0,
+            outputs: None,
             stage: Stage::Booting,
             ending: None,
             snapshots: BTreeMap::new(),
@@ -114,6 +117,7 @@ impl RunningWorker {
             (None, Stage::Working(screen) | Stage::OnAir(screen, _)) => WorkerView::Working {
                 making,
                 sent: screen.sent(),
+                outputs: self.outputs.as_deref(),
             },
         }
     }
@@ -163,8 +167,9 @@ impl RunningWorker {
         }
     }
 
-    /// It takes commands, and was configured with this picture.
-    pub(super) fn configured(&mut self, screen: Screen) {
+    /// It takes commands, and was configured with this picture and these outputs.
+    pub(super) fn configured(&mut self, screen: Screen, outputs: Vec<WantedOutput>) {
+        self.outputs = Some(outputs);
         self.stage = Stage::Working(screen);
     }
 

@@ -24,7 +24,7 @@ use crate::reconcile::{self, Action, Situation, WorkerView};
 use crate::restart::Restarts;
 use crate::store::Wanted;
 use crate::supervisor::{Cause, End, Found, Told, Worker};
-use crate::{scene, tasks};
+use crate::{outputs, scene, tasks};
 
 /// Where an error of the worker's process is.
 pub(super) const WORKER: &str = "worker";
@@ -143,6 +143,11 @@ impl Tenure {
                         return None;
                     }
                 }
+                Action::ApplyOutputs => {
+                    if !self.apply_outputs() {
+                        return None;
+                    }
+                }
                 Action::Stop => {
                     let ending = if self.leaving {
                         Ending::GivingWay
@@ -160,12 +165,14 @@ impl Tenure {
         let desired = self.wanted.desired.as_deref();
         let scene = self.wanted.scene.as_ref();
         let worker = self.running.as_ref();
+        let outputs = outputs::wanted(desired);
         reconcile::decide(&Situation {
             desired: desired.filter(|_| !self.leaving),
             scene: scene
                 .map(|scene| (scene.id, scene.revision))
                 .or_else(|| worker.and_then(RunningWorker::scene)),
             worker: worker.map_or(WorkerView::Absent, RunningWorker::view),
+            outputs: &outputs,
             clearance: self.restarts.clearance(now),
         })
     }
@@ -232,6 +239,7 @@ impl Tenure {
     /// Sends the worker its configuration, with the picture that is wanted now.
     pub(super) fn configure(&mut self) {
         let canvas = self.canvas();
+        let outputs = outputs::wanted(self.wanted.desired.as_deref());
         let Some(running) = &mut self.running else {
             return;
         };
@@ -245,18 +253,18 @@ impl Tenure {
             program: running.program.clone(),
             hls,
             recordings: sm_media_protocol::RecordingSettings {
-                directory: surroundings.archive.directory().join("recordings"),
-                reserve_bytes: 0,
+                directory: surroundings.recordings.clone(),
+                reserve_bytes: surroundings.config.recordings.reserve_bytes,
             },
             scene: wanted_scene(surroundings, &canvas, 1, &running.program),
-            outputs: Vec::new(),
+            outputs: outputs.clone(),
             hosting: sm_media_protocol::Hosting {
                 generation: running.generation,
                 orphan_ms: whole_ms(surroundings.config.worker.orphan()),
             },
         };
         match running.worker.send(command) {
-            Ok(()) => running.configured(screen),
+            Ok(()) => running.configured(screen, outputs),
             Err(_busy) => running.worker.kill(),
         }
         self.expect_layers(&canvas, true);
@@ -281,6 +289,22 @@ impl Tenure {
             screen.send(canvas.clone());
         }
         self.expect_layers(&canvas, false);
+        true
+    }
+
+    /// Tells the worker of the outputs that are wanted now. False when it does not read.
+    fn apply_outputs(&mut self) -> bool {
+        let outputs = outputs::wanted(self.wanted.desired.as_deref());
+        let Some(running) = &mut self.running else {
+            return false;
+        };
+        let command = Command::ApplyOutputs {
+            outputs: outputs.clone(),
+        };
+        if running.worker.send(command).is_err() {
+            return false;
+        }
+        running.outputs = Some(outputs);
         true
     }
 

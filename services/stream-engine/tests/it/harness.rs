@@ -10,6 +10,7 @@ use sm_common::auth::Role;
 use sm_common::clock::{Clock as _, SystemClock};
 use sm_common::event::{Channel, Event, LayerReordered, StreamStateChanged};
 use sm_common::id::{LayerId, SceneId, StreamId};
+use sm_common::output::Output;
 use sm_common::program::ProgramFormat;
 use sm_common::stream::{DesiredState, DesiredStatus, ObservedState, StreamState, StreamStatus};
 use sm_stream_engine::{ABOUT, Config, serve};
@@ -91,6 +92,7 @@ impl Host {
             ("worker.stop_timeout_ms", "1000".to_owned()),
             ("worker.orphan_s", "120".to_owned()),
             ("live.directory", path("live")),
+            ("recordings.directory", path("recordings")),
             ("restart.wait_ms", "50".to_owned()),
             ("restart.wait_max_ms", "200".to_owned()),
         ];
@@ -204,6 +206,16 @@ impl Studio {
 
     /// Writes the desired state as stream-control does.
     pub(crate) async fn desire(&self, status: DesiredStatus, generation: u64) -> u64 {
+        self.desire_with(status, generation, Vec::new()).await
+    }
+
+    /// The same with these outputs.
+    pub(crate) async fn desire_with(
+        &self,
+        status: DesiredStatus,
+        generation: u64,
+        outputs: Vec<Output>,
+    ) -> u64 {
         let key = keys::desired(&self.stream);
         let before: Option<DesiredState> = self.bus.hash_document(&key, "doc").await.unwrap();
         let now = SystemClock.now();
@@ -218,7 +230,7 @@ impl Studio {
                 keyframe_interval_ms: SEGMENT_MS,
                 ..ProgramFormat::default()
             },
-            outputs: Vec::new(),
+            outputs,
         };
         let observed = ObservedState::never_held(self.stream.clone(), now);
         let news = StreamStateChanged(StreamState::join(&desired, observed));

@@ -12,6 +12,7 @@ mod adoption;
 mod control;
 mod harness;
 mod outage;
+mod outputs;
 mod playlist;
 mod takeover;
 mod worker;

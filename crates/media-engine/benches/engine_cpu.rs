@@ -138,13 +138,10 @@ fn layer(content: LayerContent, (x, y): (i32, i32), (width, height): (u32, u32))
     SceneLayer {
         id: LayerId::generate(),
         content,
-        transform: Transform {
-            x,
-            y,
-            width,
-            height,
-        },
+        transform: Transform::plain(x, y, width, height),
         opacity: 1.0,
+        blend: sm_common::layer::Blend::default(),
+        transition: sm_common::layer::Transition::default(),
         visible: true,
         volume: 1.0,
         muted: false,

@@ -11,6 +11,7 @@ mod encoder;
 mod fitter;
 mod frame_queue;
 mod frame_slot;
+mod motion;
 mod pool;
 mod program;
 mod segment_writer;

@@ -16,6 +16,8 @@ mod clock;
 mod continuity;
 mod failing;
 mod life;
+mod look;
+mod motion;
 mod pictures;
 mod recording;
 mod scene;

@@ -84,13 +84,10 @@ mod tests {
         SceneLayer {
             id,
             content,
-            transform: Transform {
-                x: 0,
-                y: 0,
-                width: 10,
-                height: 10,
-            },
+            transform: Transform::plain(0, 0, 10, 10),
             opacity: 1.0,
+            blend: sm_common::layer::Blend::default(),
+            transition: sm_common::layer::Transition::default(),
             visible: true,
             volume: 1.0,
             muted: false,

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use sm_common::id::{LayerId, OutputId};
-use sm_common::layer::{Color, Pattern, TextStyle, Transform};
+use sm_common::layer::{Blend, Color, Pattern, TextStyle, Transform, Transition};
 use sm_common::output::OutputTarget;
 use sm_common::program::ProgramFormat;
 use sm_common::stream::SceneOnAir;
@@ -142,6 +142,12 @@ pub struct SceneLayer {
     pub transform: Transform,
     /// 0 (clear) to 1 (opaque).
     pub opacity: f64,
+    /// How its colours join those behind it.
+    #[serde(default)]
+    pub blend: Blend,
+    /// How its changes are made.
+    #[serde(default)]
+    pub transition: Transition,
     /// Whether it is in the picture.
     pub visible: bool,
     /// Linear volume, 0 to 20.

@@ -5,8 +5,8 @@ use std::path::Path;
 use sm_common::clock::Timestamp;
 use sm_common::id::LayerId;
 use sm_common::layer::{
-    ClockSource, ColorSource, ImageSource, Layer, LayerSource, TestPatternSource, TextAlign,
-    TextSource, TextStyle, Transform, VideoSource,
+    Blend, ClockSource, ColorSource, ImageSource, Layer, LayerSource, TestPatternSource, TextAlign,
+    TextSource, TextStyle, Transform, Transition, VideoSource,
 };
 use sm_common::program::ProgramFormat;
 use sm_common::scene::Scene;
@@ -79,12 +79,7 @@ pub(crate) fn slate(revision: u64, config: &SlateConfig, program: &ProgramFormat
             ..TextStyle::default()
         },
     };
-    let whole_picture = Transform {
-        x: 0,
-        y: 0,
-        width: program.width,
-        height: program.height,
-    };
+    let whole_picture = Transform::plain(0, 0, program.width, program.height);
     let middle = Transform {
         y: i32::try_from(whole((height - line) / 2.0)).unwrap_or(0),
         height: whole(line).max(1),
@@ -106,6 +101,8 @@ fn standing(id: LayerId, content: LayerContent, transform: Transform) -> SceneLa
         content,
         transform,
         opacity: 1.0,
+        blend: Blend::default(),
+        transition: Transition::default(),
         visible: true,
         volume: 1.0,
         muted: false,
@@ -131,6 +128,8 @@ fn scene_layer(layer: &Layer, assets: &Path) -> SceneLayer {
         content: content(&layer.source, assets),
         transform: layer.transform,
         opacity: layer.opacity,
+        blend: layer.blend,
+        transition: layer.transition,
         visible: layer.visible,
         volume: layer.volume,
         muted: layer.muted,
@@ -176,6 +175,7 @@ mod tests {
             "visible": true, "locked": false, "volume": 2.0, "muted": true, "revision": revision,
             "created_at": "2026-01-01T00:00:00Z",
             "updated_at": Timestamp::from_unix_millis(updated_ms),
+            "blend": "screen", "transition": {"duration_ms": 250, "easing": "ease-in"},
         });
         layer
             .as_object_mut()
@@ -219,6 +219,8 @@ mod tests {
             (wanted.layers[1].transform.y, wanted.layers[1].muted),
             (-2, true)
         );
+        assert_eq!(wanted.layers[1].blend, Blend::Screen);
+        assert_eq!(wanted.layers[1].transition.duration_ms, 250);
     }
 
     #[test]
@@ -258,6 +260,7 @@ mod tests {
                     y,
                     width,
                     height,
+                    ..
                 } = layer.transform;
                 (x, y, width, height)
             })

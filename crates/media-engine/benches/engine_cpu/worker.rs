@@ -6,7 +6,7 @@ use std::process::{Command as Process, Stdio};
 
 use anyhow::{Context as _, ensure};
 use sm_common::id::LayerId;
-use sm_common::layer::{TextStyle, Transform};
+use sm_common::layer::{Blend, TextStyle, Transform, Transition};
 use sm_media_protocol::{
     Command, HlsSettings, Hosting, LayerContent, LeaseTerms, RecordingSettings, Report, SceneLayer,
     ScenePicture, WantedScene, decode, encode,
@@ -116,13 +116,10 @@ fn layer(content: LayerContent, (x, y): (u32, u32), (width, height): (u32, u32))
     SceneLayer {
         id: LayerId::generate(),
         content,
-        transform: Transform {
-            x: x.cast_signed(),
-            y: y.cast_signed(),
-            width,
-            height,
-        },
+        transform: Transform::plain(x.cast_signed(), y.cast_signed(), width, height),
         opacity: 1.0,
+        blend: Blend::default(),
+        transition: Transition::default(),
         visible: true,
         volume: 1.0,
         muted: false,

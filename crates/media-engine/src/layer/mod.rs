@@ -29,14 +29,18 @@ use sm_common::stream::LayerState;
 use sm_media_protocol::{LayerContent, LayerReport, SceneLayer, WantedScene};
 
 use crate::event::{Event, Events};
-use crate::number::{to_f32, to_f64, to_i64};
-use crate::picture::{Bitmap, Matrix, Opacity, Rectangle};
+use crate::number::{to_f64, to_i64};
+use crate::picture::{Bitmap, Matrix};
 use crate::pipeline::{Item, ProgramClock, Stage, Surface, Voice};
 use crate::scene::{DuplicateLayer, difference};
-use crate::sound::{Fader, SoundQueue};
+use crate::sound::SoundQueue;
 use crate::timeline::{Timeline, samples_in};
 use failure::Failure;
 use text_renderer::TextRenderer;
+
+/// How much longer than its fading out takes a hidden layer's source goes on: longer than the
+/// composer may be behind.
+const FADE_MARGIN_MS: i64 = 3_000;
 
 /// Where a layer's picture and sound come from.
 trait Source {
@@ -156,6 +160,8 @@ pub(crate) struct Layers {
     surroundings: Surroundings,
     scene: Option<WantedScene>,
     sources: BTreeMap<LayerId, Opened>,
+    /// Hidden layers that are still fading out, until when at the latest.
+    fading: BTreeMap<LayerId, Timestamp>,
     ended: Receiver<()>,
 }
 
@@ -188,6 +194,7 @@ impl Layers {
             },
             scene: None,
             sources: BTreeMap::new(),
+            fading: BTreeMap::new(),
             ended,
         }
     }
@@ -198,14 +205,13 @@ impl Layers {
         let difference = difference(actual, &wanted.layers)?;
         for id in &difference.close {
             self.sources.remove(id);
+            self.fading.remove(id);
         }
         for layer in &wanted.layers {
             if difference.open.contains(&layer.id) {
                 self.open(layer);
-            } else if difference.update.contains(&layer.id)
-                && let Some(opened) = self.sources.get_mut(&layer.id)
-            {
-                opened.source.update(layer);
+            } else if difference.update.contains(&layer.id) {
+                self.update(layer);
             }
         }
         self.scene = Some(wanted);
@@ -227,12 +233,13 @@ impl Layers {
             .sources
             .values()
             .map(|opened| opened.source.changes_at());
-        moments.flatten().min()
+        let faded = self.fading.values().copied();
+        moments.flatten().chain(faded).min()
     }
 
     /// Lets the sources change whose moment has come; whether there were any.
     pub(crate) fn change(&mut self, now: Timestamp) -> bool {
-        let mut changed = false;
+        let mut changed = self.end_fading(now);
         for opened in self.sources.values_mut() {
             if opened
                 .source
@@ -251,7 +258,8 @@ impl Layers {
         let Some(scene) = &self.scene else {
             return Stage::default();
         };
-        let visible = scene.layers.iter().filter(|layer| layer.visible);
+        let layers = scene.layers.iter();
+        let visible = layers.filter(|layer| layer.visible || self.fading.contains_key(&layer.id));
         Stage {
             revision: Some(scene.revision),
             items: visible
@@ -301,6 +309,53 @@ impl Layers {
         ended.recv_timeout(patience) == Err(RecvTimeoutError::Disconnected)
     }
 
+    /// Tells a source how its layer changed. Of one that fades out it hears later: what is
+    /// hidden may stand still.
+    fn update(&mut self, layer: &SceneLayer) {
+        let actual = self.scene.as_ref().map_or(&[][..], |scene| &scene.layers);
+        let was_seen = self.fading.contains_key(&layer.id)
+            || actual
+                .iter()
+                .any(|known| known.id == layer.id && known.visible);
+        let fades = !layer.visible && was_seen && layer.transition.duration_ms > 0;
+        let Some(opened) = self.sources.get_mut(&layer.id) else {
+            return;
+        };
+        if fades {
+            let longest = i64::from(layer.transition.duration_ms) + FADE_MARGIN_MS;
+            let until = self.surroundings.wall.now().as_unix_millis() + longest;
+            self.fading
+                .insert(layer.id, Timestamp::from_unix_millis(until));
+            opened.source.update(&SceneLayer {
+                visible: true,
+                ..layer.clone()
+            });
+        } else {
+            self.fading.remove(&layer.id);
+            opened.source.update(layer);
+        }
+    }
+
+    /// Takes hidden layers off the stage that have faded by now; whether there were any.
+    fn end_fading(&mut self, now: Timestamp) -> bool {
+        let faded: Vec<LayerId> = self
+            .fading
+            .iter()
+            .filter(|(_, until)| **until <= now)
+            .map(|(layer, _)| *layer)
+            .collect();
+        for id in &faded {
+            self.fading.remove(id);
+            let layers = self.scene.iter().flat_map(|scene| &scene.layers);
+            if let Some(layer) = layers.into_iter().find(|layer| layer.id == *id)
+                && let Some(opened) = self.sources.get_mut(id)
+            {
+                opened.source.update(layer);
+            }
+        }
+        !faded.is_empty()
+    }
+
     fn open(&mut self, layer: &SceneLayer) {
         self.surroundings.opening += 1;
         let opened = Opened {
@@ -313,18 +368,22 @@ impl Layers {
 }
 
 fn item(layer: &SceneLayer, source: &dyn Source) -> Item {
+    let surface = source.surface();
+    if let Surface::Moving(frames) = &surface {
+        frames.arrange(&layer.transform);
+    }
+    let silent = layer.muted || !layer.visible;
     Item {
-        place: Rectangle {
-            x: layer.transform.x,
-            y: layer.transform.y,
-            width: layer.transform.width,
-            height: layer.transform.height,
-        },
-        opacity: Opacity::new(layer.opacity),
-        surface: source.surface(),
+        layer: layer.id,
+        transform: layer.transform,
+        opacity: if layer.visible { layer.opacity } else { 0.0 },
+        blend: layer.blend,
+        transition: layer.transition,
+        surface,
         voice: source.sound().map(|queue| Voice {
             queue: Arc::clone(queue),
-            fader: fader(layer),
+            gain: if silent { 0.0 } else { layer.volume },
+            delay: samples_in(layer.audio_delay_ms),
         }),
     }
 }
@@ -355,17 +414,6 @@ fn performance(layer: LayerId, source: &dyn Source, now_ns: i64) -> Option<Layer
 
 fn milliseconds(ns: i64) -> f64 {
     to_f64(u64::try_from(ns).unwrap_or(0)) / 1e6
-}
-
-fn fader(layer: &SceneLayer) -> Fader {
-    Fader {
-        gain: if layer.muted {
-            0.0
-        } else {
-            to_f32(layer.volume)
-        },
-        delay: samples_in(layer.audio_delay_ms),
-    }
 }
 
 fn report(layer: LayerId, health: &Health) -> LayerReport {

@@ -130,6 +130,7 @@ impl Bitmap {
         Picture {
             width: self.width,
             height: self.height,
+            source_size: None,
             luma: luma.collect(),
             blue,
             red,

@@ -10,11 +10,15 @@ mod blend;
 mod canvas;
 mod colour;
 mod inspection;
+mod placement;
+mod warp;
 
 pub(crate) use bitmap::Bitmap;
 pub(crate) use canvas::{Canvas, Plane, PlaneMut, Rectangle, View};
 pub(crate) use colour::{Matrix, Yuv};
 pub(crate) use inspection::Glance;
+pub(crate) use placement::{Placement, Window};
+pub(crate) use warp::{Outline, Paint};
 
 use std::fmt;
 
@@ -23,6 +27,9 @@ use std::fmt;
 pub(crate) struct Opacity(u16);
 
 impl Opacity {
+    /// Nothing of it.
+    pub(crate) const NONE: Self = Self(0);
+
     /// All of it.
     pub(crate) const FULL: Self = Self(256);
 
@@ -50,6 +57,8 @@ impl Opacity {
 pub(crate) struct Picture {
     width: usize,
     height: usize,
+    /// The size of the source it was scaled from; its own when absent.
+    source_size: Option<(u32, u32)>,
     luma: Vec<u8>,
     blue: Vec<u8>,
     red: Vec<u8>,
@@ -74,6 +83,20 @@ impl fmt::Debug for Picture {
 }
 
 impl Picture {
+    /// The picture, scaled from a source of this size.
+    #[must_use]
+    pub(crate) fn scaled_from(self, width: u32, height: u32) -> Self {
+        Self {
+            source_size: Some((width, height)),
+            ..self
+        }
+    }
+
+    /// The size of the source it was scaled from, if it has one of its own.
+    pub(crate) fn source_size(&self) -> Option<(u32, u32)> {
+        self.source_size
+    }
+
     /// Whether nothing shows through.
     pub(crate) fn is_opaque(&self) -> bool {
         self.alpha.is_none()

@@ -14,6 +14,7 @@ mod fitter;
 mod frame_queue;
 mod frame_slot;
 mod inspector;
+mod motion;
 mod pool;
 mod program;
 mod segment_writer;

@@ -17,6 +17,8 @@ mod continuity;
 mod failing;
 mod hosts;
 mod life;
+mod look;
+mod motion;
 mod outputs;
 mod peers;
 mod pictures;

@@ -20,13 +20,10 @@ pub(crate) fn layer(content: LayerContent, place: [i32; 4]) -> SceneLayer {
     SceneLayer {
         id: LayerId::generate(),
         content,
-        transform: Transform {
-            x,
-            y,
-            width: width.cast_unsigned(),
-            height: height.cast_unsigned(),
-        },
+        transform: Transform::plain(x, y, width.cast_unsigned(), height.cast_unsigned()),
         opacity: 1.0,
+        blend: sm_common::layer::Blend::default(),
+        transition: sm_common::layer::Transition::default(),
         visible: true,
         volume: 1.0,
         muted: false,

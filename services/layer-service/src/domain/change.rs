@@ -225,6 +225,8 @@ impl Work<'_> {
             source: draft.source,
             transform: draft.transform,
             opacity: draft.opacity,
+            blend: draft.blend,
+            transition: draft.transition,
             visible: draft.visible,
             locked: draft.locked,
             volume: draft.volume,

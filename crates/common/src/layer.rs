@@ -1,5 +1,7 @@
 //! Layers: what each kind shows, and where.
 
+mod text_style;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -9,6 +11,8 @@ use utoipa::ToSchema;
 use crate::clock::Timestamp;
 use crate::id::{AssetId, LayerId, SceneId, StreamId};
 use crate::stream::LayerStatus;
+
+pub use text_style::{TextAlign, TextOutline, TextShadow, TextStyle, TextWrap, VerticalAlign};
 
 /// A colour with alpha; `#rrggbb` or `#rrggbbaa` on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -176,52 +180,6 @@ pub struct VideoSource {
     pub looping: bool,
 }
 
-/// Where lines start in the layer's box.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum TextAlign {
-    /// At the left edge.
-    #[default]
-    Left,
-    /// In the middle.
-    Center,
-    /// At the right edge.
-    Right,
-}
-
-/// How text looks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct TextStyle {
-    /// Font family, such as `DejaVu Sans`; 1 to 64 letters, digits, spaces and hyphens.
-    #[schema(max_length = 64)]
-    pub font: String,
-    /// Height of the font in canvas pixels, 4 to 1000.
-    #[schema(minimum = 4, maximum = 1000)]
-    pub size: u32,
-    /// Bold.
-    pub bold: bool,
-    /// Colour of the letters.
-    pub color: Color,
-    /// Colour behind the whole layer; clear when absent.
-    pub background: Option<Color>,
-    /// Where lines start.
-    pub align: TextAlign,
-}
-
-impl Default for TextStyle {
-    fn default() -> Self {
-        Self {
-            font: "DejaVu Sans".to_owned(),
-            size: 48,
-            bold: false,
-            color: Color::WHITE,
-            background: None,
-            align: TextAlign::Left,
-        }
-    }
-}
-
 /// Text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -386,6 +344,24 @@ mod tests {
         );
         assert_eq!(serde_json::from_value::<LayerSource>(json).unwrap(), source);
         assert_eq!(source.kind().as_str(), "color");
+    }
+
+    #[test]
+    fn a_style_from_before_it_had_all_its_members_still_reads() {
+        let stored = serde_json::json!({"kind": "text", "source": {"text": "a", "style": {
+            "font": "DejaVu Sans", "size": 40, "bold": true, "color": "#ffffff",
+            "background": null, "align": "center"}}});
+        let LayerSource::Text(TextSource { style, .. }) = serde_json::from_value(stored).unwrap()
+        else {
+            panic!("it is a text");
+        };
+        let expected = TextStyle {
+            size: 40,
+            bold: true,
+            align: TextAlign::Center,
+            ..TextStyle::default()
+        };
+        assert_eq!(style, expected);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use sm_media_protocol::{LayerContent, SceneLayer};
 
 use super::failure::Failure;
 use super::text::Label;
-use super::{Health, Source, Surroundings};
+use super::{Health, News, Source, Surroundings};
 use crate::pipeline::Surface;
 
 const MILLIS_PER_SECOND: i64 = 1000;
@@ -20,7 +20,7 @@ pub(super) fn open(
 ) -> ClockSource {
     let mut source = ClockSource {
         wall: SharedClock::clone(&surroundings.wall),
-        label: Label::new(surroundings),
+        label: Label::new(layer.id, surroundings),
         format: format.to_owned(),
         style: style.clone(),
         layer: layer.clone(),
@@ -72,6 +72,14 @@ impl Source for ClockSource {
 
     fn change(&mut self, now: Timestamp) {
         self.show(now);
+    }
+
+    fn hear(&mut self, news: News) {
+        self.label.hear(news);
+    }
+
+    fn is_drawing(&self) -> bool {
+        self.label.is_drawing()
     }
 
     fn surface(&self) -> Surface {

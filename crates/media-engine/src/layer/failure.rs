@@ -65,6 +65,11 @@ impl Failure {
         Self::new("layer.text.failed", reason)
     }
 
+    /// Text was not drawn, and nobody says why.
+    pub(super) fn undrawn() -> Self {
+        Self::text("the text could not be drawn")
+    }
+
     /// The clock's format means nothing.
     pub(super) fn clock_format() -> Self {
         Self::new("layer.clock.format", "the format is not one of strftime")

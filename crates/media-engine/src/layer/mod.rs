@@ -14,14 +14,15 @@ mod player;
 mod sink;
 mod test_pattern;
 mod text;
+mod text_ink;
+mod text_painter;
 mod text_renderer;
 mod video;
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sm_common::clock::{SharedClock, Timestamp};
 use sm_common::id::LayerId;
@@ -36,7 +37,12 @@ use crate::scene::{DuplicateLayer, difference};
 use crate::sound::SoundQueue;
 use crate::timeline::Timeline;
 use failure::Failure;
+pub(crate) use text_renderer::Drawing;
 use text_renderer::TextRenderer;
+
+/// Longest time that a new scene waits for its text to be drawn, so that all of it shows on one
+/// frame.
+const DRAWING_PATIENCE: Duration = Duration::from_millis(250);
 
 /// Where a layer's picture and sound come from.
 trait Source {
@@ -53,6 +59,11 @@ trait Source {
 
     /// That moment has come.
     fn change(&mut self, _now: Timestamp) {}
+
+    /// Whether what it shows is being drawn, and there within moments.
+    fn is_drawing(&self) -> bool {
+        false
+    }
 
     /// What it shows.
     fn surface(&self) -> Surface;
@@ -89,6 +100,8 @@ fn open(layer: &SceneLayer, surroundings: &Surroundings) -> Box<dyn Source> {
 pub(crate) enum News {
     /// The picture of a still.
     Picture(Bitmap),
+    /// A text that was ordered.
+    Drawn(Drawing),
     /// Frames arrive.
     Flowing,
     /// Nothing arrives, and why.
@@ -112,7 +125,7 @@ struct Surroundings {
     timeline: Timeline,
     matrix: Matrix,
     wall: SharedClock,
-    text: std::rc::Rc<RefCell<TextRenderer>>,
+    text: std::rc::Rc<TextRenderer>,
     events: Events,
     /// Held by every thread of a source: nobody holds it when all have ended.
     alive: SyncSender<()>,
@@ -156,6 +169,8 @@ pub(crate) struct Layers {
     surroundings: Surroundings,
     scene: Option<WantedScene>,
     sources: BTreeMap<LayerId, Opened>,
+    /// Until when the scene waits for what is being drawn.
+    settles_at: Option<Instant>,
     ended: Receiver<()>,
 }
 
@@ -181,13 +196,14 @@ impl Layers {
                 timeline,
                 matrix: Matrix::for_height(height),
                 wall,
-                text: std::rc::Rc::default(),
+                text: std::rc::Rc::new(TextRenderer::start()),
                 events,
                 alive,
                 opening: 0,
             },
             scene: None,
             sources: BTreeMap::new(),
+            settles_at: None,
             ended,
         }
     }
@@ -209,7 +225,21 @@ impl Layers {
             }
         }
         self.scene = Some(wanted);
+        self.settles_at = Some(Instant::now() + DRAWING_PATIENCE);
         Ok(())
+    }
+
+    /// Until when the newest scene is not to be shown, because parts of it are being drawn.
+    pub(crate) fn settles_at(&self) -> Option<Instant> {
+        let mut sources = self.sources.values();
+        self.settles_at
+            .filter(|&moment| Instant::now() < moment)
+            .filter(|_| sources.any(|opened| opened.source.is_drawing()))
+    }
+
+    /// The scene is shown: what is drawn from now on shows when it is there.
+    pub(crate) fn settle(&mut self) {
+        self.settles_at = None;
     }
 
     /// Passes news on to the source they are for.

@@ -21,5 +21,6 @@ mod recording;
 mod scene;
 mod sound;
 mod stats;
+mod texts;
 mod video;
 mod worker;

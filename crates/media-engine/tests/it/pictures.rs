@@ -13,7 +13,7 @@ const BLUE: [u8; 3] = [0, 0, 255];
 const WHITE: [u8; 3] = [255, 255, 255];
 
 /// The picture of these layers, once all of them are loaded.
-fn picture(layers: &[SceneLayer]) -> Frame {
+pub(crate) fn picture(layers: &[SceneLayer]) -> Frame {
     picture_of(scene(1, layers))
 }
 

@@ -12,6 +12,7 @@ mod proposal;
 #[cfg(test)]
 mod samples;
 mod source;
+mod text_style;
 pub(crate) mod upload;
 
 pub(crate) use change::{Applied, Refusal, Rejected, Step, Surroundings, apply};

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use sm_common::id::{LayerId, OutputId};
-use sm_common::layer::{Color, Pattern, TextStyle, Transform};
+use sm_common::layer::{Color, Pattern, TextStyle, TickerDirection, Transform};
 use sm_common::output::OutputTarget;
 use sm_common::program::ProgramFormat;
 
@@ -144,6 +144,17 @@ pub enum LayerContent {
     Clock {
         /// `strftime` form.
         format: String,
+        /// How it looks.
+        style: TextStyle,
+    },
+    /// Text that moves through the layer.
+    Ticker {
+        /// All of the text, with what stands between its end and its beginning.
+        text: String,
+        /// Canvas pixels a second.
+        speed: u32,
+        /// Where it goes.
+        direction: TickerDirection,
         /// How it looks.
         style: TextStyle,
     },

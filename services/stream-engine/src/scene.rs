@@ -149,6 +149,12 @@ fn content(source: &LayerSource, assets: &Path) -> LayerContent {
             format: format.clone(),
             style: style.clone(),
         },
+        LayerSource::Ticker(ticker) => LayerContent::Ticker {
+            text: ticker.line(),
+            speed: ticker.speed,
+            direction: ticker.direction,
+            style: ticker.style.clone(),
+        },
     }
 }
 

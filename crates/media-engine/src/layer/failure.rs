@@ -70,6 +70,14 @@ impl Failure {
         Self::text("the text could not be drawn")
     }
 
+    /// A ticker's text makes a picture that is too wide.
+    pub(super) fn strip() -> Self {
+        Self::new(
+            "layer.ticker.too-large",
+            "the text is too long for the size of its letters",
+        )
+    }
+
     /// The clock's format means nothing.
     pub(super) fn clock_format() -> Self {
         Self::new("layer.clock.format", "the format is not one of strftime")

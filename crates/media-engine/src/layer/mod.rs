@@ -17,6 +17,7 @@ mod text;
 mod text_ink;
 mod text_painter;
 mod text_renderer;
+mod ticker;
 mod video;
 
 use std::collections::BTreeMap;
@@ -91,6 +92,15 @@ fn open(layer: &SceneLayer, surroundings: &Surroundings) -> Box<dyn Source> {
         }
         LayerContent::Clock { format, style } => {
             Box::new(clock::open(format, style, layer, surroundings))
+        }
+        LayerContent::Ticker {
+            text,
+            speed,
+            direction,
+            style,
+        } => {
+            let motion = (*speed, *direction);
+            Box::new(ticker::open(text, motion, style, layer, surroundings))
         }
     }
 }

@@ -8,7 +8,7 @@ use sm_common::layer::TextStyle;
 use sm_media_protocol::{LayerContent, SceneLayer};
 
 use super::failure::Failure;
-use super::text_renderer::{Drawing, Order, TextRenderer, Written};
+use super::text_renderer::{Drawing, Drawn, Order, Shape, TextRenderer, Written};
 use super::{Health, Mailbox, News, Source, Surroundings};
 use crate::picture::{Matrix, Picture};
 use crate::pipeline::Surface;
@@ -64,7 +64,7 @@ pub(super) struct Label {
     /// Number of the newest order, and of the one that is answered.
     ordered: u64,
     answered: u64,
-    picture: Option<Arc<Picture>>,
+    drawn: Option<Drawn>,
     health: Health,
 }
 
@@ -77,18 +77,31 @@ impl Label {
             written: None,
             ordered: 0,
             answered: 0,
-            picture: None,
+            drawn: None,
             health: Health::Loading,
         }
     }
 
     /// Shows this text in the layer's size, as soon as it is drawn.
     pub(super) fn write(&mut self, text: &str, style: &TextStyle, layer: &SceneLayer) {
+        let shape = Shape::Box {
+            width: layer.transform.width.max(1),
+            height: layer.transform.height.max(1),
+        };
+        self.order(text, style, shape);
+    }
+
+    /// Makes a strip of this text in the layer's height, as soon as it is drawn.
+    pub(super) fn write_strip(&mut self, text: &str, style: &TextStyle, layer: &SceneLayer) {
+        let height = layer.transform.height.max(1);
+        self.order(text, style, Shape::Strip { height });
+    }
+
+    fn order(&mut self, text: &str, style: &TextStyle, shape: Shape) {
         let written = Written {
             text: text.to_owned(),
             style: style.clone(),
-            width: layer.transform.width.max(1),
-            height: layer.transform.height.max(1),
+            shape,
         };
         if self.written.as_ref() == Some(&written) {
             return;
@@ -110,11 +123,11 @@ impl Label {
 
     pub(super) fn hear(&mut self, news: News) {
         match news {
-            News::Drawn(Drawing { number, picture }) => {
+            News::Drawn(Drawing { number, drawn }) => {
                 self.answered = number;
-                match picture {
-                    Ok(picture) => {
-                        self.picture = Some(picture);
+                match drawn {
+                    Ok(drawn) => {
+                        self.drawn = Some(drawn);
                         self.health = Health::Fine;
                     }
                     Err(failure) => {
@@ -134,10 +147,20 @@ impl Label {
         self.answered < self.ordered
     }
 
+    /// The text where the layer is.
     pub(super) fn surface(&self) -> Surface {
-        self.picture.as_ref().map_or(Surface::Empty, |picture| {
-            Surface::Still(Arc::clone(picture))
-        })
+        match &self.drawn {
+            Some(Drawn::Box(picture)) => Surface::Still(Arc::clone(picture)),
+            Some(Drawn::Strip(_)) | None => Surface::Empty,
+        }
+    }
+
+    /// The pictures of a strip.
+    pub(super) fn strip(&self) -> Option<[Arc<Picture>; 2]> {
+        match &self.drawn {
+            Some(Drawn::Strip(phases)) => Some(phases.clone()),
+            Some(Drawn::Box(_)) | None => None,
+        }
     }
 
     pub(super) fn health(&self) -> Health {

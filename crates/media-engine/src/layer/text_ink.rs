@@ -98,6 +98,15 @@ pub(super) fn cover(sheet: &mut Pixmap, color: Color, radius: u32) {
     }
 }
 
+/// The pixels that ink reaches beyond the letters themselves.
+pub(super) fn reach(style: &TextStyle) -> u32 {
+    let outline = style.outline.map_or(0, |outline| outline.width);
+    let shadow = style.shadow.map_or(0, |shadow| {
+        shadow.x.unsigned_abs().max(shadow.y.unsigned_abs()) + shadow.blur
+    });
+    outline + shadow
+}
+
 fn ink(sheet: &mut Pixmap, letters: &[Letter], style: &TextStyle) {
     // All outlines first: none may cover the letter beside it.
     if let Some(TextOutline { color, width }) = style.outline {

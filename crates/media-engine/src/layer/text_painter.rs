@@ -8,8 +8,8 @@ use sm_common::layer::{TextAlign, TextStyle, TextWrap, VerticalAlign};
 use tiny_skia::Pixmap;
 
 use super::failure::Failure;
-use super::text_ink::{Ink, Letter, cover, draw};
-use crate::number::{to_f32, to_usize};
+use super::text_ink::{Ink, Letter, cover, draw, reach};
+use crate::number::{to_f32, to_u32, to_usize, to_whole};
 use crate::picture::Bitmap;
 
 /// Distance of lines as a multiple of the font's size.
@@ -17,6 +17,10 @@ const LINE_HEIGHT: f32 = 1.17;
 
 /// The smallest font that text shrinks to.
 const SIZE_MIN: u32 = 4;
+
+/// Pixels of a strip of text: 2000 characters of 48 pixels take half of them. A strip is kept
+/// twice, in 3 bytes a pixel.
+const STRIP_PIXELS_MAX: u64 = 8_000_000;
 
 /// Text over a background keeps this part of its font's size away from the left and right edge,
 /// unless the style says otherwise.
@@ -69,6 +73,41 @@ impl TextPainter {
         let lines = self.fitting(&printable(text), style, room);
         let letters = self.placed(&lines, style, room);
         draw(&mut sheet, &letters, style);
+        Ok(bitmap(sheet))
+    }
+
+    /// The text as a strip of this height whose end joins its beginning, of an even width.
+    pub(super) fn paint_strip(
+        &mut self,
+        text: &str,
+        style: &TextStyle,
+        height: u32,
+    ) -> Result<Bitmap, Failure> {
+        let style = TextStyle {
+            wrap: TextWrap::None,
+            align: TextAlign::Left,
+            ..style.clone()
+        };
+        let text = printable(text).replace(['\n', '\t'], " ");
+        let lines = self.lines(&text, &style, style.size, 0.0);
+        // Ink reaches over neither end.
+        let margin = reach(&style);
+        let letters = to_u32(to_whole(f64::from(lines.advance().ceil())));
+        let width = (letters.max(1) + 2 * margin).next_multiple_of(2);
+        if u64::from(width) * u64::from(height) > STRIP_PIXELS_MAX {
+            return Err(Failure::strip());
+        }
+        let mut sheet = sheet(width, height)?;
+        if let Some(background) = style.background {
+            cover(&mut sheet, background, 0);
+        }
+        let room = Room {
+            left: length(margin),
+            width: lines.width,
+            ..room(&style, width, height)
+        };
+        let letters = self.placed(&lines, &style, room);
+        draw(&mut sheet, &letters, &style);
         Ok(bitmap(sheet))
     }
 
@@ -193,6 +232,13 @@ impl TextPainter {
 }
 
 impl Lines {
+    /// From the beginning of a single line to where another would go on, spaces at its end
+    /// included.
+    fn advance(&self) -> f32 {
+        let glyphs = self.buffer.layout_runs().flat_map(|run| run.glyphs.iter());
+        glyphs.map(|glyph| glyph.w).sum()
+    }
+
     fn fit(&self, room: Room) -> bool {
         self.width <= room.width && self.height <= room.height
     }

@@ -10,15 +10,23 @@ use sm_common::layer::TextStyle;
 use super::failure::Failure;
 use super::text_painter::TextPainter;
 use super::{Mailbox, News};
-use crate::picture::{Matrix, Picture};
+use crate::picture::{Bitmap, Matrix, Picture};
 
 /// Everything that a text's picture depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Written {
     pub(super) text: String,
     pub(super) style: TextStyle,
-    pub(super) width: u32,
-    pub(super) height: u32,
+    pub(super) shape: Shape,
+}
+
+/// What text is drawn on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// A box of this size.
+    Box { width: u32, height: u32 },
+    /// A strip as long as the text, whose end joins its beginning.
+    Strip { height: u32 },
 }
 
 /// What is to be drawn.
@@ -37,8 +45,17 @@ pub(super) struct Order {
 pub(crate) struct Drawing {
     /// The order's number.
     pub(super) number: u64,
-    /// Its picture, or why there is none.
-    pub(super) picture: Result<Arc<Picture>, Failure>,
+    /// What came of it.
+    pub(super) drawn: Result<Drawn, Failure>,
+}
+
+/// Text as pictures.
+#[derive(Clone, Debug)]
+pub(super) enum Drawn {
+    /// A box.
+    Box(Arc<Picture>),
+    /// A strip, and the same turned by one pixel.
+    Strip([Arc<Picture>; 2]),
 }
 
 /// Where text is given to be drawn. Its thread ends when this is dropped.
@@ -133,26 +150,27 @@ impl Orders {
 
 impl Order {
     fn draw(&self, painter: &mut TextPainter) {
-        let Written {
-            text,
-            style,
-            width,
-            height,
-        } = &self.written;
-        let picture = painter
-            .paint(text, style, *width, *height)
-            .map(|bitmap| Arc::new(bitmap.to_picture(self.matrix)));
-        self.tell(picture);
+        let Written { text, style, shape } = &self.written;
+        let picture = |bitmap: &Bitmap| Arc::new(bitmap.to_picture(self.matrix));
+        let drawn = match *shape {
+            Shape::Box { width, height } => painter
+                .paint(text, style, width, height)
+                .map(|bitmap| Drawn::Box(picture(&bitmap))),
+            Shape::Strip { height } => painter
+                .paint_strip(text, style, height)
+                .map(|bitmap| Drawn::Strip([picture(&bitmap), picture(&bitmap.turned())])),
+        };
+        self.tell(drawn);
     }
 
     fn fail(&self) {
         self.tell(Err(Failure::undrawn()));
     }
 
-    fn tell(&self, picture: Result<Arc<Picture>, Failure>) {
+    fn tell(&self, drawn: Result<Drawn, Failure>) {
         self.mailbox.tell(News::Drawn(Drawing {
             number: self.number,
-            picture,
+            drawn,
         }));
     }
 }

@@ -72,6 +72,15 @@ impl Bitmap {
         self.pixels.as_flattened()
     }
 
+    /// The picture moved to the right by one pixel, its last column at its left edge.
+    #[must_use]
+    pub(crate) fn turned(mut self) -> Self {
+        for row in self.pixels.chunks_mut(self.width.max(1)) {
+            row.rotate_right(1);
+        }
+        self
+    }
+
     /// The picture as the program needs it.
     pub(crate) fn to_picture(&self, matrix: Matrix) -> Picture {
         let luma = self.pixels.iter().map(|&pixel| matrix.luma(one(pixel)));

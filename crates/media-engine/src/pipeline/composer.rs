@@ -211,13 +211,14 @@ impl Composer {
 struct Drawn<'a> {
     item: &'a Item,
     frame: Option<Arc<Frame>>,
+    now_ns: u64,
 }
 
 impl Drawn<'_> {
     /// Whether everything behind it is hidden.
     fn hides_everything(&self, width: u32, height: u32) -> bool {
         let opaque = match &self.item.surface {
-            Surface::Empty => false,
+            Surface::Empty | Surface::Strip(_) => false,
             Surface::Solid(_, alpha) => *alpha == Opacity::FULL,
             Surface::Still(picture) => picture.is_opaque(),
             Surface::Moving(_) => self.frame.is_some(),
@@ -241,6 +242,7 @@ impl Drawn<'_> {
                     canvas.draw(place.x, place.y, &view, *opacity);
                 }
             }
+            Surface::Strip(strip) => strip.draw(canvas, *place, *opacity, self.now_ns),
         }
     }
 }
@@ -257,9 +259,13 @@ fn draw(
             let (width, height) = (item.place.width, item.place.height);
             let frame = match &item.surface {
                 Surface::Moving(slot) => slot.at(now_ns, width, height),
-                Surface::Empty | Surface::Solid(..) | Surface::Still(_) => None,
+                Surface::Empty | Surface::Solid(..) | Surface::Still(_) | Surface::Strip(_) => None,
             };
-            Drawn { item, frame }
+            Drawn {
+                item,
+                frame,
+                now_ns,
+            }
         })
         .collect();
     let backmost = layers

@@ -17,9 +17,11 @@ mod segment_writer;
 mod segmenter;
 mod snapshot;
 mod stage;
+mod strip;
 
 pub(crate) use clock::ProgramClock;
 pub(crate) use fitter::{Frame, bitmap_of, scale_bitmap};
 pub(crate) use frame_slot::FrameSlot;
 pub(crate) use program::{Program, ProgramSettings};
 pub(crate) use stage::{Item, Stage, Surface, Voice};
+pub(crate) use strip::{Motion, Strip};

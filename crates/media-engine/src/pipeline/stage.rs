@@ -1,6 +1,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::frame_slot::FrameSlot;
+use super::strip::Strip;
 use crate::picture::{Opacity, Picture, Rectangle, Yuv};
 use crate::sound::SoundQueue;
 
@@ -38,6 +39,8 @@ pub(crate) enum Surface {
     Still(Arc<Picture>),
     /// Whatever frame is due.
     Moving(Arc<FrameSlot>),
+    /// A strip that moves through the layer.
+    Strip(Arc<Strip>),
 }
 
 /// What a layer sounds like.

@@ -22,5 +22,6 @@ mod scene;
 mod sound;
 mod stats;
 mod texts;
+mod ticker;
 mod video;
 mod worker;

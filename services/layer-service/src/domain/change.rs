@@ -326,7 +326,11 @@ impl Work<'_> {
         let wanted = match source.kind() {
             LayerKind::Image => AssetKind::Image,
             LayerKind::Video => AssetKind::Video,
-            LayerKind::Color | LayerKind::TestPattern | LayerKind::Text | LayerKind::Clock => {
+            LayerKind::Color
+            | LayerKind::TestPattern
+            | LayerKind::Text
+            | LayerKind::Clock
+            | LayerKind::Ticker => {
                 return true;
             }
         };

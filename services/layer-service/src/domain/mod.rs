@@ -13,6 +13,7 @@ mod proposal;
 mod samples;
 mod source;
 mod text_style;
+mod ticker;
 pub(crate) mod upload;
 
 pub(crate) use change::{Applied, Refusal, Rejected, Step, Surroundings, apply};

@@ -9,7 +9,7 @@ use sm_common::layer::{
 use super::clock_format::{self, FORMAT_CHARS_MAX};
 use super::fault::{Fault, Faults};
 use super::field::{Members, boolean, parsed, text};
-use super::text_style;
+use super::{text_style, ticker};
 
 /// Longest text, in characters.
 const TEXT_CHARS_MAX: usize = 2000;
@@ -55,6 +55,7 @@ pub(crate) fn read(
                 .zip(style)
                 .map(|(format, style)| LayerSource::Clock(ClockSource { format, style }))
         }
+        LayerKind::Ticker => ticker::read(&mut fields, faults).map(LayerSource::Ticker),
     };
     fields.finish(faults);
     source
@@ -95,6 +96,8 @@ mod tests {
             json!({"kind": "video", "source": {"asset": asset, "loop": false}}),
             json!({"kind": "text", "source": {"text": "a\nb", "style": style}}),
             json!({"kind": "clock", "source": {"format": "%T", "style": style}}),
+            json!({"kind": "ticker", "source": {"items": ["a", "b"], "separator": " + ",
+                "speed": 60, "direction": "right", "style": style}}),
         ];
         assert_eq!(sources.len(), LayerKind::ALL.len());
         for written in sources {
@@ -112,6 +115,7 @@ mod tests {
             (LayerKind::Video, json!({"asset": "ab".repeat(32)})),
             (LayerKind::Text, json!({"text": "a"})),
             (LayerKind::Clock, json!({})),
+            (LayerKind::Ticker, json!({"text": "a"})),
         ] {
             let read = read(kind, Some(&source), "", &mut Faults::default()).unwrap();
             let derived: LayerSource =

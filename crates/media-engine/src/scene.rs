@@ -59,6 +59,7 @@ fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
         (C::Color { .. }, C::Color { .. })
         | (C::Text { .. }, C::Text { .. })
         | (C::Clock { .. }, C::Clock { .. })
+        | (C::Countdown(_), C::Countdown(_))
         | (C::Ticker { .. }, C::Ticker { .. }) => true,
         (C::TestPattern { pattern: before }, C::TestPattern { pattern: after }) => before == after,
         (C::Image { path: before }, C::Image { path: after })
@@ -70,6 +71,7 @@ fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
             | C::Video { .. }
             | C::Text { .. }
             | C::Clock { .. }
+            | C::Countdown(_)
             | C::Ticker { .. },
             _,
         ) => false,

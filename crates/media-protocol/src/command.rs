@@ -1,8 +1,9 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use sm_common::clock::Timestamp;
 use sm_common::id::{LayerId, OutputId};
-use sm_common::layer::{Color, Pattern, TextStyle, TickerDirection, Transform};
+use sm_common::layer::{AtZero, Color, Pattern, TextStyle, TickerDirection, Transform};
 use sm_common::output::OutputTarget;
 use sm_common::program::ProgramFormat;
 
@@ -144,9 +145,14 @@ pub enum LayerContent {
     Clock {
         /// `strftime` form.
         format: String,
+        /// Name of a time zone; that of the host when absent.
+        #[serde(default)]
+        timezone: Option<String>,
         /// How it looks.
         style: TextStyle,
     },
+    /// The time until a moment.
+    Countdown(Countdown),
     /// Text that moves through the layer.
     Ticker {
         /// All of the text, with what stands between its end and its beginning.
@@ -158,4 +164,22 @@ pub enum LayerContent {
         /// How it looks.
         style: TextStyle,
     },
+}
+
+/// A countdown as the worker needs it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Countdown {
+    /// The moment.
+    pub to: Timestamp,
+    /// `%d`, `%H`, `%M` and `%S`; what fits the time when absent.
+    pub format: Option<String>,
+    /// What it does when the moment has come.
+    pub at_zero: AtZero,
+    /// What stands before the time.
+    pub before: String,
+    /// What stands after it.
+    pub after: String,
+    /// How it looks.
+    pub style: TextStyle,
 }

@@ -83,6 +83,11 @@ impl Failure {
         Self::new("layer.clock.format", "the format is not one of strftime")
     }
 
+    /// There is no such time zone.
+    pub(super) fn clock_timezone() -> Self {
+        Self::new("layer.clock.timezone", "the time zone is not known")
+    }
+
     /// Something of GStreamer is not installed or does not start.
     pub(super) fn engine(error: impl fmt::Display) -> Self {
         Self::new(

@@ -7,6 +7,7 @@
 mod backoff;
 mod clock;
 mod color;
+mod countdown;
 mod failure;
 mod file;
 mod image;
@@ -90,8 +91,16 @@ fn open(layer: &SceneLayer, surroundings: &Surroundings) -> Box<dyn Source> {
         LayerContent::Text { text, style } => {
             Box::new(text::open(text, style, layer, surroundings))
         }
-        LayerContent::Clock { format, style } => {
-            Box::new(clock::open(format, style, layer, surroundings))
+        LayerContent::Clock {
+            format,
+            timezone,
+            style,
+        } => {
+            let reading = (format.as_str(), timezone.as_deref());
+            Box::new(clock::open(reading, style, layer, surroundings))
+        }
+        LayerContent::Countdown(countdown) => {
+            Box::new(countdown::open(countdown, layer, surroundings))
         }
         LayerContent::Ticker {
             text,

@@ -14,6 +14,7 @@
 
 mod clock;
 mod continuity;
+mod countdown;
 mod failing;
 mod life;
 mod pictures;

@@ -330,6 +330,7 @@ impl Work<'_> {
             | LayerKind::TestPattern
             | LayerKind::Text
             | LayerKind::Clock
+            | LayerKind::Countdown
             | LayerKind::Ticker => {
                 return true;
             }

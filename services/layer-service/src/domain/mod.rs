@@ -2,6 +2,7 @@
 
 mod change;
 mod clock_format;
+mod countdown;
 mod demo;
 mod draft;
 mod fault;

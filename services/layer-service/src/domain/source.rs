@@ -9,10 +9,12 @@ use sm_common::layer::{
 use super::clock_format::{self, FORMAT_CHARS_MAX};
 use super::fault::{Fault, Faults};
 use super::field::{Members, boolean, parsed, text};
-use super::{text_style, ticker};
+use super::{countdown, text_style, ticker};
 
 /// Longest text, in characters.
 const TEXT_CHARS_MAX: usize = 2000;
+/// Longest name of a time zone, in characters.
+const TIMEZONE_CHARS_MAX: usize = 64;
 /// The clock unless said otherwise.
 const CLOCK_FORMAT: &str = "%H:%M:%S";
 
@@ -50,15 +52,35 @@ pub(crate) fn read(
         }
         LayerKind::Clock => {
             let format = fields.or("format", CLOCK_FORMAT.to_owned(), faults, read_format);
+            let timezone = fields.or("timezone", None, faults, |value| {
+                read_timezone(value).map(Some)
+            });
             let style = text_style::read(&mut fields, faults);
             format
+                .zip(timezone)
                 .zip(style)
-                .map(|(format, style)| LayerSource::Clock(ClockSource { format, style }))
+                .map(|((format, timezone), style)| ClockSource {
+                    format,
+                    timezone,
+                    style,
+                })
+                .map(LayerSource::Clock)
         }
+        LayerKind::Countdown => countdown::read(&mut fields, faults).map(LayerSource::Countdown),
         LayerKind::Ticker => ticker::read(&mut fields, faults).map(LayerSource::Ticker),
     };
     fields.finish(faults);
     source
+}
+
+fn read_timezone(value: &Value) -> Result<String, Fault> {
+    let name = text(1, TIMEZONE_CHARS_MAX, false)(value)?;
+    match jiff::tz::TimeZone::get(&name) {
+        Ok(_) => Ok(name),
+        Err(_unknown) => Err(Fault::Value(
+            "must be a name of the IANA time zone database, such as Europe/Berlin".to_owned(),
+        )),
+    }
 }
 
 fn read_format(value: &Value) -> Result<String, Fault> {
@@ -95,7 +117,11 @@ mod tests {
             json!({"kind": "image", "source": {"asset": asset}}),
             json!({"kind": "video", "source": {"asset": asset, "loop": false}}),
             json!({"kind": "text", "source": {"text": "a\nb", "style": style}}),
-            json!({"kind": "clock", "source": {"format": "%T", "style": style}}),
+            json!({"kind": "clock", "source": {"format": "%T", "timezone": "Asia/Kolkata",
+                "style": style}}),
+            json!({"kind": "countdown", "source": {"duration_s": 60,
+                "started_at": "2026-01-01T00:00:00Z", "format": "%M:%S", "at_zero": "count-up",
+                "text_before": "in ", "text_after": "!", "style": style}}),
             json!({"kind": "ticker", "source": {"items": ["a", "b"], "separator": " + ",
                 "speed": 60, "direction": "right", "style": style}}),
         ];
@@ -115,6 +141,7 @@ mod tests {
             (LayerKind::Video, json!({"asset": "ab".repeat(32)})),
             (LayerKind::Text, json!({"text": "a"})),
             (LayerKind::Clock, json!({})),
+            (LayerKind::Countdown, json!({"to": "2026-01-01T00:00:00Z"})),
             (LayerKind::Ticker, json!({"text": "a"})),
         ] {
             let read = read(kind, Some(&source), "", &mut Faults::default()).unwrap();
@@ -158,10 +185,15 @@ mod tests {
                 "/source/speed",
             ]
         );
-        assert_eq!(
-            faults(LayerKind::Clock, &json!({"format": "%Q"})),
-            ["/source/format"]
-        );
+        for timezone in ["Mars/Olympus", "", "../etc/passwd", "UTC+25"] {
+            assert_eq!(
+                faults(
+                    LayerKind::Clock,
+                    &json!({"format": "%Q", "timezone": timezone})
+                ),
+                ["/source/format", "/source/timezone"]
+            );
+        }
         assert_eq!(
             faults(LayerKind::Image, &json!({"asset": "../../etc/passwd"})),
             ["/source/asset"]

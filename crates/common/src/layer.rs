@@ -211,6 +211,30 @@ pub struct ClockSource {
     pub style: TextStyle,
 }
 
+/// A colour of a gradient, and where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GradientStop {
+    /// Percent of the way from the first edge to the last, 0 to 100.
+    #[schema(minimum = 0, maximum = 100)]
+    pub offset: u32,
+    /// The colour there.
+    pub color: Color,
+}
+
+/// Colours that run into each other along a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GradientSource {
+    /// 2 to 16 colours, in the order of their offsets.
+    #[schema(min_items = 2, max_items = 16)]
+    pub stops: Vec<GradientStop>,
+    /// Direction in degrees, 0 to 359: 0 from left to right, 90 from top to bottom.
+    #[serde(default)]
+    #[schema(minimum = 0, maximum = 359)]
+    pub angle: u32,
+}
+
 /// What a countdown does when its moment has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -385,6 +409,8 @@ layer_kinds! {
     Text(TextSource) = "text",
     /// The time of day.
     Clock(ClockSource) = "clock",
+    /// Colours that run into each other.
+    Gradient(GradientSource) = "gradient",
     /// The time until a moment.
     Countdown(CountdownSource) = "countdown",
     /// Text that moves through the layer.
@@ -403,6 +429,7 @@ impl LayerSource {
             | Self::Text(_)
             | Self::Clock(_)
             | Self::Countdown(_)
+            | Self::Gradient(_)
             | Self::Ticker(_) => None,
         }
     }

@@ -59,6 +59,7 @@ fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
         (C::Color { .. }, C::Color { .. })
         | (C::Text { .. }, C::Text { .. })
         | (C::Clock { .. }, C::Clock { .. })
+        | (C::Gradient { .. }, C::Gradient { .. })
         | (C::Countdown(_), C::Countdown(_))
         | (C::Ticker { .. }, C::Ticker { .. }) => true,
         (C::TestPattern { pattern: before }, C::TestPattern { pattern: after }) => before == after,
@@ -71,6 +72,7 @@ fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
             | C::Video { .. }
             | C::Text { .. }
             | C::Clock { .. }
+            | C::Gradient { .. }
             | C::Countdown(_)
             | C::Ticker { .. },
             _,

@@ -3,7 +3,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use sm_common::clock::Timestamp;
 use sm_common::id::{LayerId, OutputId};
-use sm_common::layer::{AtZero, Color, Pattern, TextStyle, TickerDirection, Transform};
+use sm_common::layer::{
+    AtZero, Color, GradientStop, Pattern, TextStyle, TickerDirection, Transform,
+};
 use sm_common::output::OutputTarget;
 use sm_common::program::ProgramFormat;
 
@@ -150,6 +152,13 @@ pub enum LayerContent {
         timezone: Option<String>,
         /// How it looks.
         style: TextStyle,
+    },
+    /// Colours that run into each other.
+    Gradient {
+        /// In the order of their offsets.
+        stops: Vec<GradientStop>,
+        /// Direction in degrees: 0 from left to right, 90 from top to bottom.
+        angle: u32,
     },
     /// The time until a moment.
     Countdown(Countdown),

@@ -5,8 +5,8 @@ use std::path::Path;
 use sm_common::clock::Timestamp;
 use sm_common::id::LayerId;
 use sm_common::layer::{
-    ColorSource, ImageSource, Layer, LayerSource, TestPatternSource, TextAlign, TextSource,
-    TextStyle, Transform, VideoSource,
+    ColorSource, GradientSource, ImageSource, Layer, LayerSource, TestPatternSource, TextAlign,
+    TextSource, TextStyle, Transform, VideoSource,
 };
 use sm_common::program::ProgramFormat;
 use sm_common::scene::Scene;
@@ -149,6 +149,10 @@ fn content(source: &LayerSource, assets: &Path) -> LayerContent {
             format: clock.format.clone(),
             timezone: clock.timezone.clone(),
             style: clock.style.clone(),
+        },
+        LayerSource::Gradient(GradientSource { stops, angle }) => LayerContent::Gradient {
+            stops: stops.clone(),
+            angle: *angle,
         },
         LayerSource::Countdown(countdown) => LayerContent::Countdown(Countdown {
             to: countdown.end(),

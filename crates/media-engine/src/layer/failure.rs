@@ -83,6 +83,11 @@ impl Failure {
         Self::new("layer.clock.format", "the format is not one of strftime")
     }
 
+    /// The stops make no gradient.
+    pub(super) fn gradient() -> Self {
+        Self::new("layer.gradient.failed", "the gradient cannot be drawn")
+    }
+
     /// There is no such time zone.
     pub(super) fn clock_timezone() -> Self {
         Self::new("layer.clock.timezone", "the time zone is not known")

@@ -10,6 +10,7 @@ mod color;
 mod countdown;
 mod failure;
 mod file;
+mod gradient;
 mod image;
 mod player;
 mod sink;
@@ -98,6 +99,9 @@ fn open(layer: &SceneLayer, surroundings: &Surroundings) -> Box<dyn Source> {
         } => {
             let reading = (format.as_str(), timezone.as_deref());
             Box::new(clock::open(reading, style, layer, surroundings))
+        }
+        LayerContent::Gradient { stops, angle } => {
+            Box::new(gradient::open(stops, *angle, layer, surroundings))
         }
         LayerContent::Countdown(countdown) => {
             Box::new(countdown::open(countdown, layer, surroundings))

@@ -273,7 +273,8 @@ fn sheet(width: u32, height: u32) -> Result<Pixmap, Failure> {
     Pixmap::new(width, height).ok_or_else(|| Failure::text("the text is too large to be drawn"))
 }
 
-fn bitmap(sheet: Pixmap) -> Bitmap {
+/// The sheet as the rest of the worker knows pictures.
+pub(super) fn bitmap(sheet: Pixmap) -> Bitmap {
     let side = |pixels: u32| to_usize(u64::from(pixels));
     let (width, height) = (side(sheet.width()), side(sheet.height()));
     let mut bytes = sheet.take();

@@ -331,6 +331,7 @@ impl Work<'_> {
             | LayerKind::Text
             | LayerKind::Clock
             | LayerKind::Countdown
+            | LayerKind::Gradient
             | LayerKind::Ticker => {
                 return true;
             }

@@ -7,6 +7,7 @@ mod demo;
 mod draft;
 mod fault;
 mod field;
+mod gradient;
 mod ordering;
 mod patch;
 mod proposal;

@@ -9,7 +9,7 @@ use sm_common::layer::{
 use super::clock_format::{self, FORMAT_CHARS_MAX};
 use super::fault::{Fault, Faults};
 use super::field::{Members, boolean, parsed, text};
-use super::{countdown, text_style, ticker};
+use super::{countdown, gradient, text_style, ticker};
 
 /// Longest text, in characters.
 const TEXT_CHARS_MAX: usize = 2000;
@@ -66,6 +66,7 @@ pub(crate) fn read(
                 })
                 .map(LayerSource::Clock)
         }
+        LayerKind::Gradient => gradient::read(&mut fields, faults).map(LayerSource::Gradient),
         LayerKind::Countdown => countdown::read(&mut fields, faults).map(LayerSource::Countdown),
         LayerKind::Ticker => ticker::read(&mut fields, faults).map(LayerSource::Ticker),
     };
@@ -119,6 +120,8 @@ mod tests {
             json!({"kind": "text", "source": {"text": "a\nb", "style": style}}),
             json!({"kind": "clock", "source": {"format": "%T", "timezone": "Asia/Kolkata",
                 "style": style}}),
+            json!({"kind": "gradient", "source": {"angle": 90, "stops": [
+                {"offset": 0, "color": "#000000"}, {"offset": 100, "color": "#ffffff80"}]}}),
             json!({"kind": "countdown", "source": {"duration_s": 60,
                 "started_at": "2026-01-01T00:00:00Z", "format": "%M:%S", "at_zero": "count-up",
                 "text_before": "in ", "text_after": "!", "style": style}}),

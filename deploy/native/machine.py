@@ -21,8 +21,6 @@ RUN_PACKAGES = [
     "gstreamer1.0-plugins-bad",
     "gstreamer1.0-plugins-ugly",
     "gstreamer1.0-libav",
-    # Text and clocks: Debian keeps GStreamer's pango elements in this package.
-    "gstreamer1.0-x",
     "fonts-dejavu-core",
 ]
 # Needed to build it.

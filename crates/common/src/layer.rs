@@ -1,7 +1,10 @@
 //! Layers: what each kind shows, and where.
 
+mod text_style;
+
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::ToSchema;
@@ -9,6 +12,8 @@ use utoipa::ToSchema;
 use crate::clock::Timestamp;
 use crate::id::{AssetId, LayerId, SceneId, StreamId};
 use crate::stream::LayerStatus;
+
+pub use text_style::{TextAlign, TextOutline, TextShadow, TextStyle, TextWrap, VerticalAlign};
 
 /// A colour with alpha; `#rrggbb` or `#rrggbbaa` on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -348,52 +353,6 @@ pub struct VideoSource {
     pub looping: bool,
 }
 
-/// Where lines start in the layer's box.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum TextAlign {
-    /// At the left edge.
-    #[default]
-    Left,
-    /// In the middle.
-    Center,
-    /// At the right edge.
-    Right,
-}
-
-/// How text looks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct TextStyle {
-    /// Font family, such as `DejaVu Sans`; 1 to 64 letters, digits, spaces and hyphens.
-    #[schema(max_length = 64)]
-    pub font: String,
-    /// Height of the font in canvas pixels, 4 to 1000.
-    #[schema(minimum = 4, maximum = 1000)]
-    pub size: u32,
-    /// Bold.
-    pub bold: bool,
-    /// Colour of the letters.
-    pub color: Color,
-    /// Colour behind the whole layer; clear when absent.
-    pub background: Option<Color>,
-    /// Where lines start.
-    pub align: TextAlign,
-}
-
-impl Default for TextStyle {
-    fn default() -> Self {
-        Self {
-            font: "DejaVu Sans".to_owned(),
-            size: 48,
-            bold: false,
-            color: Color::WHITE,
-            background: None,
-            align: TextAlign::Left,
-        }
-    }
-}
-
 /// Text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -410,14 +369,160 @@ pub struct TextSource {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClockSource {
-    /// `strftime` form, at most 64 characters; `%H:%M:%S` unless said otherwise. In the time zone
-    /// of the engine's host.
+    /// `strftime` form, at most 64 characters; `%H:%M:%S` unless said otherwise.
     #[serde(default = "clock_format")]
     #[schema(max_length = 64)]
     pub format: String,
+    /// A time zone's name in the IANA database, such as `Europe/Berlin`; that of the engine's host
+    /// when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 64)]
+    pub timezone: Option<String>,
     /// How it looks.
     #[serde(default)]
     pub style: TextStyle,
+}
+
+/// A colour of a gradient, and where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GradientStop {
+    /// Percent of the way from the first edge to the last, 0 to 100.
+    #[schema(minimum = 0, maximum = 100)]
+    pub offset: u32,
+    /// The colour there.
+    pub color: Color,
+}
+
+/// Colours that run into each other along a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GradientSource {
+    /// 2 to 16 colours, in the order of their offsets.
+    #[schema(min_items = 2, max_items = 16)]
+    pub stops: Vec<GradientStop>,
+    /// Direction in degrees, 0 to 359: 0 from left to right, 90 from top to bottom.
+    #[serde(default)]
+    #[schema(minimum = 0, maximum = 359)]
+    pub angle: u32,
+}
+
+/// What a countdown does when its moment has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AtZero {
+    /// It stays at zero.
+    #[default]
+    Stop,
+    /// It is no longer seen.
+    Hide,
+    /// It counts the time that has passed, with a plus sign.
+    CountUp,
+}
+
+/// The time until a moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CountdownSource {
+    /// The moment. Either this or `duration_s` and `started_at`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Timestamp>,
+    /// Seconds from `started_at` to the moment, 1 to 8640000 (a hundred days).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 8_640_000)]
+    pub duration_s: Option<u32>,
+    /// When the duration began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// Days, hours, minutes and seconds as `%d`, `%H`, `%M` and `%S`, at most 64 characters. The
+    /// largest of them holds what would be in larger ones. When absent, as many as are needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 64)]
+    pub format: Option<String>,
+    /// What it does when the moment has come.
+    #[serde(default)]
+    pub at_zero: AtZero,
+    /// What stands before the time, at most 200 characters.
+    #[serde(default)]
+    #[schema(max_length = 200)]
+    pub text_before: String,
+    /// What stands after it, at most 200 characters.
+    #[serde(default)]
+    #[schema(max_length = 200)]
+    pub text_after: String,
+    /// How it looks.
+    #[serde(default)]
+    pub style: TextStyle,
+}
+
+impl CountdownSource {
+    /// The moment it counts down to; the beginning of time when it names none.
+    pub fn end(&self) -> Timestamp {
+        let duration = Duration::from_secs(u64::from(self.duration_s.unwrap_or(0)));
+        let started = self.started_at.map(|start| start.plus(duration));
+        self.to
+            .or(started)
+            .unwrap_or(Timestamp::from_unix_millis(0))
+    }
+}
+
+/// Where the text of a ticker goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TickerDirection {
+    /// To the left, as text is read.
+    #[default]
+    Left,
+    /// To the right.
+    Right,
+}
+
+/// Text in one line that moves through the layer, over and over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TickerSource {
+    /// The text, 1 to 2000 characters; line breaks become spaces. Either this or `items`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 2000)]
+    pub text: Option<String>,
+    /// 1 to 100 texts that follow each other, 2000 characters in all. Either these or `text`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 100)]
+    pub items: Vec<String>,
+    /// What stands after each text, at most 32 characters.
+    #[serde(default = "ticker_separator")]
+    #[schema(max_length = 32)]
+    pub separator: String,
+    /// Canvas pixels a second, 10 to 2000. The text moves by the same whole number of pixels on
+    /// every frame, or by one pixel every so many frames: by what comes nearest to this speed.
+    #[serde(default = "ticker_speed")]
+    #[schema(minimum = 10, maximum = 2000)]
+    pub speed: u32,
+    /// Where the text goes.
+    #[serde(default)]
+    pub direction: TickerDirection,
+    /// How it looks. It is never wrapped or shrunk, and a background has no round corners.
+    #[serde(default)]
+    pub style: TextStyle,
+}
+
+impl TickerSource {
+    /// All of the text, each part with its separator behind it.
+    pub fn line(&self) -> String {
+        self.text
+            .iter()
+            .chain(&self.items)
+            .flat_map(|text| [text.as_str(), self.separator.as_str()])
+            .collect()
+    }
+}
+
+fn ticker_separator() -> String {
+    "   •   ".to_owned()
+}
+
+fn ticker_speed() -> u32 {
+    120
 }
 
 fn yes() -> bool {
@@ -476,6 +581,12 @@ layer_kinds! {
     Text(TextSource) = "text",
     /// The time of day.
     Clock(ClockSource) = "clock",
+    /// Colours that run into each other.
+    Gradient(GradientSource) = "gradient",
+    /// The time until a moment.
+    Countdown(CountdownSource) = "countdown",
+    /// Text that moves through the layer.
+    Ticker(TickerSource) = "ticker",
 }
 
 impl LayerSource {
@@ -485,7 +596,13 @@ impl LayerSource {
             Self::Image(ImageSource { asset }) | Self::Video(VideoSource { asset, .. }) => {
                 Some(asset)
             }
-            Self::Color(_) | Self::TestPattern(_) | Self::Text(_) | Self::Clock(_) => None,
+            Self::Color(_)
+            | Self::TestPattern(_)
+            | Self::Text(_)
+            | Self::Clock(_)
+            | Self::Countdown(_)
+            | Self::Gradient(_)
+            | Self::Ticker(_) => None,
         }
     }
 }
@@ -585,6 +702,24 @@ mod tests {
             (&"stretch".into(), &"center".into())
         );
         assert_eq!(serde_json::from_value::<Transform>(written).unwrap(), read);
+    }
+
+    #[test]
+    fn a_style_from_before_it_had_all_its_members_still_reads() {
+        let stored = serde_json::json!({"kind": "text", "source": {"text": "a", "style": {
+            "font": "DejaVu Sans", "size": 40, "bold": true, "color": "#ffffff",
+            "background": null, "align": "center"}}});
+        let LayerSource::Text(TextSource { style, .. }) = serde_json::from_value(stored).unwrap()
+        else {
+            panic!("it is a text");
+        };
+        let expected = TextStyle {
+            size: 40,
+            bold: true,
+            align: TextAlign::Center,
+            ..TextStyle::default()
+        };
+        assert_eq!(style, expected);
     }
 
     #[test]

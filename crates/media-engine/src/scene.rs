@@ -58,7 +58,10 @@ fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
     match (before, after) {
         (C::Color { .. }, C::Color { .. })
         | (C::Text { .. }, C::Text { .. })
-        | (C::Clock { .. }, C::Clock { .. }) => true,
+        | (C::Clock { .. }, C::Clock { .. })
+        | (C::Gradient { .. }, C::Gradient { .. })
+        | (C::Countdown(_), C::Countdown(_))
+        | (C::Ticker { .. }, C::Ticker { .. }) => true,
         (C::TestPattern { pattern: before }, C::TestPattern { pattern: after }) => before == after,
         (C::Image { path: before }, C::Image { path: after })
         | (C::Video { path: before, .. }, C::Video { path: after, .. }) => before == after,
@@ -68,7 +71,10 @@ fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
             | C::Image { .. }
             | C::Video { .. }
             | C::Text { .. }
-            | C::Clock { .. },
+            | C::Clock { .. }
+            | C::Gradient { .. }
+            | C::Countdown(_)
+            | C::Ticker { .. },
             _,
         ) => false,
     }

@@ -79,6 +79,8 @@ struct Air {
     program: Program,
     layers: Layers,
     outputs: Outputs,
+    /// Until when the newest scene waits for what is being drawn.
+    waits_until: Option<Instant>,
     frames_total: u64,
     stalled_seconds: u32,
 }
@@ -115,6 +117,7 @@ impl Worker {
             if self.hosts.is_abandoned(Instant::now()) {
                 break FinishReason::HostGone;
             }
+            self.show_what_waited();
             if Instant::now() >= next_stats {
                 next_stats += STATS_INTERVAL;
                 if let Some(reason) = self.measure() {
@@ -277,6 +280,7 @@ impl Worker {
                     program,
                     layers,
                     outputs,
+                    waits_until: None,
                     frames_total: 0,
                     stalled_seconds: 0,
                 });
@@ -290,12 +294,24 @@ impl Worker {
         }
     }
 
-    /// Brings what the layers are now into the picture.
+    /// Brings what the layers are now into the picture, unless a new scene is being drawn.
     fn show(&mut self) {
-        if let Some(air) = &self.air {
-            air.program.show(air.layers.stage());
+        if let Some(air) = &mut self.air {
+            air.waits_until = air.layers.settles_at();
+            if air.waits_until.is_none() {
+                air.layers.settle();
+                air.program.show(air.layers.stage());
+            }
         }
         self.report_layers();
+    }
+
+    /// Shows a scene that has waited long enough for what is being drawn.
+    fn show_what_waited(&mut self) {
+        let waited = self.air.as_ref().and_then(|air| air.waits_until);
+        if waited.is_some_and(|moment| moment <= Instant::now()) {
+            self.show();
+        }
     }
 
     fn let_layers_change(&mut self) {
@@ -318,11 +334,23 @@ impl Worker {
         }
     }
 
-    /// Until a layer or the host's lease changes by itself, but no longer than `longest`.
+    /// Until a layer or the host's lease changes by itself or a scene has waited, but no longer
+    /// than `longest`.
     fn until_next_change(&self, longest: Duration) -> Duration {
         let longest = self.hosts.until_change(now(), longest);
-        let change = self.air.as_ref().and_then(|air| air.layers.changes_at());
-        change.map_or(longest, |moment| moment.since(self.wall.now()).min(longest))
+        let Some(air) = &self.air else {
+            return longest;
+        };
+        let now = Instant::now();
+        let waiting = air
+            .waits_until
+            .map(|moment| moment.saturating_duration_since(now));
+        let change = air.layers.changes_at();
+        let change = change.map(|moment| moment.since(self.wall.now()));
+        change
+            .into_iter()
+            .chain(waiting)
+            .fold(longest, Duration::min)
     }
 
     fn report_layers(&mut self) {

@@ -1,8 +1,11 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use sm_common::clock::Timestamp;
 use sm_common::id::{LayerId, OutputId};
-use sm_common::layer::{Blend, Color, Pattern, TextStyle, Transform, Transition};
+use sm_common::layer::{
+    AtZero, Blend, Color, GradientStop, Pattern, TextStyle, TickerDirection, Transform, Transition,
+};
 use sm_common::output::OutputTarget;
 use sm_common::program::ProgramFormat;
 use sm_common::stream::SceneOnAir;
@@ -196,7 +199,48 @@ pub enum LayerContent {
     Clock {
         /// `strftime` form.
         format: String,
+        /// Name of a time zone; that of the host when absent.
+        #[serde(default)]
+        timezone: Option<String>,
         /// How it looks.
         style: TextStyle,
     },
+    /// Colours that run into each other.
+    Gradient {
+        /// In the order of their offsets.
+        stops: Vec<GradientStop>,
+        /// Direction in degrees: 0 from left to right, 90 from top to bottom.
+        angle: u32,
+    },
+    /// The time until a moment.
+    Countdown(Countdown),
+    /// Text that moves through the layer.
+    Ticker {
+        /// All of the text, with what stands between its end and its beginning.
+        text: String,
+        /// Canvas pixels a second.
+        speed: u32,
+        /// Where it goes.
+        direction: TickerDirection,
+        /// How it looks.
+        style: TextStyle,
+    },
+}
+
+/// A countdown as the worker needs it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Countdown {
+    /// The moment.
+    pub to: Timestamp,
+    /// `%d`, `%H`, `%M` and `%S`; what fits the time when absent.
+    pub format: Option<String>,
+    /// What it does when the moment has come.
+    pub at_zero: AtZero,
+    /// What stands before the time.
+    pub before: String,
+    /// What stands after it.
+    pub after: String,
+    /// How it looks.
+    pub style: TextStyle,
 }

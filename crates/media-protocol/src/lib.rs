@@ -16,8 +16,8 @@ mod framing;
 mod report;
 
 pub use command::{
-    Command, HlsSettings, Hosting, LayerContent, LeaseTerms, RecordingSettings, SceneLayer,
-    ScenePicture, WantedOutput, WantedScene,
+    Command, Countdown, HlsSettings, Hosting, LayerContent, LeaseTerms, RecordingSettings,
+    SceneLayer, ScenePicture, WantedOutput, WantedScene,
 };
 pub use framing::{FrameError, LINE_BYTES_MAX, decode, encode};
 pub use report::{

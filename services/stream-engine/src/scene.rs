@@ -5,13 +5,13 @@ use std::path::Path;
 use sm_common::clock::Timestamp;
 use sm_common::id::LayerId;
 use sm_common::layer::{
-    Blend, ClockSource, ColorSource, ImageSource, Layer, LayerSource, TestPatternSource, TextAlign,
-    TextSource, TextStyle, Transform, Transition, VideoSource,
+    Blend, ColorSource, GradientSource, ImageSource, Layer, LayerSource, TestPatternSource,
+    TextAlign, TextSource, TextStyle, Transform, Transition, VideoSource,
 };
 use sm_common::program::ProgramFormat;
 use sm_common::scene::Scene;
 use sm_common::stream::SceneOnAir;
-use sm_media_protocol::{LayerContent, SceneLayer, ScenePicture, WantedScene};
+use sm_media_protocol::{Countdown, LayerContent, SceneLayer, ScenePicture, WantedScene};
 use uuid::Uuid;
 
 use crate::config::SlateConfig;
@@ -154,9 +154,28 @@ fn content(source: &LayerSource, assets: &Path) -> LayerContent {
             text: text.clone(),
             style: style.clone(),
         },
-        LayerSource::Clock(ClockSource { format, style }) => LayerContent::Clock {
-            format: format.clone(),
-            style: style.clone(),
+        LayerSource::Clock(clock) => LayerContent::Clock {
+            format: clock.format.clone(),
+            timezone: clock.timezone.clone(),
+            style: clock.style.clone(),
+        },
+        LayerSource::Gradient(GradientSource { stops, angle }) => LayerContent::Gradient {
+            stops: stops.clone(),
+            angle: *angle,
+        },
+        LayerSource::Countdown(countdown) => LayerContent::Countdown(Countdown {
+            to: countdown.end(),
+            format: countdown.format.clone(),
+            at_zero: countdown.at_zero,
+            before: countdown.text_before.clone(),
+            after: countdown.text_after.clone(),
+            style: countdown.style.clone(),
+        }),
+        LayerSource::Ticker(ticker) => LayerContent::Ticker {
+            text: ticker.line(),
+            speed: ticker.speed,
+            direction: ticker.direction,
+            style: ticker.style.clone(),
         },
     }
 }

@@ -65,9 +65,32 @@ impl Failure {
         Self::new("layer.text.failed", reason)
     }
 
+    /// Text was not drawn, and nobody says why.
+    pub(super) fn undrawn() -> Self {
+        Self::text("the text could not be drawn")
+    }
+
+    /// A ticker's text makes a picture that is too wide.
+    pub(super) fn strip() -> Self {
+        Self::new(
+            "layer.ticker.too-large",
+            "the text is too long for the size of its letters",
+        )
+    }
+
     /// The clock's format means nothing.
     pub(super) fn clock_format() -> Self {
         Self::new("layer.clock.format", "the format is not one of strftime")
+    }
+
+    /// The stops make no gradient.
+    pub(super) fn gradient() -> Self {
+        Self::new("layer.gradient.failed", "the gradient cannot be drawn")
+    }
+
+    /// There is no such time zone.
+    pub(super) fn clock_timezone() -> Self {
+        Self::new("layer.clock.timezone", "the time zone is not known")
     }
 
     /// Something of GStreamer is not installed or does not start.

@@ -87,7 +87,7 @@ impl Source for ImageSource {
                 self.bitmap = Some(bitmap);
                 self.scale();
             }
-            News::Flowing => {}
+            News::Flowing | News::Drawn(_) => {}
             News::Failed(failure) => self.health = Health::Failing(failure),
         }
     }

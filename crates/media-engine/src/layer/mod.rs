@@ -6,21 +6,25 @@
 
 mod clock;
 mod color;
+mod countdown;
 mod failure;
 mod file;
+mod gradient;
 mod image;
 mod player;
 mod sink;
 mod test_pattern;
 mod text;
+mod text_ink;
+mod text_painter;
 mod text_renderer;
+mod ticker;
 mod video;
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sm_common::clock::{SharedClock, Timestamp};
 use sm_common::id::LayerId;
@@ -36,11 +40,15 @@ use crate::scene::{DuplicateLayer, difference};
 use crate::sound::SoundQueue;
 use crate::timeline::{Timeline, samples_in};
 use failure::Failure;
+pub(crate) use text_renderer::Drawing;
 use text_renderer::TextRenderer;
 
 /// How much longer than its fading out takes a hidden layer's source goes on: longer than the
 /// composer may be behind.
 const FADE_MARGIN_MS: i64 = 3_000;
+/// Longest time that a new scene waits for its text to be drawn, so that all of it shows on one
+/// frame.
+const DRAWING_PATIENCE: Duration = Duration::from_millis(250);
 
 /// Where a layer's picture and sound come from.
 trait Source {
@@ -57,6 +65,11 @@ trait Source {
 
     /// That moment has come.
     fn change(&mut self, _now: Timestamp) {}
+
+    /// Whether what it shows is being drawn, and there within moments.
+    fn is_drawing(&self) -> bool {
+        false
+    }
 
     /// What it shows.
     fn surface(&self) -> Surface;
@@ -82,8 +95,28 @@ fn open(layer: &SceneLayer, surroundings: &Surroundings) -> Box<dyn Source> {
         LayerContent::Text { text, style } => {
             Box::new(text::open(text, style, layer, surroundings))
         }
-        LayerContent::Clock { format, style } => {
-            Box::new(clock::open(format, style, layer, surroundings))
+        LayerContent::Clock {
+            format,
+            timezone,
+            style,
+        } => {
+            let reading = (format.as_str(), timezone.as_deref());
+            Box::new(clock::open(reading, style, layer, surroundings))
+        }
+        LayerContent::Gradient { stops, angle } => {
+            Box::new(gradient::open(stops, *angle, layer, surroundings))
+        }
+        LayerContent::Countdown(countdown) => {
+            Box::new(countdown::open(countdown, layer, surroundings))
+        }
+        LayerContent::Ticker {
+            text,
+            speed,
+            direction,
+            style,
+        } => {
+            let motion = (*speed, *direction);
+            Box::new(ticker::open(text, motion, style, layer, surroundings))
         }
     }
 }
@@ -93,6 +126,8 @@ fn open(layer: &SceneLayer, surroundings: &Surroundings) -> Box<dyn Source> {
 pub(crate) enum News {
     /// The picture of a still.
     Picture(Bitmap),
+    /// A text that was ordered.
+    Drawn(Drawing),
     /// Frames arrive.
     Flowing,
     /// Nothing arrives, and why.
@@ -116,7 +151,7 @@ struct Surroundings {
     timeline: Timeline,
     matrix: Matrix,
     wall: SharedClock,
-    text: std::rc::Rc<RefCell<TextRenderer>>,
+    text: std::rc::Rc<TextRenderer>,
     events: Events,
     /// Held by every thread of a source: nobody holds it when all have ended.
     alive: SyncSender<()>,
@@ -162,6 +197,8 @@ pub(crate) struct Layers {
     sources: BTreeMap<LayerId, Opened>,
     /// Hidden layers that are still fading out, until when at the latest.
     fading: BTreeMap<LayerId, Timestamp>,
+    /// Until when the scene waits for what is being drawn.
+    settles_at: Option<Instant>,
     ended: Receiver<()>,
 }
 
@@ -187,7 +224,7 @@ impl Layers {
                 timeline,
                 matrix: Matrix::for_height(height),
                 wall,
-                text: std::rc::Rc::default(),
+                text: std::rc::Rc::new(TextRenderer::start()),
                 events,
                 alive,
                 opening: 0,
@@ -195,6 +232,7 @@ impl Layers {
             scene: None,
             sources: BTreeMap::new(),
             fading: BTreeMap::new(),
+            settles_at: None,
             ended,
         }
     }
@@ -215,7 +253,21 @@ impl Layers {
             }
         }
         self.scene = Some(wanted);
+        self.settles_at = Some(Instant::now() + DRAWING_PATIENCE);
         Ok(())
+    }
+
+    /// Until when the newest scene is not to be shown, because parts of it are being drawn.
+    pub(crate) fn settles_at(&self) -> Option<Instant> {
+        let mut sources = self.sources.values();
+        self.settles_at
+            .filter(|&moment| Instant::now() < moment)
+            .filter(|_| sources.any(|opened| opened.source.is_drawing()))
+    }
+
+    /// The scene is shown: what is drawn from now on shows when it is there.
+    pub(crate) fn settle(&mut self) {
+        self.settles_at = None;
     }
 
     /// Passes news on to the source they are for.
@@ -391,7 +443,7 @@ fn item(layer: &SceneLayer, source: &dyn Source) -> Item {
 fn performance(layer: LayerId, source: &dyn Source, now_ns: i64) -> Option<LayerPerformance> {
     let counts = match source.surface() {
         Surface::Moving(frames) => Some(frames.counts()),
-        Surface::Empty | Surface::Solid(..) | Surface::Still(_) => None,
+        Surface::Empty | Surface::Solid(..) | Surface::Still(_) | Surface::Strip(_) => None,
     };
     let sound = source.sound();
     if counts.is_none() && sound.is_none() {

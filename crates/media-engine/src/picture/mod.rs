@@ -102,11 +102,25 @@ impl Picture {
         self.alpha.is_none()
     }
 
+    /// Width in pixels.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
     /// The samples as [`Canvas::draw`] takes them.
     pub(crate) fn view(&self) -> View<'_> {
-        let chroma_width = self.width.div_ceil(2);
-        let full = |data| Plane::new(data, self.width, self.width, self.height);
-        let half = |data| Plane::new(data, chroma_width, chroma_width, self.height.div_ceil(2));
+        self.columns(0, self.width)
+    }
+
+    /// The samples of `length` columns from `start`, which must lie in the picture. An odd start
+    /// belongs at an odd place: there, its chroma is where it was in the picture.
+    pub(crate) fn columns(&self, start: usize, length: usize) -> View<'_> {
+        let (first, last) = (start / 2, (start + length).div_ceil(2));
+        let full = |data| part(data, self.width, (start, length), self.height);
+        let half = |data| {
+            let (width, height) = (self.width.div_ceil(2), self.height.div_ceil(2));
+            part(data, width, (first, last - first), height)
+        };
         View {
             planes: [full(&self.luma), half(&self.blue), half(&self.red)],
             alpha: self
@@ -115,4 +129,10 @@ impl Picture {
                 .map(|alpha| [full(&alpha.luma), half(&alpha.chroma)]),
         }
     }
+}
+
+/// A plane of `length` columns from `start` of rows that are `stride` long.
+fn part(data: &[u8], stride: usize, (start, length): (usize, usize), height: usize) -> Plane<'_> {
+    let data = data.get(start..).unwrap_or_default();
+    Plane::new(data, stride, length, height)
 }

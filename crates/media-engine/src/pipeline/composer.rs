@@ -258,6 +258,7 @@ struct Drawn<'a> {
     place: Rectangle,
     /// The part of the picture that shows.
     window: Window,
+    now_ns: u64,
 }
 
 impl<'a> Drawn<'a> {
@@ -276,8 +277,8 @@ impl<'a> Drawn<'a> {
         }
         let (frame, Placement { place, window }) = match &item.surface {
             Surface::Empty => return None,
-            // One colour is the same in every part.
-            Surface::Solid(..) => (None, whole),
+            // One colour is the same in every part, and a strip fills its box.
+            Surface::Solid(..) | Surface::Strip(_) => (None, whole),
             Surface::Still(picture) => {
                 let source = picture.source_size().unwrap_or(outer);
                 (None, Placement::of(transform, source))
@@ -295,6 +296,7 @@ impl<'a> Drawn<'a> {
             frame,
             place,
             window,
+            now_ns,
         })
     }
 
@@ -313,7 +315,7 @@ impl<'a> Drawn<'a> {
     /// Whether everything behind it is hidden.
     fn hides_everything(&self, width: u32, height: u32) -> bool {
         let opaque = match &self.item.surface {
-            Surface::Empty => false,
+            Surface::Empty | Surface::Strip(_) => false,
             Surface::Solid(_, alpha) => *alpha == Opacity::FULL,
             Surface::Still(picture) => picture.is_opaque(),
             Surface::Moving(_) => self.frame.is_some(),
@@ -339,6 +341,8 @@ impl<'a> Drawn<'a> {
                     self.draw_view(canvas, &view, matrix);
                 }
             }
+            // A strip lies upright: it moves through its box pixel by pixel.
+            Surface::Strip(strip) => strip.draw(canvas, self.place, self.opacity, self.now_ns),
         }
     }
 

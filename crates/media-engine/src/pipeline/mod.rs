@@ -21,6 +21,7 @@ mod segment_writer;
 mod segmenter;
 mod snapshot;
 mod stage;
+mod strip;
 mod tracks;
 
 pub(crate) use clock::ProgramClock;
@@ -31,4 +32,5 @@ pub(crate) use frame_slot::FrameSlot;
 pub(crate) use program::{Program, ProgramSettings};
 pub(crate) use segmenter::{Cut, Origin, Segmenter, frames_in};
 pub(crate) use stage::{Item, Stage, Surface, Voice};
+pub(crate) use strip::{Motion, Strip};
 pub(crate) use tracks::Tracks;

@@ -4,6 +4,7 @@ use sm_common::id::LayerId;
 use sm_common::layer::{Blend, Transform, Transition};
 
 use super::frame_slot::FrameSlot;
+use super::strip::Strip;
 use crate::picture::{Opacity, Picture, Yuv};
 use crate::sound::SoundQueue;
 
@@ -47,6 +48,8 @@ pub(crate) enum Surface {
     Still(Arc<Picture>),
     /// Whatever frame is due.
     Moving(Arc<FrameSlot>),
+    /// A strip that moves through the layer.
+    Strip(Arc<Strip>),
 }
 
 /// What a layer sounds like.

@@ -14,6 +14,7 @@
 
 mod clock;
 mod continuity;
+mod countdown;
 mod failing;
 mod hosts;
 mod life;
@@ -26,5 +27,7 @@ mod recording;
 mod scene;
 mod sound;
 mod stats;
+mod texts;
+mod ticker;
 mod video;
 mod worker;

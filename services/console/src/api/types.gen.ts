@@ -648,6 +648,11 @@ export interface components {
          * @enum {string}
          */
         AssetKind: "image" | "video";
+        /**
+         * @description What a countdown does when its moment has come.
+         * @enum {string}
+         */
+        AtZero: "stop" | "hide" | "count-up";
         /** @description One command. */
         AuditEntry: {
             /** @description What. */
@@ -825,13 +830,15 @@ export interface components {
         };
         /** @description The time of day. */
         ClockSource: {
-            /**
-             * @description `strftime` form, at most 64 characters; `%H:%M:%S` unless said otherwise. In the time zone
-             *     of the engine's host.
-             */
+            /** @description `strftime` form, at most 64 characters; `%H:%M:%S` unless said otherwise. */
             format?: string;
             /** @description How it looks. */
             style?: components["schemas"]["TextStyle"];
+            /**
+             * @description A time zone's name in the IANA database, such as `Europe/Berlin`; that of the engine's host
+             *     when absent.
+             */
+            timezone?: string | null;
         };
         /**
          * @example #ff8800
@@ -866,6 +873,29 @@ export interface components {
             action: components["schemas"]["Action"];
             /** @description The stream; `main` unless said otherwise. */
             stream?: components["schemas"]["StreamId"];
+        };
+        /** @description The time until a moment. */
+        CountdownSource: {
+            /** @description What it does when the moment has come. */
+            at_zero?: components["schemas"]["AtZero"];
+            /**
+             * Format: int32
+             * @description Seconds from `started_at` to the moment, 1 to 8640000 (a hundred days).
+             */
+            duration_s?: number | null;
+            /**
+             * @description Days, hours, minutes and seconds as `%d`, `%H`, `%M` and `%S`, at most 64 characters. The
+             *     largest of them holds what would be in larger ones. When absent, as many as are needed.
+             */
+            format?: string | null;
+            started_at?: components["schemas"]["Timestamp"] | null;
+            /** @description How it looks. */
+            style?: components["schemas"]["TextStyle"];
+            /** @description What stands after it, at most 200 characters. */
+            text_after?: string;
+            /** @description What stands before the time, at most 200 characters. */
+            text_before?: string;
+            to?: components["schemas"]["Timestamp"] | null;
         };
         /** @description A person to create. */
         CreateUser: {
@@ -977,6 +1007,26 @@ export interface components {
             detail: string;
             /** @description JSON Pointer (RFC 6901) to the field in the request body. */
             pointer: string;
+        };
+        /** @description Colours that run into each other along a line. */
+        GradientSource: {
+            /**
+             * Format: int32
+             * @description Direction in degrees, 0 to 359: 0 from left to right, 90 from top to bottom.
+             */
+            angle?: number;
+            /** @description 2 to 16 colours, in the order of their offsets. */
+            stops: components["schemas"]["GradientStop"][];
+        };
+        /** @description A colour of a gradient, and where it is. */
+        GradientStop: {
+            /** @description The colour there. */
+            color: components["schemas"]["Color"];
+            /**
+             * Format: int32
+             * @description Percent of the way from the first edge to the last, 0 to 100.
+             */
+            offset: number;
         };
         /** @description What only operators see. */
         HealthDetails: {
@@ -1253,7 +1303,7 @@ export interface components {
          * @description The kind of a layer.
          * @enum {string}
          */
-        LayerKind: "color" | "test-pattern" | "image" | "video" | "text" | "clock";
+        LayerKind: "color" | "test-pattern" | "image" | "video" | "text" | "clock" | "gradient" | "countdown" | "ticker";
         /** @description A scene's layers: what `GET /api/layers` answers, and the snapshot of `layer-updates`. */
         LayerList: {
             /** @description From the back of the picture to the front. */
@@ -1339,6 +1389,21 @@ export interface components {
             kind: "clock";
             /** @description The time of day. */
             source: components["schemas"]["ClockSource"];
+        } | {
+            /** @enum {string} */
+            kind: "gradient";
+            /** @description Colours that run into each other. */
+            source: components["schemas"]["GradientSource"];
+        } | {
+            /** @enum {string} */
+            kind: "countdown";
+            /** @description The time until a moment. */
+            source: components["schemas"]["CountdownSource"];
+        } | {
+            /** @enum {string} */
+            kind: "ticker";
+            /** @description Text that moves through the layer. */
+            source: components["schemas"]["TickerSource"];
         };
         /**
          * @description How a layer does in the picture.
@@ -1621,37 +1686,82 @@ export interface components {
          * @enum {string}
          */
         OperationStatus: "pending" | "succeeded" | "failed" | "superseded";
-        /**
-         * @description Where the program goes.
-         * @enum {string}
-         */
-        OutputKind: "hls";
-        /** @description One output, as observed. */
-        OutputState: {
+        /** @description What an output did. A value that is not known is `None`. */
+        OutputCounters: {
+            /**
+             * Format: int64
+             * @description Bytes that the server says it has, of RTMP.
+             * @default null
+             */
+            acked_bytes_total: number | null;
             /**
              * Format: double
-             * @description Bitrate over the last segment, in kbit/s.
+             * @description Bitrate over the last second, or the last segment of HLS, in kbit/s.
+             * @default null
              */
-            bitrate_kbps?: number | null;
+            bitrate_kbps: number | null;
             /**
              * Format: int64
              * @description Bytes delivered, or written, since the stream went on air.
+             * @default 0
              */
             bytes_total: number;
-            /** @description What is wrong. */
-            error?: string | null;
-            /** @description The output, unique in its stream. */
-            id: string;
-            /** @description Where it goes. */
-            kind: components["schemas"]["OutputKind"];
             /**
              * Format: int64
-             * @description How often it had to start again.
+             * @description Frames left out because the target did not take them in time.
+             * @default null
+             */
+            frames_dropped: number | null;
+            /**
+             * Format: int64
+             * @description Frames delivered since the stream went on air.
+             * @default null
+             */
+            frames_total: number | null;
+            /**
+             * Format: double
+             * @description Stream time that waits to be sent, in milliseconds.
+             * @default null
+             */
+            queue_ms: number | null;
+            /** @default null */
+            srt: components["schemas"]["SrtStats"] | null;
+        };
+        /** @description Where a program goes, unique in its stream; `hls` is the one that every stream has. */
+        OutputId: string;
+        /**
+         * @description The kind of an output.
+         * @enum {string}
+         */
+        OutputKind: "hls" | "rtmp" | "srt" | "file";
+        /** @description One output, as observed. */
+        OutputState: components["schemas"]["OutputCounters"] & {
+            /**
+             * Format: int64
+             * @description Attempts since it last delivered; 0 while it does.
+             */
+            attempts: number;
+            /** @description Stable, dotted code of what is wrong. */
+            code?: string | null;
+            /** @description What is wrong, without secrets. */
+            error?: string | null;
+            /** @description The output, unique in its stream. */
+            id: components["schemas"]["OutputId"];
+            /** @description Where it goes. */
+            kind: components["schemas"]["OutputKind"];
+            /** @description Its name. */
+            name: string;
+            next_attempt_at?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: int64
+             * @description How often it had to start again since the stream went on air.
              */
             reconnects: number;
+            /** @description Since when. */
+            since: components["schemas"]["Timestamp"];
             /** @description How it does. */
             status: components["schemas"]["OutputStatus"];
-            /** @description The address without secrets; a path relative to the entrypoint for HLS. */
+            /** @description The address without secrets; a path relative to the entrypoint for HLS and recordings. */
             url: string;
         };
         /**
@@ -2127,6 +2237,39 @@ export interface components {
          * @enum {string}
          */
         Severity: "info" | "warning" | "error" | "critical";
+        /** @description What SRT says of a connection. */
+        SrtStats: {
+            /**
+             * Format: double
+             * @description What the path is believed to carry, in kbit/s.
+             */
+            bandwidth_kbps?: number | null;
+            /**
+             * Format: int64
+             * @description Packets that came too late to be sent at all.
+             */
+            packets_dropped_total?: number | null;
+            /**
+             * Format: int64
+             * @description Packets lost on the way since the connection began.
+             */
+            packets_lost_total?: number | null;
+            /**
+             * Format: int64
+             * @description Packets sent again since the connection began.
+             */
+            packets_retransmitted_total?: number | null;
+            /**
+             * Format: int64
+             * @description Connected readers of a listener.
+             */
+            readers?: number | null;
+            /**
+             * Format: double
+             * @description Round trip in milliseconds.
+             */
+            rtt_ms?: number | null;
+        };
         /** @description Something that is wrong now. */
         StreamError: {
             /** @description Stable, dotted code, such as `layer.source.missing`. */
@@ -2247,6 +2390,36 @@ export interface components {
          * @enum {string}
          */
         TextAlign: "left" | "center" | "right";
+        /** @description A line around every letter. */
+        TextOutline: {
+            /** @description Its colour. */
+            color: components["schemas"]["Color"];
+            /**
+             * Format: int32
+             * @description How far it reaches beyond the letters, in canvas pixels, 1 to 100.
+             */
+            width: number;
+        };
+        /** @description A shadow of letters and outline. */
+        TextShadow: {
+            /**
+             * Format: int32
+             * @description How far its edge runs out, in canvas pixels, 0 (sharp) to 100.
+             */
+            blur?: number;
+            /** @description Its colour. */
+            color: components["schemas"]["Color"];
+            /**
+             * Format: int32
+             * @description How far it lies to the right, in canvas pixels, -200 to 200; 2 unless said otherwise.
+             */
+            x?: number;
+            /**
+             * Format: int32
+             * @description How far it lies below, in canvas pixels, -200 to 200; 2 unless said otherwise.
+             */
+            y?: number;
+        };
         /** @description Text. */
         TextSource: {
             /** @description How it looks. */
@@ -2264,6 +2437,12 @@ export interface components {
             /** @default null */
             background: components["schemas"]["Color"] | null;
             /**
+             * Format: int32
+             * @description Radius of the background's corners in canvas pixels, 0 to 1000.
+             * @default 0
+             */
+            background_radius: number;
+            /**
              * @description Bold.
              * @default false
              */
@@ -2279,11 +2458,83 @@ export interface components {
              */
             font: string;
             /**
+             * @description Italic.
+             * @default false
+             */
+            italic: boolean;
+            /**
+             * Format: int32
+             * @description Pixels between letters beside what the font says, -100 to 500.
+             * @default 0
+             */
+            letter_spacing: number;
+            /**
+             * Format: int32
+             * @description Distance of lines in percent of what is usual for the size, 50 to 400.
+             * @default 100
+             */
+            line_spacing: number;
+            /** @default null */
+            outline: components["schemas"]["TextOutline"] | null;
+            /**
+             * Format: int32
+             * @description Pixels that letters keep away from the layer's edges, 0 to 1000. When absent, a third of
+             *     the size at the left and right over a background, and none without one.
+             * @default null
+             */
+            padding: number | null;
+            /** @default null */
+            shadow: components["schemas"]["TextShadow"] | null;
+            /**
+             * @description Whether letters become smaller, down to 4 pixels, until all of the text fits into the layer.
+             * @default false
+             */
+            shrink: boolean;
+            /**
              * Format: int32
              * @description Height of the font in canvas pixels, 4 to 1000.
              * @default 48
              */
             size: number;
+            /**
+             * @description Where the lines as a whole stand.
+             * @default middle
+             */
+            vertical_align: components["schemas"]["VerticalAlign"];
+            /**
+             * @description What becomes of lines that are too wide.
+             * @default word
+             */
+            wrap: components["schemas"]["TextWrap"];
+        };
+        /**
+         * @description What becomes of a line that is wider than the layer's box.
+         * @enum {string}
+         */
+        TextWrap: "word" | "none";
+        /**
+         * @description Where the text of a ticker goes.
+         * @enum {string}
+         */
+        TickerDirection: "left" | "right";
+        /** @description Text in one line that moves through the layer, over and over. */
+        TickerSource: {
+            /** @description Where the text goes. */
+            direction?: components["schemas"]["TickerDirection"];
+            /** @description 1 to 100 texts that follow each other, 2000 characters in all. Either these or `text`. */
+            items?: string[];
+            /** @description What stands after each text, at most 32 characters. */
+            separator?: string;
+            /**
+             * Format: int32
+             * @description Canvas pixels a second, 10 to 2000. The text moves by the same whole number of pixels on
+             *     every frame, or by one pixel every so many frames: by what comes nearest to this speed.
+             */
+            speed?: number;
+            /** @description How it looks. It is never wrapped or shrunk, and a background has no round corners. */
+            style?: components["schemas"]["TextStyle"];
+            /** @description The text, 1 to 2000 characters; line breaks become spaces. Either this or `items`. */
+            text?: string | null;
         };
         /** @description What opens a WebSocket. */
         Ticket: {
@@ -2449,6 +2700,11 @@ export interface components {
             /** @description The console's version; null when it was not built. A page with another one is out of date. */
             console?: string | null;
         };
+        /**
+         * @description Where the lines as a whole stand in the layer's box.
+         * @enum {string}
+         */
+        VerticalAlign: "top" | "middle" | "bottom";
         /**
          * @description The H.264 encoder in use.
          * @enum {string}

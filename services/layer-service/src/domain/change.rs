@@ -329,7 +329,13 @@ impl Work<'_> {
         let wanted = match source.kind() {
             LayerKind::Image => AssetKind::Image,
             LayerKind::Video => AssetKind::Video,
-            LayerKind::Color | LayerKind::TestPattern | LayerKind::Text | LayerKind::Clock => {
+            LayerKind::Color
+            | LayerKind::TestPattern
+            | LayerKind::Text
+            | LayerKind::Clock
+            | LayerKind::Countdown
+            | LayerKind::Gradient
+            | LayerKind::Ticker => {
                 return true;
             }
         };

@@ -2,14 +2,18 @@
 
 mod change;
 mod clock_format;
+mod countdown;
 mod demo;
 mod draft;
+mod gradient;
 mod ordering;
 mod patch;
 mod proposal;
 #[cfg(test)]
 mod samples;
 mod source;
+mod text_style;
+mod ticker;
 pub(crate) mod upload;
 
 use sm_service_kit::body::{fault, field};

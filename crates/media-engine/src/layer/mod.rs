@@ -10,6 +10,7 @@ mod color;
 mod failure;
 mod file;
 mod image;
+mod network;
 mod player;
 mod sink;
 mod test_pattern;
@@ -23,6 +24,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use sm_common::address::NetworkPolicy;
 use sm_common::clock::{SharedClock, Timestamp};
 use sm_common::id::LayerId;
 use sm_common::stream::LayerState;
@@ -81,6 +83,7 @@ fn open(layer: &SceneLayer, surroundings: &Surroundings) -> Box<dyn Source> {
         LayerContent::Clock { format, style } => {
             Box::new(clock::open(format, style, layer, surroundings))
         }
+        LayerContent::Network { source } => network::open(source, layer, surroundings),
     }
 }
 
@@ -112,6 +115,8 @@ struct Surroundings {
     timeline: Timeline,
     matrix: Matrix,
     wall: SharedClock,
+    /// Where network sources may be.
+    network: NetworkPolicy,
     text: std::rc::Rc<RefCell<TextRenderer>>,
     events: Events,
     /// Held by every thread of a source: nobody holds it when all have ended.
@@ -172,6 +177,7 @@ impl Layers {
         timeline: Timeline,
         height: u32,
         wall: SharedClock,
+        network: NetworkPolicy,
         events: Events,
     ) -> Self {
         let (alive, ended) = sync_channel(0);
@@ -181,6 +187,7 @@ impl Layers {
                 timeline,
                 matrix: Matrix::for_height(height),
                 wall,
+                network,
                 text: std::rc::Rc::default(),
                 events,
                 alive,
@@ -330,5 +337,7 @@ fn report(layer: LayerId, health: &Health) -> LayerReport {
         state,
         code: failure.map(|failure| failure.code.to_owned()),
         reason: failure.map(|failure| failure.reason.clone()),
+        attempts: failure.and_then(|failure| Some(failure.retry?.attempts)),
+        next_attempt_at: failure.and_then(|failure| Some(failure.retry?.at)),
     }
 }

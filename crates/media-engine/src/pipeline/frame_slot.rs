@@ -65,6 +65,11 @@ impl FrameSlot {
         Ok(())
     }
 
+    /// Forgets every frame.
+    pub(crate) fn clear(&self) {
+        self.lock_taking().queue.clear();
+    }
+
     /// The frame to show at `now_ns` in this size; `None` before the first, or when it cannot be
     /// fitted.
     pub(super) fn at(&self, now_ns: u64, width: u32, height: u32) -> Option<Arc<Frame>> {

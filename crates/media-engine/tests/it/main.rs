@@ -16,6 +16,8 @@ mod clock;
 mod continuity;
 mod failing;
 mod life;
+mod network;
+mod network_servers;
 mod pictures;
 mod recording;
 mod scene;

@@ -8,7 +8,7 @@ use crate::scene::{layer, scene, video};
 use crate::worker::{Worker, small};
 
 /// A tone at full volume has this power; coding takes little of it.
-const TONE_RMS: std::ops::Range<f32> = 0.06..0.12;
+pub(crate) const TONE_RMS: std::ops::Range<f32> = 0.06..0.12;
 const SILENCE_RMS_MAX: f32 = 0.003;
 
 /// How far apart a flash and its beep may be, in seconds: the picture of a layer is moved by less
@@ -16,7 +16,7 @@ const SILENCE_RMS_MAX: f32 = 0.003;
 const APART_S_MAX: f64 = 0.05;
 
 /// RMS of every twentieth of a second.
-fn loudness(samples: &[f32]) -> Vec<f32> {
+pub(crate) fn loudness(samples: &[f32]) -> Vec<f32> {
     samples
         .chunks_exact(2400)
         .map(|window| {

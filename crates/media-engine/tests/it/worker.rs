@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use sm_common::address::NetworkPolicy;
 use sm_common::program::ProgramFormat;
 use sm_common::stream::LayerState;
 use sm_media_protocol::{
@@ -29,6 +30,8 @@ pub(crate) struct Worker {
     /// Every report so far.
     pub(crate) reports: Vec<Report>,
     pub(crate) folder: TempDir,
+    /// Where network sources may be.
+    pub(crate) network: NetworkPolicy,
 }
 
 /// A small program, so that many fit on one machine.
@@ -73,6 +76,7 @@ impl Worker {
             arriving,
             reports: Vec::new(),
             folder,
+            network: NetworkPolicy::default(),
         };
         worker.wait_for("ready", |report| {
             matches!(report, Report::Ready { .. }).then_some(())
@@ -103,6 +107,7 @@ impl Worker {
             },
             scene,
             outputs: Vec::new(),
+            network: self.network.clone(),
         });
     }
 

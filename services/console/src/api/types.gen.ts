@@ -1253,7 +1253,7 @@ export interface components {
          * @description The kind of a layer.
          * @enum {string}
          */
-        LayerKind: "color" | "test-pattern" | "image" | "video" | "text" | "clock";
+        LayerKind: "color" | "test-pattern" | "image" | "video" | "text" | "clock" | "network";
         /** @description A scene's layers: what `GET /api/layers` answers, and the snapshot of `layer-updates`. */
         LayerList: {
             /** @description From the back of the picture to the front. */
@@ -1339,6 +1339,11 @@ export interface components {
             kind: "clock";
             /** @description The time of day. */
             source: components["schemas"]["ClockSource"];
+        } | {
+            /** @enum {string} */
+            kind: "network";
+            /** @description Live sound and picture from elsewhere. */
+            source: components["schemas"]["NetworkSource"];
         };
         /**
          * @description How a layer does in the picture.
@@ -1347,10 +1352,16 @@ export interface components {
         LayerState: "ok" | "loading" | "failing";
         /** @description How one layer does in the picture, as the engine sees it. */
         LayerStatus: {
+            /**
+             * Format: int64
+             * @description Attempts that failed since it last delivered, of a source that is tried again.
+             */
+            attempts?: number | null;
             /** @description Stable, dotted code when failing. */
             code?: string | null;
             /** @description The layer. */
             layer: components["schemas"]["LayerId"];
+            next_attempt_at?: components["schemas"]["Timestamp"] | null;
             /** @description Why, when failing. */
             reason?: string | null;
             /** @description Since when. */
@@ -1484,6 +1495,25 @@ export interface components {
             /** @description The first event after. */
             until: components["schemas"]["Timestamp"];
         };
+        /** @description Live sound and picture that are fetched from elsewhere, stretched over the layer. */
+        NetworkSource: {
+            /**
+             * Format: int32
+             * @description How long frames wait for those that come late, in milliseconds, 20 to 8000.
+             */
+            latency_ms?: number;
+            /** @description What shows while nothing comes. */
+            on_loss?: components["schemas"]["OnLoss"];
+            /** @description The stream to ask an SRT listener for, at most 512 characters. */
+            stream_id?: string | null;
+            /**
+             * @description `rtmp://host/app/stream`, `srt://host:port` (which we call), or the `http://` or `https://`
+             *     address of an HLS playlist, a transport stream or a file. At most 2048 bytes, without user
+             *     and password: everybody who sees the layer sees its address.
+             * @example rtmp://live.example.com/app/stream
+             */
+            url: string;
+        };
         /** @description A layer to create. */
         NewLayer: components["schemas"]["LayerSource"] & {
             /** @description Its place from the back, 0 to the number of layers; the front unless said otherwise. */
@@ -1581,6 +1611,11 @@ export interface components {
              */
             worker_restarts: number;
         };
+        /**
+         * @description What a layer shows while its source delivers nothing.
+         * @enum {string}
+         */
+        OnLoss: "hide" | "hold";
         /** @description A control command and what became of it. */
         Operation: {
             /** @description What was asked. */
@@ -1621,37 +1656,82 @@ export interface components {
          * @enum {string}
          */
         OperationStatus: "pending" | "succeeded" | "failed" | "superseded";
-        /**
-         * @description Where the program goes.
-         * @enum {string}
-         */
-        OutputKind: "hls";
-        /** @description One output, as observed. */
-        OutputState: {
+        /** @description What an output did. A value that is not known is `None`. */
+        OutputCounters: {
+            /**
+             * Format: int64
+             * @description Bytes that the server says it has, of RTMP.
+             * @default null
+             */
+            acked_bytes_total: number | null;
             /**
              * Format: double
-             * @description Bitrate over the last segment, in kbit/s.
+             * @description Bitrate over the last second, or the last segment of HLS, in kbit/s.
+             * @default null
              */
-            bitrate_kbps?: number | null;
+            bitrate_kbps: number | null;
             /**
              * Format: int64
              * @description Bytes delivered, or written, since the stream went on air.
+             * @default 0
              */
             bytes_total: number;
-            /** @description What is wrong. */
-            error?: string | null;
-            /** @description The output, unique in its stream. */
-            id: string;
-            /** @description Where it goes. */
-            kind: components["schemas"]["OutputKind"];
             /**
              * Format: int64
-             * @description How often it had to start again.
+             * @description Frames left out because the target did not take them in time.
+             * @default null
+             */
+            frames_dropped: number | null;
+            /**
+             * Format: int64
+             * @description Frames delivered since the stream went on air.
+             * @default null
+             */
+            frames_total: number | null;
+            /**
+             * Format: double
+             * @description Stream time that waits to be sent, in milliseconds.
+             * @default null
+             */
+            queue_ms: number | null;
+            /** @default null */
+            srt: components["schemas"]["SrtStats"] | null;
+        };
+        /** @description Where a program goes, unique in its stream; `hls` is the one that every stream has. */
+        OutputId: string;
+        /**
+         * @description The kind of an output.
+         * @enum {string}
+         */
+        OutputKind: "hls" | "rtmp" | "srt" | "file";
+        /** @description One output, as observed. */
+        OutputState: components["schemas"]["OutputCounters"] & {
+            /**
+             * Format: int64
+             * @description Attempts since it last delivered; 0 while it does.
+             */
+            attempts: number;
+            /** @description Stable, dotted code of what is wrong. */
+            code?: string | null;
+            /** @description What is wrong, without secrets. */
+            error?: string | null;
+            /** @description The output, unique in its stream. */
+            id: components["schemas"]["OutputId"];
+            /** @description Where it goes. */
+            kind: components["schemas"]["OutputKind"];
+            /** @description Its name. */
+            name: string;
+            next_attempt_at?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: int64
+             * @description How often it had to start again since the stream went on air.
              */
             reconnects: number;
+            /** @description Since when. */
+            since: components["schemas"]["Timestamp"];
             /** @description How it does. */
             status: components["schemas"]["OutputStatus"];
-            /** @description The address without secrets; a path relative to the entrypoint for HLS. */
+            /** @description The address without secrets; a path relative to the entrypoint for HLS and recordings. */
             url: string;
         };
         /**
@@ -2127,6 +2207,39 @@ export interface components {
          * @enum {string}
          */
         Severity: "info" | "warning" | "error" | "critical";
+        /** @description What SRT says of a connection. */
+        SrtStats: {
+            /**
+             * Format: double
+             * @description What the path is believed to carry, in kbit/s.
+             */
+            bandwidth_kbps?: number | null;
+            /**
+             * Format: int64
+             * @description Packets that came too late to be sent at all.
+             */
+            packets_dropped_total?: number | null;
+            /**
+             * Format: int64
+             * @description Packets lost on the way since the connection began.
+             */
+            packets_lost_total?: number | null;
+            /**
+             * Format: int64
+             * @description Packets sent again since the connection began.
+             */
+            packets_retransmitted_total?: number | null;
+            /**
+             * Format: int64
+             * @description Connected readers of a listener.
+             */
+            readers?: number | null;
+            /**
+             * Format: double
+             * @description Round trip in milliseconds.
+             */
+            rtt_ms?: number | null;
+        };
         /** @description Something that is wrong now. */
         StreamError: {
             /** @description Stable, dotted code, such as `layer.source.missing`. */

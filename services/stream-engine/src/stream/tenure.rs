@@ -230,6 +230,7 @@ impl Tenure {
             },
             scene: wanted_scene(surroundings, &canvas, 1, &running.program),
             outputs: Vec::new(),
+            network: surroundings.config.sources.policy(),
         };
         match running.worker.send(command) {
             Ok(()) => running.configured(screen),

@@ -4,6 +4,7 @@ import {
   Image as ImageIcon,
   type LucideIcon,
   Palette,
+  RadioTower,
   TestTubeDiagonal,
   Type,
 } from "lucide-react";
@@ -22,6 +23,7 @@ export const KINDS: Record<LayerKind, KindWords> = {
   image: { label: "Image", icon: ImageIcon },
   video: { label: "Video", icon: Film },
   clock: { label: "Clock", icon: Clock3 },
+  network: { label: "Network", icon: RadioTower },
   "test-pattern": { label: "Test pattern", icon: TestTubeDiagonal },
 };
 
@@ -47,6 +49,10 @@ const FIELD_LABELS: Record<string, string> = {
   "/source/pattern": "pattern",
   "/source/format": "format",
   "/source/loop": "loop",
+  "/source/url": "address",
+  "/source/stream_id": "stream id",
+  "/source/latency_ms": "latency",
+  "/source/on_loss": "when it is lost",
   "/source/style/size": "font size",
   "/source/style/color": "text color",
   "/source/style/bold": "bold",

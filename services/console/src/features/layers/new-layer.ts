@@ -8,6 +8,7 @@ export interface NewLayerInput {
   readonly text: string;
   readonly color: string;
   readonly pattern: string;
+  readonly url: string;
   readonly asset: Asset | null;
 }
 
@@ -40,6 +41,11 @@ function sourceOf(input: NewLayerInput, canvas: Canvas): LayerSource {
       return { kind: "clock", source: { format: "%H:%M:%S", style } };
     case "test-pattern":
       return { kind: "test-pattern", source: { pattern: input.pattern as "smpte" } };
+    case "network":
+      return {
+        kind: "network",
+        source: { url: input.url.trim(), latency_ms: 500, on_loss: "hide" },
+      };
     case "image":
       return { kind: "image", source: { asset: input.asset?.id ?? "" } };
     case "video":
@@ -59,6 +65,7 @@ function placeOf({ kind, asset }: NewLayerInput, canvas: Canvas): Transform {
     case "video":
       return fitted(asset, canvas);
     case "color":
+    case "network":
     case "test-pattern":
       return box(0, 0, width, height);
   }

@@ -97,7 +97,7 @@ fn an_srt_source_may_be_late_die_and_come_back() {
     let port = free_udp_port();
     let source = network(&format!("srt://127.0.0.1:{port}"), OnLoss::Hide);
     let mut worker = on_air(std::slice::from_ref(&source));
-    let missing = next(&mut worker, source.id, LayerState::Failing);
+    let missing = worker.wait_for_layer(source.id, LayerState::Failing);
     assert_eq!(missing.code.as_deref(), Some("layer.source.unreachable"));
     assert_eq!(missing.attempts, Some(1));
     assert!(missing.next_attempt_at.is_some());
@@ -124,7 +124,7 @@ fn an_rtmp_source_may_be_late_die_and_come_back_while_its_last_frame_stays() {
     let url = format!("rtmp://127.0.0.1:{port}/live/camera");
     let source = network(&url, OnLoss::Hold);
     let mut worker = on_air(std::slice::from_ref(&source));
-    let missing = next(&mut worker, source.id, LayerState::Failing);
+    let missing = worker.wait_for_layer(source.id, LayerState::Failing);
     assert_eq!(missing.code.as_deref(), Some("layer.source.unreachable"));
     let reason = missing.reason.unwrap();
     assert!(
@@ -166,7 +166,7 @@ fn a_flash_and_its_beep_arrive_together() {
     let _camera = srt(port, picture, sound);
     let source = network(&format!("srt://127.0.0.1:{port}"), OnLoss::Hide);
     let mut worker = on_air(std::slice::from_ref(&source));
-    next(&mut worker, source.id, LayerState::Ok);
+    worker.wait_for_layer(source.id, LayerState::Ok);
     next_segments(&mut worker, 5);
     let recording = worker.stop();
     let frames = recording.frames();
@@ -246,7 +246,7 @@ fn sound_alone_is_enough() {
     file(folder.path(), "sound.ts", None, "4");
     let source = network(&origin.url("sound.ts"), OnLoss::Hide);
     let mut worker = on_air(std::slice::from_ref(&source));
-    next(&mut worker, source.id, LayerState::Ok);
+    worker.wait_for_layer(source.id, LayerState::Ok);
     next_segments(&mut worker, 3);
     let recording = worker.stop();
     assert_eq!(colors(&recording), "g");
@@ -263,7 +263,7 @@ fn live_hls_may_be_late_is_followed_and_survives_a_restart_of_its_origin() {
     );
     let source = network(&origin.url("master.m3u8"), OnLoss::Hide);
     let mut worker = on_air(std::slice::from_ref(&source));
-    let missing = next(&mut worker, source.id, LayerState::Failing);
+    let missing = worker.wait_for_layer(source.id, LayerState::Failing);
     assert_eq!(
         missing.reason.as_deref(),
         Some("the server answers with status 404")

@@ -38,7 +38,7 @@ TEST_PACKAGES = {
     "ffmpeg": "ffmpeg",
     "curl": "curl",
     # An RTMP server, and an SRT peer.
-    "nginx": "/usr/sbin/nginx",
+    "nginx-light": "/usr/sbin/nginx",
     "libnginx-mod-rtmp": "/usr/lib/nginx/modules/ngx_rtmp_module.so",
     "srt-tools": "srt-live-transmit",
 }

@@ -52,6 +52,7 @@ impl Note {
                 scene,
                 outputs,
                 hosting,
+                network: _,
             } => Some(Self::Configured {
                 program: program.clone(),
                 hls: hls.clone(),

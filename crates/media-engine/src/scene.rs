@@ -65,6 +65,11 @@ fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
         (C::TestPattern { pattern: before }, C::TestPattern { pattern: after }) => before == after,
         (C::Image { path: before }, C::Image { path: after })
         | (C::Video { path: before, .. }, C::Video { path: after, .. }) => before == after,
+        (C::Network { source: before }, C::Network { source: after }) => {
+            // What shows while nothing comes changes nothing of what comes.
+            (&before.url, &before.stream_id, before.latency_ms)
+                == (&after.url, &after.stream_id, after.latency_ms)
+        }
         (
             C::Color { .. }
             | C::TestPattern { .. }
@@ -74,7 +79,8 @@ fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
             | C::Clock { .. }
             | C::Gradient { .. }
             | C::Countdown(_)
-            | C::Ticker { .. },
+            | C::Ticker { .. }
+            | C::Network { .. },
             _,
         ) => false,
     }

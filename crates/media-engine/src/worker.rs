@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use gstreamer as gst;
+use sm_common::address::NetworkPolicy;
 use sm_common::clock::{SharedClock, SystemClock};
 use sm_common::program::ProgramFormat;
 use sm_common::stream::Severity;
@@ -186,6 +187,7 @@ impl Worker {
                 recordings,
                 outputs,
                 hosting,
+                network,
             } => {
                 let wanted = Wanted {
                     hls,
@@ -193,6 +195,7 @@ impl Worker {
                     scene,
                     outputs,
                     orphan: Duration::from_millis(hosting.orphan_ms),
+                    network,
                 };
                 return self.configure(program, wanted);
             }
@@ -230,6 +233,7 @@ impl Worker {
             scene,
             outputs: wanted_outputs,
             orphan,
+            network,
         } = wanted;
         if self.air.is_some() {
             self.out_of_order("a configuration came twice");
@@ -246,6 +250,7 @@ impl Worker {
             Timeline::new(format.framerate),
             format.height,
             SharedClock::clone(&self.wall),
+            network,
             self.events.clone(),
         );
         if let Err(refused) = layers.apply(scene) {
@@ -483,6 +488,7 @@ struct Wanted {
     scene: WantedScene,
     outputs: Vec<WantedOutput>,
     orphan: Duration,
+    network: NetworkPolicy,
 }
 
 fn report_output(reports: &Reports, report: OutputReport) {

@@ -1,10 +1,12 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use sm_common::address::NetworkPolicy;
 use sm_common::clock::Timestamp;
 use sm_common::id::{LayerId, OutputId};
 use sm_common::layer::{
-    AtZero, Blend, Color, GradientStop, Pattern, TextStyle, TickerDirection, Transform, Transition,
+    AtZero, Blend, Color, GradientStop, NetworkSource, Pattern, TextStyle, TickerDirection,
+    Transform, Transition,
 };
 use sm_common::output::OutputTarget;
 use sm_common::program::ProgramFormat;
@@ -31,6 +33,9 @@ pub enum Command {
         outputs: Vec<WantedOutput>,
         /// What the next host must know, and how long to wait for it.
         hosting: Hosting,
+        /// Where network sources may be.
+        #[serde(default)]
+        network: NetworkPolicy,
     },
     /// Make the picture show this scene, all changes on one frame.
     ApplyScene {
@@ -224,6 +229,11 @@ pub enum LayerContent {
         direction: TickerDirection,
         /// How it looks.
         style: TextStyle,
+    },
+    /// Live sound and picture from elsewhere.
+    Network {
+        /// Where from, and how.
+        source: NetworkSource,
     },
 }
 

@@ -138,6 +138,12 @@ pub struct LayerReport {
     pub code: Option<String>,
     /// Why, when failing, for people and without secrets or paths outside the assets directory.
     pub reason: Option<String>,
+    /// Attempts that failed since it last delivered, of a source that is tried again.
+    #[serde(default)]
+    pub attempts: Option<u64>,
+    /// When it is tried again.
+    #[serde(default)]
+    pub next_attempt_at: Option<Timestamp>,
 }
 
 /// How an output does.

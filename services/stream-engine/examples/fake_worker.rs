@@ -310,6 +310,8 @@ impl Worker {
                 },
                 code: failing.then(|| "layer.source.missing".to_owned()),
                 reason: failing.then(|| "the file is missing".to_owned()),
+                attempts: None,
+                next_attempt_at: None,
             }));
         }
     }

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use sm_bus::BusConfig;
+use sm_common::address::NetworkPolicy;
 use sm_common::id::StreamId;
 use sm_common::layer::Color;
 use sm_service_kit::config::{
@@ -41,6 +43,8 @@ pub struct Config {
     pub(crate) slate: SlateConfig,
     /// `[watch]`
     pub(crate) watch: WatchConfig,
+    /// `[sources]`
+    pub(crate) sources: SourcesConfig,
     /// `[playback]`
     pub(crate) playback: PlaybackConfig,
 }
@@ -144,11 +148,26 @@ pub(crate) struct WatchConfig {
     pub(crate) silent_s: u64,
 }
 
+/// `[sources]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SourcesConfig {
+    allow: Vec<IpNet>,
+}
+
 /// `[playback]`
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PlaybackConfig {
     pub(crate) secret_file: PathBuf,
+}
+
+impl SourcesConfig {
+    pub(crate) fn policy(&self) -> NetworkPolicy {
+        NetworkPolicy {
+            allow: self.allow.clone(),
+        }
+    }
 }
 
 impl EngineConfig {

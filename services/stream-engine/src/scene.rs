@@ -177,6 +177,9 @@ fn content(source: &LayerSource, assets: &Path) -> LayerContent {
             direction: ticker.direction,
             style: ticker.style.clone(),
         },
+        LayerSource::Network(source) => LayerContent::Network {
+            source: source.clone(),
+        },
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command as Process, Stdio};
 
 use anyhow::{Context as _, ensure};
+use sm_common::address::NetworkPolicy;
 use sm_common::id::LayerId;
 use sm_common::layer::{Blend, TextStyle, Transform, Transition};
 use sm_media_protocol::{
@@ -51,6 +52,7 @@ pub(crate) fn run(case: &Case, media: &Media, folder: &Path) -> anyhow::Result<C
             generation: 1,
             orphan_ms: 0,
         },
+        network: NetworkPolicy::default(),
     };
     input.write_all(&encode(&configure)?)?;
     let mut stream_s = 0.0;

@@ -11,6 +11,7 @@ mod failure;
 mod file;
 mod gradient;
 mod image;
+mod network;
 mod player;
 mod sink;
 mod test_pattern;
@@ -26,6 +27,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use sm_common::address::NetworkPolicy;
 use sm_common::clock::{SharedClock, Timestamp};
 use sm_common::id::LayerId;
 use sm_common::performance::LayerPerformance;
@@ -118,6 +120,7 @@ fn open(layer: &SceneLayer, surroundings: &Surroundings) -> Box<dyn Source> {
             let motion = (*speed, *direction);
             Box::new(ticker::open(text, motion, style, layer, surroundings))
         }
+        LayerContent::Network { source } => network::open(source, layer, surroundings),
     }
 }
 
@@ -152,6 +155,8 @@ struct Surroundings {
     matrix: Matrix,
     wall: SharedClock,
     text: std::rc::Rc<TextRenderer>,
+    /// Where network sources may be.
+    network: NetworkPolicy,
     events: Events,
     /// Held by every thread of a source: nobody holds it when all have ended.
     alive: SyncSender<()>,
@@ -215,6 +220,7 @@ impl Layers {
         timeline: Timeline,
         height: u32,
         wall: SharedClock,
+        network: NetworkPolicy,
         events: Events,
     ) -> Self {
         let (alive, ended) = sync_channel(0);
@@ -225,6 +231,7 @@ impl Layers {
                 matrix: Matrix::for_height(height),
                 wall,
                 text: std::rc::Rc::new(TextRenderer::start()),
+                network,
                 events,
                 alive,
                 opening: 0,
@@ -479,5 +486,7 @@ fn report(layer: LayerId, health: &Health) -> LayerReport {
         state,
         code: failure.map(|failure| failure.code.to_owned()),
         reason: failure.map(|failure| failure.reason.clone()),
+        attempts: failure.and_then(|failure| Some(failure.retry?.attempts)),
+        next_attempt_at: failure.and_then(|failure| Some(failure.retry?.at)),
     }
 }

@@ -90,6 +90,13 @@ impl<T> FrameQueue<T> {
         }
     }
 
+    /// Forgets every frame, the one that is shown as well.
+    pub(super) fn clear(&mut self) {
+        self.waiting.clear();
+        self.last_due_ns = None;
+        self.shown = None;
+    }
+
     /// Between two frames of the composer, but not in the middle: sources at twice its rate, or
     /// at four fifths of it, would meet the edge again there.
     fn between(&self) -> i64 {

@@ -84,6 +84,11 @@ impl FrameSlot {
         self.lock_taking().queue.counts()
     }
 
+    /// Forgets every frame.
+    pub(crate) fn clear(&self) {
+        self.lock_taking().queue.clear();
+    }
+
     /// The frame to show at `now_ns` of a layer that is at `now` and will rest at `rest`; `None`
     /// before the first, or when it cannot be fitted.
     pub(super) fn at(&self, now_ns: u64, rest: &Transform, now: &Transform) -> Option<Shown> {

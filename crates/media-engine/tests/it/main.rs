@@ -20,6 +20,8 @@ mod hosts;
 mod life;
 mod look;
 mod motion;
+mod network;
+mod network_servers;
 mod outputs;
 mod peers;
 mod pictures;

@@ -10,7 +10,7 @@ use crate::scene::{layer, scene, video};
 use crate::worker::{Worker, small};
 
 /// A tone at full volume has this power; coding takes little of it.
-const TONE_RMS: std::ops::Range<f32> = 0.06..0.12;
+pub(crate) const TONE_RMS: std::ops::Range<f32> = 0.06..0.12;
 const SILENCE_RMS_MAX: f32 = 0.003;
 
 /// How far apart a flash and its beep may be, in seconds: the picture of a layer is moved by less

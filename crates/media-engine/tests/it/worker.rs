@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use sm_common::address::NetworkPolicy;
 use sm_common::id::OutputId;
 use sm_common::output::{OutputCounters, OutputStatus};
 use sm_common::program::ProgramFormat;
@@ -41,6 +42,8 @@ pub(crate) struct Worker {
     pub(crate) folder: TempDir,
     /// How long it is to live without a host.
     pub(crate) orphan_ms: u64,
+    /// Where network sources may be.
+    pub(crate) network: NetworkPolicy,
 }
 
 /// A small program, so that many fit on one machine.
@@ -78,6 +81,7 @@ impl Worker {
             reports: Vec::new(),
             folder,
             orphan_ms: ORPHAN_MS,
+            network: NetworkPolicy::default(),
         };
         worker.connect(1);
         worker
@@ -173,6 +177,7 @@ impl Worker {
                 generation: 5,
                 orphan_ms: self.orphan_ms,
             },
+            network: self.network.clone(),
         });
     }
 

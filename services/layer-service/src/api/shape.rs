@@ -288,6 +288,7 @@ mod tests {
             canvas,
             layers_max: 9,
             assets: std::collections::BTreeMap::new(),
+            network: sm_common::address::NetworkPolicy::default(),
             now: Timestamp::from_unix_millis(0),
         };
         let Err(Rejected::Invalid(faults)) = apply(scene, &Proposal::of(action), &surroundings)

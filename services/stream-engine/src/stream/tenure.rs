@@ -262,6 +262,7 @@ impl Tenure {
                 generation: running.generation,
                 orphan_ms: whole_ms(surroundings.config.worker.orphan()),
             },
+            network: surroundings.config.sources.policy(),
         };
         match running.worker.send(command) {
             Ok(()) => running.configured(screen, outputs),

@@ -16,6 +16,7 @@ const EMPTY: NewLayerInput = {
   text: "Hello",
   color: "#2255aa",
   pattern: "smpte",
+  url: "",
   asset: null,
 };
 
@@ -195,6 +196,22 @@ function KindFields({ input, setInput, setFile }: KindFieldsProps) {
                 <option key={pattern}>{pattern}</option>
               ))}
             </select>
+          )}
+        </Field>
+      );
+    case "network":
+      return (
+        <Field label="Address (rtmp, srt, http or https)">
+          {(id) => (
+            <input
+              id={id}
+              className="input"
+              required
+              maxLength={2048}
+              placeholder="rtmp://host/app/stream"
+              value={input.url}
+              onChange={(event) => setInput({ ...input, url: event.target.value })}
+            />
           )}
         </Field>
       );

@@ -6,6 +6,7 @@ import {
   type LucideIcon,
   MoveHorizontal,
   Palette,
+  RadioTower,
   TestTubeDiagonal,
   Timer,
   Type,
@@ -28,6 +29,7 @@ export const KINDS: Record<LayerKind, KindWords> = {
   clock: { label: "Clock", icon: Clock3 },
   countdown: { label: "Countdown", icon: Timer },
   gradient: { label: "Gradient", icon: Blend },
+  network: { label: "Network", icon: RadioTower },
   "test-pattern": { label: "Test pattern", icon: TestTubeDiagonal },
 };
 
@@ -68,6 +70,10 @@ const FIELD_LABELS: Record<string, string> = {
   "/source/angle": "angle",
   "/source/timezone": "time zone",
   "/source/at_zero": "what it does at zero",
+  "/source/url": "address",
+  "/source/stream_id": "stream id",
+  "/source/latency_ms": "latency",
+  "/source/on_loss": "when it is lost",
   "/source/style/size": "font size",
   "/source/style/color": "text color",
   "/source/style/bold": "bold",

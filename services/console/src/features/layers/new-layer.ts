@@ -8,6 +8,7 @@ export interface NewLayerInput {
   readonly text: string;
   readonly color: string;
   readonly pattern: string;
+  readonly url: string;
   readonly asset: Asset | null;
 }
 
@@ -53,6 +54,11 @@ function sourceOf(input: NewLayerInput, canvas: Canvas): LayerSource {
     }
     case "test-pattern":
       return { kind: "test-pattern", source: { pattern: input.pattern as "smpte" } };
+    case "network":
+      return {
+        kind: "network",
+        source: { url: input.url.trim(), latency_ms: 500, on_loss: "hide" },
+      };
     case "image":
       return { kind: "image", source: { asset: input.asset?.id ?? "" } };
     case "video":
@@ -76,6 +82,7 @@ function placeOf({ kind, asset }: NewLayerInput, canvas: Canvas): Transform {
       return fitted(asset, canvas);
     case "color":
     case "gradient":
+    case "network":
     case "test-pattern":
       return box(0, 0, width, height);
   }

@@ -179,6 +179,45 @@ export function SourceFields({ layer, disabled, change }: SourceFieldsProps) {
           Start again at its end
         </label>
       );
+    case "network":
+      return (
+        <>
+          <DraftField
+            label="Address"
+            value={layer.source.url}
+            maxLength={2048}
+            disabled={disabled}
+            onCommit={(url) => {
+              if (url.trim() !== "") changeSource({ url: url.trim() });
+              return url.trim() !== "";
+            }}
+          />
+          <div className="layer-editor__row">
+            <NumberField
+              label="Latency (ms)"
+              value={layer.source.latency_ms ?? 500}
+              min={20}
+              max={8000}
+              disabled={disabled}
+              onChange={(latency_ms) => changeSource({ latency_ms })}
+            />
+            <Field label="When it is lost">
+              {(id) => (
+                <select
+                  id={id}
+                  className="input"
+                  value={layer.source.on_loss}
+                  disabled={disabled}
+                  onChange={(event) => changeSource({ on_loss: event.target.value })}
+                >
+                  <option value="hide">Show what is behind</option>
+                  <option value="hold">Keep the last frame</option>
+                </select>
+              )}
+            </Field>
+          </div>
+        </>
+      );
     case "image":
       return null;
   }

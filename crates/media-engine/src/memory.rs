@@ -241,6 +241,8 @@ mod tests {
             state,
             code: None,
             reason: None,
+            attempts: None,
+            next_attempt_at: None,
         })
     }
 

@@ -1,5 +1,6 @@
 import { ChatPanel } from "./features/chat/chat-panel.tsx";
 import { LayerPanel } from "./features/layers/layer-panel.tsx";
+import { OutputPanel } from "./features/outputs/output-panel.tsx";
 import { LiveBar } from "./features/stream/live-bar.tsx";
 import { StreamCard } from "./features/stream/stream-card.tsx";
 import "./overview.css";
@@ -13,7 +14,10 @@ export function Overview() {
       <LiveBar />
       <main id="content" className="overview" tabIndex={-1}>
         <h1 className="visually-hidden">Stream Manager</h1>
-        <StreamCard />
+        <div className="overview__stream">
+          <StreamCard />
+          <OutputPanel />
+        </div>
         <LayerPanel />
         <ChatPanel />
       </main>

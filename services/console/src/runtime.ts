@@ -4,13 +4,15 @@ import type { Session } from "./api/session.ts";
 import type { StreamState } from "./api/types.ts";
 import { systemClock } from "./clock.ts";
 import { Announcer } from "./features/announcements/announcer.ts";
-import { announceLink, announceStream } from "./features/announcements/rules.ts";
+import { announceLink, announceOutputs, announceStream } from "./features/announcements/rules.ts";
 import { ChatStore } from "./features/chat/store.ts";
 import { OrderWriter } from "./features/layers/order-writer.ts";
 import { LayerStore } from "./features/layers/store.ts";
 import { LayerWriter } from "./features/layers/writer.ts";
 import { Poller } from "./features/link/poller.ts";
 import { MetricsLane } from "./features/metrics/lane.ts";
+import { OutputStore } from "./features/outputs/store.ts";
+import { OutputWriter } from "./features/outputs/writer.ts";
 import { StreamCommands } from "./features/stream/commands.ts";
 import { isOnAir } from "./features/stream/status.ts";
 import { StreamStore } from "./features/stream/store.ts";
@@ -36,6 +38,8 @@ export interface Runtime {
   readonly layers: LayerStore;
   readonly layerWriter: LayerWriter;
   readonly orderWriter: OrderWriter;
+  readonly outputs: OutputStore;
+  readonly outputWriter: OutputWriter;
   readonly chat: ChatStore;
   readonly announcer: Announcer;
 }
@@ -47,6 +51,7 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
   const state = new StreamStore();
   const layers = new LayerStore(api, stream);
   const chat = new ChatStore(api, stream);
+  const outputs = new OutputStore(api, stream);
   const metrics = new MetricsLane((task) => requestAnimationFrame(task));
   const announcer = new Announcer(systemClock);
 
@@ -82,6 +87,10 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
   const role = identity()?.role;
   if (role && may(role, "read-metrics")) connection.follow("metrics", timed(metrics, serverClock));
 
+  if (role && may(role, "control-stream")) {
+    outputs.follow(state.state);
+    announceOutputs(state.state, announcer);
+  }
   announceStream(state.state, announcer);
   announceLink(connection.state, announcer);
   reviewPolling();
@@ -100,6 +109,8 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
     layers,
     layerWriter: new LayerWriter(api, layers, systemClock),
     orderWriter: new OrderWriter(api, layers, stream),
+    outputs,
+    outputWriter: new OutputWriter(api, outputs, stream),
     chat,
     announcer,
   };

@@ -1,4 +1,4 @@
-import type { Problem } from "./types.ts";
+import type { FieldError, Problem } from "./types.ts";
 
 /** Why a request did not succeed, in words for the person who made it. */
 export interface Failure {
@@ -8,6 +8,8 @@ export interface Failure {
   readonly status: number;
   /** What happened and what to change. */
   readonly message: string;
+  /** The wrong fields, where the server named them; `message` tells of them too. */
+  readonly fields: readonly FieldError[];
   /** The trace, for the log. */
   readonly trace: string | null;
   /** When to try again, where the server said so. */
@@ -18,6 +20,7 @@ export const NO_ANSWER: Failure = {
   code: "network",
   status: 0,
   message: "The server did not answer. Check the connection and try again.",
+  fields: [],
   trace: null,
   retryAfterMs: null,
 };
@@ -30,6 +33,7 @@ export function failureOf(response: Response, body: unknown): Failure {
     code: problem?.code ?? `http.${response.status}`,
     status: response.status,
     message: problem ? problemText(problem) : proxyText(response.status),
+    fields: problem?.errors ?? [],
     trace: problem?.trace_id ?? null,
     retryAfterMs: retryAfter > 0 ? retryAfter * 1000 : null,
   };

@@ -1,6 +1,7 @@
-import type { StreamState } from "../../api/types.ts";
+import type { OutputState, StreamState } from "../../api/types.ts";
 import type { Observable } from "../../observable.ts";
 import type { LinkState } from "../../ws/link-state.ts";
+import { statusWords } from "../outputs/words.ts";
 import { STATUS_WORDS } from "../stream/status.ts";
 import type { Announcer } from "./announcer.ts";
 
@@ -18,6 +19,33 @@ export function announceStream(state: Observable<StreamState | null>, announcer:
     if (now.status === "failed") announcer.interrupt(text);
     else announcer.say(text);
   });
+}
+
+/**
+ * Tells of outputs that deliver, fail or come back, by themselves. When the stream's own status
+ * changes they follow it, and that is told already.
+ */
+export function announceOutputs(state: Observable<StreamState | null>, announcer: Announcer): void {
+  let before = state.get();
+  state.subscribe(() => {
+    const now = state.get();
+    const changed = before && now && before.status === now.status ? turned(before, now) : [];
+    before = now;
+    if (changed.length > 0) announcer.say(changed.map(outputText).join(" "));
+  });
+}
+
+function turned(before: StreamState, now: StreamState): OutputState[] {
+  const statuses = new Map(before.outputs.map(({ id, status }) => [id, status]));
+  return now.outputs.filter(({ id, status }) => {
+    const old = statuses.get(id);
+    return status !== "connecting" && old !== undefined && old !== status;
+  });
+}
+
+function outputText({ name, kind, status, error }: OutputState): string {
+  const { label, meaning } = statusWords(kind, status);
+  return `Output ${name} ${label.toLowerCase()}. ${error ?? meaning}`;
 }
 
 const LINK_WORDS: Partial<Record<LinkState["kind"], string>> = {

@@ -1,6 +1,6 @@
 import { Trash2 } from "lucide-react";
 import type { Layer, Transform } from "../../api/types.ts";
-import { DraftField, NumberField } from "./fields.tsx";
+import { DraftField, NumberField } from "../../ui/fields.tsx";
 import type { Patch } from "./patch.ts";
 import { SourceFields } from "./source-fields.tsx";
 

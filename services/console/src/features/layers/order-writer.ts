@@ -82,6 +82,7 @@ const REORDERED: Failure = {
   code: "revision.stale",
   status: 412,
   message: "Somebody else changed the order or the list of layers meanwhile. Here is theirs.",
+  fields: [],
   trace: null,
   retryAfterMs: null,
 };

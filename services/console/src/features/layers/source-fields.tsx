@@ -1,5 +1,5 @@
 import type { Layer, TextStyle } from "../../api/types.ts";
-import { ColorField, DraftField, Field, NumberField } from "./fields.tsx";
+import { ColorField, DraftField, Field, NumberField } from "../../ui/fields.tsx";
 import { PATTERNS, PLAIN } from "./kinds.ts";
 import type { Patch } from "./patch.ts";
 

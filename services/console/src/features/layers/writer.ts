@@ -178,6 +178,7 @@ const TOO_BUSY: Failure = {
   code: "revision.stale",
   status: 412,
   message: "The layer is being changed by somebody else at the same time. Try again.",
+  fields: [],
   trace: null,
   retryAfterMs: null,
 };

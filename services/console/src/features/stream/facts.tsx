@@ -1,6 +1,7 @@
 import type { ReactNode } from "react";
 import type { ProgramFormat, StreamState } from "../../api/types.ts";
 import { formatNumber, formatTime, formatUtc, UNKNOWN } from "../../ui/format.ts";
+import { statusWords } from "../outputs/words.ts";
 
 /** What is on air, from where, and to where. */
 export function Facts({ state }: { readonly state: StreamState }) {
@@ -32,10 +33,10 @@ export function Facts({ state }: { readonly state: StreamState }) {
           ? UNKNOWN
           : outputs.map((output) => (
               <span key={output.id} className="facts__output">
-                {output.kind.toUpperCase()} {output.status}
-                {output.bitrate_kbps != null && (
-                  <span className="facts__aside"> {formatNumber(output.bitrate_kbps)} kbit/s</span>
-                )}
+                {output.name}{" "}
+                <span className="facts__aside">
+                  {statusWords(output.kind, output.status).label.toLowerCase()}
+                </span>
                 {output.error && <span data-tone="bad"> {output.error}</span>}
               </span>
             ))}

@@ -1,4 +1,4 @@
-import { type KeyboardEvent, type ReactNode, useId, useState } from "react";
+import { type ComponentProps, type KeyboardEvent, type ReactNode, useId, useState } from "react";
 
 interface FieldProps {
   readonly label: string;
@@ -14,6 +14,42 @@ export function Field({ label, children }: FieldProps) {
       </label>
       {children(id)}
     </div>
+  );
+}
+
+interface FormFieldProps extends Omit<ComponentProps<"input">, "id" | "className" | "onChange"> {
+  readonly label: string;
+  /** What to know before filling it in. */
+  readonly hint?: string | undefined;
+  /** Why its value was refused. */
+  readonly error: string | null;
+  readonly onChange: (value: string) => void;
+}
+
+/** A field of a form that is sent as a whole, with what the server says of it beside it. */
+export function FormField({ label, hint, error, onChange, ...input }: FormFieldProps) {
+  const noteId = useId();
+  const note = error ?? hint;
+  return (
+    <Field label={label}>
+      {(id) => (
+        <>
+          <input
+            id={id}
+            className="input"
+            aria-invalid={error !== null}
+            aria-describedby={note ? noteId : undefined}
+            onChange={(event) => onChange(event.target.value)}
+            {...input}
+          />
+          {note && (
+            <p id={noteId} className="field__note" data-tone={error ? "bad" : undefined}>
+              {note}
+            </p>
+          )}
+        </>
+      )}
+    </Field>
   );
 }
 

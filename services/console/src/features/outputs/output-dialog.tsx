@@ -6,7 +6,7 @@ import { Dialog } from "../../ui/dialog.tsx";
 import { FormField } from "../../ui/fields.tsx";
 import { Message } from "../../ui/message.tsx";
 import { type Draft, draftOf, EMPTY, hasSecret, newOutput, outputPatch, rebased } from "./draft.ts";
-import { type Faults, faultsOf } from "./faults.ts";
+import { faultsOf } from "./faults.ts";
 import { shownPointers, TargetFields } from "./target-fields.tsx";
 import { ADDABLE, KINDS } from "./words.ts";
 
@@ -87,21 +87,28 @@ interface OutputFormProps {
   readonly children: ReactNode;
 }
 
+interface Refusal {
+  readonly kind: Draft["kind"];
+  readonly failure: Failure;
+}
+
 function OutputForm(props: OutputFormProps) {
   const { draft, onChange, onClose } = props;
   const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<Failure | null>(null);
-  const faults: Faults = faultsOf(failure, ["/name", ...shownPointers(draft)]);
+  const [refusal, setRefusal] = useState<Refusal | null>(null);
+  // What was refused of one kind says nothing about another.
+  const failure = refusal?.kind === draft.kind ? refusal.failure : null;
+  const faults = faultsOf(failure, ["/name", ...shownPointers(draft)]);
 
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     if (busy) return;
     setBusy(true);
-    setFailure(null);
+    setRefusal(null);
     const failed = await props.onSubmit();
     setBusy(false);
-    setFailure(failed);
-    if (!failed) onClose();
+    if (failed) setRefusal({ kind: draft.kind, failure: failed });
+    else onClose();
   };
 
   return (

@@ -1,5 +1,6 @@
 import type { ReactNode } from "react";
 import type { ProgramFormat, StreamState } from "../../api/types.ts";
+import { useForbidden } from "../../runtime-context.ts";
 import { formatNumber, formatTime, formatUtc, UNKNOWN } from "../../ui/format.ts";
 import { statusWords } from "../outputs/words.ts";
 
@@ -7,6 +8,7 @@ import { statusWords } from "../outputs/words.ts";
 export function Facts({ state }: { readonly state: StreamState }) {
   const { scene, engine, outputs, worker_restarts, interruptions } = state;
   const last = interruptions.at(-1);
+  const hasNoPanel = useForbidden("control-stream") !== null;
   return (
     <dl className="facts">
       <Fact name="Scene on air">
@@ -28,19 +30,21 @@ export function Facts({ state }: { readonly state: StreamState }) {
           UNKNOWN
         )}
       </Fact>
-      <Fact name="Outputs">
-        {outputs.length === 0
-          ? UNKNOWN
-          : outputs.map((output) => (
-              <span key={output.id} className="facts__output">
-                {output.name}{" "}
-                <span className="facts__aside">
-                  {statusWords(output.kind, output.status).label.toLowerCase()}
+      {hasNoPanel && (
+        <Fact name="Outputs">
+          {outputs.length === 0
+            ? UNKNOWN
+            : outputs.map((output) => (
+                <span key={output.id} className="facts__output">
+                  {output.name}{" "}
+                  <span className="facts__aside">
+                    {statusWords(output.kind, output.status).label.toLowerCase()}
+                  </span>
+                  {output.error && <span data-tone="bad"> {output.error}</span>}
                 </span>
-                {output.error && <span data-tone="bad"> {output.error}</span>}
-              </span>
-            ))}
-      </Fact>
+              ))}
+        </Fact>
+      )}
       <Fact name="Worker restarts">{worker_restarts}</Fact>
       <Fact name="Last interruption">
         {last ? (

@@ -55,12 +55,16 @@ function Issue({ error }: { readonly error: StreamError }) {
   );
 }
 
-/** `layer:<id>` says nothing to a person; the layer's name does. */
+/** `layer:<id>` says nothing to a person; the name of the layer or the output does. */
 function useComponentName(component: string): string {
-  const scene = useObservable(useRuntime().layers.scene);
+  const { layers, state } = useRuntime();
+  const scene = useObservable(layers.scene);
+  const outputs = useObservable(state.state)?.outputs;
   const [kind, id] = component.split(":", 2);
   const layer = kind === "layer" && scene?.layers.find((other) => other.id === id);
   if (layer) return `Layer “${layer.name}”`;
+  const output = kind === "output" && outputs?.find((other) => other.id === id);
+  if (output) return `Output “${output.name}”`;
   const text = id ? `${kind} ${id}` : component;
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

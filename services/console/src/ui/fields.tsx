@@ -58,12 +58,15 @@ interface DraftFieldProps {
   readonly value: string;
   readonly disabled: boolean;
   readonly maxLength?: number;
+  /** So many lines high, for text with line breaks; one line when absent. */
+  readonly rows?: number;
   /** Takes a finished value; the result says whether it is one. */
   readonly onCommit: (value: string) => boolean;
 }
 
-/** A text that is taken when it is finished: on Enter, or on leaving the field. */
-export function DraftField({ label, value, disabled, maxLength, onCommit }: DraftFieldProps) {
+/** A text that is taken when it is finished: on leaving the field, or on Enter where it is one line. */
+export function DraftField(props: DraftFieldProps) {
+  const { label, value, disabled, maxLength, rows, onCommit } = props;
   const [draft, setDraft] = useState<string | null>(null);
   const [refused, setRefused] = useState(false);
 
@@ -74,7 +77,7 @@ export function DraftField({ label, value, disabled, maxLength, onCommit }: Draf
     if (taken) setDraft(null);
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    if (event.key === "Enter") commit();
+    if (event.key === "Enter" && rows === undefined) commit();
     if (event.key === "Escape" && draft !== null) {
       event.stopPropagation();
       setDraft(null);
@@ -84,40 +87,49 @@ export function DraftField({ label, value, disabled, maxLength, onCommit }: Draf
 
   return (
     <Field label={label}>
-      {(id) => (
-        <input
-          id={id}
-          className="input"
-          value={draft ?? value}
-          disabled={disabled}
-          maxLength={maxLength}
-          aria-invalid={refused}
-          onChange={(event) => setDraft(event.target.value)}
-          onBlur={commit}
-          onKeyDown={onKeyDown}
-        />
-      )}
+      {(id) => {
+        const field = {
+          id,
+          className: "input",
+          value: draft ?? value,
+          disabled,
+          maxLength,
+          "aria-invalid": refused,
+          onChange: (event: { target: { value: string } }) => setDraft(event.target.value),
+          onBlur: commit,
+          onKeyDown,
+        };
+        return rows === undefined ? <input {...field} /> : <textarea rows={rows} {...field} />;
+      }}
     </Field>
   );
 }
 
 interface NumberFieldProps {
   readonly label: string;
-  readonly value: number;
+  /** `null` only where it can be cleared. */
+  readonly value: number | null;
   readonly min: number;
   readonly max: number;
+  /** Digits after the point that are shown and taken; none when absent. */
+  readonly decimals?: number;
   readonly disabled: boolean;
   readonly onChange: (value: number) => void;
+  /** Takes an empty field, where a value may be absent. */
+  readonly onClear?: () => void;
 }
 
-/** A whole number within bounds; what is not one stays in the field, marked, and is not sent. */
-export function NumberField({ label, value, min, max, disabled, onChange }: NumberFieldProps) {
+/** A number within bounds; what is not one stays in the field, marked, and is not sent. */
+export function NumberField(props: NumberFieldProps) {
+  const { label, value, min, max, decimals = 0, disabled, onChange, onClear } = props;
   const [draft, setDraft] = useState<string | null>(null);
-  const text = draft ?? String(value);
-  const isValid = (entered: string) => {
+  const text = draft ?? (value === null ? "" : String(Number(value.toFixed(decimals))));
+  const isNumber = (entered: string) => {
     const number = Number(entered);
-    return entered.trim() !== "" && Number.isInteger(number) && number >= min && number <= max;
+    const fits = Number(number.toFixed(decimals)) === number;
+    return entered.trim() !== "" && fits && number >= min && number <= max;
   };
+  const isCleared = (entered: string) => entered.trim() === "" && onClear !== undefined;
   return (
     <Field label={label}>
       {(id) => (
@@ -128,16 +140,73 @@ export function NumberField({ label, value, min, max, disabled, onChange }: Numb
           value={text}
           min={min}
           max={max}
+          step={10 ** -decimals}
           disabled={disabled}
-          aria-invalid={!isValid(text)}
+          aria-invalid={!isNumber(text) && !isCleared(text)}
           onChange={(event) => {
-            setDraft(event.target.value);
-            if (isValid(event.target.value)) onChange(Number(event.target.value));
+            const entered = event.target.value;
+            setDraft(entered);
+            if (isNumber(entered)) onChange(Number(entered));
+            // A field that holds no number at all is empty to the page too.
+            else if (isCleared(entered) && !event.target.validity.badInput) onClear?.();
           }}
           onBlur={() => setDraft(null)}
         />
       )}
     </Field>
+  );
+}
+
+interface SelectFieldProps<T extends string> {
+  readonly label: string;
+  readonly value: T;
+  /** The values in words, in the order they are offered. */
+  readonly options: Readonly<Record<T, string>>;
+  readonly disabled: boolean;
+  readonly onChange: (value: T) => void;
+}
+
+export function SelectField<T extends string>(props: SelectFieldProps<T>) {
+  const { label, value, options, disabled, onChange } = props;
+  return (
+    <Field label={label}>
+      {(id) => (
+        <select
+          id={id}
+          className="input"
+          value={value}
+          disabled={disabled}
+          onChange={(event) => onChange(event.target.value as T)}
+        >
+          {(Object.keys(options) as T[]).map((option) => (
+            <option key={option} value={option}>
+              {options[option]}
+            </option>
+          ))}
+        </select>
+      )}
+    </Field>
+  );
+}
+
+interface CheckFieldProps {
+  readonly label: string;
+  readonly checked: boolean;
+  readonly disabled: boolean;
+  readonly onChange: (checked: boolean) => void;
+}
+
+export function CheckField({ label, checked, disabled, onChange }: CheckFieldProps) {
+  return (
+    <label className="check">
+      <input
+        type="checkbox"
+        checked={checked}
+        disabled={disabled}
+        onChange={(event) => onChange(event.target.checked)}
+      />
+      {label}
+    </label>
   );
 }
 

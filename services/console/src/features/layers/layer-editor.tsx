@@ -1,7 +1,11 @@
 import { Trash2 } from "lucide-react";
-import type { Layer, Transform } from "../../api/types.ts";
+import type { Layer } from "../../api/types.ts";
 import { DraftField, NumberField } from "../../ui/fields.tsx";
+import { LookFields } from "./look-fields.tsx";
 import type { Patch } from "./patch.ts";
+import { Section } from "./section.tsx";
+import { ShapeFields } from "./shape-fields.tsx";
+import { mayHaveSound, SoundFields } from "./sound-fields.tsx";
 import { SourceFields } from "./source-fields.tsx";
 
 interface LayerEditorProps {
@@ -12,15 +16,13 @@ interface LayerEditorProps {
   readonly onDelete: () => void;
 }
 
-type Measure = "x" | "y" | "width" | "height" | "rotation" | "corner_radius";
+type Measure = "x" | "y" | "width" | "height";
 
-const GEOMETRY: readonly (readonly [Measure & keyof Transform, string, number, number])[] = [
+const GEOMETRY: readonly (readonly [Measure, string, number, number])[] = [
   ["x", "X", -16_384, 16_384],
   ["y", "Y", -16_384, 16_384],
   ["width", "Width", 1, 8192],
   ["height", "Height", 1, 8192],
-  ["rotation", "Rotation", -360, 360],
-  ["corner_radius", "Corner radius", 0, 4096],
 ];
 
 /** The rest of a layer's fields, below its row. Every change goes on air as it is made. */
@@ -34,7 +36,7 @@ export function LayerEditor({ id, layer, disabled, change, onDelete }: LayerEdit
           <NumberField
             key={field}
             label={label}
-            value={layer.transform[field] ?? 0}
+            value={layer.transform[field]}
             min={min}
             max={max}
             disabled={disabled}
@@ -42,6 +44,17 @@ export function LayerEditor({ id, layer, disabled, change, onDelete }: LayerEdit
           />
         ))}
       </div>
+      <Section title="Fit, crop and rotation">
+        <ShapeFields layer={layer} disabled={disabled} change={change} />
+      </Section>
+      <Section title="Blend and transition">
+        <LookFields layer={layer} disabled={disabled} change={change} />
+      </Section>
+      {mayHaveSound(layer) && (
+        <Section title="Sound">
+          <SoundFields layer={layer} disabled={disabled} change={change} />
+        </Section>
+      )}
       <div className="layer-editor__foot">
         <DraftField
           label="Name"

@@ -1,7 +1,19 @@
-import type { Layer, TextStyle } from "../../api/types.ts";
-import { ColorField, DraftField, Field, NumberField } from "../../ui/fields.tsx";
+import type { Layer } from "../../api/types.ts";
+import {
+  CheckField,
+  ColorField,
+  DraftField,
+  Field,
+  NumberField,
+  SelectField,
+} from "../../ui/fields.tsx";
+import { CountdownFields } from "./countdown-fields.tsx";
+import { GradientFields } from "./gradient-fields.tsx";
 import { PATTERNS, PLAIN } from "./kinds.ts";
+import { ON_LOSS } from "./options.ts";
 import type { Patch } from "./patch.ts";
+import { TextStyleFields } from "./text-style-fields.tsx";
+import { TickerFields } from "./ticker-fields.tsx";
 
 interface SourceFieldsProps {
   readonly layer: Layer;
@@ -12,6 +24,7 @@ interface SourceFieldsProps {
 /** The fields of a layer's own kind. */
 export function SourceFields({ layer, disabled, change }: SourceFieldsProps) {
   const changeSource = (source: Patch) => change({ source });
+  const fields = { disabled, change: changeSource };
   switch (layer.kind) {
     case "text":
       return (
@@ -29,11 +42,7 @@ export function SourceFields({ layer, disabled, change }: SourceFieldsProps) {
               />
             )}
           </Field>
-          <StyleFields
-            style={layer.source.style ?? PLAIN}
-            disabled={disabled}
-            change={changeSource}
-          />
+          <TextStyleFields style={layer.source.style ?? PLAIN} {...fields} />
         </>
       );
     case "clock":
@@ -59,86 +68,26 @@ export function SourceFields({ layer, disabled, change }: SourceFieldsProps) {
               return true;
             }}
           />
-          <StyleFields
-            style={layer.source.style ?? PLAIN}
-            disabled={disabled}
-            change={changeSource}
-          />
+          <TextStyleFields style={layer.source.style ?? PLAIN} {...fields} />
         </>
       );
     case "ticker":
       return (
         <>
-          <DraftField
-            label="Text"
-            value={layer.source.text ?? layer.source.items?.join(" ") ?? ""}
-            maxLength={2000}
-            disabled={disabled}
-            onCommit={(text) => {
-              if (text !== "") changeSource({ text, items: null });
-              return text !== "";
-            }}
-          />
-          <NumberField
-            label="Speed (px/s)"
-            value={layer.source.speed ?? 120}
-            min={10}
-            max={2000}
-            disabled={disabled}
-            onChange={(speed) => changeSource({ speed })}
-          />
-          <StyleFields
-            style={layer.source.style ?? PLAIN}
-            disabled={disabled}
-            change={changeSource}
-          />
+          <TickerFields source={layer.source} {...fields} />
+          <TextStyleFields style={layer.source.style ?? PLAIN} isOneLine {...fields} />
         </>
       );
     case "countdown":
       return (
         <>
-          <Field label="At zero">
-            {(id) => (
-              <select
-                id={id}
-                className="input"
-                value={layer.source.at_zero ?? "stop"}
-                disabled={disabled}
-                onChange={(event) => changeSource({ at_zero: event.target.value })}
-              >
-                <option value="stop">Stay at zero</option>
-                <option value="hide">Disappear</option>
-                <option value="count-up">Count on</option>
-              </select>
-            )}
-          </Field>
-          <NumberField
-            label="Seconds from now"
-            value={layer.source.duration_s ?? 0}
-            min={1}
-            max={8_640_000}
-            disabled={disabled}
-            onChange={(duration_s) =>
-              changeSource({ to: null, duration_s, started_at: new Date().toISOString() })
-            }
-          />
-          <StyleFields
-            style={layer.source.style ?? PLAIN}
-            disabled={disabled}
-            change={changeSource}
-          />
+          <CountdownFields source={layer.source} {...fields} />
+          <TextStyleFields style={layer.source.style ?? PLAIN} {...fields} />
         </>
       );
     case "gradient":
       return (
-        <NumberField
-          label="Angle"
-          value={layer.source.angle ?? 0}
-          min={0}
-          max={359}
-          disabled={disabled}
-          onChange={(angle) => changeSource({ angle })}
-        />
+        <GradientFields stops={layer.source.stops} angle={layer.source.angle ?? 0} {...fields} />
       );
     case "color":
       return (
@@ -169,15 +118,12 @@ export function SourceFields({ layer, disabled, change }: SourceFieldsProps) {
       );
     case "video":
       return (
-        <label className="check">
-          <input
-            type="checkbox"
-            checked={layer.source.loop}
-            disabled={disabled}
-            onChange={(event) => changeSource({ loop: event.target.checked })}
-          />
-          Start again at its end
-        </label>
+        <CheckField
+          label="Start again at its end"
+          checked={layer.source.loop ?? false}
+          disabled={disabled}
+          onChange={(loop) => changeSource({ loop })}
+        />
       );
     case "network":
       return (
@@ -201,94 +147,17 @@ export function SourceFields({ layer, disabled, change }: SourceFieldsProps) {
               disabled={disabled}
               onChange={(latency_ms) => changeSource({ latency_ms })}
             />
-            <Field label="When it is lost">
-              {(id) => (
-                <select
-                  id={id}
-                  className="input"
-                  value={layer.source.on_loss}
-                  disabled={disabled}
-                  onChange={(event) => changeSource({ on_loss: event.target.value })}
-                >
-                  <option value="hide">Show what is behind</option>
-                  <option value="hold">Keep the last frame</option>
-                </select>
-              )}
-            </Field>
+            <SelectField
+              label="When it is lost"
+              value={layer.source.on_loss ?? "hide"}
+              options={ON_LOSS}
+              disabled={disabled}
+              onChange={(on_loss) => changeSource({ on_loss })}
+            />
           </div>
         </>
       );
     case "image":
       return null;
   }
-}
-
-interface StyleFieldsProps {
-  readonly style: TextStyle;
-  readonly disabled: boolean;
-  readonly change: (source: Patch) => void;
-}
-
-function StyleFields({ style, disabled, change }: StyleFieldsProps) {
-  const changeStyle = (patch: Patch) => change({ style: patch });
-  return (
-    <div className="layer-editor__row">
-      <NumberField
-        label="Font size"
-        value={style.size}
-        min={4}
-        max={1000}
-        disabled={disabled}
-        onChange={(size) => changeStyle({ size })}
-      />
-      <ColorField
-        label="Text color"
-        value={style.color}
-        disabled={disabled}
-        onChange={(color) => changeStyle({ color })}
-      />
-      <Field label="Alignment">
-        {(id) => (
-          <select
-            id={id}
-            className="input"
-            value={style.align}
-            disabled={disabled}
-            onChange={(event) => changeStyle({ align: event.target.value })}
-          >
-            <option value="left">Left</option>
-            <option value="center">Center</option>
-            <option value="right">Right</option>
-          </select>
-        )}
-      </Field>
-      <label className="check layer-editor__bold">
-        <input
-          type="checkbox"
-          checked={style.bold}
-          disabled={disabled}
-          onChange={(event) => changeStyle({ bold: event.target.checked })}
-        />
-        Bold
-      </label>
-      <label className="check layer-editor__bold">
-        <input
-          type="checkbox"
-          checked={style.italic ?? false}
-          disabled={disabled}
-          onChange={(event) => changeStyle({ italic: event.target.checked })}
-        />
-        Italic
-      </label>
-      <label className="check layer-editor__bold">
-        <input
-          type="checkbox"
-          checked={style.shrink ?? false}
-          disabled={disabled}
-          onChange={(event) => changeStyle({ shrink: event.target.checked })}
-        />
-        Shrink to fit
-      </label>
-    </div>
-  );
 }

@@ -1,0 +1,126 @@
+import { cleanup, fireEvent, render, screen } from "@testing-library/react";
+import { afterEach, expect, it, vi } from "vitest";
+import type { Layer } from "../../api/types.ts";
+import { LayerEditor } from "./layer-editor.tsx";
+import { laidOver, type Patch } from "./patch.ts";
+import { textLayer } from "./samples.ts";
+
+afterEach(cleanup);
+
+function edited(layer: Layer) {
+  const change = vi.fn<(patch: Patch) => void>();
+  const props = { id: "editor", disabled: false, change, onDelete: () => {} };
+  render(<LayerEditor layer={layer} {...props} />);
+  return change;
+}
+
+/** Text and a layer of another kind have everything but the source in common. */
+const layerOf = (source: Pick<Layer, "kind" | "source">, fields: Partial<Layer> = {}) =>
+  ({ ...textLayer(), ...source, ...fields }) as Layer;
+
+const enter = (label: string, value: string) =>
+  fireEvent.change(screen.getByLabelText(label), { target: { value } });
+const click = (label: string) => fireEvent.click(screen.getByLabelText(label));
+
+it.each<[string, string, Patch]>([
+  ["Blend", "screen", { blend: "screen" }],
+  ["Transition (ms)", "500", { transition: { duration_ms: 500 } }],
+  ["Easing", "ease-out", { transition: { easing: "ease-out" } }],
+  ["Anchor", "top-left", { transform: { anchor: "top-left" } }],
+  ["Rotation", "-12.5", { transform: { rotation: -12.5 } }],
+  ["Crop left (%)", "12.5", { transform: { crop: { left: 0.125 } } }],
+  ["Vertical alignment", "top", { source: { style: { vertical_align: "top" } } }],
+  ["Letter spacing", "4", { source: { style: { letter_spacing: 4 } } }],
+  ["Line spacing (%)", "150", { source: { style: { line_spacing: 150 } } }],
+  ["Lines too wide", "none", { source: { style: { wrap: "none" } } }],
+  ["Padding (empty: usual)", "8", { source: { style: { padding: 8 } } }],
+])("%s of a text is set to %s", (label, value, patch) => {
+  const change = edited(textLayer());
+  enter(label, value);
+  expect(change.mock.calls).toEqual([[patch]]);
+});
+
+it("puts an outline and a shadow on as a whole, changes their parts, and takes them off", () => {
+  const change = edited(textLayer());
+  click("Outline");
+  const outline = { color: "#000000", width: 2 };
+  expect(change).toHaveBeenLastCalledWith({ source: { style: { outline } } });
+  cleanup();
+  const again = edited(laidOver(textLayer(), { source: { style: { outline } } }));
+  enter("Outline width", "5");
+  expect(again).toHaveBeenLastCalledWith({ source: { style: { outline: { width: 5 } } } });
+  click("Outline");
+  expect(again).toHaveBeenLastCalledWith({ source: { style: { outline: null } } });
+  click("Shadow");
+  const shadow = { color: "#000000c0", x: 2, y: 2, blur: 4 };
+  expect(again).toHaveBeenLastCalledWith({ source: { style: { shadow } } });
+});
+
+it("leaves something of a cropped source", () => {
+  const cropped = laidOver(textLayer(), {
+    transform: { crop: { left: 0.6, top: 0, right: 0, bottom: 0 } },
+  });
+  const change = edited(cropped);
+  enter("Crop right (%)", "39");
+  expect(change).toHaveBeenLastCalledWith({ transform: { crop: { right: 0.39 } } });
+  enter("Crop right (%)", "39.1");
+  expect(change).toHaveBeenCalledOnce();
+  expect(screen.getByLabelText("Crop right (%)").getAttribute("aria-invalid")).toBe("true");
+});
+
+it("offers fit and sound to what has a shape and a sound of its own", () => {
+  edited(textLayer());
+  expect(screen.queryByLabelText("Fit")).toBeNull();
+  expect(screen.queryByLabelText("Audio delay (ms)")).toBeNull();
+  cleanup();
+  const change = edited(layerOf({ kind: "video", source: { asset: "a", loop: true } }));
+  enter("Fit", "cover");
+  enter("Audio delay (ms)", "250");
+  enter("Volume (%)", "50");
+  expect(change.mock.calls).toEqual([
+    [{ transform: { fit: "cover" } }],
+    [{ audio_delay_ms: 250 }],
+    [{ volume: 0.5 }],
+  ]);
+});
+
+it("changes the colors of a gradient as a list, and keeps at least two", () => {
+  const stops = [
+    { offset: 0, color: "#ff0000" },
+    { offset: 100, color: "#0000ff80" },
+  ];
+  const change = edited(layerOf({ kind: "gradient", source: { stops, angle: 90 } }));
+  enter("Color 2", "#00ff00");
+  expect(change).toHaveBeenLastCalledWith({
+    source: { stops: [stops[0], { offset: 100, color: "#00ff0080" }] },
+  });
+  expect(screen.getByRole("button", { name: "Take color 1 away" })).toHaveProperty(
+    "disabled",
+    true,
+  );
+  fireEvent.click(screen.getByRole("button", { name: "Add a color" }));
+  expect(change).toHaveBeenLastCalledWith({
+    source: { stops: [stops[0], { offset: 50, color: "#ff0000" }, stops[1]] },
+  });
+});
+
+it("changes what a countdown and a ticker say", () => {
+  const countdown = edited(layerOf({ kind: "countdown", source: { duration_s: 60 } }));
+  enter("Before the time", "Begins in ");
+  fireEvent.blur(screen.getByLabelText("Before the time"));
+  enter("Format (%d %H %M %S)", "%M:%S");
+  fireEvent.blur(screen.getByLabelText("Format (%d %H %M %S)"));
+  expect(countdown.mock.calls).toEqual([
+    [{ source: { text_before: "Begins in " } }],
+    [{ source: { format: "%M:%S" } }],
+  ]);
+  cleanup();
+  const ticker = edited(layerOf({ kind: "ticker", source: { text: "One" } }));
+  enter("Direction", "right");
+  enter("Texts, one a line", "One\nTwo");
+  fireEvent.blur(screen.getByLabelText("Texts, one a line"));
+  expect(ticker.mock.calls).toEqual([
+    [{ source: { direction: "right" } }],
+    [{ source: { text: null, items: ["One", "Two"] } }],
+  ]);
+});

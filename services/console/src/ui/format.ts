@@ -9,6 +9,11 @@ export function formatNumber(value: number | null | undefined, digits = 0): stri
   });
 }
 
+/** A level in dBFS or a loudness in LUFS; of silence there is no useful number. */
+export function formatLevel(level: number | null): string {
+  return level !== null && level < -99 ? "−∞" : formatNumber(level, 1);
+}
+
 /** `1:02:03` or `2:03`. */
 export function formatElapsed(milliseconds: number): string {
   const seconds = Math.floor(milliseconds / 1000);

@@ -16,6 +16,7 @@ import { useRuntime } from "../../runtime-context.ts";
 import { IconButton } from "../../ui/icon-button.tsx";
 import { KINDS } from "./kinds.ts";
 import { LayerEditor } from "./layer-editor.tsx";
+import { LayerFigures } from "./layer-figures.tsx";
 import { LayerNote } from "./layer-note.tsx";
 import type { Patch } from "./patch.ts";
 import type { Note } from "./writer.ts";
@@ -72,7 +73,10 @@ export function LayerRow(props: LayerRowProps) {
         <KindIcon className="layer__kind" size={18} aria-hidden />
         <div className="layer__title">
           <span className="layer__name">{layer.name}</span>
-          <StatusText kind={kindLabel} status={status} visible={layer.visible} />
+          <span className="layer__status">
+            <StatusText kind={kindLabel} status={status} visible={layer.visible} />
+            <LayerFigures layer={layer.id} />
+          </span>
         </div>
         <div className="layer__buttons">
           <IconButton
@@ -161,9 +165,11 @@ interface StatusTextProps {
 
 function StatusText({ kind, status, visible }: StatusTextProps) {
   return (
-    <span className="layer__status">
-      {kind}
-      {!visible && " · hidden"}
+    <>
+      <span>
+        {kind}
+        {!visible && " · hidden"}
+      </span>
       {status?.state === "loading" && (
         <span className="layer__state" data-tone="busy">
           <LoaderCircle size={13} aria-hidden /> Loading
@@ -179,6 +185,6 @@ function StatusText({ kind, status, visible }: StatusTextProps) {
           OK
         </span>
       )}
-    </span>
+    </>
   );
 }

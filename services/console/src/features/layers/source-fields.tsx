@@ -139,6 +139,16 @@ export function SourceFields({ layer, disabled, change }: SourceFieldsProps) {
             }}
           />
           <div className="layer-editor__row">
+            <DraftField
+              label="Stream id (SRT)"
+              value={layer.source.stream_id ?? ""}
+              maxLength={512}
+              disabled={disabled}
+              onCommit={(id) => {
+                changeSource({ stream_id: id.trim() || null });
+                return true;
+              }}
+            />
             <NumberField
               label="Latency (ms)"
               value={layer.source.latency_ms ?? 500}

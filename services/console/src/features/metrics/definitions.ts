@@ -1,9 +1,9 @@
 import type { MetricsSample, Performance, ProgramFormat } from "../../api/types.ts";
-import { formatBytes, formatNumber, UNKNOWN } from "../../ui/format.ts";
+import { formatBytes, formatLevel, formatNumber, UNKNOWN } from "../../ui/format.ts";
 
 export interface Verdict {
   readonly word: string;
-  readonly tone: "ok" | "warn" | "bad";
+  readonly tone: "ok" | "warn" | "bad" | "calm";
 }
 
 /** What a painter has at hand. */
@@ -129,6 +129,19 @@ export const DEFINITIONS: readonly Definition[] = [
     },
   },
   {
+    id: "loudness",
+    label: "Loudness",
+    about:
+      "EBU R128, of the last 0.4 seconds; below it of the last 3 seconds, and since the worker started without its quiet parts",
+    value: ({ loudness_short_term_lufs }) => loudness_short_term_lufs,
+    text: ({ performance }) => [formatLevel(performance.loudness_momentary_lufs), "LUFS"],
+    verdict({ performance: { loudness_short_term_lufs, loudness_integrated_lufs } }) {
+      if (loudness_short_term_lufs === null && loudness_integrated_lufs === null) return null;
+      const short = `Short ${formatLevel(loudness_short_term_lufs)}`;
+      return { word: `${short}, whole ${formatLevel(loudness_integrated_lufs)}`, tone: "calm" };
+    },
+  },
+  {
     id: "to-air",
     label: "Layer change to air",
     about: "From the acknowledged write of the latest change to the frame that shows it",
@@ -151,8 +164,4 @@ function pair(first: string, second: string): string {
 
 function formatMilliseconds(value: number | null): string {
   return formatNumber(value, value !== null && value >= 100 ? 0 : 1);
-}
-
-function formatLevel(dbfs: number | null): string {
-  return dbfs !== null && dbfs < -99 ? "−∞" : formatNumber(dbfs, 1);
 }

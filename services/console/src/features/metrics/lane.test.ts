@@ -88,6 +88,8 @@ describe("a tile", () => {
 
   it("shows what was measured", () => {
     expect(shown("fps", { fps: 29.97 })).toBe("30.0 fps");
+    const loudness = { loudness_momentary_lufs: -20.34, loudness_short_term_lufs: -21 };
+    expect(shown("loudness", loudness)).toBe("-20.3 LUFS  Short -21.0, whole –");
     expect(shown("encode", { encode_ms_p50: 4.2, encode_ms_p99: 11 })).toBe("4.2 / 11.0 ms");
     expect(shown("dropped", { frames_dropped: 9, frames_total: 891 })).toBe(
       "9 or 1 %  None lately",

@@ -4,15 +4,11 @@ import { useForbidden, useRuntime } from "../../runtime-context.ts";
 import { formatAge } from "../../ui/format.ts";
 import { theme } from "../../ui/theme.ts";
 import { useTickingText } from "../../ui/use-ticker.ts";
+import { isOld } from "./age.ts";
 import { DEFINITIONS, type Definition } from "./definitions.ts";
 import type { MetricsLane } from "./lane.ts";
 import { paintTile } from "./paint-tile.ts";
 import "./tiles.css";
-
-/** Samples come each second; one this old says that they stopped. */
-const OLD_MS = 2_500;
-/** The same where figures are only asked for now and then. */
-const OLD_POLLED_MS = 6_000;
 
 /** The figures. Rendered once; samples are painted into them without a render. */
 export function Tiles({ program }: { readonly program: ProgramFormat | null }) {
@@ -25,12 +21,12 @@ export function Tiles({ program }: { readonly program: ProgramFormat | null }) {
     const latest = metrics.latest;
     const ageMs = latest ? serverClock.since(latest.at) : 0;
     const polled = forbidden !== null || poller.state.get() !== "off";
-    const isOld = ageMs > (polled ? OLD_POLLED_MS : OLD_MS);
-    if (grid.current && grid.current.hasAttribute("data-old") !== isOld) {
-      grid.current.toggleAttribute("data-old", isOld);
+    const old = isOld(ageMs, polled);
+    if (grid.current && grid.current.hasAttribute("data-old") !== old) {
+      grid.current.toggleAttribute("data-old", old);
       metrics.repaint();
     }
-    return isOld ? `These figures are ${formatAge(ageMs)} old.` : "";
+    return old ? `These figures are ${formatAge(ageMs)} old.` : "";
   });
 
   return (

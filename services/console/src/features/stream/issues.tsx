@@ -43,7 +43,7 @@ function Issue({ error }: { readonly error: StreamError }) {
           <strong className="issue__severity">{word}</strong> {component}: {error.message}
         </p>
         <p className="issue__facts">
-          <span>{error.recovering ? "Recovering by itself" : "Needs you"}</span>
+          <span>{whatToDo(error)}</span>
           <span title={formatUtc(error.since)}>
             for <span ref={age} />
           </span>
@@ -53,6 +53,12 @@ function Issue({ error }: { readonly error: StreamError }) {
       </div>
     </li>
   );
+}
+
+/** What is only noted may be meant so: a still, a pause. */
+function whatToDo({ recovering, severity }: StreamError): string {
+  if (recovering) return "Recovering by itself";
+  return severity === "info" ? "May be meant so" : "Needs you";
 }
 
 /** `layer:<id>` says nothing to a person; the name of the layer or the output does. */

@@ -96,6 +96,10 @@ problem_codes! {
     StreamNotOnAir, "stream.not-on-air", 404, "The stream is not on air", true;
     /// The segment has left the playlist, or never was in it.
     SegmentNotFound, "stream.segment.not-found", 404, "There is no such segment", false;
+    /// No such recording, or it is on another engine's disk.
+    RecordingNotFound, "recording.not-found", 404, "There is no such recording", false;
+    /// The recording is not finished.
+    RecordingInUse, "recording.in-use", 409, "The recording is being written", false;
     /// The signed playback address is not one of ours, or is for another stream.
     PlaybackInvalid, "playback.invalid", 403, "The playback address is not valid", false;
     /// The signed playback address was valid once.

@@ -42,7 +42,11 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     )
     .context("prepare the client for siblings")?;
     let registry = Registry::default();
+    let recordings =
+        std::path::absolute(&config.recordings.directory).context("find recordings.directory")?;
     let context = Context {
+        bus: bus.clone(),
+        recordings: recordings.clone(),
         registry: registry.clone(),
         forwarder,
         playback: PlaybackVerifier::open(&config.playback.secret_file)?,
@@ -59,8 +63,7 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         metrics: Metrics::register(kit.registry()).context("register metrics")?,
         assets: std::path::absolute(&config.worker.assets_directory)
             .context("find worker.assets_directory")?,
-        recordings: std::path::absolute(&config.recordings.directory)
-            .context("find recordings.directory")?,
+        recordings,
         kit: kit.clone(),
         bus: bus.clone(),
         address,

@@ -15,6 +15,7 @@ mod live;
 mod metrics;
 mod outputs;
 mod reconcile;
+mod recordings;
 mod restart;
 mod scene;
 mod status;

@@ -24,6 +24,10 @@ pub(crate) enum ApiError {
     HolderSilent(#[from] HolderSilent),
     #[error("the segment has left the playlist, or never was in it")]
     UnknownFile,
+    #[error("there is no such recording here")]
+    UnknownRecording,
+    #[error("the recording is being written; stop the output first")]
+    RecordingInUse,
     #[error(transparent)]
     Playback(#[from] PlaybackRefusal),
     #[error("the file cannot be read")]
@@ -39,6 +43,8 @@ impl From<ApiError> for ApiProblem {
             ApiError::NotOnAir | ApiError::Snapshot(SnapshotError::NotOnAir) => {
                 ProblemCode::StreamNotOnAir
             }
+            ApiError::UnknownRecording => ProblemCode::RecordingNotFound,
+            ApiError::RecordingInUse => ProblemCode::RecordingInUse,
             ApiError::UnknownFile => ProblemCode::SegmentNotFound,
             ApiError::Playback(PlaybackRefusal::Invalid) => ProblemCode::PlaybackInvalid,
             ApiError::Playback(PlaybackRefusal::Expired) => ProblemCode::PlaybackExpired,

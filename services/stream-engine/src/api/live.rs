@@ -1,12 +1,7 @@
-use std::io::SeekFrom;
 use std::sync::Arc;
 use std::time::Instant;
 
-use actix_web::body::{BoxBody, SizedStream};
-use actix_web::http::StatusCode;
-use actix_web::http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, RANGE, USER_AGENT,
-};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, USER_AGENT};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
@@ -15,16 +10,14 @@ use sm_common::problem::Problem;
 use sm_service_kit::ApiProblem;
 use sm_service_kit::http::{Path, client_address};
 use tokio::fs::File;
-use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
-use tokio_util::io::ReaderStream;
 
 use super::Context;
 use super::access::Watcher;
 use super::error::ApiError;
+use super::sending::send;
 use crate::live::file_name::LiveFile;
 use crate::live::forward::Forwarder;
 use crate::live::playback::PlaybackClaim;
-use crate::live::range::{Span, span};
 use crate::live::shelf::{Place, Shelf};
 
 /// The media type of an HLS playlist (RFC 8216).
@@ -202,41 +195,11 @@ async fn send_file(
     file: &LiveFile,
     context: &Context,
 ) -> Result<HttpResponse, ApiError> {
-    let mut segment = match File::open(shelf.archive.path(file)).await {
+    let segment = match File::open(shelf.archive.path(file)).await {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(ApiError::UnknownFile);
         }
         opened => opened.map_err(ApiError::Read)?,
     };
-    let length = segment.metadata().await.map_err(ApiError::Read)?.len();
-    let wanted = request
-        .headers()
-        .get(RANGE)
-        .and_then(|value| value.to_str().ok());
-    let (status, first, size) = match span(wanted, length) {
-        Span::Whole => (StatusCode::OK, 0, length),
-        Span::Part { first, last } => {
-            let size = last.saturating_sub(first).saturating_add(1);
-            (StatusCode::PARTIAL_CONTENT, first, size)
-        }
-        Span::Unsatisfiable => {
-            return Ok(HttpResponse::RangeNotSatisfiable()
-                .insert_header((CONTENT_RANGE, format!("bytes */{length}")))
-                .insert_header((CONTENT_TYPE, SEGMENT_TYPE))
-                .finish());
-        }
-    };
-    let mut answer = HttpResponse::build(status);
-    if status == StatusCode::PARTIAL_CONTENT {
-        let last = first.saturating_add(size).saturating_sub(1);
-        answer.insert_header((CONTENT_RANGE, format!("bytes {first}-{last}/{length}")));
-        let seek = segment.seek(SeekFrom::Start(first)).await;
-        seek.map_err(ApiError::Read)?;
-    }
-    let body = SizedStream::new(size, ReaderStream::new(segment.take(size)));
-    Ok(answer
-        .insert_header((CONTENT_TYPE, SEGMENT_TYPE))
-        .insert_header((ACCEPT_RANGES, "bytes"))
-        .insert_header((CACHE_CONTROL, context.file_caching))
-        .body(BoxBody::new(body)))
+    send(request, segment, SEGMENT_TYPE, context.file_caching).await
 }

@@ -3,10 +3,15 @@
 mod access;
 mod error;
 mod live;
+mod recordings;
+mod sending;
+
+use std::path::PathBuf;
 
 use actix_web::middleware::DefaultHeaders;
 use actix_web::web::{self, Data, ServiceConfig};
 use ipnet::IpNet;
+use sm_bus::Bus;
 use sm_common::clock::SharedClock;
 use utoipa::OpenApi;
 
@@ -17,7 +22,10 @@ use crate::tasks::Registry;
 /// What handlers work with.
 #[derive(Clone, Debug)]
 pub(crate) struct Context {
+    pub(crate) bus: Bus,
     pub(crate) registry: Registry,
+    /// Where the recordings of every stream are.
+    pub(crate) recordings: PathBuf,
     pub(crate) forwarder: Forwarder,
     pub(crate) playback: PlaybackVerifier,
     pub(crate) clock: SharedClock,
@@ -38,7 +46,23 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
                 "access-control-expose-headers",
                 "content-length, content-range, retry-after",
             ));
-        config.app_data(Data::new(context.clone())).service(
+        config.app_data(Data::new(context.clone()));
+        // Before what players read, and not for pages of another origin.
+        config.service(
+            web::scope("/live/{stream}/recordings")
+                .service(
+                    web::resource("/")
+                        .get(recordings::list_recordings)
+                        .route(web::head().to(recordings::list_recordings)),
+                )
+                .service(
+                    web::resource("/{output}/{file}")
+                        .get(recordings::read_recording)
+                        .delete(recordings::delete_recording)
+                        .route(web::head().to(recordings::read_recording)),
+                ),
+        );
+        config.service(
             web::scope("/live/{stream}")
                 .wrap(players)
                 .service(
@@ -68,7 +92,14 @@ const OPTIONS: actix_web::http::Method = actix_web::http::Method::OPTIONS;
 #[derive(OpenApi)]
 #[openapi(
     info(title = "stream-engine", description = "The picture of each stream."),
-    paths(live::read_playlist, live::read_live_file, live::read_snapshot),
+    paths(
+        live::read_playlist,
+        live::read_live_file,
+        live::read_snapshot,
+        recordings::list_recordings,
+        recordings::read_recording,
+        recordings::delete_recording,
+    ),
     tags((name = "stream-engine", description = "Watch a stream."))
 )]
 struct Document;

@@ -79,10 +79,10 @@ impl Forwarder {
         request: &HttpRequest,
         holder: &str,
     ) -> Result<HttpResponse, HolderSilent> {
-        let method = if request.method() == actix_web::http::Method::HEAD {
-            Method::HEAD
-        } else {
-            Method::GET
+        let method = match request.method().as_str() {
+            "HEAD" => Method::HEAD,
+            "DELETE" => Method::DELETE,
+            _ => Method::GET,
         };
         let mut asking = self
             .client

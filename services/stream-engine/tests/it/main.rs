@@ -14,5 +14,6 @@ mod harness;
 mod outage;
 mod outputs;
 mod playlist;
+mod recordings;
 mod takeover;
 mod worker;

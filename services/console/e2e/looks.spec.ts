@@ -54,6 +54,7 @@ test("axe finds nothing on air, nor in the dialogs", async ({ system, console: p
   await system.goLive();
   await expectPlaying(page);
   await page
+    .getByRole("region", { name: "Layers" })
     .getByRole("button", { name: /^Edit / })
     .first()
     .click();
@@ -69,6 +70,7 @@ test("nothing is cut off on a phone", async ({ system, console: page }) => {
   await system.goLive();
   await expectPlaying(page);
   await page
+    .getByRole("region", { name: "Layers" })
     .getByRole("button", { name: /^Edit / })
     .first()
     .click();

@@ -323,6 +323,10 @@ pub const VOLUME_MAX: f64 = 20.0;
 
 /// A layer of a scene.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own on the wire"
+)]
 pub struct Layer {
     /// The layer.
     pub id: LayerId,
@@ -349,6 +353,9 @@ pub struct Layer {
     pub volume: f64,
     /// Whether its sound is off.
     pub muted: bool,
+    /// Whether the scene must not be seen without it: while it fails, the slate is on air.
+    #[serde(default)]
+    pub required: bool,
     /// Raised by every change; the `ETag`.
     pub revision: u64,
     /// When it was created.

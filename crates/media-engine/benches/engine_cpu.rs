@@ -130,6 +130,7 @@ impl Media {
                 layer(image, (40, 40), (320, 180)),
                 layer(text, (40, 620), (600, 80)),
             ],
+            ..WantedScene::default()
         }
     }
 }

@@ -153,7 +153,7 @@ impl Worker {
                 recordings: _,
                 outputs: _,
             } => return self.configure(program, hls, scene),
-            Command::ApplyOutputs { .. } => {}
+            Command::ApplyOutputs { .. } | Command::ApplyPreview { .. } => {}
             Command::ApplyScene { scene } => match &mut self.air {
                 Some(air) => match air.layers.apply(scene) {
                     Ok(()) => self.show(),

@@ -1,10 +1,11 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use sm_common::id::{LayerId, OutputId};
+use sm_common::id::{LayerId, OutputId, SceneId};
 use sm_common::layer::{Color, Pattern, TextStyle, Transform};
 use sm_common::output::OutputTarget;
 use sm_common::program::ProgramFormat;
+use sm_common::transition::Transition;
 
 /// What the host tells the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +28,11 @@ pub enum Command {
     ApplyScene {
         /// The whole scene; the worker finds the difference.
         scene: WantedScene,
+    },
+    /// Make a picture of this scene beside the program, or of none any more.
+    ApplyPreview {
+        /// The whole scene; the worker finds the difference.
+        scene: Option<WantedScene>,
     },
     /// Make these the outputs. Those that did not change go on undisturbed.
     ApplyOutputs {
@@ -78,12 +84,35 @@ pub struct WantedOutput {
 }
 
 /// A scene as the worker needs it: visible and hidden layers, back to front.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WantedScene {
     /// The revision that [`crate::Report::SceneApplied`] echoes.
     pub revision: u64,
+    /// Which scene it is; `None` for one that nobody made.
+    #[serde(default)]
+    pub scene: Option<SceneId>,
+    /// How it replaces the scene before it; `None` where it is the same one, changed, or the
+    /// first.
+    #[serde(default)]
+    pub take: Option<Transition>,
+    /// What is seen and heard instead of it. Its own sources stay connected: files wait, as those
+    /// of hidden layers do, and go on where they were.
+    #[serde(default)]
+    pub cover: Option<Cover>,
     /// Layers, from the back of the picture to the front.
+    pub layers: Vec<SceneLayer>,
+}
+
+/// What stands in for a scene.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cover {
+    /// Which scene it is; `None` for one that nobody made.
+    #[serde(default)]
+    pub scene: Option<SceneId>,
+    /// Layers, from the back of the picture to the front. Those that the covered scene has as
+    /// well share its sources.
     pub layers: Vec<SceneLayer>,
 }
 

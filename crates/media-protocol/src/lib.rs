@@ -13,7 +13,8 @@ mod framing;
 mod report;
 
 pub use command::{
-    Command, HlsSettings, LayerContent, RecordingSettings, SceneLayer, WantedOutput, WantedScene,
+    Command, Cover, HlsSettings, LayerContent, RecordingSettings, SceneLayer, WantedOutput,
+    WantedScene,
 };
 pub use framing::{FrameError, LINE_BYTES_MAX, decode, encode};
 pub use report::{

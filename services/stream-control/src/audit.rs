@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sm_bus::{Bus, BusError, keys, redis};
 use sm_common::clock::Timestamp;
-use sm_common::id::{OperationId, StreamId, UserId};
+use sm_common::id::{OperationId, SceneId, StreamId, UserId};
 use utoipa::ToSchema;
 
 use crate::domain::Action;
@@ -19,6 +19,9 @@ pub(crate) struct AuditEntry {
     pub(crate) name: String,
     /// What.
     pub(crate) action: Action,
+    /// The scene that was chosen, where one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) scene: Option<SceneId>,
     /// The operation, when it was accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) operation: Option<OperationId>,

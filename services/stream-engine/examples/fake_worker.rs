@@ -11,6 +11,7 @@
     reason = "a test's tool fails by panicking and speaks on its standard output"
 )]
 
+use std::cell::{Cell, RefCell};
 use std::fs::OpenOptions;
 use std::io::{BufRead as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use sm_common::clock::{Clock as _, SystemClock};
+use sm_common::id::LayerId;
 use sm_common::stream::{LayerState, Severity};
 use sm_media_protocol::{
     Command, FinishReason, HlsSettings, LayerReport, Report, Segment, Stats, WantedScene,
@@ -40,7 +42,7 @@ enum Demand {
     Hang,
     /// Does not end when told to.
     IgnoreStop,
-    /// Reports every layer as failing.
+    /// Reports every layer of the scene as failing, for as long as it is asked to.
     FailLayers,
     /// Reports a fault of the program once.
     Fault,
@@ -75,6 +77,8 @@ fn main() {
     let program: PathBuf = std::env::args().next().unwrap().into();
     let worker = Worker {
         control: program.parent().unwrap().to_owned(),
+        layers: RefCell::default(),
+        failing: Cell::default(),
     };
     if worker.is_asked(&Demand::ExitAtOnce) {
         eprintln!("exiting as demanded");
@@ -113,6 +117,9 @@ fn say(report: &Report) {
 
 struct Worker {
     control: PathBuf,
+    /// Layers of the scene.
+    layers: RefCell<Vec<LayerId>>,
+    failing: Cell<bool>,
 }
 
 impl Worker {
@@ -172,10 +179,25 @@ impl Worker {
             revision: scene.revision,
             at: SystemClock.now(),
         });
-        let failing = self.is_asked(&Demand::FailLayers);
-        for layer in &scene.layers {
+        let layers = scene.layers.iter().map(|layer| layer.id);
+        self.layers.replace(layers.collect());
+        self.failing.set(self.is_asked(&Demand::FailLayers));
+        self.report_layers();
+        for layer in scene.cover.iter().flat_map(|cover| &cover.layers) {
             say(&Report::Layer(LayerReport {
                 layer: layer.id,
+                state: LayerState::Ok,
+                code: None,
+                reason: None,
+            }));
+        }
+    }
+
+    fn report_layers(&self) {
+        let failing = self.failing.get();
+        for layer in self.layers.borrow().iter() {
+            say(&Report::Layer(LayerReport {
+                layer: *layer,
                 state: if failing {
                     LayerState::Failing
                 } else {
@@ -230,7 +252,7 @@ impl Worker {
         match command {
             Command::Configure { .. } => std::process::exit(2),
             Command::ApplyScene { scene } => self.apply(&scene),
-            Command::ApplyOutputs { .. } => {}
+            Command::ApplyOutputs { .. } | Command::ApplyPreview { .. } => {}
             Command::Snapshot { id, path } => {
                 let refused = self.is_asked(&Demand::NoSnapshots);
                 if !refused {
@@ -254,6 +276,10 @@ impl Worker {
     }
 
     fn misbehave(&self) {
+        let failing = self.is_asked(&Demand::FailLayers);
+        if self.failing.replace(failing) != failing {
+            self.report_layers();
+        }
         if self.is_asked(&Demand::Garbage) {
             println!("{{\"report\":\"dance\"}}\n\u{7f}not json");
         }

@@ -10,15 +10,53 @@ use sm_common::stream::{DesiredState, DesiredStatus};
 
 use crate::restart::Clearance;
 
+/// A scene at a revision.
+pub(crate) type Shot = (SceneId, u64);
+
 /// What the picture shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Picture {
+    /// The scene of the program; `None` stands for black: no scene is known yet.
+    pub(crate) program: Option<Shot>,
+    /// What is seen instead of it, while its sources stay connected.
+    pub(crate) cover: Option<Cover>,
+}
+
+impl Picture {
+    /// Whether both are made of the same scenes for the same reasons, whatever their revisions.
+    pub(crate) fn is_alike(&self, other: &Self) -> bool {
+        let scene = |shot: Option<Shot>| shot.map(|(scene, _)| scene);
+        let parts = |picture: &Self| {
+            let cover = picture.cover.map(|cover| (cover.why, scene(cover.slate)));
+            (scene(picture.program), cover)
+        };
+        parts(self) == parts(other)
+    }
+}
+
+/// The slate over the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Picture {
-    /// Black: no scene is known yet.
-    Black,
-    /// The scene, at this revision.
-    Program { scene: SceneId, revision: u64 },
-    /// What viewers see while the stream is paused.
-    Slate,
+pub(crate) struct Cover {
+    pub(crate) why: Why,
+    /// The scene that is the slate; `None` stands for the built-in one.
+    pub(crate) slate: Option<Shot>,
+}
+
+/// Why the slate is over the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// Somebody wants it.
+    Paused,
+    /// The scene must not be seen without a layer that fails.
+    LayerLost,
+}
+
+/// The newest scenes that are known, by what they are for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shots {
+    pub(crate) program: Option<Shot>,
+    pub(crate) preview: Option<Shot>,
+    pub(crate) slate: Option<Shot>,
 }
 
 /// The worker, as far as the decision depends on it.
@@ -28,8 +66,13 @@ pub(crate) enum WorkerView<'a> {
     Absent,
     /// It was launched and does not take commands yet.
     Booting(Making<'a>),
-    /// It takes commands; `sent` is the picture it was last told to show.
-    Working { making: Making<'a>, sent: Picture },
+    /// It takes commands; `sent` is the picture it was last told to show, `previewed` the scene
+    /// beside it.
+    Working {
+        making: Making<'a>,
+        sent: Picture,
+        previewed: Option<Shot>,
+    },
     /// It was told to end.
     Ending,
 }
@@ -46,8 +89,9 @@ pub(crate) struct Making<'a> {
 pub(crate) struct Situation<'a> {
     /// What is wanted; `None` while nobody has said.
     pub(crate) desired: Option<&'a DesiredState>,
-    /// The newest scene that is known.
-    pub(crate) scene: Option<(SceneId, u64)>,
+    pub(crate) shots: Shots,
+    /// Whether the scene must not be seen now: a layer fails that it must not be without.
+    pub(crate) lost: bool,
     pub(crate) worker: WorkerView<'a>,
     pub(crate) clearance: Clearance,
 }
@@ -63,6 +107,8 @@ pub(crate) enum Action {
     Start,
     /// Tell the worker to show this.
     Show(Picture),
+    /// Tell the worker to make a picture of this scene beside the program, or of none.
+    Preview(Option<Shot>),
     /// Tell the worker to end in good order.
     Stop,
     /// The same, because another one is to follow.
@@ -73,7 +119,8 @@ pub(crate) enum Action {
 pub(crate) fn decide(situation: &Situation<'_>) -> Action {
     let Situation {
         desired,
-        scene,
+        shots,
+        lost,
         worker,
         clearance,
     } = situation;
@@ -96,25 +143,34 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Action {
             Action::Replace
         }
         WorkerView::Booting(_) | WorkerView::Ending => Action::Nothing,
-        WorkerView::Working { sent, .. } => {
-            let wanted = picture(desired.status, *scene);
-            if *sent == wanted {
-                Action::Nothing
-            } else {
+        WorkerView::Working {
+            sent, previewed, ..
+        } => {
+            let wanted = picture(desired.status, *shots, *lost);
+            if *sent != wanted {
                 Action::Show(wanted)
+            } else if *previewed != shots.preview {
+                Action::Preview(shots.preview)
+            } else {
+                Action::Nothing
             }
         }
     }
 }
 
 /// What the picture should show.
-pub(crate) const fn picture(status: DesiredStatus, scene: Option<(SceneId, u64)>) -> Picture {
-    match (status, scene) {
-        (DesiredStatus::Paused, _) => Picture::Slate,
-        (DesiredStatus::Live | DesiredStatus::Offline, Some((scene, revision))) => {
-            Picture::Program { scene, revision }
-        }
-        (DesiredStatus::Live | DesiredStatus::Offline, None) => Picture::Black,
+pub(crate) fn picture(status: DesiredStatus, shots: Shots, lost: bool) -> Picture {
+    let why = match (status, lost) {
+        (DesiredStatus::Paused, _) => Some(Why::Paused),
+        (DesiredStatus::Live | DesiredStatus::Offline, true) => Some(Why::LayerLost),
+        (DesiredStatus::Live | DesiredStatus::Offline, false) => None,
+    };
+    Picture {
+        program: shots.program,
+        cover: why.map(|why| Cover {
+            why,
+            slate: shots.slate,
+        }),
     }
 }
 
@@ -128,6 +184,7 @@ mod tests {
 
     use sm_common::clock::Timestamp;
     use sm_common::id::StreamId;
+    use sm_common::stream::ChosenScenes;
 
     use super::*;
 
@@ -141,21 +198,31 @@ mod tests {
             changed_by: "somebody".to_owned(),
             program: ProgramFormat::default(),
             outputs: Vec::new(),
+            chosen: ChosenScenes::default(),
         }
     }
 
     #[test]
     fn every_situation_has_its_action() {
-        use Action::{Nothing, Replace, Show, Start, Stop, WaitUntil};
+        use Action::{Nothing, Preview, Replace, Show, Start, Stop, WaitUntil};
         use DesiredStatus::{Live, Offline, Paused};
         let format = ProgramFormat::default();
         let larger = ProgramFormat {
             width: 1920,
             ..ProgramFormat::default()
         };
-        let scene = SceneId::generate();
-        let program = Picture::Program { scene, revision: 4 };
-        let older = Picture::Program { scene, revision: 3 };
+        let (scene, other) = (SceneId::generate(), SceneId::generate());
+        let shots = Shots {
+            program: Some((scene, 4)),
+            preview: Some((other, 2)),
+            slate: None,
+        };
+        let program = picture(Live, shots, false);
+        let older = Picture {
+            program: Some((scene, 3)),
+            cover: None,
+        };
+        let slate = picture(Paused, shots, false);
         let making = Making {
             generation: 3,
             program: &format,
@@ -168,7 +235,16 @@ mod tests {
             generation: 3,
             program: &larger,
         };
-        let working = |making, sent| WorkerView::Working { making, sent };
+        let working = |making, sent| WorkerView::Working {
+            making,
+            sent,
+            previewed: shots.preview,
+        };
+        let unpreviewed = WorkerView::Working {
+            making,
+            sent: program,
+            previewed: Some((other, 1)),
+        };
         let soon = Instant::now() + Duration::from_secs(1);
         let now = Clearance::Now;
         let absent = || WorkerView::Absent;
@@ -190,34 +266,21 @@ mod tests {
             (Some(Live), WorkerView::Ending, now, Nothing),
             (Some(Live), working(making, program), now, Nothing),
             (Some(Live), working(making, older), now, Show(program)),
-            (
-                Some(Live),
-                working(making, Picture::Slate),
-                now,
-                Show(program),
-            ),
+            (Some(Live), unpreviewed, now, Preview(shots.preview)),
+            (Some(Live), working(making, slate), now, Show(program)),
             (Some(Live), working(outdated, program), now, Replace),
             (Some(Live), working(resized, program), now, Replace),
             // It is to show the slate.
-            (
-                Some(Paused),
-                working(making, program),
-                now,
-                Show(Picture::Slate),
-            ),
-            (Some(Paused), working(making, Picture::Slate), now, Nothing),
-            (
-                Some(Paused),
-                working(outdated, Picture::Slate),
-                now,
-                Replace,
-            ),
+            (Some(Paused), working(making, program), now, Show(slate)),
+            (Some(Paused), working(making, slate), now, Nothing),
+            (Some(Paused), working(outdated, slate), now, Replace),
         ];
         for (status, worker, clearance, expected) in cases {
             let desired = status.map(desired);
             let situation = Situation {
                 desired: desired.as_ref(),
-                scene: Some((scene, 4)),
+                shots,
+                lost: false,
                 worker,
                 clearance,
             };
@@ -226,8 +289,78 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_goes_on_air_before_it_has_a_scene() {
-        assert_eq!(picture(DesiredStatus::Live, None), Picture::Black);
-        assert_eq!(picture(DesiredStatus::Paused, None), Picture::Slate);
+    fn the_slate_covers_a_scene_for_a_reason() {
+        use DesiredStatus::{Live, Paused};
+        let [program, slate] = [(); 2].map(|()| (SceneId::generate(), 1));
+        let with_slate = Shots {
+            program: Some(program),
+            preview: None,
+            slate: Some(slate),
+        };
+        let built_in = Shots {
+            slate: None,
+            ..with_slate
+        };
+        let none = Shots::default();
+        let cases = [
+            (Live, none, false, None, None),
+            (Live, built_in, false, Some(program), None),
+            (Live, with_slate, false, Some(program), None),
+            (
+                Live,
+                built_in,
+                true,
+                Some(program),
+                Some((Why::LayerLost, None)),
+            ),
+            (
+                Live,
+                with_slate,
+                true,
+                Some(program),
+                Some((Why::LayerLost, Some(slate))),
+            ),
+            (
+                Paused,
+                with_slate,
+                true,
+                Some(program),
+                Some((Why::Paused, Some(slate))),
+            ),
+            (Paused, none, false, None, Some((Why::Paused, None))),
+        ];
+        for (status, shots, lost, program, cover) in cases {
+            let expected = Picture {
+                program,
+                cover: cover.map(|(why, slate)| Cover { why, slate }),
+            };
+            let seen = picture(status, shots, lost);
+            assert_eq!(seen, expected, "{status:?} {shots:?} {lost}");
+        }
+    }
+
+    #[test]
+    fn pictures_are_alike_that_differ_in_their_revisions_alone() {
+        let [a, b] = [(); 2].map(|()| SceneId::generate());
+        let covered = |program, slate, why| Picture {
+            program: Some(program),
+            cover: Some(Cover {
+                why,
+                slate: Some(slate),
+            }),
+        };
+        let picture = covered((a, 1), (b, 1), Why::Paused);
+        assert!(picture.is_alike(&covered((a, 2), (b, 3), Why::Paused)));
+        for other in [
+            covered((b, 1), (b, 1), Why::Paused),
+            covered((a, 1), (a, 1), Why::Paused),
+            covered((a, 1), (b, 1), Why::LayerLost),
+            Picture {
+                cover: None,
+                ..picture
+            },
+        ] {
+            assert!(!picture.is_alike(&other), "{other:?}");
+        }
     }
 }

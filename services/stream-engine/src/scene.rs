@@ -10,7 +10,7 @@ use sm_common::layer::{
 };
 use sm_common::program::ProgramFormat;
 use sm_common::scene::Scene;
-use sm_media_protocol::{LayerContent, SceneLayer, WantedScene};
+use sm_media_protocol::{Cover, LayerContent, SceneLayer, WantedScene};
 use uuid::Uuid;
 
 use crate::config::SlateConfig;
@@ -38,23 +38,37 @@ pub(crate) fn changed_at(scene: &Scene, before: &Scene) -> Timestamp {
 
 /// The scene as the worker needs it. `assets` is where uploaded files are.
 pub(crate) fn wanted(scene: &Scene, revision: u64, assets: &Path) -> WantedScene {
-    let layers = scene.layers.iter();
     WantedScene {
         revision,
-        layers: layers.map(|layer| scene_layer(layer, assets)).collect(),
+        scene: Some(scene.id),
+        layers: scene_layers(scene, assets),
+        ..WantedScene::default()
     }
 }
 
 /// A scene without a layer.
-pub(crate) const fn black(revision: u64) -> WantedScene {
+pub(crate) fn black(revision: u64) -> WantedScene {
     WantedScene {
         revision,
-        layers: Vec::new(),
+        ..WantedScene::default()
     }
 }
 
-/// The slate in a picture of this format.
-pub(crate) fn slate(revision: u64, config: &SlateConfig, program: &ProgramFormat) -> WantedScene {
+/// The scene as a slate.
+pub(crate) fn cover(scene: &Scene, assets: &Path) -> Cover {
+    Cover {
+        scene: Some(scene.id),
+        layers: scene_layers(scene, assets),
+    }
+}
+
+fn scene_layers(scene: &Scene, assets: &Path) -> Vec<SceneLayer> {
+    let layers = scene.layers.iter();
+    layers.map(|layer| scene_layer(layer, assets)).collect()
+}
+
+/// The built-in slate in a picture of this format.
+pub(crate) fn slate(config: &SlateConfig, program: &ProgramFormat) -> Cover {
     let height = f64::from(program.height);
     let (least, most) = TEXT_SIZE;
     let size = (height * config.text_height).clamp(least, most);
@@ -83,8 +97,8 @@ pub(crate) fn slate(revision: u64, config: &SlateConfig, program: &ProgramFormat
         height: whole(line).max(1),
         ..whole_picture
     };
-    WantedScene {
-        revision,
+    Cover {
+        scene: None,
         layers: vec![
             standing(SLATE_BACKGROUND, background, whole_picture),
             standing(SLATE_TEXT, text, middle),
@@ -238,7 +252,7 @@ mod tests {
             "text": "Soon", "color": "#000000", "text_color": "#ffffff", "text_height": 0.1,
         });
         let config = serde_json::from_value(config).unwrap();
-        let slate = slate(3, &config, &ProgramFormat::default());
+        let slate = slate(&config, &ProgramFormat::default());
         let boxes: Vec<_> = slate
             .layers
             .iter()

@@ -32,7 +32,7 @@ use crate::event::{Event, Events};
 use crate::number::to_f32;
 use crate::picture::{Bitmap, Matrix, Opacity, Rectangle};
 use crate::pipeline::{Item, ProgramClock, Stage, Surface, Voice};
-use crate::scene::{DuplicateLayer, difference};
+use crate::scene::{DuplicateLayer, difference, uncovered};
 use crate::sound::SoundQueue;
 use crate::timeline::Timeline;
 use failure::Failure;
@@ -195,6 +195,7 @@ impl Layers {
     /// Makes `wanted` the scene, unless it cannot be one.
     pub(crate) fn apply(&mut self, wanted: WantedScene) -> Result<(), DuplicateLayer> {
         let actual = self.scene.as_ref().map_or(&[][..], |scene| &scene.layers);
+        let wanted = uncovered(wanted);
         let difference = difference(actual, &wanted.layers)?;
         for id in &difference.close {
             self.sources.remove(id);

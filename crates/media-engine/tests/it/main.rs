@@ -14,6 +14,7 @@
 
 mod clock;
 mod continuity;
+mod cover;
 mod failing;
 mod life;
 mod pictures;

@@ -10,6 +10,7 @@ pub(crate) fn scene(revision: u64, layers: &[SceneLayer]) -> WantedScene {
     WantedScene {
         revision,
         layers: layers.to_vec(),
+        ..WantedScene::default()
     }
 }
 

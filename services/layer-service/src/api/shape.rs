@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use sm_common::id::LayerId;
+use sm_common::id::{LayerId, SceneId};
 use sm_common::layer::{Layer, LayerKind, LayerSource, Transform};
 use sm_common::scene::SceneSummary;
 use utoipa::ToSchema;
@@ -88,6 +88,9 @@ pub(crate) struct NewLayer {
     /// Whether its sound is off.
     #[schema(default = false)]
     muted: Option<bool>,
+    /// Whether the slate is on air while this layer fails.
+    #[schema(default = false)]
+    required: Option<bool>,
     /// Its place from the back, 0 to the number of layers; the front unless said otherwise.
     #[schema(minimum = 0)]
     index: Option<usize>,
@@ -119,6 +122,8 @@ pub(crate) struct LayerPatch {
     volume: Option<f64>,
     /// Whether its sound is off.
     muted: Option<bool>,
+    /// Whether the slate is on air while this layer fails.
+    required: Option<bool>,
 }
 
 /// The members of a transform to change, in canvas pixels.
@@ -145,6 +150,32 @@ pub(crate) struct TransformPatch {
 pub(crate) struct LayerOrder {
     /// From the back of the picture to the front; each layer exactly once.
     order: Vec<LayerId>,
+}
+
+/// A scene to create, without a layer.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "shows the shape of a body that the domain reads")]
+pub(crate) struct NewScene {
+    /// 1 to 100 characters.
+    #[schema(min_length = 1, max_length = 100, example = "Interview")]
+    name: String,
+}
+
+/// A JSON merge patch (RFC 7396) of a scene; its layers have a path of their own.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "shows the shape of a body that the domain reads")]
+pub(crate) struct ScenePatch {
+    /// 1 to 100 characters; it stays when it is left out.
+    #[schema(min_length = 1, max_length = 100)]
+    name: Option<String>,
+}
+
+/// An order of all scenes of a stream.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "shows the shape of a body that the domain reads")]
+pub(crate) struct SceneOrder {
+    /// Each scene exactly once.
+    order: Vec<SceneId>,
 }
 
 /// Changes that happen together or not at all.
@@ -207,7 +238,7 @@ mod tests {
 
     use serde_json::{Value, json};
     use sm_common::clock::Timestamp;
-    use sm_common::id::{SceneId, StreamId};
+    use sm_common::id::StreamId;
     use sm_common::scene::Scene;
 
     use super::*;

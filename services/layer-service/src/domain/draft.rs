@@ -22,6 +22,10 @@ pub(crate) struct Canvas {
 
 /// Everything of a layer that callers decide.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own on the wire"
+)]
 pub(crate) struct Draft {
     pub(crate) name: String,
     #[serde(flatten)]
@@ -32,6 +36,7 @@ pub(crate) struct Draft {
     pub(crate) locked: bool,
     pub(crate) volume: f64,
     pub(crate) muted: bool,
+    pub(crate) required: bool,
 }
 
 impl Draft {
@@ -55,6 +60,7 @@ impl Draft {
         let locked = fields.or("locked", false, faults, boolean);
         let volume = fields.or("volume", 1.0, faults, number(0.0, VOLUME_MAX));
         let muted = fields.or("muted", false, faults, boolean);
+        let required = fields.or("required", false, faults, boolean);
         Some(Self {
             name: name?,
             source: source?,
@@ -64,6 +70,7 @@ impl Draft {
             locked: locked?,
             volume: volume?,
             muted: muted?,
+            required: required?,
         })
     }
 
@@ -78,6 +85,7 @@ impl Draft {
             locked: layer.locked,
             volume: layer.volume,
             muted: layer.muted,
+            required: layer.required,
         }
     }
 
@@ -92,6 +100,7 @@ impl Draft {
             locked,
             volume,
             muted,
+            required,
         } = self;
         layer.name = name;
         layer.source = source;
@@ -101,6 +110,7 @@ impl Draft {
         layer.locked = locked;
         layer.volume = volume;
         layer.muted = muted;
+        layer.required = required;
     }
 
     /// The draft as a JSON object, to be patched or compared.

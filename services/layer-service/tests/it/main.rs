@@ -21,3 +21,4 @@ mod layers;
 mod operations;
 mod order;
 mod outage;
+mod scenes;

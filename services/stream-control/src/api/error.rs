@@ -2,6 +2,7 @@ use sm_bus::BusError;
 use sm_common::problem::ProblemCode;
 use sm_service_kit::ApiProblem;
 
+use crate::domain::{ChoiceRefusal, Refusal};
 use crate::operations::CommandError;
 
 /// Why a request of this service is refused.
@@ -26,7 +27,13 @@ impl From<ApiError> for ApiProblem {
             ApiError::Command(error) => {
                 let code = match &error {
                     CommandError::UnknownStream(_) => ProblemCode::StreamNotFound,
-                    CommandError::Illegal(_) => ProblemCode::StreamActionIllegal,
+                    CommandError::Refused(Refusal::Illegal(_)) => ProblemCode::StreamActionIllegal,
+                    CommandError::Refused(Refusal::Choice(ChoiceRefusal::NoSuchScene(_))) => {
+                        ProblemCode::SceneNotFound
+                    }
+                    CommandError::Refused(Refusal::Choice(ChoiceRefusal::NothingInPreview)) => {
+                        ProblemCode::PreviewEmpty
+                    }
                     CommandError::IdempotencyConflict => ProblemCode::IdempotencyConflict,
                     CommandError::Contended | CommandError::Bus(_) => ProblemCode::Unavailable,
                 };

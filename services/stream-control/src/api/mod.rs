@@ -5,6 +5,7 @@ mod control;
 mod error;
 mod operation;
 mod playback;
+mod request;
 mod state;
 
 use actix_web::web::{self, Data, ServiceConfig};

@@ -3,6 +3,9 @@ use sm_common::clock::Timestamp;
 use sm_common::stream::{DesiredState, DesiredStatus, ObservedState, StreamStatus};
 use utoipa::ToSchema;
 
+use super::choice::{ChoiceRefusal, KnownScenes, choose};
+use super::command::Command;
+
 /// What an operator may ask of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -17,6 +20,12 @@ pub(crate) enum Action {
     Resume,
     /// Replace the media worker; a short interruption, the same program.
     Restart,
+    /// Put a scene on air; off air: the one that will be.
+    Take,
+    /// Put a scene into preview, or none.
+    Preview,
+    /// Change how the stream is to be: which scene is its slate.
+    Configure,
 }
 
 impl Action {
@@ -27,6 +36,9 @@ impl Action {
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::Restart => "restart",
+            Self::Take => "take",
+            Self::Preview => "preview",
+            Self::Configure => "configure",
         }
     }
 }
@@ -37,6 +49,15 @@ impl Action {
 pub(crate) struct Illegal {
     pub(crate) action: Action,
     pub(crate) status: StreamStatus,
+}
+
+/// Why a command is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error(transparent)]
+    Illegal(#[from] Illegal),
+    #[error(transparent)]
+    Choice(#[from] ChoiceRefusal),
 }
 
 /// What the stream counts as when a command arrives: the observed status, unless the engine has
@@ -61,16 +82,18 @@ pub(crate) fn standing(desired: &DesiredState, observed: &ObservedState) -> Stre
 /// The one table of what is legal when.
 ///
 /// ```text
-///               start  stop  pause  resume  restart
-/// offline         x
-/// starting               x                     x
-/// live                   x     x               x
-/// paused                 x            x        x
-/// degraded               x     x               x
-/// reconnecting           x     x      x        x     pause and resume: whichever is not wanted
-/// stopping        x
-/// failed          x      x                     x
+///               start  stop  pause  resume  restart  take, preview, configure
+/// offline         x                                            x
+/// starting               x                     x               x
+/// live                   x     x               x               x
+/// paused                 x            x        x               x
+/// degraded               x     x               x               x
+/// reconnecting           x     x      x        x               x
+/// stopping        x                                            x
+/// failed          x      x                     x               x
 /// ```
+///
+/// Of pause and resume, a reconnecting stream takes whichever is not wanted already.
 const fn is_legal(action: Action, status: StreamStatus) -> bool {
     use StreamStatus::{Degraded, Failed, Live, Offline, Paused, Reconnecting, Starting, Stopping};
     match action {
@@ -89,35 +112,39 @@ const fn is_legal(action: Action, status: StreamStatus) -> bool {
                 Starting | Live | Paused | Degraded | Reconnecting | Failed
             )
         }
+        Action::Take | Action::Preview | Action::Configure => true,
     }
 }
 
-/// The desired state after `action`, or why there is none.
+/// The desired state after `command`, or why there is none.
 pub(crate) fn apply(
     desired: &DesiredState,
     standing: StreamStatus,
-    action: Action,
+    command: &Command,
+    scenes: &KnownScenes,
     by: &str,
     now: Timestamp,
-) -> Result<DesiredState, Illegal> {
+) -> Result<DesiredState, Refusal> {
+    let action = command.action();
     let illegal = Illegal {
         action,
         status: standing,
     };
     if !is_legal(action, standing) {
-        return Err(illegal);
+        return Err(illegal.into());
     }
+    let chosen = choose(&desired.chosen, command, scenes)?;
     let status = match action {
         Action::Start | Action::Resume => DesiredStatus::Live,
         Action::Stop => DesiredStatus::Offline,
         Action::Pause => DesiredStatus::Paused,
         // A restart of what was to be off air would be a start.
-        Action::Restart => desired.status,
+        Action::Restart | Action::Take | Action::Preview | Action::Configure => desired.status,
     };
     let changes_nothing =
         status == desired.status && matches!(action, Action::Pause | Action::Resume);
     if changes_nothing {
-        return Err(illegal);
+        return Err(illegal.into());
     }
     // A failed stream whose desired status stays the same needs a new generation to be tried again.
     let again = matches!(action, Action::Restart | Action::Start);
@@ -134,6 +161,7 @@ pub(crate) fn apply(
         changed_by: by.to_owned(),
         program: desired.program.clone(),
         outputs: desired.outputs.clone(),
+        chosen,
     })
 }
 
@@ -141,6 +169,8 @@ pub(crate) fn apply(
 mod tests {
     use sm_common::id::StreamId;
     use sm_common::program::ProgramFormat;
+    use sm_common::stream::ChosenScenes;
+    use sm_common::transition::Transition;
 
     use super::*;
 
@@ -156,6 +186,7 @@ mod tests {
             changed_by: "somebody".to_owned(),
             program: ProgramFormat::default(),
             outputs: Vec::new(),
+            chosen: ChosenScenes::default(),
         }
     }
 
@@ -166,13 +197,18 @@ mod tests {
         observed
     }
 
-    const ACTIONS: [Action; 5] = [
+    const ACTIONS: [Action; 8] = [
         Action::Start,
         Action::Stop,
         Action::Pause,
         Action::Resume,
         Action::Restart,
+        Action::Take,
+        Action::Preview,
+        Action::Configure,
     ];
+    /// What is legal in every status.
+    const ALWAYS: &str = "take preview configure";
 
     /// The table in the comment of [`is_legal`], as text.
     const TABLE: [(StreamStatus, &str); 8] = [
@@ -190,7 +226,8 @@ mod tests {
     fn every_action_is_legal_in_exactly_the_statuses_of_the_table() {
         for (status, legal) in TABLE {
             for action in ACTIONS {
-                let expected = legal.split(' ').any(|word| word == action.as_str());
+                let mut legal = legal.split(' ').chain(ALWAYS.split(' '));
+                let expected = legal.any(|word| word == action.as_str());
                 assert_eq!(is_legal(action, status), expected, "{action:?} in {status}");
             }
         }
@@ -201,7 +238,8 @@ mod tests {
         let refused = apply(
             &desired(DesiredStatus::Offline),
             StreamStatus::Offline,
-            Action::Stop,
+            &Command::Stop,
+            &KnownScenes::default(),
             "a",
             NOW,
         );
@@ -213,15 +251,16 @@ mod tests {
     fn each_action_leads_to_the_state_it_names() {
         use DesiredStatus::{Live, Offline, Paused};
         let cases = [
-            (Offline, StreamStatus::Offline, Action::Start, Live, 4),
-            (Live, StreamStatus::Live, Action::Stop, Offline, 3),
-            (Live, StreamStatus::Live, Action::Pause, Paused, 3),
-            (Paused, StreamStatus::Paused, Action::Resume, Live, 3),
-            (Paused, StreamStatus::Paused, Action::Restart, Paused, 4),
-            (Live, StreamStatus::Failed, Action::Start, Live, 4),
+            (Offline, StreamStatus::Offline, Command::Start, Live, 4),
+            (Live, StreamStatus::Live, Command::Stop, Offline, 3),
+            (Live, StreamStatus::Live, Command::Pause, Paused, 3),
+            (Paused, StreamStatus::Paused, Command::Resume, Live, 3),
+            (Paused, StreamStatus::Paused, Command::Restart, Paused, 4),
+            (Live, StreamStatus::Failed, Command::Start, Live, 4),
         ];
-        for (before, standing, action, after, generation) in cases {
-            let next = apply(&desired(before), standing, action, "ana", NOW).unwrap();
+        let none = KnownScenes::default();
+        for (before, standing, command, after, generation) in cases {
+            let next = apply(&desired(before), standing, &command, &none, "ana", NOW).unwrap();
             assert_eq!(
                 (next.status, next.generation, next.revision),
                 (after, generation, 8)
@@ -232,20 +271,29 @@ mod tests {
             } else {
                 NOW.as_unix_millis()
             };
-            assert_eq!(next.since.as_unix_millis(), expected_since, "{action:?}");
+            assert_eq!(next.since.as_unix_millis(), expected_since, "{command:?}");
         }
     }
 
     #[test]
     fn a_reconnecting_stream_can_be_paused_once() {
         let paused = desired(DesiredStatus::Paused);
-        let again = apply(&paused, StreamStatus::Reconnecting, Action::Pause, "a", NOW);
+        let none = KnownScenes::default();
+        let again = apply(
+            &paused,
+            StreamStatus::Reconnecting,
+            &Command::Pause,
+            &none,
+            "a",
+            NOW,
+        );
         assert!(again.is_err());
         assert!(
             apply(
                 &paused,
                 StreamStatus::Reconnecting,
-                Action::Resume,
+                &Command::Resume,
+                &none,
                 "a",
                 NOW
             )
@@ -273,5 +321,30 @@ mod tests {
             standing(&unwanted, &observed(StreamStatus::Offline, 6)),
             StreamStatus::Offline
         );
+    }
+
+    #[test]
+    fn a_take_changes_what_is_on_air_and_nothing_else() {
+        let scene = sm_common::id::SceneId::generate();
+        let scenes = KnownScenes {
+            ids: vec![scene],
+            ..KnownScenes::default()
+        };
+        let take = Command::Take {
+            scene: Some(scene),
+            transition: Transition::default(),
+        };
+        for status in StreamStatus::ALL {
+            let before = desired(DesiredStatus::Paused);
+            let after = apply(&before, status, &take, &scenes, "ana", NOW).unwrap();
+            assert_eq!(after.chosen.scene, Some(scene), "{status}");
+            let unchanged = DesiredState {
+                revision: before.revision,
+                changed_by: before.changed_by.clone(),
+                chosen: before.chosen.clone(),
+                ..after
+            };
+            assert_eq!(unchanged, before);
+        }
     }
 }

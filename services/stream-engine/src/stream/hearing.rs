@@ -3,12 +3,11 @@
 use std::time::{Duration, Instant};
 
 use sm_common::clock::Timestamp;
-use sm_common::stream::{LayerState, SceneOnAir, Severity};
+use sm_common::stream::{LayerState, Severity};
 use sm_media_protocol::{LayerReport, Report, Segment, Stats};
 
 use super::errors::Problem;
 use super::outbox::News;
-use super::screen::Canvas;
 use super::tenure::{Tenure, WORKER};
 use crate::supervisor::Told;
 
@@ -76,23 +75,9 @@ impl Tenure {
         self.note_scene();
     }
 
-    /// The scene in the picture is the one that the worker confirmed last.
-    fn note_scene(&mut self) {
-        let running = self.running.as_ref();
-        let shown = running
-            .and_then(|running| running.screen())
-            .and_then(|screen| screen.shown());
-        self.observation.scene = match shown {
-            Some(Canvas::Program(scene)) => Some(SceneOnAir {
-                id: scene.id,
-                name: scene.name.clone(),
-                revision: scene.revision,
-            }),
-            Some(Canvas::Black | Canvas::Slate) | None => None,
-        };
-    }
-
     fn layer_changed(&mut self, report: LayerReport, now: Timestamp) {
+        self.required
+            .heard(report.layer, report.state, Instant::now());
         let Some(status) = self.observation.layers.heard(report, now) else {
             return;
         };

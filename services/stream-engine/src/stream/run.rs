@@ -5,10 +5,10 @@ use std::time::Instant;
 use sm_common::program::ProgramFormat;
 use tokio_util::sync::DropGuard;
 
-use super::screen::{Canvas, Screen};
+use super::screen::Screen;
 use crate::live::file_name::Run;
 use crate::live::snapshot::{SnapshotError, SnapshotRequest};
-use crate::reconcile::{Making, WorkerView};
+use crate::reconcile::{Making, Shot, Why, WorkerView};
 use crate::status::WorkerPhase;
 use crate::supervisor::{Busy, Worker};
 
@@ -44,6 +44,8 @@ pub(super) struct RunningWorker {
     pub(super) generation: u64,
     pub(super) program: ProgramFormat,
     pub(super) frames_dropped: u64,
+    /// The scene beside the program that it was last told of.
+    pub(super) previewed: Option<Shot>,
     stage: Stage,
     ending: Option<Ending>,
     snapshots: BTreeMap<u64, SnapshotRequest>,
@@ -65,6 +67,7 @@ impl RunningWorker {
             generation,
             program,
             frames_dropped: 0,
+            previewed: None,
             stage: Stage::Booting,
             ending: None,
             snapshots: BTreeMap::new(),
@@ -84,6 +87,7 @@ impl RunningWorker {
             (None, Stage::Working(screen) | Stage::OnAir(screen, _)) => WorkerView::Working {
                 making,
                 sent: screen.sent().picture(),
+                previewed: self.previewed,
             },
         }
     }
@@ -94,7 +98,10 @@ impl RunningWorker {
             (Some(Ending::GivingWay), _) => WorkerPhase::GivingWay,
             (None, Stage::Booting | Stage::Working(_)) => WorkerPhase::Preparing,
             (None, Stage::OnAir(screen, _)) => WorkerPhase::OnAir {
-                slate: matches!(screen.shown(), Some(Canvas::Slate)),
+                slate: screen.shown().is_some_and(|shown| {
+                    let cover = shown.cover.as_ref();
+                    cover.is_some_and(|drape| drape.why == Why::Paused)
+                }),
             },
         }
     }

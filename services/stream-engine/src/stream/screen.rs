@@ -5,47 +5,78 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sm_common::clock::Timestamp;
-use sm_common::id::SceneId;
+use sm_common::id::LayerId;
 use sm_common::scene::Scene;
 
-use crate::reconcile::Picture;
+use crate::reconcile::{Cover, Picture, Shot, Why};
 use crate::scene::changed_at;
+use crate::store::Wanted;
 
 /// Pictures that wait to be confirmed at most; the oldest is forgotten, not the newest.
 const WAITING_MAX: usize = 64;
 
-/// A picture with the scene that it is made of.
+/// A picture with the scenes that it is made of.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Canvas {
+    /// `None` stands for black.
+    pub(super) program: Option<Arc<Scene>>,
+    pub(super) cover: Option<Drape>,
+}
+
+/// The slate over the program.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Canvas {
-    Black,
-    Program(Arc<Scene>),
-    Slate,
+pub(super) struct Drape {
+    pub(super) why: Why,
+    /// `None` stands for the built-in slate.
+    pub(super) slate: Option<Arc<Scene>>,
 }
 
 impl Canvas {
-    /// The picture that is wanted, with the scene that is known.
-    pub(super) fn of(picture: Picture, scene: Option<&Arc<Scene>>) -> Self {
-        match (picture, scene) {
-            (Picture::Slate, _) => Self::Slate,
-            (Picture::Program { .. }, Some(scene)) => Self::Program(Arc::clone(scene)),
-            (Picture::Program { .. }, None) | (Picture::Black, _) => Self::Black,
-        }
-    }
-
-    fn scene(&self) -> Option<(SceneId, u64)> {
-        match self {
-            Self::Program(scene) => Some((scene.id, scene.revision)),
-            Self::Black | Self::Slate => None,
+    /// The picture that is wanted, with the scenes that are known.
+    pub(super) fn of(picture: Picture, wanted: &Wanted) -> Self {
+        Self {
+            program: wanted.scene.clone().filter(|_| picture.program.is_some()),
+            cover: picture.cover.map(|cover| Drape {
+                why: cover.why,
+                slate: wanted.slate.clone(),
+            }),
         }
     }
 
     pub(super) fn picture(&self) -> Picture {
-        match (self, self.scene()) {
-            (_, Some((scene, revision))) => Picture::Program { scene, revision },
-            (Self::Slate, None) => Picture::Slate,
-            (Self::Black | Self::Program(_), None) => Picture::Black,
+        Picture {
+            program: self.program.as_ref().map(shot),
+            cover: self.cover.as_ref().map(|drape| Cover {
+                why: drape.why,
+                slate: drape.slate.as_ref().map(shot),
+            }),
         }
     }
+
+    /// The layers that the worker reports on.
+    pub(super) fn layers(&self) -> Vec<LayerId> {
+        let slate = self.cover.as_ref().and_then(|drape| drape.slate.as_ref());
+        let scenes = [self.program.as_ref(), slate].into_iter().flatten();
+        let mut layers: Vec<LayerId> = scenes
+            .flat_map(|scene| &scene.layers)
+            .map(|layer| layer.id)
+            .collect();
+        layers.sort_unstable();
+        layers.dedup();
+        layers
+    }
+
+    /// When the change that makes this picture of `before` was acknowledged, where it is a change
+    /// of the scene that is seen.
+    fn changed_since(&self, before: &Self) -> Option<Timestamp> {
+        let (before_program, program) = (before.program.as_ref()?, self.program.as_ref()?);
+        let seen = before.cover.is_none() && self.cover.is_none();
+        (seen && before_program.id == program.id).then(|| changed_at(program, before_program))
+    }
+}
+
+pub(super) fn shot(scene: &Arc<Scene>) -> Shot {
+    (scene.id, scene.revision)
 }
 
 /// What a worker was told to show, and what it shows.
@@ -71,7 +102,7 @@ impl Screen {
     pub(super) fn new(canvas: Canvas) -> Self {
         let mut screen = Self {
             sequence: 0,
-            sent: Canvas::Black,
+            sent: Canvas::default(),
             waiting: VecDeque::new(),
             shown: None,
         };
@@ -96,10 +127,7 @@ impl Screen {
 
     /// The picture is sent, under the number [`Self::next`].
     pub(super) fn send(&mut self, canvas: Canvas) {
-        let changed_at = match (&self.sent, &canvas) {
-            (Canvas::Program(before), Canvas::Program(after)) => Some(changed_at(after, before)),
-            _ => None,
-        };
+        let changed_at = canvas.changed_since(&self.sent);
         self.sequence = self.next();
         self.sent = canvas.clone();
         self.waiting.push_back(Waiting {
@@ -138,20 +166,38 @@ impl Screen {
 
 #[cfg(test)]
 mod tests {
-    use sm_common::id::StreamId;
+    use sm_common::id::{SceneId, StreamId};
     use uuid::Uuid;
 
     use super::*;
 
     fn program(revision: u64) -> Canvas {
-        Canvas::Program(Arc::new(Scene {
-            id: SceneId::from_uuid(Uuid::from_u128(1)),
+        another_program(1, revision)
+    }
+
+    fn another_program(id: u128, revision: u64) -> Canvas {
+        let scene = Arc::new(Scene {
+            id: SceneId::from_uuid(Uuid::from_u128(id)),
             stream: StreamId::default(),
             name: "Main".to_owned(),
             revision,
             updated_at: Timestamp::from_unix_millis(i64::try_from(revision).unwrap() * 1000),
             layers: Vec::new(),
-        }))
+        });
+        Canvas {
+            program: Some(scene),
+            cover: None,
+        }
+    }
+
+    fn covered(canvas: Canvas) -> Canvas {
+        Canvas {
+            cover: Some(Drape {
+                why: Why::Paused,
+                slate: None,
+            }),
+            ..canvas
+        }
     }
 
     #[test]
@@ -170,10 +216,12 @@ mod tests {
         let delay = screen.applied(2, at(2033));
         assert_eq!(delay, Some(Duration::from_millis(33)));
         assert_eq!(screen.shown(), Some(&program(2)));
-        screen.send(Canvas::Slate);
+        screen.send(covered(program(2)));
         assert_eq!(screen.applied(3, at(9000)), None);
         screen.send(program(2));
         assert_eq!(screen.applied(4, at(9000)), None, "resuming is no change");
+        screen.send(another_program(2, 1));
+        assert_eq!(screen.applied(5, at(9000)), None, "a take is no change");
     }
 
     #[test]

@@ -131,6 +131,7 @@ impl Tenure {
                 running.phase() == WorkerPhase::OnAir { slate }
                     && running.generation == desired.generation
                     && running.program == desired.program
+                    && self.shows_what_is_wanted(running)
             }
         }
     }

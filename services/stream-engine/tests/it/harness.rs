@@ -8,10 +8,12 @@ use serde_json::{Value, json};
 use sm_bus::{Bus, Commit, keys};
 use sm_common::auth::Role;
 use sm_common::clock::{Clock as _, SystemClock};
-use sm_common::event::{Channel, Event, LayerReordered, StreamStateChanged};
+use sm_common::event::{Channel, Event, LayerReordered, SceneReordered, StreamStateChanged};
 use sm_common::id::{LayerId, SceneId, StreamId};
 use sm_common::program::ProgramFormat;
-use sm_common::stream::{DesiredState, DesiredStatus, ObservedState, StreamState, StreamStatus};
+use sm_common::stream::{
+    ChosenScenes, DesiredState, DesiredStatus, ObservedState, StreamState, StreamStatus,
+};
 use sm_stream_engine::{ABOUT, Config, serve};
 use sm_test_kit::{Answer, Api, Issuer, Redis, Running, until, until_some};
 use tempfile::TempDir;
@@ -82,6 +84,35 @@ impl Host {
         settings
             .map(|(key, value)| (key.to_owned(), value))
             .to_vec()
+    }
+}
+
+/// A scene to write.
+#[derive(Clone, Debug)]
+pub(crate) struct Set<'a> {
+    pub(crate) id: SceneId,
+    pub(crate) name: &'a str,
+    pub(crate) revision: u64,
+    /// Whether the scene must not be seen without it.
+    pub(crate) layers: Vec<(LayerId, bool)>,
+}
+
+impl<'a> Set<'a> {
+    /// A scene of one layer.
+    pub(crate) fn new(name: &'a str) -> Self {
+        Self {
+            id: SceneId::generate(),
+            name,
+            revision: 1,
+            layers: vec![(LayerId::generate(), false)],
+        }
+    }
+
+    pub(crate) fn requiring(mut self) -> Self {
+        for (_, required) in &mut self.layers {
+            *required = true;
+        }
+        self
     }
 }
 
@@ -170,9 +201,33 @@ impl Studio {
 
     /// Writes the desired state as stream-control does.
     pub(crate) async fn desire(&self, status: DesiredStatus, generation: u64) -> u64 {
+        self.desire_scenes(status, generation, |_| {}).await
+    }
+
+    /// Chooses scenes as stream-control does; the first time wants the stream on air.
+    pub(crate) async fn choose(&self, change: impl FnOnce(&mut ChosenScenes)) -> u64 {
+        let key = keys::desired(&self.stream);
+        let before: Option<DesiredState> = self.bus.hash_document(&key, "doc").await.unwrap();
+        let (status, generation) = before.map_or((DesiredStatus::Live, 1), |before| {
+            (before.status, before.generation)
+        });
+        self.desire_scenes(status, generation, change).await
+    }
+
+    async fn desire_scenes(
+        &self,
+        status: DesiredStatus,
+        generation: u64,
+        change: impl FnOnce(&mut ChosenScenes),
+    ) -> u64 {
         let key = keys::desired(&self.stream);
         let before: Option<DesiredState> = self.bus.hash_document(&key, "doc").await.unwrap();
         let now = SystemClock.now();
+        let mut chosen = before
+            .as_ref()
+            .map(|before| before.chosen.clone())
+            .unwrap_or_default();
+        change(&mut chosen);
         let desired = DesiredState {
             stream: self.stream.clone(),
             status,
@@ -185,6 +240,7 @@ impl Studio {
                 ..ProgramFormat::default()
             },
             outputs: Vec::new(),
+            chosen,
         };
         let observed = ObservedState::never_held(self.stream.clone(), now);
         let news = StreamStateChanged(StreamState::join(&desired, observed));
@@ -197,7 +253,8 @@ impl Studio {
         desired.revision
     }
 
-    /// Writes a scene of text layers as layer-service does, with these texts.
+    /// Writes the one scene of a stream, of text layers with these texts, as versions with one
+    /// scene did.
     pub(crate) async fn compose(&self, revision: u64, layers: &[(LayerId, &str)]) {
         let scene = SceneId::from_uuid("01900000-0000-7000-8000-000000000001".parse().unwrap());
         let now = SystemClock.now();
@@ -205,7 +262,7 @@ impl Studio {
         let document = json!({
             "id": scene, "stream": "main", "name": "Main", "order": order, "updated_at": now,
         });
-        let key = keys::scene(&self.stream);
+        let key = keys::former_scene(&self.stream);
         let mut commit = Commit::new()
             .hash_set(key.clone(), "revision", revision.to_string())
             .hash_set(key, "doc", document.to_string())
@@ -225,6 +282,51 @@ impl Studio {
             scene,
             order,
             scene_revision: revision,
+        };
+        let event = self.bus.event(&self.stream, &news, None).unwrap();
+        self.bus.commit(commit, vec![event]).await.unwrap();
+    }
+
+    /// Writes scenes of text layers as layer-service does, of which the first was made first.
+    pub(crate) async fn stage(&self, scenes: &[Set<'_>]) {
+        let now = SystemClock.now();
+        let key = keys::scenes(&self.stream);
+        let order: Vec<SceneId> = scenes.iter().map(|set| set.id).collect();
+        let mut commit = Commit::new()
+            .hash_set(key.clone(), "revision", "1")
+            .hash_set(key.clone(), "order", json!(order).to_string())
+            .hash_set(key.clone(), "first", scenes.first().unwrap().id.to_string());
+        for set in scenes {
+            let order: Vec<LayerId> = set.layers.iter().map(|(id, ..)| *id).collect();
+            let document = json!({
+                "id": set.id, "name": set.name, "order": order, "updated_at": now,
+            });
+            commit = commit
+                .hash_set(
+                    key.clone(),
+                    &keys::scene_revision_field(set.id),
+                    set.revision.to_string(),
+                )
+                .hash_set(
+                    key.clone(),
+                    &keys::scene_document_field(set.id),
+                    document.to_string(),
+                );
+            for (id, required) in &set.layers {
+                let layer = json!({
+                    "id": id, "stream": "main", "scene": set.id, "name": set.name,
+                    "kind": "text", "source": {"text": set.name},
+                    "transform": {"x": 0, "y": 0, "width": 100, "height": 50}, "opacity": 1.0,
+                    "visible": true, "locked": false, "volume": 1.0, "muted": false,
+                    "required": required, "revision": 1, "created_at": now, "updated_at": now,
+                });
+                let field = keys::layer_field(*id);
+                commit = commit.hash_set(keys::layers(&self.stream), &field, layer.to_string());
+            }
+        }
+        let news = SceneReordered {
+            order,
+            scenes_revision: 1,
         };
         let event = self.bus.event(&self.stream, &news, None).unwrap();
         self.bus.commit(commit, vec![event]).await.unwrap();

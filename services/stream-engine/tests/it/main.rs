@@ -12,5 +12,6 @@ mod control;
 mod harness;
 mod outage;
 mod playlist;
+mod scenes;
 mod takeover;
 mod worker;

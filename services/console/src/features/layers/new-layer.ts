@@ -26,6 +26,7 @@ export function newLayer(input: NewLayerInput, canvas: Canvas) {
     locked: false,
     volume: 1,
     muted: false,
+    required: false,
   };
 }
 

@@ -40,9 +40,10 @@ async fn write(bus: &Bus, counts: &[usize]) -> Vec<Written> {
         });
     }
     let order: Vec<SceneId> = written.iter().map(|one| one.scene).collect();
+    let first = order.first().unwrap();
     commit = commit
         .hash_set(key.clone(), "revision", "3")
-        .hash_set(key.clone(), "first", order[0].to_string())
+        .hash_set(key.clone(), "first", first.to_string())
         .hash_set(key, "order", json!(order).to_string());
     bus.commit(commit, Vec::new()).await.unwrap();
     written
@@ -68,7 +69,8 @@ fn wanted(wanted: &[Which]) -> SceneQuery {
 }
 
 fn layers(stored: &StoredScenes, scene: SceneId) -> Option<usize> {
-    stored.scenes[&scene].layers.as_ref().map(Vec::len)
+    let scene = stored.scenes.get(&scene).unwrap();
+    scene.layers.as_ref().map(Vec::len)
 }
 
 #[tokio::test]

@@ -417,8 +417,8 @@ async fn the_one_scene_of_former_versions_becomes_the_first_of_the_list() {
     let answer = app.api.get(unknown).await;
     let _missing = answer.expect_problem(404, "scene.not-found");
     let path = "/api/layers/01900000-0000-7000-8000-00000000000b?stream=older";
-    let patch = json!({"source": {"text": "Still on air"}});
-    let changed = app.api.patch(path, "\"3\"", &patch).await.expect(200);
+    let news = json!({"source": {"text": "Still on air"}});
+    let changed = app.api.patch(path, "\"3\"", &news).await.expect(200);
     assert_eq!(changed.body["revision"], 4);
     let list = app.api.get("/api/layers?stream=older").await.expect(200);
     assert_eq!(list.header("etag"), "\"42\"");

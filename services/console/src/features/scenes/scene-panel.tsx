@@ -44,6 +44,18 @@ export function ScenePanel() {
     if (studio && !onAir && blocked.control === null) void commands.preview(id);
   };
 
+  // Every change of a layer raises its scene's revision, and the list is not told of those.
+  const ask = (open: (scene: ListedScene) => void, scene: ListedScene) => {
+    void store.load();
+    open(scene);
+  };
+  const rename = async (scene: ListedScene, name: string) => {
+    const newest = store.list.get()?.scenes.find(({ id }) => id === scene.id);
+    const done = await commands.rename(newest ?? scene, name);
+    if (!done) void store.load();
+    return done;
+  };
+
   return (
     <section className="panel scenes" aria-labelledby="scenes-title">
       <header className="panel__head">
@@ -91,10 +103,10 @@ export function ScenePanel() {
               onChoose={() => choose(scene.id, roles.onAir)}
               onTake={() => void commands.take(scene.id, transition)}
               onMove={(by) => void commands.move(list, scene.id, by)}
-              onRename={() => setRenaming(scene)}
+              onRename={() => ask(setRenaming, scene)}
               onDuplicate={() => void commands.duplicate(scene.id)}
               onSlate={() => void commands.slate(roles.slate ? null : scene.id)}
-              onDelete={() => setDeleting(scene)}
+              onDelete={() => ask(setDeleting, scene)}
             />
           );
         })}
@@ -121,7 +133,7 @@ export function ScenePanel() {
           title={`Rename “${renaming.name}”`}
           action="Rename"
           name={renaming.name}
-          onName={(name) => commands.rename(renaming, name)}
+          onName={(name) => rename(renaming, name)}
           onClose={() => setRenaming(null)}
         />
       )}

@@ -271,7 +271,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Lists the layers of a stream's scene, from the back of the picture to the front.
+         * Lists the layers of a scene, from the back of the picture to the front.
          * @description The `ETag` is the scene's revision, which every change of any layer raises. A layer's `status`
          *     is how the engine does with it, absent while the stream is off air.
          */
@@ -374,9 +374,77 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the scenes of a stream with their layers. A stream has one scene. */
+        /**
+         * Lists the scenes of a stream, without their layers.
+         * @description Which of them is on air, in preview and the slate is part of the stream's state.
+         */
         get: operations["list_scenes"];
         put?: never;
+        /** Creates a scene without a layer, at the end of the list. */
+        post: operations["create_scene"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/scenes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads a scene with its layers. */
+        get: operations["read_scene"];
+        put?: never;
+        post?: never;
+        /**
+         * Deletes a scene with its layers.
+         * @description A scene that is wanted on air, in preview or as the slate is not deleted, nor is the last one.
+         *     `If-Match` is the scene's revision that the caller has read.
+         */
+        delete: operations["delete_scene"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes a scene by a JSON merge patch: its name.
+         * @description `If-Match` is the scene's revision that the caller has read. A patch that changes nothing
+         *     raises no revision.
+         */
+        patch: operations["update_scene"];
+        trace?: never;
+    };
+    "/api/scenes/{id}/duplicate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Copies a scene with its layers; the copy comes behind it in the list. */
+        post: operations["duplicate_scene"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/scenes/order": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Puts the scenes into another order. What is on air stays on air.
+         * @description `If-Match` is the list's revision that the caller has read.
+         */
+        put: operations["reorder_scenes"];
         post?: never;
         delete?: never;
         options?: never;
@@ -434,6 +502,70 @@ export interface paths {
         get: operations["read_operation"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stream/outputs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the outputs of a stream: what is wanted of each, and how it does.
+         * @description HLS comes first; it belongs to every stream. No answer holds a stream key or a passphrase.
+         */
+        get: operations["list_outputs"];
+        put?: never;
+        /**
+         * Adds an output.
+         * @description It begins at once when the stream is on air. `Idempotency-Key` replays the first answer.
+         */
+        post: operations["create_output"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stream/outputs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads an output. */
+        get: operations["read_output"];
+        put?: never;
+        post?: never;
+        /** Takes an output away. The others go on undisturbed; files that it has written stay. */
+        delete: operations["delete_output"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes an output by a JSON merge patch.
+         * @description `If-Match` is the revision that the caller has read. A secret that is absent stays, and null
+         *     takes it away. Where the target changes the output begins anew; the others go on undisturbed.
+         */
+        patch: operations["update_output"];
+        trace?: never;
+    };
+    "/api/stream/outputs/{id}/{action}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Starts, stops or restarts an output. */
+        post: operations["steer_output"];
         delete?: never;
         options?: never;
         head?: never;
@@ -612,7 +744,12 @@ export interface components {
          * @description What an operator may ask of a stream.
          * @enum {string}
          */
-        Action: "start" | "stop" | "pause" | "resume" | "restart";
+        Action: "start" | "stop" | "pause" | "resume" | "restart" | "record-start" | "record-stop" | "take" | "preview" | "configure";
+        /**
+         * @description One of nine points of a box.
+         * @enum {string}
+         */
+        Anchor: "top-left" | "top" | "top-right" | "left" | "center" | "right" | "bottom-left" | "bottom" | "bottom-right";
         /** @description An uploaded file. Its content never changes: the identifier is its digest. */
         Asset: {
             /**
@@ -653,17 +790,21 @@ export interface components {
          * @enum {string}
          */
         AtZero: "stop" | "hide" | "count-up";
+        /** @description What was asked for. */
+        AuditAction: components["schemas"]["Action"] | components["schemas"]["OutputAction"];
         /** @description One command. */
         AuditEntry: {
             /** @description What. */
-            action: components["schemas"]["Action"];
+            action: components["schemas"]["AuditAction"];
             /** @description When. */
             at: components["schemas"]["Timestamp"];
             /** @description The caller's name at that time. */
             name: string;
             operation?: components["schemas"]["OperationId"] | null;
+            output?: components["schemas"]["OutputId"] | null;
             /** @description Why it was refused, when it was. */
             refused?: string | null;
+            scene?: components["schemas"]["SceneId"] | null;
             /** @description Who. */
             user: components["schemas"]["UserId"];
         };
@@ -743,6 +884,12 @@ export interface components {
             /** @description From the back of the picture to the front. */
             order: components["schemas"]["LayerId"][];
         };
+        /**
+         * @description How the colours of a layer and of what is behind it become one. Computed in red, green and
+         *     blue as they are encoded (not in light), as picture editors do.
+         * @enum {string}
+         */
+        Blend: "normal" | "multiply" | "screen" | "add" | "darken" | "lighten";
         /** @description When a broadcast began and ended. */
         BroadcastTimes: {
             ended_at?: components["schemas"]["Timestamp"] | null;
@@ -871,8 +1018,17 @@ export interface components {
         ControlRequest: {
             /** @description What to do. */
             action: components["schemas"]["Action"];
+            direction?: components["schemas"]["Direction"] | null;
+            /**
+             * Format: int32
+             * @description `take`: how long the transition takes; 500 unless said otherwise.
+             */
+            duration_ms?: number | null;
+            scene?: components["schemas"]["SceneId"] | null;
+            slate?: components["schemas"]["SceneId"] | null;
             /** @description The stream; `main` unless said otherwise. */
             stream?: components["schemas"]["StreamId"];
+            transition?: components["schemas"]["TransitionKind"] | null;
         };
         /** @description The time until a moment. */
         CountdownSource: {
@@ -913,10 +1069,73 @@ export interface components {
             username: string;
         };
         /**
+         * @description What is cut off a source, as parts of its width and height: the same for a source of any
+         *     resolution. Left and right together, and top and bottom together, are at most 0.99.
+         */
+        Crop: {
+            /**
+             * Format: double
+             * @description From the bottom edge, 0 to 0.99 of the height.
+             * @default 0
+             */
+            bottom: number;
+            /**
+             * Format: double
+             * @description From the left edge, 0 to 0.99 of the width.
+             * @default 0
+             */
+            left: number;
+            /**
+             * Format: double
+             * @description From the right edge, 0 to 0.99 of the width.
+             * @default 0
+             */
+            right: number;
+            /**
+             * Format: double
+             * @description From the top edge, 0 to 0.99 of the height.
+             * @default 0
+             */
+            top: number;
+        };
+        /** @description The members of a crop to change, as parts of the source's width and height. */
+        CropPatch: {
+            /**
+             * Format: double
+             * @description From the bottom edge; with `top` at most 0.99.
+             */
+            bottom?: number | null;
+            /**
+             * Format: double
+             * @description From the left edge.
+             */
+            left?: number | null;
+            /**
+             * Format: double
+             * @description From the right edge; with `left` at most 0.99.
+             */
+            right?: number | null;
+            /**
+             * Format: double
+             * @description From the top edge.
+             */
+            top?: number | null;
+        };
+        /**
          * @description What is wanted of a stream.
          * @enum {string}
          */
         DesiredStatus: "offline" | "live" | "paused";
+        /**
+         * @description Where a wipe or a slide moves to.
+         * @enum {string}
+         */
+        Direction: "left" | "right" | "up" | "down";
+        /**
+         * @description How a change moves over its time.
+         * @enum {string}
+         */
+        Easing: "linear" | "ease-in" | "ease-out" | "ease-in-out";
         /**
          * @description libx264's trade between CPU and quality, cheapest first.
          * @enum {string}
@@ -1000,7 +1219,7 @@ export interface components {
          * @description What happened.
          * @enum {string}
          */
-        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "layer.status.changed" | "chat.message.posted";
+        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "chat.message.posted";
         /** @description One wrong field. */
         FieldError: {
             /** @description What is wrong, and the bound. */
@@ -1008,6 +1227,50 @@ export interface components {
             /** @description JSON Pointer (RFC 6901) to the field in the request body. */
             pointer: string;
         };
+        /**
+         * @description The container of a recording.
+         * @enum {string}
+         */
+        FileFormat: "mp4" | "mkv";
+        /** @description A recording on the engine's disk. */
+        FileTarget: {
+            /**
+             * @description The container.
+             * @default mp4
+             */
+            format: components["schemas"]["FileFormat"];
+            /**
+             * Format: int32
+             * @description Keeps so many of the newest files of this output, 1 to 10000; all when absent.
+             * @default null
+             */
+            keep_files: number | null;
+            /**
+             * Format: int64
+             * @description Deletes files of this output this long after they were finished, in seconds; never when
+             *     absent.
+             * @default null
+             */
+            keep_s: number | null;
+            /**
+             * Format: int64
+             * @description Begins a new file after so many bytes, at least 1 MiB, at the next keyframe.
+             * @default null
+             */
+            split_bytes: number | null;
+            /**
+             * Format: int32
+             * @description Begins a new file after so many seconds, 10 to 86400, at the next keyframe.
+             * @default null
+             */
+            split_s: number | null;
+        };
+        /**
+         * @description How a source fills its layer's box. Colours, test patterns, text and clocks are drawn in the
+         *     size of the box and fill it anyway.
+         * @enum {string}
+         */
+        Fit: "stretch" | "contain" | "cover" | "none";
         /** @description Colours that run into each other along a line. */
         GradientSource: {
             /**
@@ -1209,6 +1472,13 @@ export interface components {
         };
         /** @description A layer of a scene. */
         Layer: components["schemas"]["LayerSource"] & {
+            /**
+             * Format: int32
+             * @description How much later than the picture its sound comes, in milliseconds, 0 to 5000.
+             */
+            audio_delay_ms?: number;
+            /** @description How its colours join those behind it. */
+            blend?: components["schemas"]["Blend"];
             /** @description When it was created. */
             created_at: components["schemas"]["Timestamp"];
             /** @description The layer. */
@@ -1224,6 +1494,8 @@ export interface components {
              * @description 0 (clear) to 1 (opaque).
              */
             opacity: number;
+            /** @description Whether the scene must not be seen without it: while it fails, the slate is on air. */
+            required?: boolean;
             /**
              * Format: int64
              * @description Raised by every change; the `ETag`.
@@ -1236,6 +1508,8 @@ export interface components {
             stream: components["schemas"]["StreamId"];
             /** @description Where it is. */
             transform: components["schemas"]["Transform"];
+            /** @description How its changes are made. */
+            transition?: components["schemas"]["Transition"];
             /** @description When it was last changed. */
             updated_at: components["schemas"]["Timestamp"];
             /** @description Whether it is in the picture. */
@@ -1303,7 +1577,7 @@ export interface components {
          * @description The kind of a layer.
          * @enum {string}
          */
-        LayerKind: "color" | "test-pattern" | "image" | "video" | "text" | "clock" | "gradient" | "countdown" | "ticker";
+        LayerKind: "color" | "test-pattern" | "image" | "video" | "text" | "clock" | "gradient" | "countdown" | "ticker" | "network";
         /** @description A scene's layers: what `GET /api/layers` answers, and the snapshot of `layer-updates`. */
         LayerList: {
             /** @description From the back of the picture to the front. */
@@ -1318,6 +1592,12 @@ export interface components {
         };
         /** @description A JSON merge patch (RFC 7396) of a layer. What is left out stays; null is the default. */
         LayerPatch: {
+            /**
+             * Format: int32
+             * @description How much later than the picture its sound comes, in milliseconds.
+             */
+            audio_delay_ms?: number | null;
+            blend?: components["schemas"]["Blend"] | null;
             kind?: components["schemas"]["LayerKind"] | null;
             /** @description Whether it refuses every change but unlocking. */
             locked?: boolean | null;
@@ -1330,6 +1610,8 @@ export interface components {
              * @description 0 (clear) to 1 (opaque).
              */
             opacity?: number | null;
+            /** @description Whether the slate is on air while this layer fails. */
+            required?: boolean | null;
             /**
              * @description The members of the source to change, such as `{"text": "Hello"}` or
              *     `{"style": {"size": 60}}`.
@@ -1338,6 +1620,7 @@ export interface components {
                 [key: string]: unknown;
             } | null;
             transform?: components["schemas"]["TransformPatch"] | null;
+            transition?: components["schemas"]["TransitionPatch"] | null;
             /** @description Whether it is in the picture. */
             visible?: boolean | null;
             /**
@@ -1345,6 +1628,36 @@ export interface components {
              * @description Linear volume of its sound, 0 to 20 (+26 dB).
              */
             volume?: number | null;
+        };
+        /** @description What a layer delivered over the last second. */
+        LayerPerformance: {
+            /**
+             * Format: double
+             * @description Highest sample of its sound in the mix, in dBFS; absent while it is not mixed.
+             */
+            audio_peak_dbfs?: number | null;
+            /**
+             * Format: double
+             * @description RMS level of its sound in the mix, in dBFS.
+             */
+            audio_rms_dbfs?: number | null;
+            /**
+             * Format: double
+             * @description How long ago the frame that it shows was due, in milliseconds; of moving pictures.
+             */
+            frame_age_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Frames of those that were never shown.
+             */
+            frames_dropped?: number | null;
+            /**
+             * Format: int64
+             * @description Frames that its source brought since it was opened.
+             */
+            frames_total?: number | null;
+            /** @description The layer. */
+            layer: components["schemas"]["LayerId"];
         };
         /** @description The order of the layers was changed. */
         LayerReordered: {
@@ -1404,6 +1717,11 @@ export interface components {
             kind: "ticker";
             /** @description Text that moves through the layer. */
             source: components["schemas"]["TickerSource"];
+        } | {
+            /** @enum {string} */
+            kind: "network";
+            /** @description Live sound and picture from elsewhere. */
+            source: components["schemas"]["NetworkSource"];
         };
         /**
          * @description How a layer does in the picture.
@@ -1412,10 +1730,16 @@ export interface components {
         LayerState: "ok" | "loading" | "failing";
         /** @description How one layer does in the picture, as the engine sees it. */
         LayerStatus: {
+            /**
+             * Format: int64
+             * @description Attempts that failed since it last delivered, of a source that is tried again.
+             */
+            attempts?: number | null;
             /** @description Stable, dotted code when failing. */
             code?: string | null;
             /** @description The layer. */
             layer: components["schemas"]["LayerId"];
+            next_attempt_at?: components["schemas"]["Timestamp"] | null;
             /** @description Why, when failing. */
             reason?: string | null;
             /** @description Since when. */
@@ -1434,6 +1758,11 @@ export interface components {
              * @description The scene's revision after the change.
              */
             scene_revision: number;
+        };
+        /** @description A scene in the list of a stream's scenes. */
+        ListedScene: components["schemas"]["SceneSummary"] & {
+            /** @description How many layers it has. */
+            layer_count: number;
         };
         /** @description A name and its password. */
         Login: {
@@ -1549,8 +1878,34 @@ export interface components {
             /** @description The first event after. */
             until: components["schemas"]["Timestamp"];
         };
+        /** @description Live sound and picture that are fetched from elsewhere, stretched over the layer. */
+        NetworkSource: {
+            /**
+             * Format: int32
+             * @description How long frames wait for those that come late, in milliseconds, 20 to 8000.
+             */
+            latency_ms?: number;
+            /** @description What shows while nothing comes. */
+            on_loss?: components["schemas"]["OnLoss"];
+            /** @description The stream to ask an SRT listener for, at most 512 characters. */
+            stream_id?: string | null;
+            /**
+             * @description `rtmp://host/app/stream`, `srt://host:port` (which we call), or the `http://` or `https://`
+             *     address of an HLS playlist, a transport stream or a file. At most 2048 bytes, without user
+             *     and password: everybody who sees the layer sees its address.
+             * @example rtmp://live.example.com/app/stream
+             */
+            url: string;
+        };
         /** @description A layer to create. */
         NewLayer: components["schemas"]["LayerSource"] & {
+            /**
+             * Format: int32
+             * @description How much later than the picture its sound comes, in milliseconds.
+             * @default 0
+             */
+            audio_delay_ms: number | null;
+            blend?: components["schemas"]["Blend"] | null;
             /** @description Its place from the back, 0 to the number of layers; the front unless said otherwise. */
             index?: number | null;
             /**
@@ -1574,7 +1929,13 @@ export interface components {
              * @default 1
              */
             opacity: number | null;
+            /**
+             * @description Whether the slate is on air while this layer fails.
+             * @default false
+             */
+            required: boolean | null;
             transform?: components["schemas"]["Transform"] | null;
+            transition?: components["schemas"]["Transition"] | null;
             /**
              * @description Whether it is in the picture.
              * @default true
@@ -1587,10 +1948,29 @@ export interface components {
              */
             volume: number | null;
         };
+        /** @description A new output. */
+        NewOutput: {
+            /** @description Whether it is to send while the stream is on air; true unless said otherwise. */
+            enabled?: boolean | null;
+            /** @description `rtmp`, `srt` or `file`. */
+            kind: components["schemas"]["OutputKind"];
+            /** @description Its name. */
+            name: string;
+            target?: components["schemas"]["OutputTargetBody"] | null;
+        };
+        /** @description A scene to create, without a layer. */
+        NewScene: {
+            /**
+             * @description 1 to 100 characters.
+             * @example Interview
+             */
+            name: string;
+        };
         /** @description The document that the lease holder writes. */
         ObservedState: {
             /** @description When this was written. */
             at: components["schemas"]["Timestamp"];
+            covered?: components["schemas"]["SceneOnAir"] | null;
             /**
              * Format: int64
              * @description The revision of the desired state that this satisfies.
@@ -1623,6 +2003,7 @@ export interface components {
             outputs: components["schemas"]["OutputState"][];
             /** @description What was measured over the last second. */
             performance: components["schemas"]["Performance"];
+            preview?: components["schemas"]["SceneOnAir"] | null;
             program?: components["schemas"]["ProgramFormat"] | null;
             /** @description Why, in one line for people, where there is something to say. */
             reason?: string | null;
@@ -1646,6 +2027,11 @@ export interface components {
              */
             worker_restarts: number;
         };
+        /**
+         * @description What a layer shows while its source delivers nothing.
+         * @enum {string}
+         */
+        OnLoss: "hide" | "hold";
         /** @description A control command and what became of it. */
         Operation: {
             /** @description What was asked. */
@@ -1669,6 +2055,7 @@ export interface components {
             requested_at: components["schemas"]["Timestamp"];
             /** @description Who asked. */
             requested_by: string;
+            scene?: components["schemas"]["SceneId"] | null;
             /** @description What became of it. */
             status: components["schemas"]["OperationStatus"];
             /** @description The stream. */
@@ -1686,6 +2073,16 @@ export interface components {
          * @enum {string}
          */
         OperationStatus: "pending" | "succeeded" | "failed" | "superseded";
+        /**
+         * @description A change of an output, in the audit list.
+         * @enum {string}
+         */
+        OutputAction: "output-create" | "output-update" | "output-delete" | "output-start" | "output-stop" | "output-restart";
+        /**
+         * @description What can be done with an output.
+         * @enum {string}
+         */
+        OutputCommand: "start" | "stop" | "restart";
         /** @description What an output did. A value that is not known is `None`. */
         OutputCounters: {
             /**
@@ -1734,6 +2131,18 @@ export interface components {
          * @enum {string}
          */
         OutputKind: "hls" | "rtmp" | "srt" | "file";
+        /** @description The outputs of a stream: HLS, and the others in the order in which they were added. */
+        OutputList: {
+            outputs: components["schemas"]["OutputView"][];
+        };
+        /** @description A merge patch of an output: what is absent stays. */
+        OutputPatch: {
+            /** @description Whether it is to send while the stream is on air. */
+            enabled?: boolean | null;
+            /** @description Its name. */
+            name?: string | null;
+            target?: components["schemas"]["OutputTargetBody"] | null;
+        };
         /** @description One output, as observed. */
         OutputState: components["schemas"]["OutputCounters"] & {
             /**
@@ -1769,6 +2178,79 @@ export interface components {
          * @enum {string}
          */
         OutputStatus: "stopped" | "connecting" | "live" | "reconnecting" | "failed";
+        /** @description Where a new output goes; which fields there are depends on the kind. */
+        OutputTargetBody: {
+            format?: components["schemas"]["FileFormat"] | null;
+            /**
+             * Format: int32
+             * @description Of `file`: keeps so many of the newest files.
+             */
+            keep_files?: number | null;
+            /**
+             * Format: int64
+             * @description Of `file`: deletes files so many seconds after they were finished.
+             */
+            keep_s?: number | null;
+            /**
+             * Format: password
+             * @description Of `rtmp`: the stream key. Never shown again; null takes it away.
+             */
+            key?: string | null;
+            /**
+             * Format: int32
+             * @description Of `srt`: how long lost packets may be asked for again, in milliseconds.
+             */
+            latency_ms?: number | null;
+            mode?: components["schemas"]["SrtMode"] | null;
+            /**
+             * Format: password
+             * @description Of `srt`: encrypts the connection. Never shown again; null takes it away.
+             */
+            passphrase?: string | null;
+            /**
+             * Format: int64
+             * @description Of `file`: begins a new file after so many bytes.
+             */
+            split_bytes?: number | null;
+            /**
+             * Format: int32
+             * @description Of `file`: begins a new file after so many seconds.
+             */
+            split_s?: number | null;
+            /** @description Of `srt`: the stream that the peer asks for. */
+            stream_id?: string | null;
+            /**
+             * @description Of `rtmp`: `rtmp://host/app` or `rtmps://host/app`; what follows the application is taken
+             *     as the key. Of `srt`: `srt://host:port`.
+             */
+            url?: string | null;
+        };
+        /** @description An output: what is wanted of it, without secrets, and what is observed of it. */
+        OutputView: {
+            created_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Whether it is to send while the stream is on air. */
+            enabled: boolean;
+            /**
+             * Format: int64
+             * @description Raised to let it begin anew.
+             */
+            generation: number;
+            /** @description The output. */
+            id: components["schemas"]["OutputId"];
+            /** @description Its kind. */
+            kind: components["schemas"]["OutputKind"];
+            /** @description Its name. */
+            name: string;
+            observed?: components["schemas"]["OutputState"] | null;
+            /**
+             * Format: int64
+             * @description Raised by every change; the `ETag`. 0 of the built-in output, which does not change.
+             */
+            revision: number;
+            /** @description Where it goes. */
+            target: components["schemas"]["TargetView"];
+            updated_at?: components["schemas"]["Timestamp"] | null;
+        };
         /**
          * @description A generated picture.
          * @enum {string}
@@ -1794,6 +2276,12 @@ export interface components {
              * @default null
              */
             bitrate_kbps: number | null;
+            /**
+             * Format: int64
+             * @description For how many seconds the picture has been black; 0 when it is not.
+             * @default null
+             */
+            black_s: number | null;
             /**
              * Format: int64
              * @description Encoded video bytes since the worker started.
@@ -1849,6 +2337,12 @@ export interface components {
              */
             frames_total: number | null;
             /**
+             * Format: int64
+             * @description For how many seconds the picture has not changed at all.
+             * @default null
+             */
+            frozen_s: number | null;
+            /**
              * Format: double
              * @description Distance between the last two keyframes, in milliseconds of stream time.
              * @default null
@@ -1862,11 +2356,40 @@ export interface components {
              */
             layer_change_to_air_ms: number | null;
             /**
+             * @description What each layer with a picture or sound of its own delivered.
+             * @default []
+             */
+            layers: components["schemas"]["LayerPerformance"][];
+            /**
+             * Format: double
+             * @description Loudness since the worker started, without its quiet parts, in LUFS.
+             * @default null
+             */
+            loudness_integrated_lufs: number | null;
+            /**
+             * Format: double
+             * @description Loudness of the program's sound over the last 0.4 seconds (EBU R128), in LUFS.
+             * @default null
+             */
+            loudness_momentary_lufs: number | null;
+            /**
+             * Format: double
+             * @description Loudness over the last 3 seconds, in LUFS.
+             * @default null
+             */
+            loudness_short_term_lufs: number | null;
+            /**
              * Format: int64
              * @description Resident memory of the media worker in bytes.
              * @default null
              */
             memory_bytes: number | null;
+            /**
+             * Format: int64
+             * @description For how many seconds the program has been silent: no sample above -60 dBFS.
+             * @default null
+             */
+            silent_s: number | null;
         };
         /** @description What a playback address should allow. */
         PlaybackRequest: {
@@ -2083,12 +2606,45 @@ export interface components {
             /** @description When it was last changed. */
             updated_at: components["schemas"]["Timestamp"];
         };
+        /** @description A scene was created. Its layers, if it is the copy of another, are read where it is kept. */
+        SceneCreated: {
+            /** @description Its place among the scenes, starting at 0. */
+            index: number;
+            /** @description The new scene. */
+            scene: components["schemas"]["SceneSummary"];
+            /**
+             * Format: int64
+             * @description The revision of the list of scenes after the change.
+             */
+            scenes_revision: number;
+        };
+        /** @description A scene was deleted, with its layers. */
+        SceneDeleted: {
+            /** @description The scene. */
+            scene: components["schemas"]["SceneId"];
+            /**
+             * Format: int64
+             * @description The revision of the list of scenes after the change.
+             */
+            scenes_revision: number;
+        };
         /**
          * Format: uuid
          * @description A scene: a named, ordered set of layers.
          */
         SceneId: string;
-        /** @description The scene on air. */
+        /** @description The scenes of a stream, in the order that people gave them. */
+        SceneList: {
+            first?: components["schemas"]["SceneId"] | null;
+            /**
+             * Format: int64
+             * @description Raised whenever a scene is created, deleted or moved; the `ETag`.
+             */
+            revision: number;
+            /** @description The scenes. */
+            scenes: components["schemas"]["ListedScene"][];
+        };
+        /** @description A scene that the engine shows. */
         SceneOnAir: {
             /** @description The scene. */
             id: components["schemas"]["SceneId"];
@@ -2099,6 +2655,30 @@ export interface components {
              * @description The revision that is in the picture.
              */
             revision: number;
+        };
+        /** @description An order of all scenes of a stream. */
+        SceneOrder: {
+            /** @description Each scene exactly once. */
+            order: components["schemas"]["SceneId"][];
+        };
+        /** @description A JSON merge patch (RFC 7396) of a scene; its layers have a path of their own. */
+        ScenePatch: {
+            /** @description 1 to 100 characters; it stays when it is left out. */
+            name?: string | null;
+        };
+        /** @description Another scene, or none, is to be in preview. */
+        ScenePreviewChanged: {
+            preview?: components["schemas"]["SceneId"] | null;
+        };
+        /** @description The order of the scenes was changed. */
+        SceneReordered: {
+            /** @description The scenes. */
+            order: components["schemas"]["SceneId"][];
+            /**
+             * Format: int64
+             * @description The revision of the list of scenes after the change.
+             */
+            scenes_revision: number;
         };
         /** @description A scene without its layers. */
         SceneSummary: {
@@ -2113,6 +2693,43 @@ export interface components {
             revision: number;
             /** @description When it was last changed. */
             updated_at: components["schemas"]["Timestamp"];
+        };
+        /** @description A scene is in the picture, from the first to the last pixel. */
+        SceneTaken: {
+            /**
+             * Format: int64
+             * @description Which take it was.
+             */
+            number: number;
+            /** @description The scene. */
+            scene: components["schemas"]["SceneId"];
+            /** @description How it came into the picture. */
+            transition: components["schemas"]["SceneTransition"];
+        };
+        /** @description A scene is on its way into the picture. */
+        SceneTakeStarted: {
+            from?: components["schemas"]["SceneId"] | null;
+            /** @description The take. */
+            take: components["schemas"]["Take"];
+        };
+        /** @description How one scene replaces another. */
+        SceneTransition: {
+            /** @description Where it moves to; of no meaning for a cut or a fade. */
+            direction?: components["schemas"]["Direction"];
+            /**
+             * Format: int32
+             * @description How long it takes, 0 to 10000; a cut takes no time.
+             */
+            duration_ms?: number;
+            /** @description What happens. */
+            kind?: components["schemas"]["TransitionKind"];
+        };
+        /** @description A scene was changed; changes of its layers are told by themselves. */
+        SceneUpdated: {
+            /** @description The changed fields, as JSON Pointers such as `/name`. */
+            changed: string[];
+            /** @description The scene now. */
+            scene: components["schemas"]["SceneSummary"];
         };
         /** @description What a client hears. */
         ServerMessage: {
@@ -2237,6 +2854,11 @@ export interface components {
          * @enum {string}
          */
         Severity: "info" | "warning" | "error" | "critical";
+        /**
+         * @description Which side of an SRT connection we are.
+         * @enum {string}
+         */
+        SrtMode: "caller" | "listener";
         /** @description What SRT says of a connection. */
         SrtStats: {
             /**
@@ -2304,12 +2926,16 @@ export interface components {
             desired_since: components["schemas"]["Timestamp"];
             /** @description What is wanted. */
             desired_status: components["schemas"]["DesiredStatus"];
+            slate?: components["schemas"]["SceneId"] | null;
+            take?: components["schemas"]["Take"] | null;
+            wanted_preview?: components["schemas"]["SceneId"] | null;
             /**
              * Format: int64
              * @description Revision of the desired state that is wanted; `desired_revision` is the one that the engine
              *     has last obeyed.
              */
             wanted_revision: number;
+            wanted_scene?: components["schemas"]["SceneId"] | null;
         };
         /** @description The state of a stream changed. Carries the whole new state. */
         StreamStateChanged: components["schemas"]["StreamState"];
@@ -2380,6 +3006,39 @@ export interface components {
          * @enum {string}
          */
         SystemStatus: "up" | "degraded" | "down";
+        /** @description A scene was put on air. */
+        Take: {
+            /**
+             * Format: int64
+             * @description Raised by every take, so that a new one is told from an old one.
+             */
+            number: number;
+            /** @description The scene. */
+            scene: components["schemas"]["SceneId"];
+            /** @description How it replaces the one before. */
+            transition: components["schemas"]["SceneTransition"];
+        };
+        /** @description Where an output goes, without its secrets. */
+        TargetView: {
+            /** @description Whether there is a key. */
+            has_key: boolean;
+            /** @description The address without the key. */
+            url: string;
+        } | {
+            /** @description Whether the connection is encrypted. */
+            has_passphrase: boolean;
+            /**
+             * Format: int32
+             * @description How long lost packets may be asked for again, in milliseconds.
+             */
+            latency_ms: number;
+            /** @description Who calls. */
+            mode: components["schemas"]["SrtMode"];
+            /** @description The stream that the peer asks for. */
+            stream_id?: string | null;
+            /** @description The address. */
+            url: string;
+        } | components["schemas"]["FileTarget"] | Record<string, never>;
         /** @description A generated test picture. */
         TestPatternSource: {
             /** @description Which one; SMPTE bars unless said otherwise. */
@@ -2608,13 +3267,39 @@ export interface components {
              */
             threads?: number | null;
         };
-        /** @description Where a layer is on the canvas, in canvas pixels. Parts outside the canvas are cut off. */
+        /**
+         * @description Where a layer is on the canvas, in canvas pixels, and how its source lies in that box. Parts
+         *     outside the canvas are cut off.
+         *
+         *     `x`, `y`, `width` and `height` are always the unrotated box. The source is cropped, then
+         *     fitted into the box, then its corners are rounded, then it is rotated around the anchor.
+         */
         Transform: {
+            /**
+             * @description Where a source lies that does not fill the box or is cut by it, and the point around
+             *     which the box is rotated.
+             */
+            anchor?: components["schemas"]["Anchor"];
+            /**
+             * Format: double
+             * @description Radius of the corners of what shows of the source, 0 to 4096; at most half of its
+             *     shorter side has an effect.
+             */
+            corner_radius?: number;
+            /** @description What is cut off the source before it is fitted. */
+            crop?: components["schemas"]["Crop"];
+            /** @description How the source fills the box. */
+            fit?: components["schemas"]["Fit"];
             /**
              * Format: int32
              * @description Height, 1 to 8192.
              */
             height: number;
+            /**
+             * Format: double
+             * @description Clockwise, in degrees, -360 to 360.
+             */
+            rotation?: number;
             /**
              * Format: int32
              * @description Width, 1 to 8192.
@@ -2633,11 +3318,24 @@ export interface components {
         };
         /** @description The members of a transform to change, in canvas pixels. */
         TransformPatch: {
+            anchor?: components["schemas"]["Anchor"] | null;
+            /**
+             * Format: double
+             * @description Radius of the corners.
+             */
+            corner_radius?: number | null;
+            crop?: components["schemas"]["CropPatch"] | null;
+            fit?: components["schemas"]["Fit"] | null;
             /**
              * Format: int32
              * @description Height.
              */
             height?: number | null;
+            /**
+             * Format: double
+             * @description Clockwise, in degrees.
+             */
+            rotation?: number | null;
             /**
              * Format: int32
              * @description Width.
@@ -2653,6 +3351,37 @@ export interface components {
              * @description Top edge.
              */
             y?: number | null;
+        };
+        /**
+         * @description How changes of a layer's place, size, crop, rotation, corner radius, opacity, volume and
+         *     visibility are made from now on.
+         */
+        Transition: {
+            /**
+             * Format: int32
+             * @description How long they take, 0 (at once) to 60000.
+             * @default 0
+             */
+            duration_ms: number;
+            /**
+             * @description How they move.
+             * @default linear
+             */
+            easing: components["schemas"]["Easing"];
+        };
+        /**
+         * @description What happens between two scenes.
+         * @enum {string}
+         */
+        TransitionKind: "cut" | "fade" | "wipe" | "slide";
+        /** @description The members of a transition to change. */
+        TransitionPatch: {
+            /**
+             * Format: int32
+             * @description How long changes take; 0 is at once.
+             */
+            duration_ms?: number | null;
+            easing?: components["schemas"]["Easing"] | null;
         };
         /** @description What to change about a person. What is absent stays. */
         UpdateUser: {
@@ -3816,6 +4545,8 @@ export interface operations {
     list_layers: {
         parameters: {
             query?: {
+                /** @description The scene; the one that is wanted on air unless said otherwise. */
+                scene?: components["schemas"]["SceneId"];
                 /** @description The stream; `main` unless said otherwise. */
                 stream?: components["schemas"]["StreamId"];
             };
@@ -3854,7 +4585,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such stream. */
+            /** @description No such stream or scene. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3877,6 +4608,8 @@ export interface operations {
     create_layer: {
         parameters: {
             query?: {
+                /** @description The scene; the one that is wanted on air unless said otherwise. */
+                scene?: components["schemas"]["SceneId"];
                 /** @description The stream; `main` unless said otherwise. */
                 stream?: components["schemas"]["StreamId"];
             };
@@ -3930,7 +4663,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such stream. */
+            /** @description No such stream or scene. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3989,6 +4722,8 @@ export interface operations {
     read_layer: {
         parameters: {
             query?: {
+                /** @description The scene; the one that is wanted on air unless said otherwise. */
+                scene?: components["schemas"]["SceneId"];
                 /** @description The stream; `main` unless said otherwise. */
                 stream?: components["schemas"]["StreamId"];
             };
@@ -4030,7 +4765,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such stream or layer. */
+            /** @description No such stream, scene or layer. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4053,6 +4788,8 @@ export interface operations {
     delete_layer: {
         parameters: {
             query?: {
+                /** @description The scene; the one that is wanted on air unless said otherwise. */
+                scene?: components["schemas"]["SceneId"];
                 /** @description The stream; `main` unless said otherwise. */
                 stream?: components["schemas"]["StreamId"];
             };
@@ -4093,7 +4830,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such stream or layer. */
+            /** @description No such stream, scene or layer. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4143,6 +4880,8 @@ export interface operations {
     update_layer: {
         parameters: {
             query?: {
+                /** @description The scene; the one that is wanted on air unless said otherwise. */
+                scene?: components["schemas"]["SceneId"];
                 /** @description The stream; `main` unless said otherwise. */
                 stream?: components["schemas"]["StreamId"];
             };
@@ -4201,7 +4940,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such stream or layer. */
+            /** @description No such stream, scene or layer. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4269,6 +5008,8 @@ export interface operations {
     change_layers: {
         parameters: {
             query?: {
+                /** @description The scene; the one that is wanted on air unless said otherwise. */
+                scene?: components["schemas"]["SceneId"];
                 /** @description The stream; `main` unless said otherwise. */
                 stream?: components["schemas"]["StreamId"];
             };
@@ -4323,7 +5064,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such stream or layer. */
+            /** @description No such stream, scene or layer. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4391,6 +5132,8 @@ export interface operations {
     reorder_layers: {
         parameters: {
             query?: {
+                /** @description The scene; the one that is wanted on air unless said otherwise. */
+                scene?: components["schemas"]["SceneId"];
                 /** @description The stream; `main` unless said otherwise. */
                 stream?: components["schemas"]["StreamId"];
             };
@@ -4445,7 +5188,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such stream. */
+            /** @description No such stream or scene. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4566,10 +5309,12 @@ export interface operations {
             /** @description The scenes. */
             200: {
                 headers: {
+                    /** @description The list's revision. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Scene"][];
+                    "application/json": components["schemas"]["SceneList"];
                 };
             };
             /** @description No or no valid token. */
@@ -4600,6 +5345,541 @@ export interface operations {
                 };
             };
             /** @description The scenes cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_scene: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewScene"];
+            };
+        };
+        responses: {
+            /** @description The new scene. */
+            201: {
+                headers: {
+                    /** @description The scene's revision. */
+                    ETag?: string;
+                    /** @description The scene. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scene"];
+                };
+            };
+            /** @description The body is not of the expected shape. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The stream has as many scenes as it may. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are out of bounds; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_scene: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description The scene. */
+                id: components["schemas"]["SceneId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The scene. */
+            200: {
+                headers: {
+                    /** @description The scene's revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scene"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or scene. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The scene cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_scene: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header: {
+                /** @description The scene's `ETag`. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The scene. */
+                id: components["schemas"]["SceneId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or scene. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The scene is in use, or the last one; `detail` says what to do. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The scene has changed; `ETag` is its revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_scene: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header: {
+                /** @description The scene's `ETag`. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The scene. */
+                id: components["schemas"]["SceneId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScenePatch"];
+                "application/merge-patch+json": components["schemas"]["ScenePatch"];
+            };
+        };
+        responses: {
+            /** @description The scene now. */
+            200: {
+                headers: {
+                    /** @description The scene's revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scene"];
+                };
+            };
+            /** @description The body is not of the expected shape. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or scene. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The scene has changed; `ETag` is its revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are out of bounds; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    duplicate_scene: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description The scene. */
+                id: components["schemas"]["SceneId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The copy. */
+            201: {
+                headers: {
+                    /** @description The scene's revision. */
+                    ETag?: string;
+                    /** @description The scene. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scene"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or scene. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The stream has as many scenes as it may. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reorder_scenes: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header: {
+                /** @description The `ETag` of the list. */
+                "If-Match": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SceneOrder"];
+            };
+        };
+        responses: {
+            /** @description The scenes in their new order. */
+            200: {
+                headers: {
+                    /** @description The list's revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SceneList"];
+                };
+            };
+            /** @description The body is not of the expected shape. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The list has changed; `ETag` is its revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The order does not name each scene once. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4734,7 +6014,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such stream. */
+            /** @description No such stream or scene. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4743,7 +6023,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not legal in this status. */
+            /** @description Not legal in this status, or nothing is in preview to be taken. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4752,7 +6032,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The idempotency key belongs to another request. */
+            /** @description A field is out of bounds or not for this action, or the idempotency key belongs to another request. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4833,6 +6113,508 @@ export interface operations {
                 };
             };
             /** @description It cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_outputs: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The outputs. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutputList"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or output. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis does not answer, and the change may have been made: read before trying again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_output: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: {
+                /** @description At most 255 visible characters; the same key answers the same for a day. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewOutput"];
+            };
+        };
+        responses: {
+            /** @description The new output. */
+            201: {
+                headers: {
+                    /** @description The output's revision. */
+                    ETag?: string;
+                    /** @description The output. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutputView"];
+                };
+            };
+            /** @description The body is not of the expected shape. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or output. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible; `detail` says what to do. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are out of bounds, `errors` names each; or the idempotency key belongs to another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis does not answer, and the change may have been made: read before trying again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_output: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description The output. */
+                id: components["schemas"]["OutputId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The output. */
+            200: {
+                headers: {
+                    /** @description The output's revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutputView"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or output. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis does not answer, and the change may have been made: read before trying again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_output: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header: {
+                /** @description The output's `ETag`. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The output. */
+                id: components["schemas"]["OutputId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or output. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible; `detail` says what to do. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The output has changed; `ETag` is its revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis does not answer, and the change may have been made: read before trying again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_output: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header: {
+                /** @description The output's `ETag`. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The output. */
+                id: components["schemas"]["OutputId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OutputPatch"];
+                "application/merge-patch+json": components["schemas"]["OutputPatch"];
+            };
+        };
+        responses: {
+            /** @description The output now. */
+            200: {
+                headers: {
+                    /** @description The output's revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutputView"];
+                };
+            };
+            /** @description The body is not of the expected shape. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or output. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible; `detail` says what to do. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The output has changed; `ETag` is its revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are out of bounds, `errors` names each; or the idempotency key belongs to another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis does not answer, and the change may have been made: read before trying again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    steer_output: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description `start`, `stop` or `restart`. */
+                action: components["schemas"]["OutputCommand"];
+                /** @description The output. */
+                id: components["schemas"]["OutputId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The output now. */
+            200: {
+                headers: {
+                    /** @description The output's revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutputView"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or output. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible; `detail` says what to do. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis does not answer, and the change may have been made: read before trying again. */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -27,6 +27,8 @@ export function newLayer(input: NewLayerInput, canvas: Canvas) {
     locked: false,
     volume: 1,
     muted: false,
+    audio_delay_ms: 0,
+    required: false,
   };
 }
 

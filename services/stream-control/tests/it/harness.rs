@@ -78,12 +78,12 @@ impl Harness {
 
     /// Plays the engine: observes `status` and has caught up with the desired state.
     pub(crate) async fn observe(&self, status: StreamStatus) {
-        self.observe_scene(status, None).await;
+        Box::pin(self.observe_scene(status, None)).await;
     }
 
     /// The same, with a scene in the picture.
     pub(crate) async fn show(&self, status: StreamStatus, scene: SceneId) {
-        self.observe_scene(status, Some(scene)).await;
+        Box::pin(self.observe_scene(status, Some(scene))).await;
     }
 
     async fn observe_scene(&self, status: StreamStatus, scene: Option<SceneId>) {

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command};
 
+use serde_json::Value;
 use sm_common::event::{Channel, EventType};
 use sm_common::id::LayerId;
 use sm_common::stream::{DesiredStatus, LayerState, ObservedState, StreamStatus};
@@ -63,11 +64,10 @@ pub(crate) async fn until_taken_over(studio: &Studio, before: &ObservedState) ->
 /// Waits until the worker has been told again what goes on beside the picture. Of the picture
 /// itself there is nothing to say.
 async fn until_told_beside(studio: &Studio, before: usize) {
-    let told_since = || {
+    let told_since = || -> Vec<Value> {
         let commands = studio.host.commands();
-        let names = commands[before..].iter();
-        let names: Vec<_> = names.map(|one| one["command"].clone()).collect();
-        names
+        let since = commands.iter().skip(before);
+        since.map(|one| one["command"].clone()).collect()
     };
     until_true("outputs and preview are told again", || {
         told_since().len() >= 2

@@ -63,7 +63,11 @@ impl Note {
             }),
             Command::ApplyScene { scene } => Some(Self::Scene(SceneNote::of(scene))),
             Command::ApplyOutputs { outputs } => Some(Self::Outputs(identifiers(outputs))),
-            Command::Lease(_) | Command::Snapshot { .. } | Command::Stop => None,
+            // The next host tells of its preview anew.
+            Command::Lease(_)
+            | Command::ApplyPreview { .. }
+            | Command::Snapshot { .. }
+            | Command::Stop => None,
         }
     }
 }
@@ -72,8 +76,13 @@ impl SceneNote {
     fn of(scene: &WantedScene) -> Self {
         Self {
             revision: scene.revision,
-            picture: scene.picture.clone(),
-            layers: scene.layers.iter().map(|layer| layer.id).collect(),
+            picture: scene.picture(),
+            layers: scene
+                .layers
+                .iter()
+                .chain(scene.cover.iter().flat_map(|cover| &cover.layers))
+                .map(|layer| layer.id)
+                .collect(),
         }
     }
 }
@@ -213,7 +222,7 @@ mod tests {
     fn scene(revision: u64, layers: &[LayerId]) -> SceneNote {
         SceneNote {
             revision,
-            picture: ScenePicture::Slate,
+            picture: ScenePicture::default(),
             layers: layers.to_vec(),
         }
     }

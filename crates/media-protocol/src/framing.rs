@@ -1,7 +1,8 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Longest line in bytes, the line break included: 200 layers of 2,000 characters fit many times.
+/// Longest line in bytes, the line break included: a scene and its cover fit, each of 200 layers of
+/// 2,000 characters.
 pub const LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// A message could not be written as, or read from, a line.

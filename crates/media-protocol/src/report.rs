@@ -6,7 +6,8 @@ use sm_common::performance::LayerPerformance;
 use sm_common::program::ProgramFormat;
 use sm_common::stream::{LayerState, Severity};
 
-use crate::command::{HlsSettings, Hosting, ScenePicture};
+use crate::command::{HlsSettings, Hosting};
+use crate::picture::ScenePicture;
 
 /// What the worker tells the host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,7 +86,7 @@ pub struct OnAir {
     pub state: WorkerState,
     /// Revision of the scene that it was last told to show.
     pub revision: u64,
-    /// What that scene is to the host.
+    /// What that scene is to the host, and what covers it.
     pub picture: ScenePicture,
     /// How each layer does.
     pub layers: Vec<LayerReport>,

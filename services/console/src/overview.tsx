@@ -1,5 +1,6 @@
 import { ChatPanel } from "./features/chat/chat-panel.tsx";
 import { LayerPanel } from "./features/layers/layer-panel.tsx";
+import { ScenePanel } from "./features/scenes/scene-panel.tsx";
 import { LiveBar } from "./features/stream/live-bar.tsx";
 import { StreamCard } from "./features/stream/stream-card.tsx";
 import "./overview.css";
@@ -14,7 +15,10 @@ export function Overview() {
       <main id="content" className="overview" tabIndex={-1}>
         <h1 className="visually-hidden">Stream Manager</h1>
         <StreamCard />
-        <LayerPanel />
+        <div className="overview__composing">
+          <ScenePanel />
+          <LayerPanel />
+        </div>
         <ChatPanel />
       </main>
     </>

@@ -11,6 +11,8 @@ import { LayerStore } from "./features/layers/store.ts";
 import { LayerWriter } from "./features/layers/writer.ts";
 import { Poller } from "./features/link/poller.ts";
 import { MetricsLane } from "./features/metrics/lane.ts";
+import { SceneCommands } from "./features/scenes/commands.ts";
+import { SceneStore } from "./features/scenes/store.ts";
 import { StreamCommands } from "./features/stream/commands.ts";
 import { isOnAir } from "./features/stream/status.ts";
 import { StreamStore } from "./features/stream/store.ts";
@@ -36,6 +38,8 @@ export interface Runtime {
   readonly layers: LayerStore;
   readonly layerWriter: LayerWriter;
   readonly orderWriter: OrderWriter;
+  readonly scenes: SceneStore;
+  readonly sceneCommands: SceneCommands;
   readonly chat: ChatStore;
   readonly announcer: Announcer;
 }
@@ -46,14 +50,16 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
   const connection = browserConnection(api, session, stream);
   const state = new StreamStore();
   const layers = new LayerStore(api, stream);
+  const scenes = new SceneStore(api, stream);
   const chat = new ChatStore(api, stream);
   const metrics = new MetricsLane((task) => requestAnimationFrame(task));
   const announcer = new Announcer(systemClock);
 
   connection.follow("stream-state", timed(state, serverClock));
-  connection.follow("layer-updates", timed(layers, serverClock));
+  connection.follow("layer-updates", timed(both(layers, scenes), serverClock));
   connection.follow("chat", timed(chat, serverClock));
   state.state.subscribe(() => feedMetrics(metrics, state.state.get()));
+  followTakes(state, layers);
 
   let pollTag: string | null = null;
   const poller = new Poller(async () => {
@@ -62,7 +68,7 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
     pollTag = etag ?? pollTag;
     if (answer) state.snapshot(answer);
     if (ok && connection.state.get().kind !== "live") {
-      await Promise.all([layers.load(), chat.load()]);
+      await Promise.all([layers.load(), scenes.load(), chat.load()]);
     }
     return ok;
   }, systemClock);
@@ -100,6 +106,8 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
     layers,
     layerWriter: new LayerWriter(api, layers, systemClock),
     orderWriter: new OrderWriter(api, layers, stream),
+    scenes,
+    sceneCommands: new SceneCommands(api, stream),
     chat,
     announcer,
   };
@@ -108,6 +116,31 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
 export function endRuntime(runtime: Runtime): void {
   runtime.connection.stop();
   runtime.poller.stop();
+}
+
+/** One channel for two listeners. */
+function both(one: ChannelListener, other: ChannelListener): ChannelListener {
+  return {
+    snapshot(value) {
+      one.snapshot(value);
+      other.snapshot(value);
+    },
+    event(message) {
+      one.event(message);
+      other.event(message);
+    },
+  };
+}
+
+/** The layers follow the scene that is wanted on air, unless another one is selected. */
+function followTakes(state: StreamStore, layers: LayerStore): void {
+  let wanted = state.state.get()?.wanted_scene ?? null;
+  state.state.subscribe(() => {
+    const now = state.state.get()?.wanted_scene ?? null;
+    if (now === wanted) return;
+    wanted = now;
+    if (layers.selected.get() === null && layers.scene.get()) void layers.load();
+  });
 }
 
 /** A listener that also teaches the server's clock. */

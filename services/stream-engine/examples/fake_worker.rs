@@ -9,6 +9,7 @@
     reason = "a test's tool fails by panicking and logs on its standard error"
 )]
 
+use std::cell::{Cell, RefCell};
 use std::fs::OpenOptions;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::Shutdown;
@@ -20,6 +21,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use sm_common::clock::{Clock as _, SystemClock};
+use sm_common::id::LayerId;
 use sm_common::output::{OutputCounters, OutputStatus};
 use sm_common::stream::{LayerState, Severity};
 use sm_media_protocol::{
@@ -48,7 +50,7 @@ enum Demand {
     Hang,
     /// Does not end when told to.
     IgnoreStop,
-    /// Reports every layer as failing.
+    /// Reports every layer of the scene as failing, for as long as it is asked to.
     FailLayers,
     /// Reports every output as trying again.
     FailOutputs,
@@ -164,6 +166,8 @@ fn main() {
     let worker = Worker {
         control: program.parent().unwrap().to_owned(),
         line: Line::default(),
+        layers: RefCell::default(),
+        failing: Cell::default(),
     };
     if worker.is_asked(&Demand::ExitAtOnce) {
         eprintln!("exiting as demanded");
@@ -194,6 +198,9 @@ fn main() {
 struct Worker {
     control: PathBuf,
     line: Line,
+    /// Layers of the scene.
+    layers: RefCell<Vec<LayerId>>,
+    failing: Cell<bool>,
 }
 
 impl Worker {
@@ -272,7 +279,7 @@ impl Worker {
                 since: SystemClock.now(),
                 state: WorkerState::Playing,
                 revision: 0,
-                picture: scene.picture.clone(),
+                picture: scene.picture(),
                 layers: Vec::new(),
                 outputs: Vec::new(),
                 segments: Vec::new(),
@@ -290,19 +297,38 @@ impl Worker {
         self.line.remember(|on_air| {
             let on_air = on_air.as_mut().unwrap();
             on_air.revision = scene.revision;
-            on_air.picture = scene.picture.clone();
+            on_air.picture = scene.picture();
+            let cover = scene.cover.iter().flat_map(|cover| &cover.layers);
+            let layers = scene.layers.iter().chain(cover);
             on_air
                 .layers
-                .retain(|known| scene.layers.iter().any(|layer| layer.id == known.layer));
+                .retain(|known| layers.clone().any(|layer| layer.id == known.layer));
         });
         self.line.say(&Report::SceneApplied {
             revision: scene.revision,
             at: SystemClock.now(),
         });
-        let failing = self.is_asked(&Demand::FailLayers);
-        for layer in &scene.layers {
+        let layers = scene.layers.iter().map(|layer| layer.id);
+        self.layers.replace(layers.collect());
+        self.failing.set(self.is_asked(&Demand::FailLayers));
+        self.report_layers();
+        for layer in scene.cover.iter().flat_map(|cover| &cover.layers) {
             self.line.say(&Report::Layer(LayerReport {
                 layer: layer.id,
+                state: LayerState::Ok,
+                code: None,
+                reason: None,
+                attempts: None,
+                next_attempt_at: None,
+            }));
+        }
+    }
+
+    fn report_layers(&self) {
+        let failing = self.failing.get();
+        for layer in self.layers.borrow().iter() {
+            self.line.say(&Report::Layer(LayerReport {
+                layer: *layer,
                 state: if failing {
                     LayerState::Failing
                 } else {
@@ -395,7 +421,7 @@ impl Worker {
         match command {
             Command::Configure { .. } => std::process::exit(2),
             Command::ApplyScene { scene } => self.apply(&scene),
-            Command::Lease(_) => {}
+            Command::Lease(_) | Command::ApplyPreview { .. } => {}
             Command::ApplyOutputs { outputs: wanted } => *outputs = wanted,
             Command::Snapshot { id, path } => {
                 let refused = self.is_asked(&Demand::NoSnapshots);
@@ -420,6 +446,10 @@ impl Worker {
     }
 
     fn misbehave(&self) {
+        let failing = self.is_asked(&Demand::FailLayers);
+        if self.failing.replace(failing) != failing {
+            self.report_layers();
+        }
         if self.is_asked(&Demand::Garbage) {
             self.line
                 .say_nonsense("{\"report\":\"dance\"}\n\u{7f}not json\n");

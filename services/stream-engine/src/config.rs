@@ -56,6 +56,7 @@ pub(crate) struct EngineConfig {
     pub(crate) ids: Vec<StreamId>,
     pub(crate) streams_max: usize,
     look_interval_ms: u64,
+    required_grace_ms: u64,
 }
 
 /// `[lease]`
@@ -173,6 +174,10 @@ impl SourcesConfig {
 impl EngineConfig {
     pub(crate) const fn look_interval(&self) -> Duration {
         Duration::from_millis(self.look_interval_ms)
+    }
+
+    pub(crate) const fn required_grace(&self) -> Duration {
+        Duration::from_millis(self.required_grace_ms)
     }
 }
 

@@ -10,7 +10,7 @@ use sm_common::id::LayerId;
 use sm_common::layer::{Blend, TextStyle, Transform, Transition};
 use sm_media_protocol::{
     Command, HlsSettings, Hosting, LayerContent, LeaseTerms, RecordingSettings, Report, SceneLayer,
-    ScenePicture, WantedScene, decode, encode,
+    WantedScene, decode, encode,
 };
 
 use crate::case::Case;
@@ -110,7 +110,7 @@ fn scene(case: &Case, media: &Media) -> WantedScene {
     WantedScene {
         revision: 1,
         layers: layers.collect(),
-        picture: ScenePicture::default(),
+        ..WantedScene::default()
     }
 }
 

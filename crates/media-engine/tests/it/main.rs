@@ -15,6 +15,7 @@
 mod clock;
 mod continuity;
 mod countdown;
+mod cover;
 mod failing;
 mod hosts;
 mod life;

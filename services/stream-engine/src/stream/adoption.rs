@@ -75,6 +75,7 @@ impl Tenure {
         self.observation
             .errors
             .limit(|error| error.component == WORKER, until);
+        self.still_lost(&on_air.picture, now);
         self.catch_up(on_air);
     }
 
@@ -84,7 +85,7 @@ impl Tenure {
             return;
         };
         // What was said last may have been lost with the line.
-        running.outputs = None;
+        running.tell_anew();
         if let Some(screen) = running.screen_mut() {
             screen.resume(on_air.revision, on_air.picture.clone());
         }

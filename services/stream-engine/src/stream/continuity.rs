@@ -239,7 +239,7 @@ mod tests {
             since: at(100),
             state: WorkerState::Playing,
             revision: 1,
-            picture: ScenePicture::Black,
+            picture: ScenePicture::default(),
             layers: Vec::new(),
             outputs: Vec::new(),
             segments: segments.map(segment).collect(),

@@ -83,7 +83,8 @@ impl Tenure {
         self.playlist.clear();
         self.publish_playlist();
         self.observation.off_air(self.surroundings.clock().now());
-        self.expect_layers(&Canvas::Black, false);
+        self.required.rest();
+        self.expect_layers(&Canvas::default(), false);
         let over = self.observation.errors.clear(|_| true);
         self.note(over);
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use sm_common::clock::Timestamp;
 use sm_common::stream::{LayerState, Severity};
-use sm_media_protocol::{LayerReport, OutputReport, Report, ScenePicture, Segment, Stats};
+use sm_media_protocol::{LayerReport, OutputReport, Report, Segment, Stats};
 
 use super::attention::{Concern, Showing};
 use super::errors::Problem;
@@ -80,19 +80,9 @@ impl Tenure {
         self.note_scene();
     }
 
-    /// The scene in the picture is the one that the worker confirmed last.
-    pub(super) fn note_scene(&mut self) {
-        let running = self.running.as_ref();
-        let shown = running
-            .and_then(|running| running.screen())
-            .and_then(|screen| screen.shown());
-        self.observation.scene = match shown {
-            Some(ScenePicture::Program(scene)) => Some(scene.clone()),
-            Some(ScenePicture::Black | ScenePicture::Slate) | None => None,
-        };
-    }
-
     fn layer_changed(&mut self, report: LayerReport, now: Timestamp) {
+        self.required
+            .heard(report.layer, report.state, Instant::now());
         let Some(status) = self.observation.layers.heard(report, now) else {
             return;
         };

@@ -14,5 +14,7 @@ mod harness;
 mod outage;
 mod outputs;
 mod playlist;
+mod scene_adoption;
+mod scenes;
 mod takeover;
 mod worker;

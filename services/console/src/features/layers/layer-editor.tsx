@@ -1,5 +1,5 @@
 import { Trash2 } from "lucide-react";
-import type { Layer, Transform } from "../../api/types.ts";
+import type { Layer } from "../../api/types.ts";
 import { DraftField, NumberField } from "./fields.tsx";
 import type { Patch } from "./patch.ts";
 import { SourceFields } from "./source-fields.tsx";
@@ -42,6 +42,15 @@ export function LayerEditor({ id, layer, disabled, change, onDelete }: LayerEdit
           />
         ))}
       </div>
+      <label className="layer-editor__required">
+        <input
+          type="checkbox"
+          checked={layer.required ?? false}
+          disabled={disabled}
+          onChange={(event) => change({ required: event.target.checked })}
+        />
+        Required: show the slate while this layer fails
+      </label>
       <div className="layer-editor__foot">
         <DraftField
           label="Name"

@@ -167,6 +167,7 @@ fn our_run(media: &Media, folder: &Path) -> anyhow::Result<Run> {
         hls: HlsSettings {
             directory: folder.to_owned(),
             run: "bench".to_owned(),
+            part_frames: 0,
         },
         recordings: RecordingSettings {
             directory: folder.to_owned(),
@@ -194,6 +195,7 @@ fn our_run(media: &Media, folder: &Path) -> anyhow::Result<Run> {
             | Report::SceneApplied { .. }
             | Report::Layer(_)
             | Report::Output(_)
+            | Report::PartWritten(_)
             | Report::InitWritten { .. }
             | Report::Snapshot { .. }
             | Report::Fault { .. }

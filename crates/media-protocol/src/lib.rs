@@ -17,5 +17,5 @@ pub use command::{
 };
 pub use framing::{FrameError, LINE_BYTES_MAX, decode, encode};
 pub use report::{
-    FinishReason, LayerReport, OutputReport, OutputStats, Report, Segment, Stats, WorkerState,
+    FinishReason, LayerReport, OutputReport, OutputStats, Part, Report, Segment, Stats, WorkerState,
 };

@@ -3,13 +3,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 
-use sm_common::clock::SharedClock;
+use sm_common::clock::{SharedClock, Timestamp};
 use sm_common::program::ProgramFormat;
 use sm_common::stream::Severity;
-use sm_media_protocol::{HlsSettings, Report, Segment};
+use sm_media_protocol::{HlsSettings, Part, Report, Segment};
 
 use super::encoder::Encoded;
-use super::segmenter::{Cut, Segmenter, video_timescale};
+use super::segmenter::{Piece, Segmenter, video_timescale};
 use crate::fmp4::{self, AudioTrack, VideoTrack};
 use crate::host::Reports;
 use crate::number::to_u64;
@@ -25,8 +25,19 @@ pub(super) struct SegmentWriter {
     wall: SharedClock,
     reports: Reports,
     segmenter: Segmenter,
+    /// The segment that is being made.
+    growing: Growing,
     video: Option<Vec<u8>>,
     audio: Option<Vec<u8>>,
+}
+
+/// What there is of a segment.
+#[derive(Debug, Default)]
+struct Growing {
+    frames: u64,
+    independent: bool,
+    starts_at: Option<Timestamp>,
+    bytes: Vec<u8>,
 }
 
 impl SegmentWriter {
@@ -38,12 +49,13 @@ impl SegmentWriter {
     ) -> Self {
         let timeline = Timeline::new(format.framerate);
         Self {
+            segmenter: Segmenter::new(timeline, hls.part_frames),
+            growing: Growing::default(),
             hls,
             format,
             timeline,
             wall,
             reports,
-            segmenter: Segmenter::new(timeline),
             video: None,
             audio: None,
         }
@@ -55,34 +67,32 @@ impl SegmentWriter {
         while !(video_ended && audio_ended)
             && let Ok(next) = encoded.recv()
         {
-            let cut = match next {
+            match next {
                 Encoded::Video(frame) => self.segmenter.video(frame),
                 Encoded::Audio(packet) => self.segmenter.audio(packet),
                 Encoded::VideoConfiguration(configuration) => {
                     self.video = Some(configuration);
                     self.initialize();
-                    None
                 }
                 Encoded::AudioConfiguration(configuration) => {
                     self.audio = Some(configuration);
                     self.initialize();
-                    None
                 }
-                Encoded::VideoEnd => {
-                    video_ended = true;
-                    None
-                }
+                Encoded::VideoEnd => video_ended = true,
                 Encoded::AudioEnd => {
                     audio_ended = true;
-                    self.segmenter.audio_ended()
+                    self.segmenter.audio_ended();
                 }
-            };
-            if let Some(cut) = cut {
-                self.write(&cut);
             }
+            self.write_complete();
         }
-        if let Some(rest) = self.segmenter.finish() {
-            self.write(&rest);
+        self.segmenter.ended();
+        self.write_complete();
+    }
+
+    fn write_complete(&mut self) {
+        while let Some(piece) = self.segmenter.next() {
+            self.write(&piece);
         }
     }
 
@@ -114,19 +124,47 @@ impl SegmentWriter {
         }
     }
 
-    fn write(&self, cut: &Cut) {
-        let file = format!("{}-{}.m4s", self.hls.run, cut.number);
-        match put(&self.hls.directory, &file, &cut.bytes) {
-            Ok(()) => self.reports.send(Report::SegmentWritten(Segment {
-                file,
-                number: cut.number,
-                duration_s: cut.duration_s,
-                bytes: to_u64(cut.bytes.len()),
-                starts_at: cut.starts_at.unwrap_or_else(|| self.wall.now()),
-                independent: cut.independent,
-            })),
-            Err(error) => self.fail(&error),
+    /// Writes a piece, and with the last one its segment, before either is reported: what is
+    /// reported is there.
+    fn write(&mut self, piece: &Piece) {
+        self.growing.add(piece);
+        let part = (self.hls.part_frames > 0).then(|| self.write_part(piece));
+        let segment = piece.last.then(|| self.write_segment(piece.segment));
+        for written in [part, segment].into_iter().flatten() {
+            match written {
+                Ok(report) => self.reports.send(report),
+                Err(error) => self.fail(&error),
+            }
         }
+    }
+
+    fn write_part(&self, piece: &Piece) -> io::Result<Report> {
+        let file = format!("{}-{}.{}.m4s", self.hls.run, piece.segment, piece.part);
+        put(&self.hls.directory, &file, &piece.bytes)?;
+        Ok(Report::PartWritten(Part {
+            file,
+            number: piece.segment,
+            part: piece.part,
+            duration_s: self.timeline.seconds(piece.frames),
+            bytes: to_u64(piece.bytes.len()),
+            independent: piece.independent,
+            starts_at: piece.starts_at.unwrap_or_else(|| self.wall.now()),
+            last: piece.last,
+        }))
+    }
+
+    fn write_segment(&mut self, number: u64) -> io::Result<Report> {
+        let segment = std::mem::take(&mut self.growing);
+        let file = format!("{}-{number}.m4s", self.hls.run);
+        put(&self.hls.directory, &file, &segment.bytes)?;
+        Ok(Report::SegmentWritten(Segment {
+            file,
+            number,
+            duration_s: self.timeline.seconds(segment.frames),
+            bytes: to_u64(segment.bytes.len()),
+            starts_at: segment.starts_at.unwrap_or_else(|| self.wall.now()),
+            independent: segment.independent,
+        }))
     }
 
     fn fail(&self, error: &io::Error) {
@@ -135,6 +173,17 @@ impl SegmentWriter {
             code: "hls.segment.unwritable".to_owned(),
             message: format!("a segment cannot be written: {}", error.kind()),
         });
+    }
+}
+
+impl Growing {
+    fn add(&mut self, piece: &Piece) {
+        if self.bytes.is_empty() {
+            self.independent = piece.independent;
+            self.starts_at = piece.starts_at;
+        }
+        self.frames += piece.frames;
+        self.bytes.extend_from_slice(&piece.bytes);
     }
 }
 

@@ -13,7 +13,7 @@ const AAC_PACKET: i64 = 1024;
 
 /// Every packet follows the one before at the same distance.
 #[track_caller]
-fn assert_regular(recording: &Recording, framerate: u32) {
+pub(crate) fn assert_regular(recording: &Recording, framerate: u32) {
     let video = recording.packet_times("v");
     let audio = recording.packet_times("a");
     // A track's unit is a thousandth of a frame.

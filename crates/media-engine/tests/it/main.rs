@@ -16,6 +16,7 @@ mod clock;
 mod continuity;
 mod failing;
 mod life;
+mod parts;
 mod pictures;
 mod recording;
 mod scene;

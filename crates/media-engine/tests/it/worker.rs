@@ -29,6 +29,8 @@ pub(crate) struct Worker {
     /// Every report so far.
     pub(crate) reports: Vec<Report>,
     pub(crate) folder: TempDir,
+    /// What it is to be configured with: 0 for no parts.
+    part_frames: u32,
 }
 
 /// A small program, so that many fit on one machine.
@@ -73,6 +75,7 @@ impl Worker {
             arriving,
             reports: Vec::new(),
             folder,
+            part_frames: 0,
         };
         worker.wait_for("ready", |report| {
             matches!(report, Report::Ready { .. }).then_some(())
@@ -89,10 +92,25 @@ impl Worker {
         worker
     }
 
+    /// A worker with this scene on air that writes segments in parts of so many frames.
+    pub(crate) fn on_air_in_parts(
+        part_frames: u32,
+        program: ProgramFormat,
+        scene: WantedScene,
+    ) -> Self {
+        let revision = scene.revision;
+        let mut worker = Self::start();
+        worker.part_frames = part_frames;
+        worker.configure(program, scene);
+        worker.wait_for_scene(revision);
+        worker
+    }
+
     pub(crate) fn configure(&mut self, program: ProgramFormat, scene: WantedScene) {
         let hls = HlsSettings {
             directory: self.path().to_owned(),
             run: "test".to_owned(),
+            part_frames: self.part_frames,
         };
         self.send(&Command::Configure {
             program,

@@ -33,7 +33,7 @@ impl Tenure {
             Report::SceneApplied { revision, at } => self.scene_applied(revision, at),
             Report::Layer(layer) => self.layer_changed(layer, now),
             Report::SegmentWritten(segment) => self.segment_written(&segment),
-            Report::Output(_) => {}
+            Report::Output(_) | Report::PartWritten(_) => {}
             Report::Stats(stats) => self.measured(&stats),
             Report::Snapshot { id, error } => {
                 let path = self.surroundings.archive.snapshot();

@@ -220,6 +220,7 @@ impl Tenure {
         let hls = sm_media_protocol::HlsSettings {
             directory: surroundings.archive.directory().to_owned(),
             run: running.run.as_str().to_owned(),
+            part_frames: 0,
         };
         let command = Command::Configure {
             program: running.program.clone(),

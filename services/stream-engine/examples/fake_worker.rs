@@ -17,10 +17,10 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-use sm_common::clock::{Clock as _, SystemClock};
+use sm_common::clock::{Clock as _, SystemClock, Timestamp};
 use sm_common::stream::{LayerState, Severity};
 use sm_media_protocol::{
-    Command, FinishReason, HlsSettings, LayerReport, Report, Segment, Stats, WantedScene,
+    Command, FinishReason, HlsSettings, LayerReport, Part, Report, Segment, Stats, WantedScene,
     WorkerState, decode, encode,
 };
 
@@ -38,6 +38,11 @@ enum Demand {
     Flood,
     /// Lives on, but delivers nothing any more.
     Hang,
+    /// Delivers nothing for as long as this is demanded, and names what would come next in the
+    /// file `held`.
+    Hold,
+    /// Delivers one piece all the same.
+    Step,
     /// Does not end when told to.
     IgnoreStop,
     /// Reports every layer as failing.
@@ -57,6 +62,8 @@ impl Demand {
             Self::Garbage => "garbage",
             Self::Flood => "flood",
             Self::Hang => "hang",
+            Self::Hold => "hold",
+            Self::Step => "step",
             Self::IgnoreStop => "ignore-stop",
             Self::FailLayers => "fail-layers",
             Self::Fault => "fault",
@@ -118,6 +125,11 @@ struct Worker {
 impl Worker {
     fn is_asked(&self, demand: &Demand) -> bool {
         self.control.join(demand.file()).exists()
+    }
+
+    /// Whether it is asked, once.
+    fn takes(&self, demand: &Demand) -> bool {
+        std::fs::remove_file(self.control.join(demand.file())).is_ok()
     }
 
     fn log(&self, command: &Command) -> &Self {
@@ -188,39 +200,32 @@ impl Worker {
     }
 
     fn play(&self, hls: &HlsSettings, length: Duration, framerate: u32, said: &Receiver<Said>) {
-        let mut number = 0;
-        let mut starts_at = SystemClock.now();
-        let mut due = Instant::now() + length;
+        let mut segment = Growing::new(hls.clone(), length, framerate);
+        let mut due = Instant::now() + segment.step();
         let mut hanging = false;
         loop {
             match said.recv_timeout(due.saturating_duration_since(Instant::now())) {
                 Ok(Said::Command(command)) => self.log(&command).obey(*command),
                 Ok(Said::Gone) | Err(RecvTimeoutError::Disconnected) => std::process::exit(0),
                 Err(RecvTimeoutError::Timeout) => {
-                    due += length;
                     hanging = hanging || self.is_asked(&Demand::Hang);
-                    if hanging {
+                    let held = self.is_asked(&Demand::Hold) && !self.takes(&Demand::Step);
+                    if hanging || held {
+                        due += segment.step();
+                        std::fs::write(self.control.join("held"), segment.next()).unwrap();
                         continue;
                     }
-                    self.misbehave();
-                    let file = format!("{}-{number}.m4s", hls.run);
-                    write_segment(&hls.directory, &file, number);
-                    say(&Report::SegmentWritten(Segment {
-                        file,
-                        number,
-                        duration_s: length.as_secs_f64(),
-                        bytes: 1000,
-                        starts_at,
-                        independent: true,
-                    }));
-                    say(&Report::Stats(Box::new(Stats {
-                        fps: Some(f64::from(framerate)),
-                        frames_total: (number + 1) * 6,
-                        bitrate_kbps: Some(40.0),
-                        ..Stats::default()
-                    })));
-                    number += 1;
-                    starts_at = starts_at.plus(length);
+                    let number = segment.number;
+                    segment.grow(|| self.misbehave());
+                    due += segment.step();
+                    if segment.number > number {
+                        say(&Report::Stats(Box::new(Stats {
+                            fps: Some(f64::from(framerate)),
+                            frames_total: segment.number * 6,
+                            bitrate_kbps: Some(40.0),
+                            ..Stats::default()
+                        })));
+                    }
                 }
             }
         }
@@ -260,8 +265,7 @@ impl Worker {
         while self.is_asked(&Demand::Flood) {
             println!("nonsense");
         }
-        let fault = self.control.join(Demand::Fault.file());
-        if std::fs::remove_file(fault).is_ok() {
+        if self.takes(&Demand::Fault) {
             say(&Report::Fault {
                 severity: Severity::Error,
                 code: "program.audio.lost".to_owned(),
@@ -271,7 +275,102 @@ impl Worker {
     }
 }
 
-fn write_segment(directory: &Path, file: &str, number: u64) {
-    let content = format!("segment {number:08} ").repeat(16);
+/// The segment that is being made.
+struct Growing {
+    hls: HlsSettings,
+    /// Length of a segment.
+    length: Duration,
+    /// Length of a part; the segment's, where there are no parts.
+    part_length: Duration,
+    number: u64,
+    part: u64,
+    starts_at: Timestamp,
+    /// How long it is by now.
+    grown: Duration,
+    content: String,
+}
+
+impl Growing {
+    fn new(hls: HlsSettings, length: Duration, framerate: u32) -> Self {
+        let part_length = match hls.part_frames {
+            0 => length,
+            frames => Duration::from_secs(frames.into()) / framerate,
+        };
+        Self {
+            hls,
+            length,
+            part_length,
+            number: 0,
+            part: 0,
+            starts_at: SystemClock.now(),
+            grown: Duration::ZERO,
+            content: String::new(),
+        }
+    }
+
+    /// The file of the next part.
+    fn next(&self) -> String {
+        format!("{}-{}.{}.m4s", self.hls.run, self.number, self.part)
+    }
+
+    /// How long the next piece is.
+    fn step(&self) -> Duration {
+        let left = self.length.saturating_sub(self.grown);
+        self.part_length.min(left)
+    }
+
+    /// Writes the next piece, and the segment when it was the last; `before` comes before that.
+    fn grow(&mut self, before: impl FnOnce()) {
+        let step = self.step();
+        let starts_at = self.starts_at.plus(self.grown);
+        let name = format!("{:08} {:02} of {} ", self.number, self.part, self.hls.run);
+        let piece = format!("segment {name}").repeat(16);
+        self.content.push_str(&piece);
+        self.grown += step;
+        // What is shorter than a frame is rounding.
+        let last = self.length.saturating_sub(self.grown) < Duration::from_millis(1);
+        if last {
+            before();
+            let file = format!("{}-{}.m4s", self.hls.run, self.number);
+            write(&self.hls.directory, &file, &self.content);
+        }
+        if self.hls.part_frames > 0 {
+            let file = self.next();
+            write(&self.hls.directory, &file, &piece);
+            say(&Report::PartWritten(Part {
+                file,
+                number: self.number,
+                part: self.part,
+                duration_s: step.as_secs_f64(),
+                bytes: 1000,
+                independent: self.part == 0,
+                starts_at,
+                last,
+            }));
+        }
+        self.part += 1;
+        if last {
+            self.finish();
+        }
+    }
+
+    fn finish(&mut self) {
+        say(&Report::SegmentWritten(Segment {
+            file: format!("{}-{}.m4s", self.hls.run, self.number),
+            number: self.number,
+            duration_s: self.length.as_secs_f64(),
+            bytes: 1000,
+            starts_at: self.starts_at,
+            independent: true,
+        }));
+        self.starts_at = self.starts_at.plus(self.length);
+        self.number += 1;
+        self.part = 0;
+        self.grown = Duration::ZERO;
+        self.content.clear();
+    }
+}
+
+fn write(directory: &Path, file: &str, content: &str) {
     std::fs::write(directory.join(file), content).unwrap();
 }

@@ -57,14 +57,16 @@ pub(super) fn take_over(
 }
 
 /// How many segments the previous holder may have listed after it last wrote how many there were.
-/// No number may be given out twice, so at least so many are skipped.
+/// No number may be given out twice, so at least so many are skipped, and one more: players may
+/// have had parts of the next.
 fn unwritten_segments(previous: &ObservedState, now: Timestamp) -> u64 {
     let (Some(program), true) = (&previous.program, previous.live_since.is_some()) else {
         return 0;
     };
     let segment_ms = u128::from(program.keyframe_interval_ms.max(1));
     let elapsed_ms = now.since(previous.at).as_millis();
-    u64::try_from(elapsed_ms.div_ceil(segment_ms)).unwrap_or(u64::MAX)
+    let listed = u64::try_from(elapsed_ms.div_ceil(segment_ms)).unwrap_or(u64::MAX);
+    listed.saturating_add(1)
 }
 
 /// The gap that a new holder finds; `None` when the stream was not on air.
@@ -142,12 +144,12 @@ mod tests {
         assert_eq!(
             playlist.numbers(),
             Numbers {
-                next_segment: 54,
+                next_segment: 55,
                 discontinuity: 3
             }
         );
         let stale = take_over(Some(saved(20)), Some(&on_air()), MINUTE, at(104));
-        assert_eq!(stale.numbers().next_segment, 54);
+        assert_eq!(stale.numbers().next_segment, 55);
         assert!(stale.is_empty());
     }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use sm_common::clock::Timestamp;
 use sm_common::stream::{LayerState, SceneOnAir, Severity};
-use sm_media_protocol::{LayerReport, Report, Segment, Stats};
+use sm_media_protocol::{LayerReport, Part, Report, Segment, Stats};
 
 use super::errors::Problem;
 use super::outbox::News;
@@ -33,7 +33,7 @@ impl Tenure {
             Report::SceneApplied { revision, at } => self.scene_applied(revision, at),
             Report::Layer(layer) => self.layer_changed(layer, now),
             Report::SegmentWritten(segment) => self.segment_written(&segment),
-            Report::Output(_) | Report::PartWritten(_) => {}
+            Report::PartWritten(part) => self.part_written(&part),
             Report::Stats(stats) => self.measured(&stats),
             Report::Snapshot { id, error } => {
                 let path = self.surroundings.archive.snapshot();
@@ -56,7 +56,10 @@ impl Tenure {
                 self.raise(problem, now, Some(FAULT_LASTS));
             }
             // The supervisor reads the last word; segments name what they need.
-            Report::StateChanged { .. } | Report::InitWritten { .. } | Report::Finished { .. } => {}
+            Report::Output(_)
+            | Report::StateChanged { .. }
+            | Report::InitWritten { .. }
+            | Report::Finished { .. } => {}
         }
     }
 
@@ -118,6 +121,17 @@ impl Tenure {
             self.raise(problem, now, None);
         }
         self.news.push(News::Layer(status));
+    }
+
+    fn part_written(&mut self, part: &Part) {
+        match self.playlist.push_part(part) {
+            // With a segment's last part the segment is listed, all at once.
+            Ok(listed) if listed && !part.last => self.publish_playlist(),
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(stream.id = %self.surroundings.stream, %error, file = part.file);
+            }
+        }
     }
 
     fn segment_written(&mut self, segment: &Segment) {

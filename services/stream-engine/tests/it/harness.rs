@@ -20,8 +20,10 @@ use crate::playlist::Playlist;
 
 /// Longest wait for anything; the machine may be busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-/// Length of a segment in these tests.
+/// Length of a segment in these tests, unless the studio is told otherwise.
 const SEGMENT_MS: u32 = 200;
+/// A setting with which segments of that length come off in three parts of two frames.
+pub(crate) const IN_PARTS: (&str, &str) = ("live.part_ms", "67");
 
 /// One host's directories, with its own copy of the fake worker.
 #[derive(Debug)]
@@ -93,6 +95,7 @@ pub(crate) struct Studio {
     pub(crate) host: Host,
     pub(crate) bus: Bus,
     pub(crate) stream: StreamId,
+    pub(crate) segment_ms: u32,
 }
 
 impl Studio {
@@ -105,6 +108,7 @@ impl Studio {
             host: Host::new(),
             bus,
             stream: StreamId::default(),
+            segment_ms: SEGMENT_MS,
         }
     }
 
@@ -130,6 +134,16 @@ impl Studio {
 
     /// An engine in a process of its own, which can be killed.
     pub(crate) fn engine_process(&self, host: &Host, address: &str) -> EngineProcess {
+        self.engine_process_with(host, address, &[])
+    }
+
+    /// The same, with changes to its settings.
+    pub(crate) fn engine_process_with(
+        &self,
+        host: &Host,
+        address: &str,
+        changes: &[(&str, &str)],
+    ) -> EngineProcess {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stream-engine"));
         let own = [
             ("http.bind", address),
@@ -139,7 +153,8 @@ impl Studio {
             ("auth.jwks_url", ""),
             ("auth.public_view", "true"),
         ];
-        let own = own.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let own = own.iter().chain(changes);
+        let own = own.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         for (key, value) in host.settings(&self.redis).into_iter().chain(own) {
             command.env(
                 format!("SM__{}", key.to_uppercase().replace('.', "__")),
@@ -181,7 +196,7 @@ impl Studio {
             since: now,
             changed_by: "test".to_owned(),
             program: ProgramFormat {
-                keyframe_interval_ms: SEGMENT_MS,
+                keyframe_interval_ms: self.segment_ms,
                 ..ProgramFormat::default()
             },
             outputs: Vec::new(),

@@ -10,6 +10,7 @@
 mod access;
 mod control;
 mod harness;
+mod low_latency;
 mod outage;
 mod playlist;
 mod takeover;

@@ -414,15 +414,25 @@ async fn a_restarted_engine_finishes_what_players_have_parts_of() {
     let address = "127.85.6.4";
     let mut first = studio.engine_process_with(&studio.host, address, &[IN_PARTS]);
     studio.go_live().await;
-    let mut follower = follow(&first.api).await;
+    let mut follower = follow_held(&studio, &first.api).await;
     while follower.next().1 != 2 {
+        studio.host.demand("step");
         let next = awaiting(follower.next());
         follower
             .read(&first.api.get(&next).await.expect(200).text)
             .unwrap();
     }
     let (left, _) = follower.next();
+    // What is listed is saved a moment later: a loss in between may cost the newest part.
+    until_true("both parts are saved", || {
+        let saved = std::fs::read(studio.host.path("live/main/playlist.json")).unwrap();
+        let saved: serde_json::Value = serde_json::from_slice(&saved).unwrap();
+        let parts = saved["growing"]["parts"].as_array();
+        parts.is_some_and(|parts| parts.len() == 2)
+    })
+    .await;
     first.kill();
+    studio.host.no_longer_demand("hold");
     let second = studio.engine_process_with(&studio.host, address, &[IN_PARTS]);
     until_answered(&second.api, PLAYLIST, 200).await;
     let resumed = |seen: &HlsFollower| {

@@ -26,27 +26,28 @@ COPY deploy/prebuilt /binaries
 FROM binaries-${BINARIES} AS binaries
 
 FROM ${BASE_IMAGE} AS runtime
-# Text and clocks are in gstreamer1.0-x, where Debian keeps GStreamer's pango elements.
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends \
         ca-certificates fonts-dejavu-core \
         gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
-        gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-x gstreamer1.0-tools \
+        gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-tools \
  && rm -rf /var/lib/apt/lists/*
 # Looking at every plugin takes a second at the first start: done here, once.
 ENV GST_REGISTRY=/usr/share/stream-manager/gstreamer-registry.bin
 RUN mkdir /usr/share/stream-manager \
  && gst-inspect-1.0 >/dev/null \
- && gst-inspect-1.0 x264enc >/dev/null && gst-inspect-1.0 avenc_aac >/dev/null && gst-inspect-1.0 textoverlay >/dev/null \
+ && gst-inspect-1.0 x264enc >/dev/null && gst-inspect-1.0 avenc_aac >/dev/null \
  && chmod 0644 "$GST_REGISTRY"
 ENV GST_REGISTRY_UPDATE=no
 # A new volume takes over the owner of the folder that it is mounted on.
 RUN groupadd --gid 65532 stream-manager \
  && useradd --uid 65532 --gid 65532 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin stream-manager \
  && install --directory --owner=65532 --group=65532 --mode=0750 \
-        /var/lib/stream-manager /var/lib/stream-manager/assets /var/lib/stream-manager/live
+        /var/lib/stream-manager /var/lib/stream-manager/assets /var/lib/stream-manager/live /var/lib/stream-manager/recordings
 COPY --from=binaries /binaries/stream-engine /binaries/media-worker /usr/local/bin/
+COPY --chmod=0755 deploy/engine-entrypoint.sh /usr/local/bin/engine-entrypoint
 USER 65532:65532
 EXPOSE 4200 4290 4291
-ENTRYPOINT ["stream-engine"]
+# Starts stream-engine again when it dies, so that the picture stays up meanwhile.
+ENTRYPOINT ["engine-entrypoint"]
 HEALTHCHECK CMD ["stream-engine", "healthcheck"]

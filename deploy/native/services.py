@@ -59,6 +59,7 @@ def own(settings: Settings, replica: Replica) -> dict[str, str]:
         "stream-engine": {
             "SM__ADVERTISE": f"http://{replica.address}:{PORTS['http']}",
             "SM__LIVE__DIRECTORY": str(settings.data / "live" / replica.name),
+            "SM__RECORDINGS__DIRECTORY": str(settings.data / "recordings"),
             "SM__WORKER__PROGRAM": str(settings.binaries / "media-worker"),
             "SM__WORKER__ASSETS_DIRECTORY": str(settings.data / "assets"),
             "SM__WORKER__PID_DIRECTORY": str(settings.run),

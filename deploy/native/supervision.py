@@ -7,7 +7,7 @@ from pathlib import Path
 
 import routing
 import services
-from settings import REDIS_PORT, VENV, Settings
+from settings import REDIS_PORT, VENV, Replica, Settings
 
 LAUNCH = Path(__file__).with_name("launch.sh")
 
@@ -23,6 +23,8 @@ class Program:
     environment: dict[str, str]
     # How long it may take to stop before it is killed.
     stop_seconds: int
+    # Where its standard error goes; None: with its standard output.
+    errors: Path | None = None
 
 
 def programs(compose: dict, settings: Settings) -> list[Program]:
@@ -38,10 +40,17 @@ def programs(compose: dict, settings: Settings) -> list[Program]:
                 [str(settings.binaries / replica.service)],
                 services.environment(settings, replica),
                 25,
+                worker_log(settings, replica) if replica.service == "stream-engine" else None,
             )
             for replica in settings.all_replicas()
         ),
     ]
+
+
+def worker_log(settings: Settings, replica: Replica) -> Path:
+    """Of an engine's media workers, which inherit its standard error and may outlive it. A file: the
+    supervisor's pipe ends with the engine."""
+    return settings.log / f"{replica.name}-workers.log"
 
 
 def redis_configuration(settings: Settings, password: str) -> str:
@@ -78,7 +87,7 @@ childlogdir = {settings.log}
 
 def section(settings: Settings, program: Program) -> str:
     pid = settings.run / f"{program.name}.pid"
-    command = " ".join(quote(word) for word in [str(LAUNCH), str(pid), *program.command])
+    command = " ".join(quote(word) for word in [str(LAUNCH), str(pid), str(program.errors or "-"), *program.command])
     environment = ",".join(f"{name}={quote(value)}" for name, value in program.environment.items())
     return f"""[program:{program.name}]
 command = {command}

@@ -4,18 +4,16 @@ use anyhow::Context as _;
 
 use crate::measurement::Measurement;
 
-/// The engine's CPU for each second of stream, against the `ffmpeg` command line on the same
-/// composition. It runs in the media engine's own package, the only one that links GStreamer.
-pub(crate) fn run() -> anyhow::Result<Measurement> {
+/// The group's name: `B=engine-cpu` runs every case.
+pub(crate) const GROUP: &str = "engine-cpu";
+
+/// The engine's CPU for each second of stream, against the `ffmpeg` command line and OBS on the
+/// same composition: every case, or the one of this name. It runs in the media engine's own
+/// package, the only one that links GStreamer.
+pub(crate) fn run(name: Option<&str>) -> anyhow::Result<Vec<Measurement>> {
     let output = Command::new("cargo")
-        .args([
-            "bench",
-            "--quiet",
-            "-p",
-            "sm-media-engine",
-            "--bench",
-            "engine-cpu",
-        ])
+        .args("bench --quiet -p sm-media-engine --bench engine-cpu --".split(' '))
+        .args(name)
         .stderr(Stdio::inherit())
         .output()
         .context("run cargo")?;
@@ -25,9 +23,8 @@ pub(crate) fn run() -> anyhow::Result<Measurement> {
         output.status
     );
     let text = String::from_utf8(output.stdout)?;
-    let line = text
-        .lines()
-        .last()
-        .context("the benchmark printed a result")?;
-    serde_json::from_str(line).context("read the result")
+    let documents = text.lines().filter(|line| line.starts_with('{'));
+    documents
+        .map(|line| serde_json::from_str(line).context("read the result"))
+        .collect()
 }

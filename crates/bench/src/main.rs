@@ -9,29 +9,28 @@ mod state_read;
 use std::path::Path;
 
 use anyhow::Context as _;
-use measurement::Measurement;
 
-/// A benchmark by name.
-type Benchmark = (&'static str, fn() -> anyhow::Result<Measurement>);
-
-const BENCHMARKS: [Benchmark; 2] = [
-    ("state-read", state_read::run),
-    ("engine-cpu-720p30", engine_cpu::run),
-];
+const STATE_READ: &str = "state-read";
 
 fn main() -> anyhow::Result<()> {
     let wanted = std::env::args().nth(1).filter(|name| !name.is_empty());
-    let chosen: Vec<&Benchmark> = BENCHMARKS
-        .iter()
-        .filter(|(name, _)| wanted.as_deref().is_none_or(|wanted| wanted == *name))
-        .collect();
-    let names = BENCHMARKS.map(|(name, _)| name).join(", ");
-    anyhow::ensure!(!chosen.is_empty(), "no such benchmark; there are: {names}");
-    let mut measurements = Vec::new();
-    for (name, run) in chosen {
-        let measurement = run().with_context(|| format!("benchmark {name}"))?;
+    let measurements = match wanted.as_deref() {
+        None => {
+            let mut all = vec![state_read::run()?];
+            all.extend(engine_cpu::run(None)?);
+            all
+        }
+        Some(STATE_READ) => vec![state_read::run()?],
+        Some(engine_cpu::GROUP) => engine_cpu::run(None)?,
+        Some(name) => engine_cpu::run(Some(name))?,
+    };
+    anyhow::ensure!(
+        !measurements.is_empty(),
+        "no such benchmark; there are {STATE_READ}, {} and its cases",
+        engine_cpu::GROUP
+    );
+    for measurement in &measurements {
         print(&measurement.line());
-        measurements.push(measurement);
     }
     let directory = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/bench"));
     std::fs::create_dir_all(directory)?;

@@ -139,6 +139,11 @@ impl OutputId {
         Self("hls".to_owned())
     }
 
+    /// The recording that is started and stopped by control commands.
+    pub fn recording() -> Self {
+        Self("recording".to_owned())
+    }
+
     /// A new identifier.
     pub fn generate() -> Self {
         Self(Uuid::now_v7().to_string())

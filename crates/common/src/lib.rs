@@ -5,6 +5,7 @@
 //! wire, or when it is a word of the domain that two services must agree on.
 #![warn(missing_docs)]
 
+pub mod address;
 pub mod asset;
 pub mod auth;
 pub mod chat;

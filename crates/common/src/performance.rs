@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
-use crate::id::StreamId;
+use crate::id::{LayerId, StreamId};
 
 /// The program's performance over the last second, and its totals since the worker started.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -38,9 +38,45 @@ pub struct Performance {
     pub audio_peak_dbfs: Option<f64>,
     /// RMS level of the program's sound, in dBFS.
     pub audio_rms_dbfs: Option<f64>,
+    /// Loudness of the program's sound over the last 0.4 seconds (EBU R128), in LUFS.
+    pub loudness_momentary_lufs: Option<f64>,
+    /// Loudness over the last 3 seconds, in LUFS.
+    pub loudness_short_term_lufs: Option<f64>,
+    /// Loudness since the worker started, without its quiet parts, in LUFS.
+    pub loudness_integrated_lufs: Option<f64>,
+    /// For how many seconds the picture has been black; 0 when it is not.
+    pub black_s: Option<u64>,
+    /// For how many seconds the picture has not changed at all.
+    pub frozen_s: Option<u64>,
+    /// For how many seconds the program has been silent: no sample above -60 dBFS.
+    pub silent_s: Option<u64>,
+    /// What each layer with a picture or sound of its own delivered.
+    pub layers: Vec<LayerPerformance>,
     /// From the acknowledged write of the latest layer change to the composed frame that shows
     /// it, in milliseconds.
     pub layer_change_to_air_ms: Option<f64>,
+}
+
+/// What a layer delivered over the last second.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LayerPerformance {
+    /// The layer.
+    pub layer: LayerId,
+    /// How long ago the frame that it shows was due, in milliseconds; of moving pictures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frame_age_ms: Option<f64>,
+    /// Frames that its source brought since it was opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frames_total: Option<u64>,
+    /// Frames of those that were never shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frames_dropped: Option<u64>,
+    /// Highest sample of its sound in the mix, in dBFS; absent while it is not mixed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio_peak_dbfs: Option<f64>,
+    /// RMS level of its sound in the mix, in dBFS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio_rms_dbfs: Option<f64>,
 }
 
 /// Who is watching.

@@ -100,6 +100,14 @@ problem_codes! {
     PlaybackInvalid, "playback.invalid", 403, "The playback address is not valid", false;
     /// The signed playback address was valid once.
     PlaybackExpired, "playback.expired", 403, "The playback address has expired", false;
+    /// No such output.
+    OutputNotFound, "output.not-found", 404, "There is no such output", false;
+    /// The stream has as many outputs as it may.
+    OutputLimit, "output.limit-reached", 409, "The stream has as many outputs as it may", false;
+    /// The HLS output belongs to every stream.
+    OutputBuiltIn, "output.built-in", 409, "The built-in output cannot be changed", false;
+    /// The output does not send, so that it cannot begin anew.
+    OutputDisabled, "output.disabled", 409, "The output is stopped", false;
     /// No such layer.
     LayerNotFound, "layer.not-found", 404, "There is no such layer", false;
     /// The scene holds as many layers as it may.

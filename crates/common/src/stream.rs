@@ -179,6 +179,12 @@ pub struct LayerStatus {
     /// Why, when failing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Attempts that failed since it last delivered, of a source that is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u64>,
+    /// When it is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_attempt_at: Option<Timestamp>,
     /// Since when.
     pub since: Timestamp,
 }

@@ -3,10 +3,11 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use sm_common::clock::Timestamp;
-use sm_common::id::LayerId;
+use sm_common::id::{LayerId, OutputId};
 use sm_media_protocol::Command;
 
 use crate::layer::News;
+use crate::output;
 
 /// Events that may wait. Threads of the picture offer theirs and never wait.
 const WAITING_MAX: usize = 1024;
@@ -21,8 +22,16 @@ pub(crate) enum Event {
         /// Why not.
         message: String,
     },
-    /// The host closed the worker's standard input, or no longer reads its output.
-    HostGone,
+    /// A host is on the line.
+    HostCame {
+        /// Which connection it is, counted from 1.
+        connection: u64,
+    },
+    /// A connection ended.
+    HostGone {
+        /// Which one.
+        connection: u64,
+    },
     /// A layer's own thread has something to tell.
     Layer {
         /// The layer.
@@ -31,6 +40,15 @@ pub(crate) enum Event {
         opening: u64,
         /// What it tells.
         news: News,
+    },
+    /// An output's own thread has something to tell.
+    Output {
+        /// The output.
+        output: OutputId,
+        /// Which run of the output it is about.
+        run: u64,
+        /// What it tells.
+        news: output::News,
     },
     /// The first frame left the encoder.
     Playing,

@@ -1,22 +1,30 @@
 //! The media worker: one program, composed, encoded and cut into segments, steered by its host
-//! over standard input and output (`sm-media-protocol`).
+//! over a Unix socket (`sm-media-protocol`).
 //!
 //! Where to look:
 //!
-//! - [`run`] is the worker's loop (`worker`); `host` is its line to the host.
+//! - [`run`] is the worker's loop (`worker`); `host` is its line to the host, `memory` what
+//!   the next host must know, `hosting` how the worker lives without one.
 //! - `scene` finds what a new scene changes; `layer` holds one file for each kind of layer.
 //! - `pipeline` is what is on air: composer, encoder, segment writer. It knows no decoder.
-//! - `picture`, `sound`, `timeline`, `fmp4` and `stats` compute and do nothing else.
+//! - `output` brings what the encoders make to servers and into recordings, each by itself.
+//! - `picture`, `sound`, `timeline`, `fmp4`, `mkv` and `stats` compute and do nothing else.
 //!
 //! The only crate that links GStreamer.
 #![warn(missing_docs)]
 
+mod backoff;
 mod event;
 mod fmp4;
 mod host;
+mod hosting;
 mod layer;
 mod limits;
+mod log;
+mod memory;
+mod mkv;
 mod number;
+mod output;
 mod picture;
 mod pipeline;
 mod process;
@@ -27,5 +35,6 @@ mod stats;
 mod timeline;
 mod worker;
 
-pub use process::{prefer, tie_to_parent};
+pub use log::Log;
+pub use process::{lead_group, prefer, socket};
 pub use worker::run;

@@ -3,6 +3,8 @@
 use std::io;
 use std::process::ExitCode;
 
+use sm_common::id::StreamId;
+use sm_media_engine::Log;
 use sm_media_protocol::FinishReason;
 use tracing_subscriber::EnvFilter;
 
@@ -10,20 +12,30 @@ use tracing_subscriber::EnvFilter;
 const EXIT_CONFIG: u8 = 78;
 
 fn main() -> ExitCode {
+    let stream = std::env::args().nth(1).unwrap_or_default();
+    // It becomes part of every line of the log.
+    let stream = stream.parse::<StreamId>().unwrap_or_default();
+    let Ok(log) = Log::start(stream.as_str(), io::stderr()) else {
+        return ExitCode::FAILURE;
+    };
     // The level comes from the host's own setting, which the worker inherits.
     let filter = EnvFilter::builder()
         .with_env_var("SM__TELEMETRY__LOG")
         .with_default_directive(tracing::Level::INFO.into())
         .from_env_lossy();
+    let lines = log.clone();
     tracing_subscriber::fmt()
         .json()
+        .flatten_event(true)
+        .with_span_list(false)
+        .log_internal_errors(false)
         .with_env_filter(filter)
-        .with_writer(io::stderr)
+        .with_writer(move || lines.clone())
         .init();
+    sm_media_engine::lead_group();
     sm_media_engine::prefer();
-    let finished = sm_media_engine::tie_to_parent()
-        .and_then(|()| sm_media_engine::run(io::stdin(), io::stdout()));
-    match finished {
+    let finished = sm_media_engine::socket().and_then(sm_media_engine::run);
+    let code = match finished {
         Ok(FinishReason::Stopped | FinishReason::HostGone) => ExitCode::SUCCESS,
         Ok(FinishReason::ConfigurationRefused { .. }) => ExitCode::from(EXIT_CONFIG),
         Ok(FinishReason::PipelineFailed { .. }) => ExitCode::FAILURE,
@@ -31,5 +43,7 @@ fn main() -> ExitCode {
             tracing::error!("{error:#}");
             ExitCode::FAILURE
         }
-    }
+    };
+    log.flush();
+    code
 }

@@ -61,3 +61,24 @@ pub(crate) fn to_u64(value: usize) -> u64 {
 pub(crate) fn to_u32(value: u64) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }
+
+/// The nearest whole number; everything that does not fit becomes the nearer end.
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    reason = "a float-to-integer cast saturates, which is what is wanted"
+)]
+pub(crate) fn to_i32(value: f64) -> i32 {
+    value.round() as i32
+}
+
+/// The index of the sample that a coordinate falls on; negative values become 0.
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a float-to-integer cast saturates, which is what is wanted"
+)]
+pub(crate) fn to_index(value: f32) -> usize {
+    value as usize
+}

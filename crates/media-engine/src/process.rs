@@ -1,24 +1,38 @@
-//! The process itself: how it ends, and what it uses.
+//! The process itself: what it has from its host, and what it uses.
 
+use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use rustix::process::Signal;
 
 use crate::number::to_f64;
 
 /// A little before processes of ordinary priority.
 const NICENESS: i32 = -5;
 
-/// Ties the process to its parent and to nobody else: it is killed when the thread that started
-/// it ends, and leaves the parent's process group, so that a Ctrl-C meant for the parent does not
-/// end the picture before the parent says so.
-pub fn tie_to_parent() -> anyhow::Result<()> {
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
-        .context("cannot ask to be killed with the parent")?;
+/// Leaves the host's process group, so that neither a Ctrl-C meant for the host nor the host's end
+/// reaches the picture.
+pub fn lead_group() {
     // Refused for the leader of a session, which has a group of its own already.
     let _ = rustix::process::setpgid(None, None);
-    Ok(())
+}
+
+/// The socket to listen on, which the host left as standard input. Nothing that this process starts
+/// inherits it: whoever connects meets this process or nobody.
+pub fn socket() -> anyhow::Result<OwnedFd> {
+    let socket = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)
+        .context("standard input cannot be taken")?;
+    let nothing = File::open("/dev/null").context("/dev/null cannot be opened")?;
+    rustix::stdio::dup2_stdin(&nothing).context("standard input cannot be replaced")?;
+    Ok(socket)
+}
+
+/// Milliseconds since the machine started, the time that it slept included.
+pub(crate) fn boot_ms() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let duration = Duration::try_from(now).unwrap_or_default();
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Puts the picture before what can wait, where the system allows it. Threads that are started

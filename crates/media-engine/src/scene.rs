@@ -58,17 +58,29 @@ fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
     match (before, after) {
         (C::Color { .. }, C::Color { .. })
         | (C::Text { .. }, C::Text { .. })
-        | (C::Clock { .. }, C::Clock { .. }) => true,
+        | (C::Clock { .. }, C::Clock { .. })
+        | (C::Gradient { .. }, C::Gradient { .. })
+        | (C::Countdown(_), C::Countdown(_))
+        | (C::Ticker { .. }, C::Ticker { .. }) => true,
         (C::TestPattern { pattern: before }, C::TestPattern { pattern: after }) => before == after,
         (C::Image { path: before }, C::Image { path: after })
         | (C::Video { path: before, .. }, C::Video { path: after, .. }) => before == after,
+        (C::Network { source: before }, C::Network { source: after }) => {
+            // What shows while nothing comes changes nothing of what comes.
+            (&before.url, &before.stream_id, before.latency_ms)
+                == (&after.url, &after.stream_id, after.latency_ms)
+        }
         (
             C::Color { .. }
             | C::TestPattern { .. }
             | C::Image { .. }
             | C::Video { .. }
             | C::Text { .. }
-            | C::Clock { .. },
+            | C::Clock { .. }
+            | C::Gradient { .. }
+            | C::Countdown(_)
+            | C::Ticker { .. }
+            | C::Network { .. },
             _,
         ) => false,
     }
@@ -84,16 +96,14 @@ mod tests {
         SceneLayer {
             id,
             content,
-            transform: Transform {
-                x: 0,
-                y: 0,
-                width: 10,
-                height: 10,
-            },
+            transform: Transform::plain(0, 0, 10, 10),
             opacity: 1.0,
+            blend: sm_common::layer::Blend::default(),
+            transition: sm_common::layer::Transition::default(),
             visible: true,
             volume: 1.0,
             muted: false,
+            audio_delay_ms: 0,
         }
     }
 

@@ -6,13 +6,16 @@ use sm_common::clock::Timestamp;
 use sm_media_protocol::Stats;
 
 use crate::number::{to_f64, to_u64, to_usize};
-use crate::sound::LevelMeter;
+use crate::sound::{LevelMeter, LoudnessMeter};
 use crate::timeline::Timeline;
 
 /// Frames between composer and encoder that are remembered; far more than the encoder may hold.
 const UNDERWAY_MAX: usize = 256;
 
 const NANOS_PER_MILLI: f64 = 1_000_000.0;
+
+/// Sound whose loudest sample is below this counts as silence.
+const SILENT_DBFS: f64 = -60.0;
 
 /// Collects what happens, and tells it second by second. All times are nanoseconds of program.
 #[derive(Debug)]
@@ -27,6 +30,8 @@ pub(crate) struct Meter {
     totals: Totals,
     second: Second,
     level: LevelMeter,
+    loudness: LoudnessMeter,
+    silence: Lasting,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +71,8 @@ impl Meter {
             totals: Totals::default(),
             second: Second::default(),
             level: LevelMeter::default(),
+            loudness: LoudnessMeter::default(),
+            silence: Lasting::default(),
         }
     }
 
@@ -115,6 +122,7 @@ impl Meter {
     /// The program sounded like this.
     pub(crate) fn heard(&mut self, samples: &[[f32; crate::sound::CHANNELS]]) {
         self.level.hear(samples);
+        self.loudness.hear(samples);
     }
 
     /// What was measured since the last call, without what the process itself knows.
@@ -128,6 +136,8 @@ impl Meter {
         let elapsed_s = to_f64(now_ns.saturating_sub(second.start_ns)) / 1e9;
         let per_second = |count: f64| (elapsed_s > 0.0).then(|| count / elapsed_s);
         let level = self.level.take();
+        let loudness = self.loudness.loudness();
+        let silent = level.map(|level| level.peak_dbfs < SILENT_DBFS);
         Stats {
             fps: per_second(to_f64(second.frames)),
             frames_total: self.totals.frames,
@@ -147,6 +157,13 @@ impl Meter {
             audio_rms_dbfs: level.map(|level| level.rms_dbfs),
             cpu_cores: None,
             memory_bytes: None,
+            loudness_momentary_lufs: loudness.momentary,
+            loudness_short_term_lufs: loudness.short_term,
+            loudness_integrated_lufs: loudness.integrated,
+            black_s: None,
+            frozen_s: None,
+            silent_s: silent.map(|silent| self.silence.seconds(silent, now_ns)),
+            layers: Vec::new(),
             outputs: Vec::new(),
         }
     }
@@ -160,6 +177,24 @@ impl Meter {
             self.underway.pop_front();
         }
         self.underway.pop_front_if(|first| first.frame == frame)
+    }
+}
+
+/// How long something has been so without a break.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Lasting {
+    since_ns: Option<u64>,
+}
+
+impl Lasting {
+    /// Whether it is so at this moment; for how many whole seconds it has been.
+    pub(crate) fn seconds(&mut self, is_so: bool, now_ns: u64) -> u64 {
+        if !is_so {
+            self.since_ns = None;
+            return 0;
+        }
+        let since_ns = *self.since_ns.get_or_insert(now_ns);
+        now_ns.saturating_sub(since_ns) / 1_000_000_000
     }
 }
 
@@ -213,6 +248,17 @@ mod tests {
         assert_eq!(stats.encode_ms_p50, None);
         assert_eq!(stats.keyframe_interval_ms, None);
         assert_eq!(stats.audio_rms_dbfs, None);
+    }
+
+    #[test]
+    fn what_lasts_is_counted_from_its_beginning() {
+        let mut lasting = Lasting::default();
+        let seconds = |n: u64| n * 1000 * MILLI;
+        assert_eq!(lasting.seconds(false, seconds(1)), 0);
+        assert_eq!(lasting.seconds(true, seconds(2)), 0);
+        assert_eq!(lasting.seconds(true, seconds(5)), 3);
+        assert_eq!(lasting.seconds(false, seconds(6)), 0);
+        assert_eq!(lasting.seconds(true, seconds(7)), 0);
     }
 
     #[test]

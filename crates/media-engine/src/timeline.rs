@@ -72,6 +72,11 @@ pub(crate) fn nearest_sample(ns: u64) -> u64 {
     )
 }
 
+/// Samples in so many milliseconds.
+pub(crate) fn samples_in(milliseconds: u32) -> u64 {
+    scale(u64::from(milliseconds), u64::from(SAMPLE_RATE), 1000)
+}
+
 /// `value * numerator / denominator` without overflow in between, rounded down.
 fn scale(value: u64, numerator: u64, denominator: u64) -> u64 {
     let product = u128::from(value) * u128::from(numerator) / u128::from(denominator);

@@ -1,31 +1,36 @@
 //! The worker's loop: hears one event after the other, and acts.
 
-use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use gstreamer as gst;
+use sm_common::address::NetworkPolicy;
 use sm_common::clock::{SharedClock, SystemClock};
 use sm_common::program::ProgramFormat;
 use sm_common::stream::Severity;
 use sm_media_protocol::{
-    Command, FinishReason, HlsSettings, LayerReport, Report, WantedScene, WorkerState,
+    Command, FinishReason, HlsSettings, LayerReport, OutputReport, RecordingSettings, Report,
+    WantedOutput, WantedScene, WorkerState,
 };
 
 use crate::event::{Event, Events};
-use crate::host::{Reports, read_commands, write_reports};
+use crate::host::{Fence, Reports, welcome_hosts, write_reports};
+use crate::hosting::{Hosts, Now};
 use crate::layer::Layers;
 use crate::limits::check;
-use crate::pipeline::{Program, ProgramClock, ProgramSettings};
-use crate::process::UsageMeter;
+use crate::memory::Note;
+use crate::output::Outputs;
+use crate::pipeline::{Fanout, Program, ProgramClock, ProgramSettings};
+use crate::process::{UsageMeter, boot_ms};
 use crate::state::Lifecycle;
 use crate::timeline::Timeline;
 
 /// How often the program is measured.
 const STATS_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Longest time to write the last segment.
+/// Longest time to write the last segment and to end the outputs.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Longest time for the sources of layers to end.
@@ -34,26 +39,25 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Seconds without an encoded frame after which the program has failed.
 const STALLED_SECONDS_MAX: u32 = 5;
 
-/// Runs a worker on these streams until the host or the program ends it.
-pub fn run(
-    input: impl Read + Send + 'static,
-    output: impl Write + Send + 'static,
-) -> anyhow::Result<FinishReason> {
-    let (events, heard) = Events::channel();
-    let (reports, written) = write_reports(output, events.clone())?;
+/// Runs a worker for the hosts that connect to this socket, until one of them or the
+/// program ends it.
+pub fn run(socket: OwnedFd) -> anyhow::Result<FinishReason> {
     gst::init()?;
-    reports.send(Report::Ready {
+    let (events, heard) = Events::channel();
+    let (reports, written) = write_reports(|memory| Report::Ready {
         pid: std::process::id(),
         gstreamer: gstreamer_version(),
-    });
-    read_commands(input, events.clone())?;
-    let reason = Worker::new(events, reports.clone()).serve(&heard);
+        on_air: memory.on_air().map(Box::new),
+    })?;
+    let fence = Fence::default();
+    welcome_hosts(socket, reports.clone(), events.clone(), fence.clone())?;
+    let reason = Worker::new(events, reports.clone(), fence).serve(&heard);
     reports.send(Report::Finished {
         reason: reason.clone(),
     });
     // Threads that wait to tell something are let go before the last report is waited for.
     drop(heard);
-    drop(reports);
+    reports.end();
     // A panic in there was reported by itself.
     let _ = written.join();
     Ok(reason)
@@ -66,6 +70,8 @@ struct Worker {
     wall: SharedClock,
     life: Lifecycle,
     usage: UsageMeter,
+    hosts: Hosts,
+    fence: Fence,
     air: Option<Air>,
 }
 
@@ -73,18 +79,23 @@ struct Worker {
 struct Air {
     program: Program,
     layers: Layers,
+    outputs: Outputs,
+    /// Until when the newest scene waits for what is being drawn.
+    waits_until: Option<Instant>,
     frames_total: u64,
     stalled_seconds: u32,
 }
 
 impl Worker {
-    fn new(events: Events, reports: Reports) -> Self {
+    fn new(events: Events, reports: Reports, fence: Fence) -> Self {
         Self {
             events,
             reports,
             wall: SystemClock::shared(),
             life: Lifecycle::default(),
             usage: UsageMeter::new(),
+            hosts: Hosts::new(Instant::now()),
+            fence,
             air: None,
         }
     }
@@ -103,6 +114,11 @@ impl Worker {
                 Err(RecvTimeoutError::Disconnected) => break FinishReason::HostGone,
             }
             self.let_layers_change();
+            self.let_pushes_change();
+            if self.hosts.is_abandoned(Instant::now()) {
+                break FinishReason::HostGone;
+            }
+            self.show_what_waited();
             if Instant::now() >= next_stats {
                 next_stats += STATS_INTERVAL;
                 if let Some(reason) = self.measure() {
@@ -118,7 +134,12 @@ impl Worker {
         match event {
             Event::Command(command) => return self.obey(*command),
             Event::Unreadable { message } => self.warn("worker.command.unreadable", message),
-            Event::HostGone => return Some(FinishReason::HostGone),
+            Event::HostCame { connection } => self.hosts.came(connection),
+            Event::HostGone { connection } => {
+                if self.hosts.gone(connection, Instant::now()) {
+                    tracing::warn!("the host is gone; the program goes on");
+                }
+            }
             Event::Layer {
                 layer,
                 opening,
@@ -127,6 +148,12 @@ impl Worker {
                 if let Some(air) = &mut self.air {
                     air.layers.hear(layer, opening, news);
                     self.show();
+                }
+            }
+            Event::Output { output, run, news } => {
+                let outputs = self.air.as_mut().map(|air| &mut air.outputs);
+                if let Some(report) = outputs.and_then(|all| all.hear(&output, run, news)) {
+                    report_output(&self.reports, report);
                 }
             }
             Event::Playing => self.advance(WorkerState::Playing),
@@ -145,15 +172,41 @@ impl Worker {
     }
 
     fn obey(&mut self, command: Command) -> Option<FinishReason> {
+        if let Some(note) = Note::of(&command, self.wall.now()) {
+            self.reports.note(note);
+        }
         match command {
+            Command::Lease(terms) => {
+                self.fence.set(terms.token);
+                self.hosts.leased(terms);
+            }
             Command::Configure {
                 program,
                 hls,
                 scene,
-                recordings: _,
-                outputs: _,
-            } => return self.configure(program, hls, scene),
-            Command::ApplyOutputs { .. } => {}
+                recordings,
+                outputs,
+                hosting,
+                network,
+            } => {
+                let wanted = Wanted {
+                    hls,
+                    recordings,
+                    scene,
+                    outputs,
+                    orphan: Duration::from_millis(hosting.orphan_ms),
+                    network,
+                };
+                return self.configure(program, wanted);
+            }
+            Command::ApplyOutputs { outputs } => match &mut self.air {
+                Some(air) => {
+                    if let Err(refused) = air.outputs.apply(outputs) {
+                        self.warn("worker.outputs.refused", refused.to_string());
+                    }
+                }
+                None => self.out_of_order("outputs came before the configuration"),
+            },
             Command::ApplyScene { scene } => match &mut self.air {
                 Some(air) => match air.layers.apply(scene) {
                     Ok(()) => self.show(),
@@ -173,12 +226,15 @@ impl Worker {
         None
     }
 
-    fn configure(
-        &mut self,
-        format: ProgramFormat,
-        hls: HlsSettings,
-        scene: WantedScene,
-    ) -> Option<FinishReason> {
+    fn configure(&mut self, format: ProgramFormat, wanted: Wanted) -> Option<FinishReason> {
+        let Wanted {
+            hls,
+            recordings,
+            scene,
+            outputs: wanted_outputs,
+            orphan,
+            network,
+        } = wanted;
         if self.air.is_some() {
             self.out_of_order("a configuration came twice");
             return None;
@@ -194,14 +250,28 @@ impl Worker {
             Timeline::new(format.framerate),
             format.height,
             SharedClock::clone(&self.wall),
+            network,
             self.events.clone(),
         );
         if let Err(refused) = layers.apply(scene) {
             let message = refused.to_string();
             return Some(FinishReason::ConfigurationRefused { message });
         }
+        let fanout = Fanout::new(format.clone());
+        let mut outputs = Outputs::new(
+            fanout.clone(),
+            recordings,
+            SharedClock::clone(&self.wall),
+            self.events.clone(),
+            self.hosts.may_push(),
+        );
+        if let Err(refused) = outputs.apply(wanted_outputs) {
+            let message = refused.to_string();
+            return Some(FinishReason::ConfigurationRefused { message });
+        }
         let settings = ProgramSettings {
             format,
+            fanout,
             hls,
             clock,
             wall: SharedClock::clone(&self.wall),
@@ -210,9 +280,12 @@ impl Worker {
         };
         match Program::start(settings, layers.stage()) {
             Ok(program) => {
+                self.hosts.configured(orphan);
                 self.air = Some(Air {
                     program,
                     layers,
+                    outputs,
+                    waits_until: None,
                     frames_total: 0,
                     stalled_seconds: 0,
                 });
@@ -226,12 +299,24 @@ impl Worker {
         }
     }
 
-    /// Brings what the layers are now into the picture.
+    /// Brings what the layers are now into the picture, unless a new scene is being drawn.
     fn show(&mut self) {
-        if let Some(air) = &self.air {
-            air.program.show(air.layers.stage());
+        if let Some(air) = &mut self.air {
+            air.waits_until = air.layers.settles_at();
+            if air.waits_until.is_none() {
+                air.layers.settle();
+                air.program.show(air.layers.stage());
+            }
         }
         self.report_layers();
+    }
+
+    /// Shows a scene that has waited long enough for what is being drawn.
+    fn show_what_waited(&mut self) {
+        let waited = self.air.as_ref().and_then(|air| air.waits_until);
+        if waited.is_some_and(|moment| moment <= Instant::now()) {
+            self.show();
+        }
     }
 
     fn let_layers_change(&mut self) {
@@ -242,10 +327,35 @@ impl Worker {
         }
     }
 
-    /// Until a layer changes by itself, but no longer than `longest`.
+    /// Opens or closes the way to the network as the host's lease says. Network outputs follow
+    /// this, and nothing else does: the program and its segments go on.
+    fn let_pushes_change(&mut self) {
+        if self.hosts.follow_lease(now()) {
+            let may_push = self.hosts.may_push();
+            tracing::info!(may_push, "lease");
+            if let Some(air) = &mut self.air {
+                air.outputs.permit(may_push);
+            }
+        }
+    }
+
+    /// Until a layer or the host's lease changes by itself or a scene has waited, but no longer
+    /// than `longest`.
     fn until_next_change(&self, longest: Duration) -> Duration {
-        let change = self.air.as_ref().and_then(|air| air.layers.changes_at());
-        change.map_or(longest, |moment| moment.since(self.wall.now()).min(longest))
+        let longest = self.hosts.until_change(now(), longest);
+        let Some(air) = &self.air else {
+            return longest;
+        };
+        let now = Instant::now();
+        let waiting = air
+            .waits_until
+            .map(|moment| moment.saturating_duration_since(now));
+        let change = air.layers.changes_at();
+        let change = change.map(|moment| moment.since(self.wall.now()));
+        change
+            .into_iter()
+            .chain(waiting)
+            .fold(longest, Duration::min)
     }
 
     fn report_layers(&mut self) {
@@ -264,8 +374,14 @@ impl Worker {
         let usage = self.usage.measure();
         let air = self.air.as_mut()?;
         let mut stats = air.program.take_stats();
+        stats.layers = air.layers.performance();
         stats.cpu_cores = usage.cpu_cores;
         stats.memory_bytes = usage.memory_bytes;
+        let now = Instant::now();
+        stats.outputs = air.outputs.stats(now);
+        for report in air.outputs.look_for_life(now) {
+            report_output(&self.reports, report);
+        }
         air.stalled_seconds = if stats.frames_total > air.frames_total {
             0
         } else {
@@ -293,11 +409,54 @@ impl Worker {
         };
         air.program.stop();
         let deadline = Instant::now() + STOP_TIMEOUT;
-        if !matches!(reason, FinishReason::PipelineFailed { .. }) {
-            wait_for_the_end(heard, deadline);
+        let failed = matches!(reason, FinishReason::PipelineFailed { .. });
+        if failed {
+            // Its encoders will not say that they have ended.
+            air.outputs.stop();
         }
+        self.wait_for_the_end(heard, &mut air.outputs, failed, deadline);
         if !air.layers.close(CLOSE_TIMEOUT) {
             tracing::warn!("a layer's source does not end");
+        }
+    }
+
+    /// Waits until the last segment is written, unless it has been or never will be, and until the
+    /// outputs have ended; or until `deadline`.
+    fn wait_for_the_end(
+        &self,
+        heard: &Receiver<Event>,
+        outputs: &mut Outputs,
+        mut written: bool,
+        deadline: Instant,
+    ) {
+        while !(written && outputs.are_over()) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match heard.recv_timeout(left) {
+                Ok(Event::Ended) => written = true,
+                Ok(Event::ProgramFailed { message }) => {
+                    tracing::warn!(%message, "the program failed while it ended");
+                    outputs.stop();
+                    written = true;
+                }
+                Ok(Event::Output { output, run, news }) => {
+                    if let Some(report) = outputs.hear(&output, run, news) {
+                        report_output(&self.reports, report);
+                    }
+                }
+                Ok(
+                    Event::Command(_)
+                    | Event::Unreadable { .. }
+                    | Event::HostCame { .. }
+                    | Event::HostGone { .. }
+                    | Event::Layer { .. }
+                    | Event::Playing
+                    | Event::SceneShown { .. },
+                ) => {}
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    tracing::warn!("the last segment or an output does not end in time");
+                    return;
+                }
+            }
         }
     }
 
@@ -322,29 +481,31 @@ impl Worker {
     }
 }
 
-/// Waits until the last segment is written or `deadline` has come.
-fn wait_for_the_end(heard: &Receiver<Event>, deadline: Instant) {
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        match heard.recv_timeout(left) {
-            Ok(Event::Ended) => return,
-            Ok(Event::ProgramFailed { message }) => {
-                tracing::warn!(%message, "the program failed while it ended");
-                return;
-            }
-            Ok(
-                Event::Command(_)
-                | Event::Unreadable { .. }
-                | Event::HostGone
-                | Event::Layer { .. }
-                | Event::Playing
-                | Event::SceneShown { .. },
-            ) => {}
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                tracing::warn!("the last segment is not written in time");
-                return;
-            }
-        }
+/// What a program is to begin with.
+struct Wanted {
+    hls: HlsSettings,
+    recordings: RecordingSettings,
+    scene: WantedScene,
+    outputs: Vec<WantedOutput>,
+    orphan: Duration,
+    network: NetworkPolicy,
+}
+
+fn report_output(reports: &Reports, report: OutputReport) {
+    let OutputReport {
+        output,
+        status,
+        code,
+        ..
+    } = &report;
+    tracing::info!(output.id = %output, ?status, code, "output");
+    reports.send(Report::Output(report));
+}
+
+fn now() -> Now {
+    Now {
+        instant: Instant::now(),
+        boot_ms: boot_ms(),
     }
 }
 

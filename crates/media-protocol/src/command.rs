@@ -1,15 +1,24 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use sm_common::address::NetworkPolicy;
+use sm_common::clock::Timestamp;
 use sm_common::id::{LayerId, OutputId};
-use sm_common::layer::{Color, Pattern, TextStyle, Transform};
+use sm_common::layer::{
+    AtZero, Blend, Color, GradientStop, NetworkSource, Pattern, TextStyle, TickerDirection,
+    Transform, Transition,
+};
 use sm_common::output::OutputTarget;
 use sm_common::program::ProgramFormat;
+use sm_common::stream::SceneOnAir;
 
 /// What the host tells the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Command {
+    /// Who speaks, and for how long. The first line of every connection, and repeated for as long
+    /// as the host holds the stream.
+    Lease(LeaseTerms),
     /// Go on air with this format and scene. Sent once, first.
     Configure {
         /// Format of the program.
@@ -22,6 +31,11 @@ pub enum Command {
         scene: WantedScene,
         /// Where the program goes beside HLS.
         outputs: Vec<WantedOutput>,
+        /// What the next host must know, and how long to wait for it.
+        hosting: Hosting,
+        /// Where network sources may be.
+        #[serde(default)]
+        network: NetworkPolicy,
     },
     /// Make the picture show this scene, all changes on one frame.
     ApplyScene {
@@ -42,6 +56,27 @@ pub enum Command {
     },
     /// End in good order: finish the last segment and exit.
     Stop,
+}
+
+/// A host's right to the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeaseTerms {
+    /// The fencing token. A new connection with an older one is refused.
+    pub token: u64,
+    /// Until when the worker may send to the network, in milliseconds of the machine's clock since
+    /// boot (`CLOCK_BOOTTIME`): a moment, so that no delay on the way makes it later.
+    pub valid_until_ms: u64,
+}
+
+/// What the worker keeps for its hosts, and how it lives without one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hosting {
+    /// What the host made this worker for; told to the next host.
+    pub generation: u64,
+    /// How long the program stays on air without a host.
+    pub orphan_ms: u64,
 }
 
 /// Where and how segments are written.
@@ -88,6 +123,22 @@ pub struct WantedScene {
     pub revision: u64,
     /// Layers, from the back of the picture to the front.
     pub layers: Vec<SceneLayer>,
+    /// What the scene is to the host; the next host is told.
+    #[serde(default)]
+    pub picture: ScenePicture,
+}
+
+/// What a scene is to the host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "shows", rename_all = "kebab-case")]
+pub enum ScenePicture {
+    /// No scene is known.
+    #[default]
+    Black,
+    /// What viewers see while the stream is paused.
+    Slate,
+    /// A scene of the program.
+    Program(SceneOnAir),
 }
 
 /// A layer as the worker needs it.
@@ -102,12 +153,21 @@ pub struct SceneLayer {
     pub transform: Transform,
     /// 0 (clear) to 1 (opaque).
     pub opacity: f64,
+    /// How its colours join those behind it.
+    #[serde(default)]
+    pub blend: Blend,
+    /// How its changes are made.
+    #[serde(default)]
+    pub transition: Transition,
     /// Whether it is in the picture.
     pub visible: bool,
     /// Linear volume, 0 to 20.
     pub volume: f64,
     /// Whether its sound is off.
     pub muted: bool,
+    /// How much later than the picture its sound comes, in milliseconds.
+    #[serde(default)]
+    pub audio_delay_ms: u32,
 }
 
 /// What a layer shows; files are resolved to paths by the host.
@@ -147,7 +207,53 @@ pub enum LayerContent {
     Clock {
         /// `strftime` form.
         format: String,
+        /// Name of a time zone; that of the host when absent.
+        #[serde(default)]
+        timezone: Option<String>,
         /// How it looks.
         style: TextStyle,
     },
+    /// Colours that run into each other.
+    Gradient {
+        /// In the order of their offsets.
+        stops: Vec<GradientStop>,
+        /// Direction in degrees: 0 from left to right, 90 from top to bottom.
+        angle: u32,
+    },
+    /// The time until a moment.
+    Countdown(Countdown),
+    /// Text that moves through the layer.
+    Ticker {
+        /// All of the text, with what stands between its end and its beginning.
+        text: String,
+        /// Canvas pixels a second.
+        speed: u32,
+        /// Where it goes.
+        direction: TickerDirection,
+        /// How it looks.
+        style: TextStyle,
+    },
+    /// Live sound and picture from elsewhere.
+    Network {
+        /// Where from, and how.
+        source: NetworkSource,
+    },
+}
+
+/// A countdown as the worker needs it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Countdown {
+    /// The moment.
+    pub to: Timestamp,
+    /// `%d`, `%H`, `%M` and `%S`; what fits the time when absent.
+    pub format: Option<String>,
+    /// What it does when the moment has come.
+    pub at_zero: AtZero,
+    /// What stands before the time.
+    pub before: String,
+    /// What stands after it.
+    pub after: String,
+    /// How it looks.
+    pub style: TextStyle,
 }

@@ -50,6 +50,7 @@ mod tests {
             Report::Ready {
                 pid: 7,
                 gstreamer: "1.22.0".to_owned(),
+                on_air: None,
             },
             Report::PartWritten(Part {
                 file: "a-0.0.m4s".to_owned(),

@@ -1,11 +1,14 @@
 //! Messages between `stream-engine` and the media worker. No I/O.
 //!
-//! One JSON document a line: [`Command`]s on the worker's standard input, [`Report`]s on its
-//! standard output. Standard error is the worker's log. Addresses with secrets travel in
-//! commands, never in arguments or the environment.
+//! One JSON document a line over a Unix socket: [`Command`]s to the worker, [`Report`]s from it.
+//! The worker's standard input is the socket that it listens on, its argument the stream, its
+//! standard error its log. Addresses with secrets travel in commands, never in arguments or the
+//! environment.
 //!
-//! The worker starts, says [`Report::Ready`], and waits for [`Command::Configure`]; from then on
-//! it is on air until [`Command::Stop`], the end of its standard input, or the end of its parent.
+//! A host connects and says [`Command::Lease`]; the worker answers [`Report::Ready`], and waits for
+//! [`Command::Configure`]; from then on it is on air until [`Command::Stop`], or until it had no
+//! host for [`Hosting::orphan_ms`]. A host that connects later, such as the successor of one that
+//! died, finds in [`OnAir`] what it needs to go on. A new connection takes an older one's place.
 #![warn(missing_docs)]
 
 mod command;
@@ -13,9 +16,11 @@ mod framing;
 mod report;
 
 pub use command::{
-    Command, HlsSettings, LayerContent, RecordingSettings, SceneLayer, WantedOutput, WantedScene,
+    Command, Countdown, HlsSettings, Hosting, LayerContent, LeaseTerms, RecordingSettings,
+    SceneLayer, ScenePicture, WantedOutput, WantedScene,
 };
 pub use framing::{FrameError, LINE_BYTES_MAX, decode, encode};
 pub use report::{
-    FinishReason, LayerReport, OutputReport, OutputStats, Part, Report, Segment, Stats, WorkerState,
+    FinishReason, LayerReport, OnAir, OutputReport, OutputStats, Part, Report, Segment, Stats,
+    WorkerState,
 };

@@ -2,18 +2,24 @@ use serde::{Deserialize, Serialize};
 use sm_common::clock::Timestamp;
 use sm_common::id::{LayerId, OutputId};
 use sm_common::output::{OutputCounters, OutputStatus};
+use sm_common::performance::LayerPerformance;
+use sm_common::program::ProgramFormat;
 use sm_common::stream::{LayerState, Severity};
+
+use crate::command::{HlsSettings, Hosting, ScenePicture};
 
 /// What the worker tells the host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "report", rename_all = "kebab-case")]
 pub enum Report {
-    /// The worker takes commands. Always the first report.
+    /// The worker takes commands. Always the first report on a connection.
     Ready {
         /// Process identifier.
         pid: u32,
         /// The GStreamer version, such as `1.22.0`.
         gstreamer: String,
+        /// What an earlier host put on air; `None` before [`crate::Command::Configure`].
+        on_air: Option<Box<OnAir>>,
     },
     /// The worker's state changed; it only moves forward.
     StateChanged {
@@ -66,6 +72,36 @@ pub enum Report {
     },
 }
 
+/// What a worker has on air: everything that a host must know to go on with it. What is reported
+/// after this is not in it, and the other way round.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OnAir {
+    /// Format of the program.
+    pub program: ProgramFormat,
+    /// Where segments go, and the name of the run.
+    pub hls: HlsSettings,
+    /// What the host that put it on air said of itself.
+    pub hosting: Hosting,
+    /// When it was configured.
+    pub since: Timestamp,
+    /// Where the worker is in its life.
+    pub state: WorkerState,
+    /// Revision of the scene that it was last told to show.
+    pub revision: u64,
+    /// What that scene is to the host.
+    pub picture: ScenePicture,
+    /// How each layer does.
+    pub layers: Vec<LayerReport>,
+    /// How each output does.
+    pub outputs: Vec<OutputReport>,
+    /// The segments of the last minutes, oldest first.
+    pub segments: Vec<Segment>,
+    /// The parts of the segment that is being made, and of those before it for as long as players
+    /// take them in parts, oldest first.
+    #[serde(default)]
+    pub parts: Vec<Part>,
+}
+
 /// Where a worker is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -84,7 +120,7 @@ pub enum WorkerState {
 pub enum FinishReason {
     /// It was told to.
     Stopped,
-    /// The host closed its standard input.
+    /// No host came back in time.
     HostGone,
     /// The program's own pipeline failed.
     PipelineFailed {
@@ -109,6 +145,12 @@ pub struct LayerReport {
     pub code: Option<String>,
     /// Why, when failing, for people and without secrets or paths outside the assets directory.
     pub reason: Option<String>,
+    /// Attempts that failed since it last delivered, of a source that is tried again.
+    #[serde(default)]
+    pub attempts: Option<u64>,
+    /// When it is tried again.
+    #[serde(default)]
+    pub next_attempt_at: Option<Timestamp>,
 }
 
 /// How an output does.
@@ -209,6 +251,20 @@ pub struct Stats {
     pub audio_peak_dbfs: Option<f64>,
     /// RMS level of the master, in dBFS.
     pub audio_rms_dbfs: Option<f64>,
+    /// Loudness of the program's sound over the last 0.4 seconds (EBU R128), in LUFS.
+    pub loudness_momentary_lufs: Option<f64>,
+    /// Loudness over the last 3 seconds, in LUFS.
+    pub loudness_short_term_lufs: Option<f64>,
+    /// Loudness since the worker started, without its quiet parts, in LUFS.
+    pub loudness_integrated_lufs: Option<f64>,
+    /// For how many seconds the picture has been black; 0 when it is not.
+    pub black_s: Option<u64>,
+    /// For how many seconds the picture has not changed at all.
+    pub frozen_s: Option<u64>,
+    /// For how many seconds the program has been silent: no sample above -60 dBFS.
+    pub silent_s: Option<u64>,
+    /// What each layer with a picture or sound of its own delivered.
+    pub layers: Vec<LayerPerformance>,
     /// What each output did, HLS apart.
     pub outputs: Vec<OutputStats>,
 }

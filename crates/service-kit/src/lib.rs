@@ -6,6 +6,7 @@
 
 mod about;
 pub mod auth;
+pub mod body;
 mod cli;
 pub mod config;
 mod entry;

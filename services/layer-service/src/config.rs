@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use sm_bus::BusConfig;
+use sm_common::address::NetworkPolicy;
 use sm_common::id::StreamId;
 use sm_service_kit::config::{
     AuthConfig, EventHandlerConfig, HttpConfig, KitConfig, OpsConfig, ServiceConfig,
@@ -33,6 +35,8 @@ pub struct Config {
     pub(crate) assets: AssetsConfig,
     /// `[demo]`
     pub(crate) demo: DemoConfig,
+    /// `[sources]`
+    pub(crate) sources: SourcesConfig,
 }
 
 /// `[stream]`
@@ -72,11 +76,26 @@ pub(crate) struct AssetsConfig {
     pub(crate) orphan_age_s: u64,
 }
 
+/// `[sources]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SourcesConfig {
+    allow: Vec<IpNet>,
+}
+
 /// `[demo]`
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DemoConfig {
     pub(crate) seed: bool,
+}
+
+impl SourcesConfig {
+    pub(crate) fn policy(&self) -> NetworkPolicy {
+        NetworkPolicy {
+            allow: self.allow.clone(),
+        }
+    }
 }
 
 impl SceneConfig {

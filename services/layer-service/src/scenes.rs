@@ -201,6 +201,7 @@ impl Scenes {
             canvas: self.config.scene.canvas(),
             layers_max: self.config.scene.layers_max,
             assets: assets.map(|(id, asset)| (id, asset.kind)).collect(),
+            network: self.config.sources.policy(),
             now: self.clock.now(),
         }
     }

@@ -1,12 +1,22 @@
-//! The audit list: every control command, who sent it, and whether it was accepted.
+//! The audit list: every control command and change of an output, who sent it, and whether it was accepted.
 
 use serde::{Deserialize, Serialize};
 use sm_bus::{Bus, BusError, keys, redis};
 use sm_common::clock::Timestamp;
-use sm_common::id::{OperationId, StreamId, UserId};
+use sm_common::id::{OperationId, OutputId, StreamId, UserId};
 use utoipa::ToSchema;
 
-use crate::domain::Action;
+use crate::domain::{Action, OutputAction};
+
+/// What was asked for.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum AuditAction {
+    /// A control command.
+    Stream(Action),
+    /// A change of an output.
+    Output(OutputAction),
+}
 
 /// One command.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -18,7 +28,10 @@ pub(crate) struct AuditEntry {
     /// The caller's name at that time.
     pub(crate) name: String,
     /// What.
-    pub(crate) action: Action,
+    pub(crate) action: AuditAction,
+    /// The output that was changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) output: Option<OutputId>,
     /// The operation, when it was accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) operation: Option<OperationId>,

@@ -12,6 +12,8 @@ use sm_service_kit::config::{
     TelemetryConfig,
 };
 
+use crate::domain::Rules;
+
 /// All settings; `config/default.toml` says what each is for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,6 +27,8 @@ pub struct Config {
     pub(crate) redis: BusConfig,
     /// `[stream]`
     pub(crate) stream: StreamConfig,
+    /// `[outputs]`
+    pub(crate) outputs: OutputsConfig,
     /// `[demo]`
     pub(crate) demo: DemoConfig,
     /// `[playback]`
@@ -43,6 +47,14 @@ pub(crate) struct StreamConfig {
     pub(crate) program: ProgramFormat,
 }
 
+/// `[outputs]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OutputsConfig {
+    max: usize,
+    allow_private: bool,
+}
+
 /// `[demo]`
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,6 +69,15 @@ pub(crate) struct PlaybackConfig {
     pub(crate) secret_file: PathBuf,
     pub(crate) lifetime_s: u64,
     pub(crate) lifetime_max_s: u64,
+}
+
+impl OutputsConfig {
+    pub(crate) const fn rules(&self) -> Rules {
+        Rules {
+            outputs_max: self.max,
+            allow_private: self.allow_private,
+        }
+    }
 }
 
 impl StreamConfig {

@@ -12,6 +12,7 @@ mod config;
 mod domain;
 mod metrics;
 mod operations;
+mod outputs;
 mod playback;
 mod states;
 mod store;

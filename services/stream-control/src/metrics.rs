@@ -2,8 +2,6 @@
 
 use prometheus::{IntCounterVec, Opts, Registry};
 
-use crate::domain::Action;
-
 /// Commands by action and outcome.
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
@@ -21,9 +19,7 @@ impl Metrics {
     }
 
     /// Counts a command; `outcome` is `accepted`, `replayed` or `refused`.
-    pub(crate) fn count(&self, action: Action, outcome: &str) {
-        self.commands
-            .with_label_values(&[action.as_str(), outcome])
-            .inc();
+    pub(crate) fn count(&self, action: &str, outcome: &str) {
+        self.commands.with_label_values(&[action, outcome]).inc();
     }
 }

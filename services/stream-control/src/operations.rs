@@ -6,10 +6,10 @@ use sm_bus::BusError;
 use sm_common::auth::Identity;
 use sm_common::id::StreamId;
 
-use crate::audit::AuditEntry;
+use crate::audit::{AuditAction, AuditEntry};
 use crate::domain::{Action, Illegal, Operation, OperationStatus, apply, standing};
 use crate::states::States;
-use crate::store::{Documents, Idempotency, KeptAnswer, Store, Written};
+use crate::store::{Answer, Documents, Idempotency, KeptAnswer, Store, Written};
 
 /// How often a command is decided again after somebody else was faster.
 const ATTEMPTS_MAX: usize = 8;
@@ -61,7 +61,8 @@ pub(crate) async fn command(
             at: now,
             user: caller.user,
             name: caller.name.clone(),
-            action,
+            action: AuditAction::Stream(action),
+            output: None,
             operation: None,
             refused: None,
         };
@@ -78,7 +79,7 @@ pub(crate) async fn command(
         let written = store
             .write_command(
                 &documents,
-                desired,
+                &desired,
                 &operation,
                 &audit,
                 idempotency.as_ref(),
@@ -99,13 +100,12 @@ pub(crate) async fn command(
 }
 
 fn replay(kept: KeptAnswer, idempotency: &Idempotency) -> Result<Accepted, CommandError> {
-    if kept.request == idempotency.request {
-        Ok(Accepted {
-            operation: kept.operation,
+    match kept.answer {
+        Answer::Operation(operation) if kept.request == idempotency.request => Ok(Accepted {
+            operation,
             replayed: true,
-        })
-    } else {
-        Err(CommandError::IdempotencyConflict)
+        }),
+        Answer::Operation(_) | Answer::Output { .. } => Err(CommandError::IdempotencyConflict),
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use sm_bus::{Bus, BusError, Commit, CommitOutcome, Guard, keys, redis};
 use sm_common::clock::Timestamp;
 use sm_common::event::StreamStateChanged;
-use sm_common::id::{OperationId, StreamId};
+use sm_common::id::{OperationId, OutputId, StreamId};
 use sm_common::stream::{DesiredState, ObservedState, StreamState};
 use sm_service_kit::http::RequestContext;
 
@@ -31,7 +31,25 @@ pub(crate) struct KeptAnswer {
     /// Digest of the request it belongs to.
     pub(crate) request: String,
     /// The answer.
-    pub(crate) operation: Operation,
+    #[serde(flatten)]
+    pub(crate) answer: Answer,
+}
+
+/// What a kept answer is about.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Answer {
+    /// A command.
+    Operation(Operation),
+    /// An output that was added.
+    Output {
+        /// The output.
+        id: OutputId,
+        /// Its entity tag.
+        revision: u64,
+        /// The body, without secrets.
+        body: serde_json::Value,
+    },
 }
 
 /// A request with an idempotency key.
@@ -98,15 +116,33 @@ impl Store {
     pub(crate) async fn write_command(
         &self,
         before: &Documents,
-        desired: DesiredState,
+        desired: &DesiredState,
         operation: &Operation,
         audit: &AuditEntry,
         idempotency: Option<&Idempotency>,
     ) -> Result<Written, BusError> {
+        let key = keys::operation(&desired.stream, operation.id);
+        let commit = Commit::new().set_for(key, write(operation)?, self.config.operation_ttl());
+        let answer = Answer::Operation(operation.clone());
+        let kept = idempotency.map(|idempotency| (idempotency, answer));
+        self.write_desired(commit, before, desired, audit, kept)
+            .await
+    }
+
+    /// Adds to `commit` the desired state, its audit entry, its kept answer and its event, and
+    /// writes all in one step, unless somebody else was faster.
+    pub(crate) async fn write_desired(
+        &self,
+        commit: Commit,
+        before: &Documents,
+        desired: &DesiredState,
+        audit: &AuditEntry,
+        kept: Option<(&Idempotency, Answer)>,
+    ) -> Result<Written, BusError> {
         let stream = &desired.stream;
         let desired_key = keys::desired(stream);
         let expected = before.desired.revision.to_string();
-        let mut commit = Commit::new()
+        let mut commit = commit
             .guard(Guard::field(
                 desired_key.clone(),
                 "revision",
@@ -117,17 +153,14 @@ impl Store {
                 "revision",
                 desired.revision.to_string(),
             )
-            .hash_set(desired_key, "doc", write(&desired)?)
-            .set_for(
-                keys::operation(stream, operation.id),
-                write(operation)?,
-                self.config.operation_ttl(),
-            )
+            .hash_set(desired_key, "doc", write(desired)?)
             .append(keys::audit(stream), &write(audit)?, self.config.audit_max);
-        if let Some(Idempotency { key, request }) = idempotency {
+        let mut kept_key = String::new();
+        if let Some((Idempotency { key, request }, answer)) = kept {
+            kept_key.clone_from(key);
             let answer = KeptAnswer {
                 request: request.clone(),
-                operation: operation.clone(),
+                answer,
             };
             commit = commit.once(
                 keys::idempotency(stream, key),
@@ -135,7 +168,7 @@ impl Store {
                 self.config.idempotency_ttl(),
             );
         }
-        let state = StreamState::join(&desired, before.observed.clone());
+        let state = StreamState::join(desired, before.observed.clone());
         let event = self.bus.event(
             stream,
             &StreamStateChanged(state),
@@ -144,10 +177,7 @@ impl Store {
         match self.bus.commit(commit, vec![event]).await? {
             CommitOutcome::Committed(_) => Ok(Written::Accepted),
             CommitOutcome::Replayed(answer) => {
-                let key = idempotency
-                    .map(|known| known.key.clone())
-                    .unwrap_or_default();
-                Ok(Written::Replayed(Box::new(read(key, &answer)?)))
+                Ok(Written::Replayed(Box::new(read(kept_key, &answer)?)))
             }
             CommitOutcome::Refused { .. } => Ok(Written::Outdated),
         }

@@ -2,27 +2,33 @@
 //! of pictures, and misbehaves on demand.
 //!
 //! Demands are files in the directory that it is started from, named by [`Demand`]. What it is
-//! told is appended there to `commands`, a line each.
+//! told is appended there to `commands`, a line each; leases to `leases`.
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stdout,
     clippy::print_stderr,
-    clippy::exit,
-    reason = "a test's tool fails by panicking and speaks on its standard output"
+    reason = "a test's tool fails by panicking and logs on its standard error"
 )]
 
 use std::fs::OpenOptions;
-use std::io::{BufRead as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::Shutdown;
+use std::os::fd::AsFd as _;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use sm_common::clock::{Clock as _, SystemClock, Timestamp};
+use sm_common::output::{OutputCounters, OutputStatus};
 use sm_common::stream::{LayerState, Severity};
 use sm_media_protocol::{
-    Command, FinishReason, HlsSettings, LayerReport, Part, Report, Segment, Stats, WantedScene,
-    WorkerState, decode, encode,
+    Command, FinishReason, HlsSettings, LayerReport, OnAir, OutputReport, OutputStats, Part,
+    Report, Segment, Stats, WantedOutput, WantedScene, WorkerState, decode, encode,
 };
+
+/// How long it lives without a host and without a program.
+const IDLE_MAX: Duration = Duration::from_secs(10);
 
 /// What a test may ask for, by creating a file of this name.
 enum Demand {
@@ -36,6 +42,8 @@ enum Demand {
     Garbage,
     /// Says nothing but such things, without end.
     Flood,
+    /// Answers a host with something that is no message.
+    Babble,
     /// Lives on, but delivers nothing any more.
     Hang,
     /// Delivers nothing for as long as this is demanded, and names what would come next in the
@@ -47,10 +55,14 @@ enum Demand {
     IgnoreStop,
     /// Reports every layer as failing.
     FailLayers,
+    /// Reports every output as trying again.
+    FailOutputs,
     /// Reports a fault of the program once.
     Fault,
     /// Takes no snapshots.
     NoSnapshots,
+    /// Shows a black picture.
+    Black,
 }
 
 impl Demand {
@@ -61,65 +73,135 @@ impl Demand {
             Self::Refuse => "refuse",
             Self::Garbage => "garbage",
             Self::Flood => "flood",
+            Self::Babble => "babble",
             Self::Hang => "hang",
             Self::Hold => "hold",
             Self::Step => "step",
             Self::IgnoreStop => "ignore-stop",
             Self::FailLayers => "fail-layers",
+            Self::FailOutputs => "fail-outputs",
             Self::Fault => "fault",
             Self::NoSnapshots => "no-snapshots",
+            Self::Black => "black",
         }
     }
 }
 
-/// What the host says, or that it is gone.
+/// What a host says, or that the connection of this number is gone.
 enum Said {
     Command(Box<Command>),
-    Gone,
+    Came(u64),
+    Gone(u64),
+}
+
+/// The line to the host, and what the next one must know.
+#[derive(Clone, Default)]
+struct Line(Arc<Mutex<Spoken>>);
+
+#[derive(Default)]
+struct Spoken {
+    host: Option<UnixStream>,
+    on_air: Option<OnAir>,
+}
+
+impl Line {
+    fn say(&self, report: &Report) {
+        let mut spoken = self.0.lock().unwrap();
+        if let Some(on_air) = &mut spoken.on_air {
+            match report {
+                Report::Layer(layer) => {
+                    on_air.layers.retain(|known| known.layer != layer.layer);
+                    on_air.layers.push(layer.clone());
+                }
+                Report::PartWritten(part) => on_air.parts.push(part.clone()),
+                Report::SegmentWritten(segment) => on_air.segments.push(segment.clone()),
+                Report::Ready { .. }
+                | Report::StateChanged { .. }
+                | Report::SceneApplied { .. }
+                | Report::Output(_)
+                | Report::InitWritten { .. }
+                | Report::Stats(_)
+                | Report::Snapshot { .. }
+                | Report::Fault { .. }
+                | Report::Finished { .. } => {}
+            }
+        }
+        spoken.write(&encode(report).unwrap());
+    }
+
+    fn say_nonsense(&self, text: &str) {
+        self.0.lock().unwrap().write(text.as_bytes());
+    }
+
+    fn welcome(&self, stream: UnixStream, babble: bool) {
+        let mut spoken = self.0.lock().unwrap();
+        if let Some(older) = spoken.host.replace(stream) {
+            drop(older.shutdown(Shutdown::Both));
+        }
+        let on_air = spoken.on_air.clone().map(Box::new);
+        let ready = Report::Ready {
+            pid: std::process::id(),
+            gstreamer: "0.0.0".to_owned(),
+            on_air,
+        };
+        if babble {
+            spoken.write(b"good morning\n");
+        } else {
+            spoken.write(&encode(&ready).unwrap());
+        }
+    }
+
+    fn remember(&self, change: impl FnOnce(&mut Option<OnAir>)) {
+        change(&mut self.0.lock().unwrap().on_air);
+    }
+}
+
+impl Spoken {
+    fn write(&mut self, bytes: &[u8]) {
+        // Without a host there is nobody to tell.
+        if let Some(host) = &mut self.host
+            && host.write_all(bytes).is_err()
+        {
+            self.host = None;
+        }
+    }
 }
 
 fn main() {
     let program: PathBuf = std::env::args().next().unwrap().into();
     let worker = Worker {
         control: program.parent().unwrap().to_owned(),
+        line: Line::default(),
     };
     if worker.is_asked(&Demand::ExitAtOnce) {
         eprintln!("exiting as demanded");
         std::process::exit(3);
     }
-    let (saying, said) = sync_channel(64);
-    std::thread::spawn(move || listen(&saying));
     if worker.is_asked(&Demand::NeverReady) {
-        worker.wait_for_the_end(&said);
-    }
-    say(&Report::Ready {
-        pid: std::process::id(),
-        gstreamer: "0.0.0".to_owned(),
-    });
-    match said.recv().unwrap() {
-        Said::Command(command) => worker.log(&command).configure(*command, &said),
-        Said::Gone => std::process::exit(0),
-    }
-}
-
-fn listen(saying: &SyncSender<Said>) {
-    for line in std::io::stdin().lock().split(b'\n') {
-        let command = decode(&line.unwrap()).unwrap();
-        saying.send(Said::Command(Box::new(command))).unwrap();
-    }
-    saying.send(Said::Gone).unwrap();
-}
-
-fn say(report: &Report) {
-    let mut out = std::io::stdout().lock();
-    // Without a host there is nobody to tell.
-    if out.write_all(&encode(report).unwrap()).is_err() || out.flush().is_err() {
+        std::thread::sleep(IDLE_MAX);
         std::process::exit(0);
     }
+    let socket = std::io::stdin().as_fd().try_clone_to_owned().unwrap();
+    rustix::net::listen(&socket, 8).unwrap();
+    let (saying, said) = sync_channel(64);
+    let doorman = worker.clone();
+    std::thread::spawn(move || doorman.welcome_hosts(&socket.into(), &saying));
+    loop {
+        match said.recv_timeout(IDLE_MAX) {
+            Ok(Said::Command(command)) if matches!(*command, Command::Lease(_)) => {
+                worker.log(&command);
+            }
+            Ok(Said::Command(command)) => worker.log(&command).configure(*command, &said),
+            Ok(Said::Came(_)) => {}
+            Ok(Said::Gone(_)) | Err(_) => std::process::exit(0),
+        }
+    }
 }
 
+#[derive(Clone)]
 struct Worker {
     control: PathBuf,
+    line: Line,
 }
 
 impl Worker {
@@ -132,8 +214,36 @@ impl Worker {
         std::fs::remove_file(self.control.join(demand.file())).is_ok()
     }
 
+    fn welcome_hosts(&self, listener: &UnixListener, saying: &SyncSender<Said>) {
+        for number in 1.. {
+            let (stream, _) = listener.accept().unwrap();
+            let mut input = BufReader::new(stream.try_clone().unwrap());
+            let mut first = Vec::new();
+            input.read_until(b'\n', &mut first).unwrap();
+            let Ok(lease @ Command::Lease(_)) = decode::<Command>(&first) else {
+                continue;
+            };
+            saying.send(Said::Came(number)).unwrap();
+            saying.send(Said::Command(Box::new(lease))).unwrap();
+            self.line.welcome(stream, self.is_asked(&Demand::Babble));
+            let saying = saying.clone();
+            std::thread::spawn(move || {
+                for line in input.split(b'\n') {
+                    let Ok(line) = line else {
+                        break;
+                    };
+                    let command = decode(&line).unwrap();
+                    saying.send(Said::Command(Box::new(command))).unwrap();
+                }
+                saying.send(Said::Gone(number)).unwrap();
+            });
+        }
+    }
+
     fn log(&self, command: &Command) -> &Self {
-        let file = self.control.join("commands");
+        let is_lease = matches!(command, Command::Lease(_));
+        let name = if is_lease { "leases" } else { "commands" };
+        let file = self.control.join(name);
         let mut log = OpenOptions::new()
             .create(true)
             .append(true)
@@ -143,50 +253,69 @@ impl Worker {
         self
     }
 
-    fn wait_for_the_end(&self, said: &Receiver<Said>) -> ! {
-        while let Ok(Said::Command(command)) = said.recv() {
-            self.log(&command);
-        }
-        std::process::exit(0);
-    }
-
     fn configure(&self, command: Command, said: &Receiver<Said>) {
         let Command::Configure {
             program,
             hls,
             scene,
+            hosting,
+            outputs,
             ..
         } = command
         else {
             std::process::exit(2);
         };
         if self.is_asked(&Demand::Refuse) {
-            say(&Report::Finished {
+            self.line.say(&Report::Finished {
                 reason: FinishReason::ConfigurationRefused {
                     message: "refused as demanded".to_owned(),
                 },
             });
             std::process::exit(4);
         }
-        say(&Report::StateChanged {
+        self.line.say(&Report::StateChanged {
             state: WorkerState::Starting,
+        });
+        let orphan = Duration::from_millis(hosting.orphan_ms);
+        self.line.remember(|on_air| {
+            *on_air = Some(OnAir {
+                program: program.clone(),
+                hls: hls.clone(),
+                hosting,
+                since: SystemClock.now(),
+                state: WorkerState::Playing,
+                revision: 0,
+                picture: scene.picture.clone(),
+                layers: Vec::new(),
+                outputs: Vec::new(),
+                segments: Vec::new(),
+                parts: Vec::new(),
+            });
         });
         let init = format!("init-{}.mp4", hls.run);
         std::fs::write(hls.directory.join(&init), b"init").unwrap();
-        say(&Report::InitWritten { file: init });
+        self.line.say(&Report::InitWritten { file: init });
         self.apply(&scene);
         let segment = Duration::from_millis(program.keyframe_interval_ms.into());
-        self.play(&hls, segment, program.framerate, said);
+        self.play(&hls, (segment, orphan), (program.framerate, outputs), said);
     }
 
     fn apply(&self, scene: &WantedScene) {
-        say(&Report::SceneApplied {
+        self.line.remember(|on_air| {
+            let on_air = on_air.as_mut().unwrap();
+            on_air.revision = scene.revision;
+            on_air.picture = scene.picture.clone();
+            on_air
+                .layers
+                .retain(|known| scene.layers.iter().any(|layer| layer.id == known.layer));
+        });
+        self.line.say(&Report::SceneApplied {
             revision: scene.revision,
             at: SystemClock.now(),
         });
         let failing = self.is_asked(&Demand::FailLayers);
         for layer in &scene.layers {
-            say(&Report::Layer(LayerReport {
+            self.line.say(&Report::Layer(LayerReport {
                 layer: layer.id,
                 state: if failing {
                     LayerState::Failing
@@ -195,19 +324,67 @@ impl Worker {
                 },
                 code: failing.then(|| "layer.source.missing".to_owned()),
                 reason: failing.then(|| "the file is missing".to_owned()),
+                attempts: None,
+                next_attempt_at: None,
             }));
         }
     }
 
-    fn play(&self, hls: &HlsSettings, length: Duration, framerate: u32, said: &Receiver<Said>) {
+    /// Says how the outputs do.
+    fn report_outputs(&self, outputs: &[WantedOutput]) {
+        let failing = self.is_asked(&Demand::FailOutputs);
+        for output in outputs {
+            self.line.say(&Report::Output(OutputReport {
+                output: output.id.clone(),
+                status: if failing {
+                    OutputStatus::Reconnecting
+                } else {
+                    OutputStatus::Live
+                },
+                reconnects: 0,
+                attempts: u64::from(failing),
+                next_attempt_at: None,
+                code: failing.then(|| "output.refused".to_owned()),
+                reason: failing.then(|| "the server refused".to_owned()),
+            }));
+        }
+    }
+
+    /// Says how all is, after so many segments.
+    fn report_progress(&self, segments: u64, framerate: u32, outputs: &[WantedOutput]) {
+        self.report_outputs(outputs);
+        self.line.say(&Report::Stats(Box::new(Stats {
+            fps: Some(f64::from(framerate)),
+            frames_total: segments * 6,
+            bitrate_kbps: Some(40.0),
+            black_s: Some(if self.is_asked(&Demand::Black) { 60 } else { 0 }),
+            outputs: measured(outputs, segments),
+            ..Stats::default()
+        })));
+    }
+
+    fn play(
+        &self,
+        hls: &HlsSettings,
+        (length, orphan): (Duration, Duration),
+        (framerate, mut outputs): (u32, Vec<WantedOutput>),
+        said: &Receiver<Said>,
+    ) {
+        let (mut host, mut gone_at) = (0, None::<Instant>);
         let mut segment = Growing::new(hls.clone(), length, framerate);
         let mut due = Instant::now() + segment.step();
         let mut hanging = false;
         loop {
             match said.recv_timeout(due.saturating_duration_since(Instant::now())) {
-                Ok(Said::Command(command)) => self.log(&command).obey(*command),
-                Ok(Said::Gone) | Err(RecvTimeoutError::Disconnected) => std::process::exit(0),
+                Ok(Said::Command(command)) => self.log(&command).obey(*command, &mut outputs),
+                Ok(Said::Came(number)) => (host, gone_at) = (number, None),
+                Ok(Said::Gone(number)) if number >= host => gone_at = Some(Instant::now()),
+                Ok(Said::Gone(_)) => {}
+                Err(RecvTimeoutError::Disconnected) => std::process::exit(0),
                 Err(RecvTimeoutError::Timeout) => {
+                    if gone_at.is_some_and(|gone_at| gone_at.elapsed() >= orphan) {
+                        std::process::exit(0);
+                    }
                     hanging = hanging || self.is_asked(&Demand::Hang);
                     let held = self.is_asked(&Demand::Hold) && !self.takes(&Demand::Step);
                     if hanging || held {
@@ -216,26 +393,24 @@ impl Worker {
                         continue;
                     }
                     let number = segment.number;
-                    segment.grow(|| self.misbehave());
+                    for report in segment.grow(|| self.misbehave()) {
+                        self.line.say(&report);
+                    }
                     due += segment.step();
                     if segment.number > number {
-                        say(&Report::Stats(Box::new(Stats {
-                            fps: Some(f64::from(framerate)),
-                            frames_total: segment.number * 6,
-                            bitrate_kbps: Some(40.0),
-                            ..Stats::default()
-                        })));
+                        self.report_progress(segment.number, framerate, &outputs);
                     }
                 }
             }
         }
     }
 
-    fn obey(&self, command: Command) {
+    fn obey(&self, command: Command, outputs: &mut Vec<WantedOutput>) {
         match command {
             Command::Configure { .. } => std::process::exit(2),
             Command::ApplyScene { scene } => self.apply(&scene),
-            Command::ApplyOutputs { .. } => {}
+            Command::Lease(_) => {}
+            Command::ApplyOutputs { outputs: wanted } => *outputs = wanted,
             Command::Snapshot { id, path } => {
                 let refused = self.is_asked(&Demand::NoSnapshots);
                 if !refused {
@@ -243,14 +418,14 @@ impl Worker {
                     std::fs::write(&draft, b"\xff\xd8picture\xff\xd9").unwrap();
                     std::fs::rename(draft, path).unwrap();
                 }
-                say(&Report::Snapshot {
+                self.line.say(&Report::Snapshot {
                     id,
                     error: refused.then(|| "refused as demanded".to_owned()),
                 });
             }
             Command::Stop if self.is_asked(&Demand::IgnoreStop) => {}
             Command::Stop => {
-                say(&Report::Finished {
+                self.line.say(&Report::Finished {
                     reason: FinishReason::Stopped,
                 });
                 std::process::exit(0);
@@ -260,19 +435,36 @@ impl Worker {
 
     fn misbehave(&self) {
         if self.is_asked(&Demand::Garbage) {
-            println!("{{\"report\":\"dance\"}}\n\u{7f}not json");
+            self.line
+                .say_nonsense("{\"report\":\"dance\"}\n\u{7f}not json\n");
         }
         while self.is_asked(&Demand::Flood) {
-            println!("nonsense");
+            self.line.say_nonsense("nonsense\n");
         }
         if self.takes(&Demand::Fault) {
-            say(&Report::Fault {
+            self.line.say(&Report::Fault {
                 severity: Severity::Error,
                 code: "program.audio.lost".to_owned(),
                 message: "no sound".to_owned(),
             });
         }
     }
+}
+
+/// What the outputs have sent after so many segments.
+fn measured(outputs: &[WantedOutput], segments: u64) -> Vec<OutputStats> {
+    let counters = OutputCounters {
+        bitrate_kbps: Some(40.0),
+        bytes_total: segments * 1000,
+        ..OutputCounters::default()
+    };
+    outputs
+        .iter()
+        .map(|output| OutputStats {
+            output: output.id.clone(),
+            counters,
+        })
+        .collect()
 }
 
 /// The segment that is being made.
@@ -320,7 +512,8 @@ impl Growing {
     }
 
     /// Writes the next piece, and the segment when it was the last; `before` comes before that.
-    fn grow(&mut self, before: impl FnOnce()) {
+    /// What is to be said of them.
+    fn grow(&mut self, before: impl FnOnce()) -> Vec<Report> {
         let step = self.step();
         let starts_at = self.starts_at.plus(self.grown);
         let name = format!("{:08} {:02} of {} ", self.number, self.part, self.hls.run);
@@ -334,10 +527,11 @@ impl Growing {
             let file = format!("{}-{}.m4s", self.hls.run, self.number);
             write(&self.hls.directory, &file, &self.content);
         }
+        let mut reports = Vec::new();
         if self.hls.part_frames > 0 {
             let file = self.next();
             write(&self.hls.directory, &file, &piece);
-            say(&Report::PartWritten(Part {
+            reports.push(Report::PartWritten(Part {
                 file,
                 number: self.number,
                 part: self.part,
@@ -350,24 +544,26 @@ impl Growing {
         }
         self.part += 1;
         if last {
-            self.finish();
+            reports.push(self.finish());
         }
+        reports
     }
 
-    fn finish(&mut self) {
-        say(&Report::SegmentWritten(Segment {
+    fn finish(&mut self) -> Report {
+        let written = Report::SegmentWritten(Segment {
             file: format!("{}-{}.m4s", self.hls.run, self.number),
             number: self.number,
             duration_s: self.length.as_secs_f64(),
             bytes: 1000,
             starts_at: self.starts_at,
             independent: true,
-        }));
+        });
         self.starts_at = self.starts_at.plus(self.length);
         self.number += 1;
         self.part = 0;
         self.grown = Duration::ZERO;
         self.content.clear();
+        written
     }
 }
 

@@ -72,6 +72,8 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         metrics,
         assets: std::path::absolute(&config.worker.assets_directory)
             .context("find worker.assets_directory")?,
+        recordings: std::path::absolute(&config.recordings.directory)
+            .context("find recordings.directory")?,
         kit: kit.clone(),
         bus: bus.clone(),
         address,

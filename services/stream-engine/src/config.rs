@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use sm_bus::BusConfig;
+use sm_common::address::NetworkPolicy;
 use sm_common::id::StreamId;
 use sm_common::layer::Color;
 use sm_service_kit::config::{
@@ -35,8 +37,14 @@ pub struct Config {
     pub(crate) restart: RestartConfig,
     /// `[live]`
     pub(crate) live: LiveConfig,
+    /// `[recordings]`
+    pub(crate) recordings: RecordingsConfig,
     /// `[slate]`
     pub(crate) slate: SlateConfig,
+    /// `[watch]`
+    pub(crate) watch: WatchConfig,
+    /// `[sources]`
+    pub(crate) sources: SourcesConfig,
     /// `[playback]`
     pub(crate) playback: PlaybackConfig,
 }
@@ -80,6 +88,9 @@ pub(crate) struct WorkerConfig {
     first_segment_timeout_ms: u64,
     stall_timeout_ms: u64,
     stop_timeout_ms: u64,
+    orphan_s: u64,
+    adopt_timeout_ms: u64,
+    pub(crate) keep_on_stop: bool,
 }
 
 /// `[restart]`
@@ -112,6 +123,14 @@ pub(crate) struct LiveConfig {
     forward_read_timeout_ms: u64,
 }
 
+/// `[recordings]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RecordingsConfig {
+    pub(crate) directory: PathBuf,
+    pub(crate) reserve_bytes: u64,
+}
+
 /// `[slate]`
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -122,11 +141,36 @@ pub(crate) struct SlateConfig {
     pub(crate) text_height: f64,
 }
 
+/// `[watch]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the unit is part of the name")]
+pub(crate) struct WatchConfig {
+    pub(crate) black_s: u64,
+    pub(crate) frozen_s: u64,
+    pub(crate) silent_s: u64,
+}
+
+/// `[sources]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SourcesConfig {
+    allow: Vec<IpNet>,
+}
+
 /// `[playback]`
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PlaybackConfig {
     pub(crate) secret_file: PathBuf,
+}
+
+impl SourcesConfig {
+    pub(crate) fn policy(&self) -> NetworkPolicy {
+        NetworkPolicy {
+            allow: self.allow.clone(),
+        }
+    }
 }
 
 impl EngineConfig {
@@ -160,6 +204,14 @@ impl WorkerConfig {
 
     pub(crate) const fn stop_timeout(&self) -> Duration {
         Duration::from_millis(self.stop_timeout_ms)
+    }
+
+    pub(crate) const fn orphan(&self) -> Duration {
+        Duration::from_secs(self.orphan_s)
+    }
+
+    pub(crate) const fn adopt_timeout(&self) -> Duration {
+        Duration::from_millis(self.adopt_timeout_ms)
     }
 }
 

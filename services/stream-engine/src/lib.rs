@@ -13,6 +13,7 @@ mod config;
 mod lease;
 mod live;
 mod metrics;
+mod outputs;
 mod reconcile;
 mod restart;
 mod scene;

@@ -8,6 +8,8 @@ use sm_common::id::SceneId;
 use sm_common::program::ProgramFormat;
 use sm_common::stream::{DesiredState, DesiredStatus};
 
+use sm_media_protocol::WantedOutput;
+
 use crate::restart::Clearance;
 
 /// What the picture shows.
@@ -28,8 +30,13 @@ pub(crate) enum WorkerView<'a> {
     Absent,
     /// It was launched and does not take commands yet.
     Booting(Making<'a>),
-    /// It takes commands; `sent` is the picture it was last told to show.
-    Working { making: Making<'a>, sent: Picture },
+    /// It takes commands; `sent` is the picture it was last told to show, and `outputs` are those
+    /// it was last told of.
+    Working {
+        making: Making<'a>,
+        sent: Picture,
+        outputs: Option<&'a [WantedOutput]>,
+    },
     /// It was told to end.
     Ending,
 }
@@ -48,6 +55,8 @@ pub(crate) struct Situation<'a> {
     pub(crate) desired: Option<&'a DesiredState>,
     /// The newest scene that is known.
     pub(crate) scene: Option<(SceneId, u64)>,
+    /// The outputs that are wanted while the stream is on air.
+    pub(crate) outputs: &'a [WantedOutput],
     pub(crate) worker: WorkerView<'a>,
     pub(crate) clearance: Clearance,
 }
@@ -63,6 +72,8 @@ pub(crate) enum Action {
     Start,
     /// Tell the worker to show this.
     Show(Picture),
+    /// Tell the worker of the outputs that are wanted.
+    ApplyOutputs,
     /// Tell the worker to end in good order.
     Stop,
     /// The same, because another one is to follow.
@@ -74,6 +85,7 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Action {
     let Situation {
         desired,
         scene,
+        outputs,
         worker,
         clearance,
     } = situation;
@@ -96,12 +108,18 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Action {
             Action::Replace
         }
         WorkerView::Booting(_) | WorkerView::Ending => Action::Nothing,
-        WorkerView::Working { sent, .. } => {
+        WorkerView::Working {
+            sent,
+            outputs: told,
+            ..
+        } => {
             let wanted = picture(desired.status, *scene);
-            if *sent == wanted {
-                Action::Nothing
-            } else {
+            if *sent != wanted {
                 Action::Show(wanted)
+            } else if told.is_none_or(|told| told != *outputs) {
+                Action::ApplyOutputs
+            } else {
+                Action::Nothing
             }
         }
     }
@@ -127,7 +145,8 @@ mod tests {
     use std::time::Duration;
 
     use sm_common::clock::Timestamp;
-    use sm_common::id::StreamId;
+    use sm_common::id::{OutputId, StreamId};
+    use sm_common::output::{FileTarget, OutputTarget};
 
     use super::*;
 
@@ -168,7 +187,11 @@ mod tests {
             generation: 3,
             program: &larger,
         };
-        let working = |making, sent| WorkerView::Working { making, sent };
+        let working = |making, sent| WorkerView::Working {
+            making,
+            sent,
+            outputs: Some(&[]),
+        };
         let soon = Instant::now() + Duration::from_secs(1);
         let now = Clearance::Now;
         let absent = || WorkerView::Absent;
@@ -218,8 +241,63 @@ mod tests {
             let situation = Situation {
                 desired: desired.as_ref(),
                 scene: Some((scene, 4)),
+                outputs: &[],
                 worker,
                 clearance,
+            };
+            assert_eq!(decide(&situation), expected, "{situation:?}");
+        }
+    }
+
+    #[test]
+    fn the_worker_is_told_of_outputs_whenever_they_differ() {
+        use Action::{ApplyOutputs, Nothing, Replace, Show, Stop};
+        use DesiredStatus::{Live, Offline, Paused};
+        let output = |generation| {
+            vec![WantedOutput {
+                id: OutputId::generate(),
+                target: OutputTarget::File(FileTarget::default()),
+                generation,
+            }]
+        };
+        let (none, one, other) = (Vec::new(), output(1), output(2));
+        let format = ProgramFormat::default();
+        let cases = [
+            (Live, Picture::Black, 3, Some(&none), &none, Nothing),
+            (Live, Picture::Black, 3, Some(&none), &one, ApplyOutputs),
+            (Live, Picture::Black, 3, Some(&one), &one, Nothing),
+            (Live, Picture::Black, 3, Some(&one), &other, ApplyOutputs),
+            (Live, Picture::Black, 3, Some(&one), &none, ApplyOutputs),
+            (Paused, Picture::Slate, 3, Some(&none), &one, ApplyOutputs),
+            // Another process told it, nobody knows what.
+            (Live, Picture::Black, 3, None, &none, ApplyOutputs),
+            // The picture comes first, and another worker is told of them at its start.
+            (
+                Live,
+                Picture::Slate,
+                3,
+                Some(&none),
+                &one,
+                Show(Picture::Black),
+            ),
+            (Live, Picture::Black, 2, Some(&none), &one, Replace),
+            (Offline, Picture::Black, 3, Some(&none), &one, Stop),
+        ];
+        for (status, sent, generation, told, outputs, expected) in cases {
+            let making = Making {
+                generation,
+                program: &format,
+            };
+            let situation = Situation {
+                desired: Some(&desired(status)),
+                scene: None,
+                outputs,
+                worker: WorkerView::Working {
+                    making,
+                    sent,
+                    outputs: told.map(Vec::as_slice),
+                },
+                clearance: Clearance::Now,
             };
             assert_eq!(decide(&situation), expected, "{situation:?}");
         }

@@ -5,12 +5,13 @@ use std::path::Path;
 use sm_common::clock::Timestamp;
 use sm_common::id::LayerId;
 use sm_common::layer::{
-    ClockSource, ColorSource, ImageSource, Layer, LayerSource, TestPatternSource, TextAlign,
-    TextSource, TextStyle, Transform, VideoSource,
+    Blend, ColorSource, GradientSource, ImageSource, Layer, LayerSource, TestPatternSource,
+    TextAlign, TextSource, TextStyle, Transform, Transition, VideoSource,
 };
 use sm_common::program::ProgramFormat;
 use sm_common::scene::Scene;
-use sm_media_protocol::{LayerContent, SceneLayer, WantedScene};
+use sm_common::stream::SceneOnAir;
+use sm_media_protocol::{Countdown, LayerContent, SceneLayer, ScenePicture, WantedScene};
 use uuid::Uuid;
 
 use crate::config::SlateConfig;
@@ -42,6 +43,11 @@ pub(crate) fn wanted(scene: &Scene, revision: u64, assets: &Path) -> WantedScene
     WantedScene {
         revision,
         layers: layers.map(|layer| scene_layer(layer, assets)).collect(),
+        picture: ScenePicture::Program(SceneOnAir {
+            id: scene.id,
+            name: scene.name.clone(),
+            revision: scene.revision,
+        }),
     }
 }
 
@@ -50,6 +56,7 @@ pub(crate) const fn black(revision: u64) -> WantedScene {
     WantedScene {
         revision,
         layers: Vec::new(),
+        picture: ScenePicture::Black,
     }
 }
 
@@ -72,12 +79,7 @@ pub(crate) fn slate(revision: u64, config: &SlateConfig, program: &ProgramFormat
             ..TextStyle::default()
         },
     };
-    let whole_picture = Transform {
-        x: 0,
-        y: 0,
-        width: program.width,
-        height: program.height,
-    };
+    let whole_picture = Transform::plain(0, 0, program.width, program.height);
     let middle = Transform {
         y: i32::try_from(whole((height - line) / 2.0)).unwrap_or(0),
         height: whole(line).max(1),
@@ -89,6 +91,7 @@ pub(crate) fn slate(revision: u64, config: &SlateConfig, program: &ProgramFormat
             standing(SLATE_BACKGROUND, background, whole_picture),
             standing(SLATE_TEXT, text, middle),
         ],
+        picture: ScenePicture::Slate,
     }
 }
 
@@ -98,9 +101,12 @@ fn standing(id: LayerId, content: LayerContent, transform: Transform) -> SceneLa
         content,
         transform,
         opacity: 1.0,
+        blend: Blend::default(),
+        transition: Transition::default(),
         visible: true,
         volume: 1.0,
         muted: false,
+        audio_delay_ms: 0,
     }
 }
 
@@ -122,9 +128,12 @@ fn scene_layer(layer: &Layer, assets: &Path) -> SceneLayer {
         content: content(&layer.source, assets),
         transform: layer.transform,
         opacity: layer.opacity,
+        blend: layer.blend,
+        transition: layer.transition,
         visible: layer.visible,
         volume: layer.volume,
         muted: layer.muted,
+        audio_delay_ms: layer.audio_delay_ms,
     }
 }
 
@@ -145,9 +154,31 @@ fn content(source: &LayerSource, assets: &Path) -> LayerContent {
             text: text.clone(),
             style: style.clone(),
         },
-        LayerSource::Clock(ClockSource { format, style }) => LayerContent::Clock {
-            format: format.clone(),
-            style: style.clone(),
+        LayerSource::Clock(clock) => LayerContent::Clock {
+            format: clock.format.clone(),
+            timezone: clock.timezone.clone(),
+            style: clock.style.clone(),
+        },
+        LayerSource::Gradient(GradientSource { stops, angle }) => LayerContent::Gradient {
+            stops: stops.clone(),
+            angle: *angle,
+        },
+        LayerSource::Countdown(countdown) => LayerContent::Countdown(Countdown {
+            to: countdown.end(),
+            format: countdown.format.clone(),
+            at_zero: countdown.at_zero,
+            before: countdown.text_before.clone(),
+            after: countdown.text_after.clone(),
+            style: countdown.style.clone(),
+        }),
+        LayerSource::Ticker(ticker) => LayerContent::Ticker {
+            text: ticker.line(),
+            speed: ticker.speed,
+            direction: ticker.direction,
+            style: ticker.style.clone(),
+        },
+        LayerSource::Network(source) => LayerContent::Network {
+            source: source.clone(),
         },
     }
 }
@@ -166,6 +197,7 @@ mod tests {
             "visible": true, "locked": false, "volume": 2.0, "muted": true, "revision": revision,
             "created_at": "2026-01-01T00:00:00Z",
             "updated_at": Timestamp::from_unix_millis(updated_ms),
+            "blend": "screen", "transition": {"duration_ms": 250, "easing": "ease-in"},
         });
         layer
             .as_object_mut()
@@ -209,6 +241,8 @@ mod tests {
             (wanted.layers[1].transform.y, wanted.layers[1].muted),
             (-2, true)
         );
+        assert_eq!(wanted.layers[1].blend, Blend::Screen);
+        assert_eq!(wanted.layers[1].transition.duration_ms, 250);
     }
 
     #[test]
@@ -248,6 +282,7 @@ mod tests {
                     y,
                     width,
                     height,
+                    ..
                 } = layer.transform;
                 (x, y, width, height)
             })

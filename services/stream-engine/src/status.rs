@@ -36,6 +36,8 @@ pub(crate) struct Facts {
     pub(crate) worker: WorkerPhase,
     /// Whether viewers had a picture since it last went on air from `offline`.
     pub(crate) was_on_air: bool,
+    /// Whether there are outputs to the network, and every one is down and coming back.
+    pub(crate) network_down: bool,
     /// Whether something is wrong that a viewer can notice.
     pub(crate) has_errors: bool,
 }
@@ -46,11 +48,13 @@ pub(crate) const fn derive(facts: Facts) -> StreamStatus {
         goal,
         worker,
         was_on_air,
+        network_down,
         has_errors,
     } = facts;
     match (worker, goal) {
         (WorkerPhase::Ending, _) => StreamStatus::Stopping,
         (WorkerPhase::OnAir { slate: true }, _) => StreamStatus::Paused,
+        (WorkerPhase::OnAir { slate: false }, _) if network_down => StreamStatus::Reconnecting,
         (WorkerPhase::OnAir { slate: false }, _) if has_errors => StreamStatus::Degraded,
         (WorkerPhase::OnAir { slate: false }, _) => StreamStatus::Live,
         (WorkerPhase::Absent, Goal::OffAir) => StreamStatus::Offline,
@@ -103,7 +107,29 @@ mod tests {
                 goal,
                 worker,
                 was_on_air,
+                network_down: false,
                 has_errors,
+            };
+            assert_eq!(derive(facts), expected, "{facts:?}");
+        }
+    }
+
+    #[test]
+    fn a_program_without_any_network_output_is_coming_back_and_the_slate_stays_paused() {
+        use StreamStatus::{Paused, Reconnecting, Starting, Stopping};
+        let cases = [
+            (WorkerPhase::OnAir { slate: false }, true, Reconnecting),
+            (WorkerPhase::OnAir { slate: true }, true, Paused),
+            (WorkerPhase::Ending, true, Stopping),
+            (WorkerPhase::Preparing, false, Starting),
+        ];
+        for (worker, was_on_air, expected) in cases {
+            let facts = Facts {
+                goal: Goal::OnAir,
+                worker,
+                was_on_air,
+                network_down: true,
+                has_errors: true,
             };
             assert_eq!(derive(facts), expected, "{facts:?}");
         }

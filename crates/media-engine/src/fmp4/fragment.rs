@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::boxes::Writer;
 use super::{AAC_PACKET_SAMPLES, AUDIO_TRACK, VIDEO_TRACK};
 use crate::number::{to_u32, to_u64};
@@ -9,7 +11,7 @@ const DEPENDENT_SAMPLE: u32 = 0x0101_0000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sample {
     /// Its bytes.
-    pub(crate) data: Vec<u8>,
+    pub(crate) data: Arc<[u8]>,
     /// How long it shows, in units of its track.
     pub(crate) duration: u32,
     /// Whether it can be decoded by itself.
@@ -31,13 +33,13 @@ pub(crate) struct AudioRun<'a> {
     /// When the first starts, in samples.
     pub(crate) start: u64,
     /// The packets.
-    pub(crate) packets: &'a [Vec<u8>],
+    pub(crate) packets: &'a [Arc<[u8]>],
 }
 
 /// A segment. `sequence` counts the segments from 1.
 pub(crate) fn fragment(sequence: u32, video: VideoRun<'_>, audio: AudioRun<'_>) -> Vec<u8> {
     let video_bytes: usize = video.samples.iter().map(|s| s.data.len()).sum();
-    let audio_bytes: usize = audio.packets.iter().map(Vec::len).sum();
+    let audio_bytes: usize = audio.packets.iter().map(|packet| packet.len()).sum();
     // The offsets are counted from the start of `moof`, whose length does not depend on them.
     let header = movie_fragment(sequence, video, audio, 0, 0).len() + 8;
     let video_offset = to_u32(to_u64(header));
@@ -154,12 +156,12 @@ mod tests {
     fn the_offsets_lead_to_the_data() {
         let samples = [
             Sample {
-                data: vec![1, 2, 3],
+                data: Arc::from([1, 2, 3]),
                 duration: 1000,
                 keyframe: true,
             },
             Sample {
-                data: vec![4],
+                data: Arc::from([4]),
                 duration: 1000,
                 keyframe: false,
             },
@@ -168,7 +170,7 @@ mod tests {
             start: 5,
             samples: &samples,
         };
-        let packets = [vec![9, 9]];
+        let packets = [Arc::from([9, 9])];
         let audio = AudioRun {
             start: 6,
             packets: &packets,

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::boxes::Writer;
 use super::{AAC_PACKET_SAMPLES, AUDIO_TRACK, VIDEO_TRACK};
 
@@ -11,7 +13,7 @@ pub(crate) struct VideoTrack {
     /// Units per second of its times.
     pub(crate) timescale: u32,
     /// The decoder configuration record (the content of `avcC`).
-    pub(crate) decoder_configuration: Vec<u8>,
+    pub(crate) decoder_configuration: Arc<[u8]>,
 }
 
 /// What a player must know of the sound before the first segment.
@@ -24,7 +26,7 @@ pub(crate) struct AudioTrack {
     /// Bits per second.
     pub(crate) bitrate: u32,
     /// The `AudioSpecificConfig`.
-    pub(crate) decoder_configuration: Vec<u8>,
+    pub(crate) decoder_configuration: Arc<[u8]>,
 }
 
 /// The initialisation section of every segment of these tracks.

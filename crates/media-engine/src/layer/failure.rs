@@ -2,12 +2,25 @@ use std::borrow::Cow;
 use std::fmt;
 
 use gstreamer as gst;
+use sm_common::address::SourceUrlError;
+use sm_common::clock::Timestamp;
 
 /// Why a layer shows nothing: a stable code for programs, a reason for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) code: &'static str,
     pub(crate) reason: String,
+    /// How it is tried again.
+    pub(crate) retry: Option<Retry>,
+}
+
+/// What comes after a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Retry {
+    /// Attempts that failed since it last delivered.
+    pub(crate) attempts: u64,
+    /// When the next one begins.
+    pub(crate) at: Timestamp,
 }
 
 impl fmt::Display for Failure {
@@ -21,6 +34,7 @@ impl Failure {
         Self {
             code,
             reason: reason.into().into_owned(),
+            retry: None,
         }
     }
 
@@ -60,14 +74,104 @@ impl Failure {
         Self::new("layer.source.stalled", "the source delivers no frames")
     }
 
+    /// The address of a network source cannot be read.
+    pub(super) fn address(error: SourceUrlError) -> Self {
+        Self::new("layer.source.address", format!("the address {error}"))
+    }
+
+    /// The name of a network source leads nowhere.
+    pub(super) fn unknown_host() -> Self {
+        Self::new("layer.source.unreachable", "the name is unknown")
+    }
+
+    /// The source is where nothing may be fetched from.
+    pub(super) fn forbidden() -> Self {
+        let reason = "the address is in a network that is not allowed";
+        Self::new("layer.source.forbidden", reason)
+    }
+
+    /// Nobody answers there, or not as wanted.
+    pub(super) fn unreachable() -> Self {
+        Self::new("layer.source.unreachable", "the source cannot be reached")
+    }
+
+    /// The server has something to say, but nothing to show.
+    pub(super) fn http_status(status: u16) -> Self {
+        let reason = format!("the server answers with status {status}");
+        Self::new("layer.source.unreachable", reason)
+    }
+
+    /// The connection ended.
+    pub(super) fn lost() -> Self {
+        Self::new("layer.source.lost", "the source stopped sending")
+    }
+
+    /// What comes is no sound and no picture.
+    pub(super) fn no_media() -> Self {
+        let reason = "the source sends no sound or picture that can be shown";
+        Self::new("layer.source.unsupported", reason)
+    }
+
+    /// Nothing came of a source in the time there is to open it.
+    pub(super) fn silent() -> Self {
+        Self::new("layer.source.unreachable", "the source sends nothing")
+    }
+
+    /// The first error of a pipeline that reads from the network. GStreamer's own text may name
+    /// addresses, and is not told.
+    pub(super) fn of_network(error: &gst::glib::Error, delivered: bool) -> Self {
+        if error.is::<gst::ResourceError>() {
+            return if delivered {
+                Self::lost()
+            } else {
+                Self::unreachable()
+            };
+        }
+        let no_decoder = error.matches(gst::CoreError::MissingPlugin)
+            || error.matches(gst::StreamError::CodecNotFound)
+            || error.matches(gst::StreamError::WrongType)
+            || error.matches(gst::StreamError::TypeNotFound);
+        if no_decoder {
+            return Self::no_media();
+        }
+        // A demuxer that is told of an end before it knew what it got says no more than this.
+        if delivered {
+            return Self::lost();
+        }
+        Self::undecodable("what the source sends cannot be decoded")
+    }
+
     /// Text cannot be drawn.
     pub(super) fn text(reason: &'static str) -> Self {
         Self::new("layer.text.failed", reason)
     }
 
+    /// Text was not drawn, and nobody says why.
+    pub(super) fn undrawn() -> Self {
+        Self::text("the text could not be drawn")
+    }
+
+    /// A ticker's text makes a picture that is too wide.
+    pub(super) fn strip() -> Self {
+        Self::new(
+            "layer.ticker.too-large",
+            "the text is too long for the size of its letters",
+        )
+    }
+
     /// The clock's format means nothing.
     pub(super) fn clock_format() -> Self {
         Self::new("layer.clock.format", "the format is not one of strftime")
+    }
+
+    /// The stops make no gradient.
+    pub(super) fn gradient() -> Self {
+        Self::new("layer.gradient.failed", "the gradient cannot be drawn")
+    }
+
+    /// There is no such time zone.
+    pub(super) fn clock_timezone() -> Self {
+        Self::new("layer.clock.timezone", "the time zone is not known")
     }
 
     /// Something of GStreamer is not installed or does not start.

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
+use sm_common::layer::Transform;
 use sm_media_protocol::SceneLayer;
 
 use super::failure::Failure;
 use super::file::{FileKind, kind_of};
 use super::player::{Ending, Media, Player, Recipe, Watcher};
 use super::{Health, News, Source, Surroundings};
-use crate::picture::{Bitmap, Matrix, Picture};
+use crate::number::{to_u32, to_u64};
+use crate::picture::{Bitmap, Matrix, Picture, Placement};
 use crate::pipeline::{Surface, bitmap_of, scale_bitmap};
 
 /// Larger pictures are scaled down while they are decoded: none is ever shown larger.
@@ -30,7 +32,7 @@ pub(super) fn open(path: &Path, layer: &SceneLayer, surroundings: &Surroundings)
     };
     ImageSource {
         matrix: surroundings.matrix,
-        size: size_of(layer),
+        transform: layer.transform,
         player: Player::start(recipe, surroundings, layer),
         bitmap: None,
         picture: None,
@@ -41,7 +43,7 @@ pub(super) fn open(path: &Path, layer: &SceneLayer, surroundings: &Surroundings)
 #[derive(Debug)]
 pub(super) struct ImageSource {
     matrix: Matrix,
-    size: (u32, u32),
+    transform: Transform,
     #[expect(dead_code, reason = "its thread ends when it is dropped")]
     player: Player,
     bitmap: Option<Bitmap>,
@@ -54,10 +56,14 @@ impl ImageSource {
         let Some(bitmap) = &self.bitmap else {
             return;
         };
-        let (width, height) = self.size;
+        let side = |pixels: usize| to_u32(to_u64(pixels)).max(1);
+        let source = (side(bitmap.width()), side(bitmap.height()));
+        // All of it, also when a part is cropped away: the crop may move.
+        let (width, height) = Placement::of(&self.transform, source).whole_size();
         match scale_bitmap(bitmap, width, height) {
             Ok(scaled) => {
-                self.picture = Some(Arc::new(scaled.to_picture(self.matrix)));
+                let picture = scaled.to_picture(self.matrix);
+                self.picture = Some(Arc::new(picture.scaled_from(source.0, source.1)));
                 self.health = Health::Fine;
             }
             Err(error) => self.health = Health::Failing(Failure::engine(error)),
@@ -67,10 +73,11 @@ impl ImageSource {
 
 impl Source for ImageSource {
     fn update(&mut self, layer: &SceneLayer) {
-        let size = size_of(layer);
-        if size != self.size {
-            self.size = size;
-            self.scale();
+        if self.transform != layer.transform {
+            let before = std::mem::replace(&mut self.transform, layer.transform);
+            if !same_size(&before, &self.transform) {
+                self.scale();
+            }
         }
     }
 
@@ -80,7 +87,7 @@ impl Source for ImageSource {
                 self.bitmap = Some(bitmap);
                 self.scale();
             }
-            News::Flowing => {}
+            News::Flowing | News::Drawn(_) => {}
             News::Failed(failure) => self.health = Health::Failing(failure),
         }
     }
@@ -96,8 +103,10 @@ impl Source for ImageSource {
     }
 }
 
-fn size_of(layer: &SceneLayer) -> (u32, u32) {
-    (layer.transform.width.max(1), layer.transform.height.max(1))
+/// Whether a picture is kept in the same size for both.
+fn same_size(before: &Transform, after: &Transform) -> bool {
+    (before.width, before.height, before.crop, before.fit)
+        == (after.width, after.height, after.crop, after.fit)
 }
 
 fn build(path: &Path, watcher: &Watcher) -> Result<Media, Failure> {

@@ -1,20 +1,21 @@
 mod playback;
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use gstreamer as gst;
+use sm_common::clock::SharedClock;
 use sm_media_protocol::SceneLayer;
 
 use playback::Playback;
 
-use super::backoff::Backoff;
-use super::failure::Failure;
+use super::failure::{Failure, Retry};
 use super::{Mailbox, News, Surroundings};
+use crate::backoff::Backoff;
 use crate::pipeline::ProgramClock;
 
 /// Messages that may wait for a player's thread. Of a flood of errors only the first counts.
@@ -50,6 +51,20 @@ pub(super) enum Ending {
     Never,
     /// The first frame again if it loops; otherwise the last one stays.
     File { looping: bool },
+    /// The connection ended, and is made again.
+    Live,
+    /// The last frame of a file elsewhere, which stays.
+    Remote,
+}
+
+impl Ending {
+    /// Whether frames come from elsewhere: they come or they do not, whatever the layer wishes.
+    const fn is_network(self) -> bool {
+        match self {
+            Self::Live | Self::Remote => true,
+            Self::Still | Self::Never | Self::File { .. } => false,
+        }
+    }
 }
 
 /// Runs a source's pipeline on a thread of its own: builds it, watches it, rewinds it at its end,
@@ -87,6 +102,7 @@ impl Player {
             },
             recipe,
             program: Arc::clone(&surroundings.program),
+            wall: SharedClock::clone(&surroundings.wall),
             mailbox: mailbox.clone(),
             inbox: inbox.clone(),
             messages,
@@ -129,6 +145,8 @@ impl Drop for Player {
 #[derive(Clone, Debug)]
 pub(super) struct Watcher {
     frames: Arc<AtomicU64>,
+    first: Arc<OnceLock<Instant>>,
+    heard: Arc<AtomicBool>,
     inbox: SyncSender<Message>,
     mailbox: Mailbox,
 }
@@ -137,6 +155,7 @@ impl Watcher {
     /// A frame arrived.
     pub(super) fn frame_arrived(&self) {
         if self.frames.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.first.get_or_init(Instant::now);
             // The frames that follow are counted in any case.
             let _ = self.inbox.try_send(Message::FirstFrame);
         }
@@ -153,6 +172,20 @@ impl Watcher {
         self.mailbox.tell(news);
     }
 
+    /// Bytes arrived, whatever they are.
+    pub(super) fn bytes_arrived(&self) {
+        self.heard.store(true, Ordering::Relaxed);
+    }
+
+    fn heard(&self) -> bool {
+        self.heard.load(Ordering::Relaxed)
+    }
+
+    /// For how long it has delivered.
+    fn delivered_for(&self) -> Duration {
+        self.first.get().map_or(Duration::ZERO, Instant::elapsed)
+    }
+
     fn frames(&self) -> u64 {
         self.frames.load(Ordering::Relaxed)
     }
@@ -167,6 +200,7 @@ struct Wishes {
 struct Thread {
     recipe: Recipe,
     program: Arc<ProgramClock>,
+    wall: SharedClock,
     mailbox: Mailbox,
     inbox: SyncSender<Message>,
     messages: Receiver<Message>,
@@ -193,23 +227,35 @@ impl fmt::Debug for Thread {
 impl Thread {
     fn run(mut self) {
         let mut backoff = Backoff::default();
+        let mut attempts = 0;
         loop {
-            match self.attempt() {
+            let wait = match self.attempt() {
                 Outcome::Closed | Outcome::Done => return,
-                Outcome::Failed { failure, lasted } => {
+                Outcome::Failed {
+                    mut failure,
+                    lasted,
+                } => {
                     tracing::warn!(
                         layer.id = %self.mailbox.layer,
                         source = self.recipe.name,
                         code = failure.code,
                         "{failure}"
                     );
-                    self.mailbox.tell(News::Failed(failure));
                     if lasted >= RECOVERED_AFTER {
                         backoff.reset();
+                        attempts = 0;
                     }
+                    let wait = backoff.next();
+                    attempts += 1;
+                    failure.retry = Some(Retry {
+                        attempts,
+                        at: self.wall.now().plus(wait),
+                    });
+                    self.mailbox.tell(News::Failed(failure));
+                    wait
                 }
-            }
-            if !self.wait(backoff.next()) {
+            };
+            if !self.wait(wait) {
                 return;
             }
         }
@@ -244,16 +290,18 @@ impl Thread {
         let began = Instant::now();
         let watcher = Watcher {
             frames: Arc::default(),
+            first: Arc::default(),
+            heard: Arc::default(),
             inbox: self.inbox.clone(),
             mailbox: self.mailbox.clone(),
         };
         let played = (self.recipe.build)(&watcher)
-            .and_then(|media| Playback::new(self, media, watcher, began).run());
+            .and_then(|media| Playback::new(self, media, watcher.clone(), began).run());
         match played {
             Ok(outcome) => outcome,
             Err(failure) => Outcome::Failed {
                 failure,
-                lasted: began.elapsed(),
+                lasted: watcher.delivered_for(),
             },
         }
     }

@@ -97,12 +97,15 @@ fn sample_caps() -> gst::Caps {
         .build()
 }
 
-/// When the sample is due on the clock. Only sources without latency end here: files and
-/// generated pictures.
+/// When the sample is due on the clock. Pipelines here have no latency of GStreamer's kind: files
+/// and generated pictures need none, and network sources move their sinks instead.
 fn moment(sink: &gst_app::AppSink, sample: &gst::Sample) -> Option<gst::ClockTime> {
     let segment = sample.segment()?.downcast_ref::<gst::ClockTime>()?;
     let running = segment.to_running_time(sample.buffer()?.pts()?)?;
-    sink.base_time()?.checked_add(running)
+    let due = sink.base_time()?.checked_add(running)?;
+    let moved = sink.property::<i64>("ts-offset");
+    let due = i64::try_from(due.nseconds()).ok()?.checked_add(moved)?;
+    u64::try_from(due).ok().map(gst::ClockTime::from_nseconds)
 }
 
 fn frame(sample: &gst::Sample) -> Option<Frame> {

@@ -122,7 +122,7 @@ impl Source for MovingPattern {
 
     fn hear(&mut self, news: News) {
         self.health = match news {
-            News::Flowing | News::Picture(_) => Health::Fine,
+            News::Flowing | News::Picture(_) | News::Drawn(_) => Health::Fine,
             News::Failed(failure) => Health::Failing(failure),
         };
     }

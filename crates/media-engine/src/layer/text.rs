@@ -1,14 +1,15 @@
 //! Text.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use sm_common::id::LayerId;
 use sm_common::layer::TextStyle;
 use sm_media_protocol::{LayerContent, SceneLayer};
 
-use super::text_renderer::TextRenderer;
-use super::{Health, Source, Surroundings};
+use super::failure::Failure;
+use super::text_renderer::{Drawing, Drawn, Order, Shape, TextRenderer, Written};
+use super::{Health, Mailbox, News, Source, Surroundings};
 use crate::picture::{Matrix, Picture};
 use crate::pipeline::Surface;
 
@@ -19,7 +20,7 @@ pub(super) fn open(
     surroundings: &Surroundings,
 ) -> TextSource {
     let mut source = TextSource {
-        label: Label::new(surroundings),
+        label: Label::new(layer.id, surroundings),
     };
     source.label.write(text, style, layer);
     source
@@ -37,6 +38,14 @@ impl Source for TextSource {
         }
     }
 
+    fn hear(&mut self, news: News) {
+        self.label.hear(news);
+    }
+
+    fn is_drawing(&self) -> bool {
+        self.label.is_drawing()
+    }
+
     fn surface(&self) -> Surface {
         self.label.surface()
     }
@@ -48,64 +57,110 @@ impl Source for TextSource {
 
 /// Text as a picture, drawn again only when it would look different.
 pub(super) struct Label {
-    renderer: Rc<RefCell<TextRenderer>>,
+    renderer: Rc<TextRenderer>,
+    mailbox: Mailbox,
     matrix: Matrix,
     written: Option<Written>,
-    picture: Option<Arc<Picture>>,
+    /// Number of the newest order, and of the one that is answered.
+    ordered: u64,
+    answered: u64,
+    drawn: Option<Drawn>,
     health: Health,
 }
 
-/// Everything that a text's picture depends on.
-#[derive(PartialEq, Eq)]
-struct Written {
-    text: String,
-    style: TextStyle,
-    width: u32,
-    height: u32,
-}
-
 impl Label {
-    pub(super) fn new(surroundings: &Surroundings) -> Self {
+    pub(super) fn new(layer: LayerId, surroundings: &Surroundings) -> Self {
         Self {
             renderer: Rc::clone(&surroundings.text),
+            mailbox: surroundings.mailbox(layer),
             matrix: surroundings.matrix,
             written: None,
-            picture: None,
+            ordered: 0,
+            answered: 0,
+            drawn: None,
             health: Health::Loading,
         }
     }
 
-    /// Shows this text in the layer's size.
+    /// Shows this text in the layer's size, as soon as it is drawn.
     pub(super) fn write(&mut self, text: &str, style: &TextStyle, layer: &SceneLayer) {
+        let shape = Shape::Box {
+            width: layer.transform.width.max(1),
+            height: layer.transform.height.max(1),
+        };
+        self.order(text, style, shape);
+    }
+
+    /// Makes a strip of this text in the layer's height, as soon as it is drawn.
+    pub(super) fn write_strip(&mut self, text: &str, style: &TextStyle, layer: &SceneLayer) {
+        let height = layer.transform.height.max(1);
+        self.order(text, style, Shape::Strip { height });
+    }
+
+    fn order(&mut self, text: &str, style: &TextStyle, shape: Shape) {
         let written = Written {
             text: text.to_owned(),
             style: style.clone(),
-            width: layer.transform.width.max(1),
-            height: layer.transform.height.max(1),
+            shape,
         };
         if self.written.as_ref() == Some(&written) {
             return;
         }
-        let drawn = self.renderer.borrow_mut().render(
-            &written.text,
-            &written.style,
-            written.width,
-            written.height,
-        );
-        match drawn {
-            Ok(bitmap) => {
-                self.picture = Some(Arc::new(bitmap.to_picture(self.matrix)));
-                self.health = Health::Fine;
-                self.written = Some(written);
-            }
-            Err(failure) => self.health = Health::Failing(failure),
+        self.ordered += 1;
+        let ordered = self.renderer.order(Order {
+            number: self.ordered,
+            written: written.clone(),
+            matrix: self.matrix,
+            mailbox: self.mailbox.clone(),
+        });
+        if ordered {
+            self.written = Some(written);
+        } else {
+            self.answered = self.ordered;
+            self.health = Health::Failing(Failure::undrawn());
         }
     }
 
+    pub(super) fn hear(&mut self, news: News) {
+        match news {
+            News::Drawn(Drawing { number, drawn }) => {
+                self.answered = number;
+                match drawn {
+                    Ok(drawn) => {
+                        self.drawn = Some(drawn);
+                        self.health = Health::Fine;
+                    }
+                    Err(failure) => {
+                        self.health = Health::Failing(failure);
+                        // The same text is tried again when the layer changes.
+                        self.written = None;
+                    }
+                }
+            }
+            News::Failed(failure) => self.health = Health::Failing(failure),
+            News::Picture(_) | News::Flowing => {}
+        }
+    }
+
+    /// Whether a newer picture is being drawn.
+    pub(super) fn is_drawing(&self) -> bool {
+        self.answered < self.ordered
+    }
+
+    /// The text where the layer is.
     pub(super) fn surface(&self) -> Surface {
-        self.picture.as_ref().map_or(Surface::Empty, |picture| {
-            Surface::Still(Arc::clone(picture))
-        })
+        match &self.drawn {
+            Some(Drawn::Box(picture)) => Surface::Still(Arc::clone(picture)),
+            Some(Drawn::Strip(_)) | None => Surface::Empty,
+        }
+    }
+
+    /// The pictures of a strip.
+    pub(super) fn strip(&self) -> Option<[Arc<Picture>; 2]> {
+        match &self.drawn {
+            Some(Drawn::Strip(phases)) => Some(phases.clone()),
+            Some(Drawn::Box(_)) | None => None,
+        }
     }
 
     pub(super) fn health(&self) -> Health {

@@ -1,185 +1,176 @@
-use gstreamer as gst;
-use gstreamer::prelude::*;
-use gstreamer_app as gst_app;
-use gstreamer_video as gst_video;
-use sm_common::layer::{TextAlign, TextStyle};
+//! Draws text on a thread of its own, so that fonts never hold up the worker's loop.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use sm_common::layer::TextStyle;
 
 use super::failure::Failure;
-use crate::number::{to_u32, to_usize};
-use crate::picture::Bitmap;
-use crate::pipeline::bitmap_of;
+use super::text_painter::TextPainter;
+use super::{Mailbox, News};
+use crate::picture::{Bitmap, Matrix, Picture};
 
-/// Longest time to draw one text, the loading of its font included.
-const RENDER_TIMEOUT: gst::ClockTime = gst::ClockTime::from_seconds(5);
-
-/// Text over a background keeps this part of its font's size away from the left and right edge.
-const PADDING_PARTS: u32 = 3;
-
-/// Draws text with Pango, through `textoverlay`. One for all layers.
-#[derive(Debug, Default)]
-pub(super) struct TextRenderer(Option<Renderer>);
-
-/// A running pipeline that draws text on the empty frame it is given.
-#[derive(Debug)]
-struct Renderer {
-    pipeline: gst::Pipeline,
-    source: gst_app::AppSrc,
-    overlay: gst::Element,
-    sink: gst_app::AppSink,
+/// Everything that a text's picture depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Written {
+    pub(super) text: String,
+    pub(super) style: TextStyle,
+    pub(super) shape: Shape,
 }
 
-/// Where text starts, counted from above.
+/// What text is drawn on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum From {
-    Top,
-    Bottom,
+pub(super) enum Shape {
+    /// A box of this size.
+    Box { width: u32, height: u32 },
+    /// A strip as long as the text, whose end joins its beginning.
+    Strip { height: u32 },
+}
+
+/// What is to be drawn.
+#[derive(Debug)]
+pub(super) struct Order {
+    /// Comes back with the picture.
+    pub(super) number: u64,
+    pub(super) written: Written,
+    pub(super) matrix: Matrix,
+    /// Who gets it.
+    pub(super) mailbox: Mailbox,
+}
+
+/// A drawn text.
+#[derive(Clone, Debug)]
+pub(crate) struct Drawing {
+    /// The order's number.
+    pub(super) number: u64,
+    /// What came of it.
+    pub(super) drawn: Result<Drawn, Failure>,
+}
+
+/// Text as pictures.
+#[derive(Clone, Debug)]
+pub(super) enum Drawn {
+    /// A box.
+    Box(Arc<Picture>),
+    /// A strip, and the same turned by one pixel.
+    Strip([Arc<Picture>; 2]),
+}
+
+/// Where text is given to be drawn. Its thread ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct TextRenderer(Arc<Orders>);
+
+/// Orders that wait: at most one of each layer, the newest.
+#[derive(Debug, Default)]
+struct Orders {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    orders: VecDeque<Order>,
+    closed: bool,
 }
 
 impl TextRenderer {
-    /// The text in a picture of this size: wrapped at its width, in its vertical middle, cut off
-    /// at its lower edge.
-    pub(super) fn render(
-        &mut self,
-        text: &str,
-        style: &TextStyle,
-        width: u32,
-        height: u32,
-    ) -> Result<Bitmap, Failure> {
-        let mut bitmap = self.letters(text, style, width, height).inspect_err(|_| {
-            // A pipeline that failed once is not used again.
-            self.0 = None;
-        })?;
-        if let Some(background) = style.background {
-            bitmap.lay_on(background);
+    /// Starts the thread, which looks for fonts at once.
+    pub(super) fn start() -> Self {
+        let orders = Arc::new(Orders::default());
+        let theirs = Arc::clone(&orders);
+        let started = thread::Builder::new()
+            .name("text".to_owned())
+            .spawn(move || theirs.serve());
+        if let Err(error) = started {
+            tracing::error!(%error, "no thread to draw text");
+            orders.lock().closed = true;
         }
-        Ok(bitmap)
+        Self(orders)
     }
 
-    fn letters(
-        &mut self,
-        text: &str,
-        style: &TextStyle,
-        width: u32,
-        height: u32,
-    ) -> Result<Bitmap, Failure> {
-        let padding = match style.background {
-            Some(_) => (style.size / PADDING_PARTS).min(width.saturating_sub(1) / 2),
-            None => 0,
-        };
-        let inner = width - 2 * padding;
-        let empty = Bitmap::clear(to_usize(u64::from(inner)), to_usize(u64::from(height)));
-        let drawn = if text.trim().is_empty() {
-            empty
-        } else {
-            let renderer = match self.0.take() {
-                Some(renderer) => renderer,
-                None => Renderer::start()?,
-            };
-            self.0.insert(renderer).draw(text, style, &empty)?
-        };
-        Ok(drawn.framed(
-            to_usize(u64::from(width)),
-            to_usize(u64::from(height)),
-            to_usize(u64::from(padding)),
-        ))
+    /// Has a text drawn; an older order of the same source is forgotten. `false` when nothing can
+    /// be drawn.
+    #[must_use]
+    pub(super) fn order(&self, order: Order) -> bool {
+        let mut waiting = self.0.lock();
+        if waiting.closed {
+            return false;
+        }
+        let mut orders = waiting.orders.iter_mut();
+        let opening = order.mailbox.opening;
+        match orders.find(|waiting| waiting.mailbox.opening == opening) {
+            Some(outdated) => *outdated = order,
+            None => waiting.orders.push_back(order),
+        }
+        drop(waiting);
+        self.0.changed.notify_one();
+        true
     }
 }
 
-impl Renderer {
-    fn start() -> Result<Self, Failure> {
-        let pipeline = gst::Pipeline::with_name("text");
-        let source = gst_app::AppSrc::builder().format(gst::Format::Time).build();
-        let overlay = gst::ElementFactory::make("textoverlay")
-            .property("auto-resize", false)
-            .property("draw-shadow", false)
-            .property("draw-outline", false)
-            .property("xpad", 0)
-            .property("ypad", 0)
-            .property_from_str("wrap-mode", "wordchar")
-            .build()
-            .map_err(Failure::engine)?;
-        let sink = gst_app::AppSink::builder()
-            .sync(false)
-            .max_buffers(1)
-            .build();
-        let chain = [source.upcast_ref(), &overlay, sink.upcast_ref()];
-        pipeline.add_many(chain).map_err(Failure::engine)?;
-        gst::Element::link_many(chain).map_err(Failure::engine)?;
-        pipeline
-            .set_state(gst::State::Playing)
-            .map_err(Failure::engine)?;
-        Ok(Self {
-            pipeline,
-            source,
-            overlay,
-            sink,
-        })
-    }
-
-    fn draw(&self, text: &str, style: &TextStyle, empty: &Bitmap) -> Result<Bitmap, Failure> {
-        self.set(text, style);
-        let (drawn, from_top) = self.pass(From::Top, empty)?;
-        // The height of the lines shows in how far apart they start from above and from below.
-        let (_, from_bottom) = self.pass(From::Bottom, empty)?;
-        let spare = usize::try_from(from_bottom - from_top).unwrap_or(0);
-        Ok(drawn.lowered(spare / 2))
-    }
-
-    fn set(&self, text: &str, style: &TextStyle) {
-        let printable: String = text
-            .chars()
-            .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
-            .collect();
-        let weight = if style.bold { "Bold " } else { "" };
-        let font = format!("{}, {weight}{}px", style.font, style.size);
-        let align = match style.align {
-            TextAlign::Left => "left",
-            TextAlign::Center => "center",
-            TextAlign::Right => "right",
-        };
-        self.overlay
-            .set_property("text", gst::glib::markup_escape_text(&printable).as_str());
-        self.overlay.set_property("font-desc", font);
-        self.overlay.set_property("color", style.color.to_argb());
-        self.overlay.set_property_from_str("halignment", align);
-        self.overlay.set_property_from_str("line-alignment", align);
-    }
-
-    /// Draws once; the picture, and where in it the ink starts.
-    fn pass(&self, from: From, empty: &Bitmap) -> Result<(Bitmap, i32), Failure> {
-        let align = match from {
-            From::Top => "top",
-            From::Bottom => "baseline",
-        };
-        self.overlay.set_property_from_str("valignment", align);
-        let width = to_u32(crate::number::to_u64(empty.width()));
-        let height = to_u32(crate::number::to_u64(empty.height()));
-        let info = gst_video::VideoInfo::builder(gst_video::VideoFormat::Bgra, width, height)
-            .fps(gst::Fraction::new(1, 1))
-            .build()
-            .map_err(Failure::engine)?;
-        let mut buffer = gst::Buffer::from_slice(empty.as_bytes().to_vec());
-        if let Some(buffer) = buffer.get_mut() {
-            buffer.set_pts(gst::ClockTime::ZERO);
-        }
-        let sample = gst::Sample::builder()
-            .buffer(&buffer)
-            .caps(&info.to_caps().map_err(Failure::engine)?)
-            .build();
-        self.source.push_sample(&sample).map_err(Failure::engine)?;
-        let drawn = self
-            .sink
-            .try_pull_sample(RENDER_TIMEOUT)
-            .ok_or_else(|| Failure::text("the text could not be drawn"))?;
-        let bitmap =
-            bitmap_of(&drawn).ok_or_else(|| Failure::text("the drawn text cannot be read"))?;
-        Ok((bitmap, self.overlay.property::<i32>("text-y")))
-    }
-}
-
-impl Drop for Renderer {
+impl Drop for TextRenderer {
     fn drop(&mut self) {
-        // Nothing to be done about a pipeline that does not end.
-        let _ = self.pipeline.set_state(gst::State::Null);
+        let mut waiting = self.0.lock();
+        waiting.closed = true;
+        waiting.orders.clear();
+        drop(waiting);
+        self.0.changed.notify_one();
+    }
+}
+
+impl Orders {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next order; `None` when there shall be none.
+    fn next(&self) -> Option<Order> {
+        let idle = |waiting: &mut Waiting| waiting.orders.is_empty() && !waiting.closed;
+        let mut waiting = self
+            .changed
+            .wait_while(self.lock(), idle)
+            .unwrap_or_else(PoisonError::into_inner);
+        waiting.orders.pop_front()
+    }
+
+    fn serve(&self) {
+        let mut painter = TextPainter::new();
+        while let Some(order) = self.next() {
+            // A font file can be anything; one that breaks the painter costs one text.
+            let drawn = catch_unwind(AssertUnwindSafe(|| order.draw(&mut painter)));
+            if drawn.is_err() {
+                painter = TextPainter::new();
+                order.fail();
+            }
+        }
+    }
+}
+
+impl Order {
+    fn draw(&self, painter: &mut TextPainter) {
+        let Written { text, style, shape } = &self.written;
+        let picture = |bitmap: &Bitmap| Arc::new(bitmap.to_picture(self.matrix));
+        let drawn = match *shape {
+            Shape::Box { width, height } => painter
+                .paint(text, style, width, height)
+                .map(|bitmap| Drawn::Box(picture(&bitmap))),
+            Shape::Strip { height } => painter
+                .paint_strip(text, style, height)
+                .map(|bitmap| Drawn::Strip([picture(&bitmap), picture(&bitmap.turned())])),
+        };
+        self.tell(drawn);
+    }
+
+    fn fail(&self) {
+        self.tell(Err(Failure::undrawn()));
+    }
+
+    fn tell(&self, drawn: Result<Drawn, Failure>) {
+        self.mailbox.tell(News::Drawn(Drawing {
+            number: self.number,
+            drawn,
+        }));
     }
 }

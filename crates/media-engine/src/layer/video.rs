@@ -82,7 +82,7 @@ impl Source for VideoSource {
 
     fn hear(&mut self, news: News) {
         self.health = match news {
-            News::Flowing | News::Picture(_) => Health::Fine,
+            News::Flowing | News::Picture(_) | News::Drawn(_) => Health::Fine,
             News::Failed(failure) => Health::Failing(failure),
         };
     }
@@ -173,13 +173,13 @@ fn add_sound(pipeline: &gst::Pipeline, outlets: &Outlets, pad: &gst::Pad) -> Res
     branch.take(pad)
 }
 
-enum PadKind {
+pub(super) enum PadKind {
     Picture,
     Sound,
     Other,
 }
 
-fn kind_of_pad(pad: &gst::Pad) -> PadKind {
+pub(super) fn kind_of_pad(pad: &gst::Pad) -> PadKind {
     let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
     match caps.structure(0).map(|caps| caps.name().as_str()) {
         Some(name) if name.starts_with("video/") => PadKind::Picture,
@@ -190,14 +190,14 @@ fn kind_of_pad(pad: &gst::Pad) -> PadKind {
 
 /// A queue, a decoder, and what takes the decoded.
 #[derive(Debug)]
-struct Branch {
+pub(super) struct Branch {
     queue: gst::Element,
     decoder: gst::Element,
     rest: Vec<gst::Element>,
 }
 
 impl Branch {
-    fn add(pipeline: &gst::Pipeline, rest: Vec<gst::Element>) -> Result<Self, Failure> {
+    pub(super) fn add(pipeline: &gst::Pipeline, rest: Vec<gst::Element>) -> Result<Self, Failure> {
         let queue = gst::ElementFactory::make("queue")
             .property("max-size-buffers", 0_u32)
             .property("max-size-time", QUEUE_TIME.nseconds())
@@ -228,9 +228,14 @@ impl Branch {
         })
     }
 
+    /// Throws away what waits for too long.
+    pub(super) fn leak(&self) {
+        self.queue.set_property_from_str("leaky", "downstream");
+    }
+
     /// Brings the branch to the state of its pipeline, from its end, so that nothing is pushed
     /// into what does not run yet.
-    fn start(&self) -> Result<(), Failure> {
+    pub(super) fn start(&self) -> Result<(), Failure> {
         for element in self.rest.iter().rev().chain([&self.decoder, &self.queue]) {
             element.sync_state_with_parent().map_err(Failure::engine)?;
         }
@@ -238,7 +243,7 @@ impl Branch {
     }
 
     /// Takes what comes from this pad, unless it takes from another already.
-    fn take(&self, pad: &gst::Pad) -> Result<(), Failure> {
+    pub(super) fn take(&self, pad: &gst::Pad) -> Result<(), Failure> {
         match self.queue.static_pad("sink") {
             Some(sink) if !sink.is_linked() => {
                 pad.link(&sink).map(|_linked| ()).map_err(Failure::engine)
@@ -248,7 +253,7 @@ impl Branch {
     }
 }
 
-fn make(element: &str) -> Result<gst::Element, Failure> {
+pub(super) fn make(element: &str) -> Result<gst::Element, Failure> {
     gst::ElementFactory::make(element)
         .build()
         .map_err(Failure::engine)

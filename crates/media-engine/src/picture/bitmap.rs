@@ -1,7 +1,5 @@
 use std::fmt;
 
-use sm_common::layer::Color;
-
 use super::colour::{Matrix, Premultiplied};
 use super::{Alpha, Picture};
 
@@ -59,41 +57,6 @@ impl Bitmap {
         bitmap
     }
 
-    /// A picture that shows nothing.
-    pub(crate) fn clear(width: usize, height: usize) -> Self {
-        Self {
-            width,
-            height,
-            pixels: vec![[0; BYTES_PER_PIXEL]; width * height],
-        }
-    }
-
-    /// The picture in a clear one of another size, `left` pixels from its left edge. What does
-    /// not fit is cut off.
-    #[must_use]
-    pub(crate) fn framed(&self, width: usize, height: usize, left: usize) -> Self {
-        let mut framed = Self::clear(width, height);
-        let below = framed.pixels.chunks_mut(width.max(1));
-        for (to, from) in below.zip(self.pixels.chunks(self.width.max(1))) {
-            for (to, from) in to.iter_mut().skip(left).zip(from) {
-                *to = *from;
-            }
-        }
-        framed
-    }
-
-    /// The picture moved down by this many rows, clear above, cut off below.
-    #[must_use]
-    pub(crate) fn lowered(mut self, rows: usize) -> Self {
-        let moved = (rows * self.width).min(self.pixels.len());
-        self.pixels.rotate_right(moved);
-        self.pixels
-            .iter_mut()
-            .take(moved)
-            .for_each(|pixel| *pixel = [0; BYTES_PER_PIXEL]);
-        self
-    }
-
     /// Width in pixels.
     pub(crate) fn width(&self) -> usize {
         self.width
@@ -109,18 +72,13 @@ impl Bitmap {
         self.pixels.as_flattened()
     }
 
-    /// Puts the colour behind the picture.
-    pub(crate) fn lay_on(&mut self, color: Color) {
-        let below = [color.blue, color.green, color.red, 255].map(|component| {
-            // Alpha goes through the same multiplication as the colours.
-            fraction(component, color.alpha)
-        });
-        for pixel in &mut self.pixels {
-            let [_, _, _, alpha] = *pixel;
-            for (above, below) in pixel.iter_mut().zip(below) {
-                *above = above.saturating_add(fraction(below, 255 - alpha));
-            }
+    /// The picture moved to the right by one pixel, its last column at its left edge.
+    #[must_use]
+    pub(crate) fn turned(mut self) -> Self {
+        for row in self.pixels.chunks_mut(self.width.max(1)) {
+            row.rotate_right(1);
         }
+        self
     }
 
     /// The picture as the program needs it.
@@ -130,6 +88,7 @@ impl Bitmap {
         Picture {
             width: self.width,
             height: self.height,
+            source_size: None,
             luma: luma.collect(),
             blue,
             red,
@@ -230,26 +189,6 @@ mod tests {
         // Half covered: half of red's chroma and half of the alpha.
         assert!(edge.red[0].abs_diff(solid.red / 2) <= 1);
         assert_eq!(edge.alpha.unwrap().chroma, [128]);
-    }
-
-    #[test]
-    fn a_background_fills_what_is_clear() {
-        let mut picture = bitmap(&[[0, 0, 0, 0], [255, 255, 255, 255]], 2);
-        picture.lay_on("#ff000080".parse().unwrap());
-        assert_eq!(picture.pixels, [[0, 0, 128, 128], [255, 255, 255, 255]]);
-    }
-
-    #[test]
-    fn a_picture_is_moved_within_a_larger_one() {
-        let dot = bitmap(&[[9, 9, 9, 255]], 1);
-        let framed = dot.framed(3, 2, 1);
-        assert_eq!(framed.pixels[1], [9, 9, 9, 255]);
-        let lowered = framed.lowered(1);
-        assert_eq!(lowered.pixels[4], [9, 9, 9, 255]);
-        assert_eq!(
-            lowered.pixels.iter().filter(|pixel| pixel[3] > 0).count(),
-            1
-        );
     }
 
     #[test]

@@ -21,7 +21,25 @@ impl<'a> Plane<'a> {
         }
     }
 
-    fn rows(self) -> impl Iterator<Item = &'a [u8]> {
+    /// A part of the rows, which begins at a sample of theirs.
+    fn part(self, [x, y, width, height]: [usize; 4]) -> Self {
+        Self {
+            data: self.data.get(y * self.stride + x..).unwrap_or_default(),
+            stride: self.stride,
+            width,
+            height,
+        }
+    }
+
+    /// A sample and its right neighbour; those at the edges stand in for what is beyond.
+    pub(super) fn pair(&self, x: usize, y: usize) -> (u8, u8) {
+        let row = y.min(self.height.saturating_sub(1)) * self.stride;
+        let last = self.width.saturating_sub(1);
+        let sample = |x: usize| self.data.get(row + x.min(last)).copied().unwrap_or(0);
+        (sample(x), sample(x + 1))
+    }
+
+    pub(super) fn rows(self) -> impl Iterator<Item = &'a [u8]> {
         self.data
             .chunks(self.stride.max(1))
             .filter_map(move |row| row.get(..self.width))
@@ -49,6 +67,13 @@ impl<'a> PlaneMut<'a> {
         }
     }
 
+    fn sample(&mut self, x: usize, y: usize) -> Option<&mut u8> {
+        if x >= self.width || y >= self.height {
+            return None;
+        }
+        self.data.get_mut(y * self.stride + x)
+    }
+
     /// The parts of the rows from `top` that are as wide as `columns`.
     fn rows(&mut self, top: usize, columns: Span) -> impl Iterator<Item = &mut [u8]> {
         let range = columns.start..columns.start + columns.length;
@@ -70,6 +95,29 @@ pub(crate) struct View<'a> {
     pub(crate) alpha: Option<[Plane<'a>; 2]>,
 }
 
+impl View<'_> {
+    /// Width and height in pixels.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        let [luma, ..] = self.planes;
+        (luma.width, luma.height)
+    }
+
+    /// A part of the picture: left, top, width and height, which lie inside. At odd places,
+    /// chroma lies half a pixel to the upper left.
+    #[must_use]
+    pub(crate) fn part(&self, part: [usize; 4]) -> Self {
+        let [x, y, width, height] = part;
+        let half = [x / 2, y / 2, width.div_ceil(2), height.div_ceil(2)];
+        let [luma, blue, red] = self.planes;
+        Self {
+            planes: [luma.part(part), blue.part(half), red.part(half)],
+            alpha: self
+                .alpha
+                .map(|[luma, chroma]| [luma.part(part), chroma.part(half)]),
+        }
+    }
+}
+
 /// A place on the canvas in pixels; it may lie outside, wholly or in part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rectangle {
@@ -84,6 +132,14 @@ pub(crate) struct Rectangle {
 }
 
 impl Rectangle {
+    /// Whether any of it lies on a canvas of `width` by `height`.
+    pub(crate) fn touches(self, width: u32, height: u32) -> bool {
+        let meets = |start: i32, length: u32, end: u32| {
+            i64::from(start) < i64::from(end) && i64::from(start) + i64::from(length) > 0
+        };
+        meets(self.x, self.width, width) && meets(self.y, self.height, height)
+    }
+
     /// Whether a canvas of `width` by `height` lies wholly inside.
     pub(crate) fn covers(self, width: u32, height: u32) -> bool {
         let reaches = |start: i32, length: u32, end: u32| {
@@ -105,6 +161,30 @@ impl<'a> Canvas<'a> {
     /// A canvas over these planes; chroma has half the size of luma, rounded up.
     pub(crate) fn new([luma, blue, red]: [PlaneMut<'a>; 3]) -> Self {
         Self { luma, blue, red }
+    }
+
+    /// Width and height in pixels.
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.luma.width, self.luma.height)
+    }
+
+    /// The luma of a pixel; `None` beyond the edges.
+    pub(super) fn luma_at(&mut self, x: usize, y: usize) -> Option<&mut u8> {
+        self.luma.sample(x, y)
+    }
+
+    /// Blue and red difference of two by two pixels; `None` beyond the edges.
+    pub(super) fn chroma_at(&mut self, x: usize, y: usize) -> Option<[u8; 2]> {
+        Some([*self.blue.sample(x, y)?, *self.red.sample(x, y)?])
+    }
+
+    /// Makes blue and red difference these.
+    pub(super) fn set_chroma(&mut self, x: usize, y: usize, values: [u8; 2]) {
+        for (plane, value) in [&mut self.blue, &mut self.red].into_iter().zip(values) {
+            if let Some(sample) = plane.sample(x, y) {
+                *sample = value;
+            }
+        }
     }
 
     /// Covers all of it.

@@ -79,6 +79,37 @@ impl Matrix {
         )
     }
 
+    /// Red, green and blue, 0 to 255 each, of a colour as it is encoded.
+    pub(super) fn decode(self, [luma, blue, red]: [f32; 3]) -> [f32; 3] {
+        let (red_weight, blue_weight) = self.weights();
+        let bright = (luma - 16.0) * (255.0 / 219.0);
+        let component = |difference: f32, weight: f32| {
+            (difference - 128.0).mul_add(255.0 / 112.0 * (1.0 - weight), bright)
+        };
+        let (blue, red) = (component(blue, blue_weight), component(red, red_weight));
+        let green =
+            (bright - red_weight * red - blue_weight * blue) / (1.0 - red_weight - blue_weight);
+        [red, green, blue].map(|component| component.clamp(0.0, 255.0))
+    }
+
+    /// What a difference of red, green and blue is in luma, blue and red difference.
+    pub(super) fn encode_difference(self, [red, green, blue]: [f32; 3]) -> [f32; 3] {
+        let (red_weight, blue_weight) = self.weights();
+        let bright = self.brightness(Premultiplied {
+            blue,
+            green,
+            red,
+            alpha: 255.0,
+        });
+        let difference =
+            |component: f32, weight: f32| (component - bright) * (112.0 / 255.0 / (1.0 - weight));
+        [
+            bright * (219.0 / 255.0),
+            difference(blue, blue_weight),
+            difference(red, red_weight),
+        ]
+    }
+
     fn brightness(self, pixel: Premultiplied) -> f32 {
         let (red, blue) = self.weights();
         let green = 1.0 - red - blue;
@@ -110,6 +141,20 @@ mod tests {
     fn yuv(matrix: Matrix, text: &str) -> (u8, u8, u8) {
         let Yuv { luma, blue, red } = matrix.encode(text.parse().unwrap());
         (luma, blue, red)
+    }
+
+    #[test]
+    fn colours_are_decoded_to_what_was_encoded() {
+        for matrix in [Matrix::Bt601, Matrix::Bt709] {
+            for text in ["#000000", "#ffffff", "#c04020", "#2080e0"] {
+                let color: Color = text.parse().unwrap();
+                let Yuv { luma, blue, red } = matrix.encode(color);
+                let decoded = matrix.decode([luma, blue, red].map(f32::from));
+                for (is, was) in decoded.iter().zip([color.red, color.green, color.blue]) {
+                    assert!((is - f32::from(was)).abs() < 2.0, "{text}: {decoded:?}");
+                }
+            }
+        }
     }
 
     #[test]

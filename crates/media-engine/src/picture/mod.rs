@@ -9,10 +9,16 @@ mod bitmap;
 mod blend;
 mod canvas;
 mod colour;
+mod inspection;
+mod placement;
+mod warp;
 
 pub(crate) use bitmap::Bitmap;
 pub(crate) use canvas::{Canvas, Plane, PlaneMut, Rectangle, View};
 pub(crate) use colour::{Matrix, Yuv};
+pub(crate) use inspection::Glance;
+pub(crate) use placement::{Placement, Window};
+pub(crate) use warp::{Outline, Paint};
 
 use std::fmt;
 
@@ -21,6 +27,9 @@ use std::fmt;
 pub(crate) struct Opacity(u16);
 
 impl Opacity {
+    /// Nothing of it.
+    pub(crate) const NONE: Self = Self(0);
+
     /// All of it.
     pub(crate) const FULL: Self = Self(256);
 
@@ -48,6 +57,8 @@ impl Opacity {
 pub(crate) struct Picture {
     width: usize,
     height: usize,
+    /// The size of the source it was scaled from; its own when absent.
+    source_size: Option<(u32, u32)>,
     luma: Vec<u8>,
     blue: Vec<u8>,
     red: Vec<u8>,
@@ -72,16 +83,44 @@ impl fmt::Debug for Picture {
 }
 
 impl Picture {
+    /// The picture, scaled from a source of this size.
+    #[must_use]
+    pub(crate) fn scaled_from(self, width: u32, height: u32) -> Self {
+        Self {
+            source_size: Some((width, height)),
+            ..self
+        }
+    }
+
+    /// The size of the source it was scaled from, if it has one of its own.
+    pub(crate) fn source_size(&self) -> Option<(u32, u32)> {
+        self.source_size
+    }
+
     /// Whether nothing shows through.
     pub(crate) fn is_opaque(&self) -> bool {
         self.alpha.is_none()
     }
 
+    /// Width in pixels.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
     /// The samples as [`Canvas::draw`] takes them.
     pub(crate) fn view(&self) -> View<'_> {
-        let chroma_width = self.width.div_ceil(2);
-        let full = |data| Plane::new(data, self.width, self.width, self.height);
-        let half = |data| Plane::new(data, chroma_width, chroma_width, self.height.div_ceil(2));
+        self.columns(0, self.width)
+    }
+
+    /// The samples of `length` columns from `start`, which must lie in the picture. An odd start
+    /// belongs at an odd place: there, its chroma is where it was in the picture.
+    pub(crate) fn columns(&self, start: usize, length: usize) -> View<'_> {
+        let (first, last) = (start / 2, (start + length).div_ceil(2));
+        let full = |data| part(data, self.width, (start, length), self.height);
+        let half = |data| {
+            let (width, height) = (self.width.div_ceil(2), self.height.div_ceil(2));
+            part(data, width, (first, last - first), height)
+        };
         View {
             planes: [full(&self.luma), half(&self.blue), half(&self.red)],
             alpha: self
@@ -90,4 +129,10 @@ impl Picture {
                 .map(|alpha| [full(&alpha.luma), half(&alpha.chroma)]),
         }
     }
+}
+
+/// A plane of `length` columns from `start` of rows that are `stride` long.
+fn part(data: &[u8], stride: usize, (start, length): (usize, usize), height: usize) -> Plane<'_> {
+    let data = data.get(start..).unwrap_or_default();
+    Plane::new(data, stride, length, height)
 }

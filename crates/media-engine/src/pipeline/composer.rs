@@ -7,15 +7,20 @@ use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 use gstreamer_video::prelude::*;
 use sm_common::clock::SharedClock;
+use sm_common::layer::{Blend, Transform};
 
 use super::clock::ProgramClock;
-use super::fitter::{Frame, view};
+use super::fitter::view;
+use super::frame_slot::Shown;
+use super::motion::{Look, Motions};
 use super::pool::FramePool;
 use super::stage::{Item, Stage, Surface};
 use crate::event::{Event, Events};
-use crate::number::to_usize;
-use crate::picture::{Canvas, Opacity, PlaneMut, Yuv};
-use crate::sound::CHANNELS;
+use crate::number::{to_f32, to_f64, to_u64, to_usize, to_whole};
+use crate::picture::{
+    Canvas, Matrix, Opacity, Outline, Paint, Placement, PlaneMut, Rectangle, View, Window, Yuv,
+};
+use crate::sound::{CHANNELS, Fader, Limiter};
 use crate::stats::Meter;
 use crate::timeline::{Timeline, sample_start_ns};
 
@@ -58,11 +63,17 @@ struct Progress {
     /// The next frame.
     frame: u64,
     /// Samples that were mixed.
-    samples: u64,
+    mixed: u64,
+    /// Samples that left the limiter.
+    sounded: u64,
+    limiter: Limiter,
     /// The scene's revision that is on air.
     revision: Option<u64>,
     /// The keyframe interval of the last frame.
     interval: Option<u64>,
+    /// The stage of the last frame, and how its layers move.
+    stage: Option<Arc<Stage>>,
+    motions: Motions,
 }
 
 impl Composer {
@@ -107,21 +118,38 @@ impl Composer {
         // A second's worth of frames may wait for the encoder; further ones are left out.
         if self.video.current_level_buffers() < u64::from(self.timeline.framerate()) {
             self.keep_keyframes_in_place(progress);
-            self.compose_picture(progress.frame, &stage)?;
+            self.follow(progress, &stage);
+            self.compose_picture(progress.frame, &stage, &progress.motions)?;
             self.tell_if_new(progress, &stage);
         }
         // The sound of the time up to this frame: its sources have had that long to bring it.
         let until = self.timeline.samples_before(progress.frame);
-        self.mix_sound(progress.samples, until, &stage)?;
-        progress.samples = until;
+        self.mix_sound(progress, until, &stage)?;
         progress.frame += 1;
         Ok(())
     }
 
-    fn compose_picture(&self, frame: u64, stage: &Stage) -> Result<(), gst::FlowError> {
+    /// Lets what changes with this stage begin to move with the next frame.
+    fn follow(&self, progress: &mut Progress, stage: &Arc<Stage>) {
+        let known = progress.stage.as_ref();
+        if !known.is_some_and(|known| Arc::ptr_eq(known, stage)) {
+            let framerate = self.timeline.framerate();
+            progress.motions.follow(stage, progress.frame, framerate);
+            progress.stage = Some(Arc::clone(stage));
+        }
+    }
+
+    fn compose_picture(
+        &self,
+        frame: u64,
+        stage: &Stage,
+        motions: &Motions,
+    ) -> Result<(), gst::FlowError> {
         let start_ns = self.timeline.frame_start_ns(frame);
         let mut canvas = self.pool.acquire()?;
-        draw(&mut canvas, &stage.items, start_ns);
+        let items = stage.items.iter();
+        let looks = items.map(|item| (item, motions.look(item, frame)));
+        draw(&mut canvas, looks, start_ns);
         let mut buffer = canvas.into_buffer();
         if let Some(buffer) = buffer.get_mut() {
             let end_ns = self.timeline.frame_start_ns(frame + 1);
@@ -154,20 +182,34 @@ impl Composer {
         }
     }
 
-    fn mix_sound(&self, from: u64, until: u64, stage: &Stage) -> Result<(), gst::FlowError> {
+    fn mix_sound(
+        &self,
+        progress: &mut Progress,
+        until: u64,
+        stage: &Stage,
+    ) -> Result<(), gst::FlowError> {
+        let from = progress.mixed;
         if until <= from {
             return Ok(());
         }
+        progress.mixed = until;
         let mut mix = vec![[0.0_f32; CHANNELS]; to_usize(until - from)];
-        for voice in stage.items.iter().filter_map(|item| item.voice.as_ref()) {
+        for item in &stage.items {
+            let Some(voice) = &item.voice else { continue };
+            let gain = progress.motions.look(item, progress.frame).gain;
             let mut queue = voice.queue.lock().unwrap_or_else(PoisonError::into_inner);
-            queue.mix_into(&mut mix, from, voice.gain);
+            let fader = Fader {
+                gain: to_f32(gain),
+                delay: voice.delay,
+            };
+            queue.mix_into(&mut mix, from, fader);
         }
-        for sample in mix.as_flattened_mut() {
-            *sample = sample.clamp(-1.0, 1.0);
-        }
-        self.lock_meter().heard(&mix);
-        let bytes: Vec<u8> = mix
+        let mastered = progress.limiter.pass(&mix);
+        let from = progress.sounded;
+        let until = from + to_u64(mastered.len());
+        progress.sounded = until;
+        self.lock_meter().heard(&mastered);
+        let bytes: Vec<u8> = mastered
             .as_flattened()
             .iter()
             .flat_map(|sample| sample.to_le_bytes())
@@ -207,60 +249,167 @@ impl Composer {
     }
 }
 
-/// A layer with the frame it shows.
+/// A layer with the frame it shows, and where.
 struct Drawn<'a> {
     item: &'a Item,
-    frame: Option<Arc<Frame>>,
+    look: Look,
+    opacity: Opacity,
+    frame: Option<Shown>,
+    place: Rectangle,
+    /// The part of the picture that shows.
+    window: Window,
+    now_ns: u64,
 }
 
-impl Drawn<'_> {
+impl<'a> Drawn<'a> {
+    /// `None` when nothing of it is on the canvas.
+    fn new(item: &'a Item, look: Look, now_ns: u64, canvas: (u32, u32)) -> Option<Self> {
+        let opacity = Opacity::new(look.opacity);
+        let transform = &look.transform;
+        let outer = (transform.width, transform.height);
+        let whole = Placement::of(
+            &Transform::plain(transform.x, transform.y, outer.0, outer.1),
+            outer,
+        );
+        let around = outline(&look, whole.place).bounds();
+        if opacity == Opacity::NONE || !around.touches(canvas.0, canvas.1) {
+            return None;
+        }
+        let (frame, Placement { place, window }) = match &item.surface {
+            Surface::Empty => return None,
+            // One colour is the same in every part, and a strip fills its box.
+            Surface::Solid(..) | Surface::Strip(_) => (None, whole),
+            Surface::Still(picture) => {
+                let source = picture.source_size().unwrap_or(outer);
+                (None, Placement::of(transform, source))
+            }
+            Surface::Moving(slot) => {
+                let frame = slot.at(now_ns, &item.transform, transform)?;
+                let placement = frame.placement;
+                (Some(frame), placement)
+            }
+        };
+        Some(Self {
+            item,
+            look,
+            opacity,
+            frame,
+            place,
+            window,
+            now_ns,
+        })
+    }
+
+    /// Whether it lies upright, with square corners, in front of what is behind it.
+    fn is_plain(&self) -> bool {
+        let Transform {
+            rotation,
+            corner_radius,
+            ..
+        } = self.look.transform;
+        rotation.rem_euclid(360.0) <= 0.0
+            && corner_radius <= 0.0
+            && self.item.blend == Blend::Normal
+    }
+
     /// Whether everything behind it is hidden.
     fn hides_everything(&self, width: u32, height: u32) -> bool {
         let opaque = match &self.item.surface {
-            Surface::Empty => false,
+            Surface::Empty | Surface::Strip(_) => false,
             Surface::Solid(_, alpha) => *alpha == Opacity::FULL,
             Surface::Still(picture) => picture.is_opaque(),
             Surface::Moving(_) => self.frame.is_some(),
         };
-        opaque && self.item.opacity == Opacity::FULL && self.item.place.covers(width, height)
+        opaque
+            && self.opacity == Opacity::FULL
+            && self.is_plain()
+            && self.place.covers(width, height)
     }
 
-    fn draw_on(&self, canvas: &mut Canvas<'_>) {
-        let Item {
-            place,
-            opacity,
-            surface,
-            ..
-        } = self.item;
-        match surface {
+    fn draw_on(&self, canvas: &mut Canvas<'_>, matrix: Matrix) {
+        match &self.item.surface {
             Surface::Empty => {}
-            Surface::Solid(color, alpha) => canvas.fill(*place, *color, opacity.times(*alpha)),
-            Surface::Still(picture) => canvas.draw(place.x, place.y, &picture.view(), *opacity),
+            Surface::Solid(color, alpha) if self.is_plain() => {
+                canvas.fill(self.place, *color, self.opacity.times(*alpha));
+            }
+            Surface::Solid(color, alpha) => {
+                self.warp_on(canvas, &Paint::Solid(*color, *alpha), matrix);
+            }
+            Surface::Still(picture) => self.draw_view(canvas, &picture.view(), matrix),
             Surface::Moving(_) => {
-                if let Some(view) = self.frame.as_deref().and_then(view) {
-                    canvas.draw(place.x, place.y, &view, *opacity);
+                if let Some(view) = self.frame.as_ref().and_then(|shown| view(&shown.frame)) {
+                    self.draw_view(canvas, &view, matrix);
                 }
             }
+            // A strip lies upright: it moves through its box pixel by pixel.
+            Surface::Strip(strip) => strip.draw(canvas, self.place, self.opacity, self.now_ns),
         }
+    }
+
+    fn draw_view(&self, canvas: &mut Canvas<'_>, view: &View<'_>, matrix: Matrix) {
+        let (width, height) = view.size();
+        let part = [
+            self.window.left * to_f64(to_u64(width)),
+            self.window.top * to_f64(to_u64(height)),
+            self.window.width * to_f64(to_u64(width)),
+            self.window.height * to_f64(to_u64(height)),
+        ];
+        let Some(pixels) = self.pixel_on_pixel(part, (width, height)) else {
+            let paint = Paint::Picture(view, part.map(to_f32));
+            return self.warp_on(canvas, &paint, matrix);
+        };
+        let Rectangle { x, y, .. } = self.place;
+        if pixels == [0, 0, width, height] {
+            canvas.draw(x, y, view, self.opacity);
+        } else {
+            canvas.draw(x, y, &view.part(pixels), self.opacity);
+        }
+    }
+
+    /// The part of the picture in whole pixels, if they lie on those of the canvas.
+    fn pixel_on_pixel(
+        &self,
+        [left, top, width, height]: [f64; 4],
+        picture: (usize, usize),
+    ) -> Option<[usize; 4]> {
+        let same = |part: f64, shown: u32| (part - f64::from(shown)).abs() < 1.0;
+        if !self.is_plain() || !same(width, self.place.width) || !same(height, self.place.height) {
+            return None;
+        }
+        let (width, height) = (
+            to_usize(u64::from(self.place.width)),
+            to_usize(u64::from(self.place.height)),
+        );
+        let left = to_usize(to_whole(left)).min(picture.0.checked_sub(width)?);
+        let top = to_usize(to_whole(top)).min(picture.1.checked_sub(height)?);
+        Some([left, top, width, height])
+    }
+
+    fn warp_on(&self, canvas: &mut Canvas<'_>, paint: &Paint<'_>, matrix: Matrix) {
+        let outline = outline(&self.look, self.place);
+        canvas.warp(paint, &outline, self.opacity, self.item.blend, matrix);
     }
 }
 
-fn draw(
+/// What lies at `place` in a layer's box, turned with the box around its anchor.
+fn outline(look: &Look, place: Rectangle) -> Outline {
+    let transform = &look.transform;
+    let (across, down) = transform.anchor.fractions();
+    let pivot = (
+        f64::from(transform.width).mul_add(across, f64::from(transform.x)),
+        f64::from(transform.height).mul_add(down, f64::from(transform.y)),
+    );
+    Outline::new(place, pivot, transform.rotation, transform.corner_radius)
+}
+
+fn draw<'a>(
     frame: &mut gst_video::VideoFrame<gst_video::video_frame::Writable>,
-    items: &[Item],
+    looks: impl Iterator<Item = (&'a Item, Look)>,
     now_ns: u64,
 ) {
     let (width, height) = (frame.width(), frame.height());
-    let layers: Vec<Drawn<'_>> = items
-        .iter()
-        .map(|item| {
-            let (width, height) = (item.place.width, item.place.height);
-            let frame = match &item.surface {
-                Surface::Moving(slot) => slot.at(now_ns, width, height),
-                Surface::Empty | Surface::Solid(..) | Surface::Still(_) => None,
-            };
-            Drawn { item, frame }
-        })
+    let layers: Vec<Drawn<'_>> = looks
+        .filter_map(|(item, look)| Drawn::new(item, look, now_ns, (width, height)))
         .collect();
     let backmost = layers
         .iter()
@@ -271,8 +420,9 @@ fn draw(
     if backmost.is_none() {
         canvas.clear(Yuv::BLACK);
     }
+    let matrix = Matrix::for_height(height);
     for layer in layers.iter().skip(backmost.unwrap_or(0)) {
-        layer.draw_on(&mut canvas);
+        layer.draw_on(&mut canvas, matrix);
     }
 }
 

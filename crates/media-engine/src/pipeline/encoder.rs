@@ -1,13 +1,13 @@
-use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
-use sm_common::clock::Timestamp;
 use sm_common::program::{EncoderPreset, ProgramFormat, VideoEncoder};
 
 use super::clock::ProgramClock;
+use super::encoded::{Encoded, EncodedFrame, EncodedPacket};
+use super::fanout::Distribution;
 use crate::event::{Event, Events};
 use crate::fmp4::AAC_PACKET_SAMPLES;
 use crate::sound::CHANNELS;
@@ -23,40 +23,6 @@ const RATE_BUFFER_MS: u32 = 1000;
 /// Samples of silence that the AAC encoder puts in front of what it is given.
 const AAC_PRIMING_SAMPLES: u64 = 1024;
 
-/// What leaves the encoders.
-#[derive(Debug)]
-pub(super) enum Encoded {
-    /// How to decode the frames that follow.
-    VideoConfiguration(Vec<u8>),
-    /// How to decode the packets that follow.
-    AudioConfiguration(Vec<u8>),
-    /// A frame.
-    Video(EncodedFrame),
-    /// A packet of sound.
-    Audio(EncodedPacket),
-    /// No more frames.
-    VideoEnd,
-    /// No more packets.
-    AudioEnd,
-}
-
-/// A frame of the program, as one access unit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct EncodedFrame {
-    pub(super) number: u64,
-    pub(super) keyframe: bool,
-    pub(super) composed_at: Option<Timestamp>,
-    pub(super) data: Vec<u8>,
-}
-
-/// A packet of the program's sound.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct EncodedPacket {
-    /// Its first sample.
-    pub(super) position: u64,
-    pub(super) data: Vec<u8>,
-}
-
 /// The encoders and their inputs.
 #[derive(Debug)]
 pub(super) struct Encoder {
@@ -71,7 +37,7 @@ pub(super) struct Listeners {
     pub(super) timeline: Timeline,
     pub(super) clock: Arc<ProgramClock>,
     pub(super) meter: Arc<Mutex<Meter>>,
-    pub(super) encoded: SyncSender<Encoded>,
+    pub(super) encoded: Distribution,
     pub(super) events: Events,
 }
 
@@ -292,9 +258,9 @@ fn packet_start(position: u64) -> u64 {
 
 fn tell_configuration(
     sample: &gst::Sample,
-    known: &mut Option<Vec<u8>>,
-    encoded: &SyncSender<Encoded>,
-    tell: fn(Vec<u8>) -> Encoded,
+    known: &mut Option<Arc<[u8]>>,
+    encoded: &Distribution,
+    tell: fn(Arc<[u8]>) -> Encoded,
 ) -> Result<(), gst::FlowError> {
     let configuration = sample
         .caps()
@@ -303,7 +269,7 @@ fn tell_configuration(
         .ok_or(gst::FlowError::NotNegotiated)?;
     let configuration = bytes(&configuration)?;
     if known.as_ref() != Some(&configuration) {
-        hand_over(encoded, tell(configuration.clone()))?;
+        hand_over(encoded, tell(Arc::clone(&configuration)))?;
         *known = Some(configuration);
     }
     Ok(())
@@ -318,21 +284,19 @@ fn timed(sample: &gst::Sample) -> Option<(u64, &gst::BufferRef)> {
     Some((start.nseconds(), buffer))
 }
 
-fn bytes(buffer: &gst::BufferRef) -> Result<Vec<u8>, gst::FlowError> {
+fn bytes(buffer: &gst::BufferRef) -> Result<Arc<[u8]>, gst::FlowError> {
     let map = buffer
         .map_readable()
         .map_err(|_unmappable| gst::FlowError::Error)?;
-    Ok(map.as_slice().to_vec())
+    Ok(Arc::from(map.as_slice()))
 }
 
-fn hand_over(
-    encoded: &SyncSender<Encoded>,
-    what: Encoded,
-) -> Result<gst::FlowSuccess, gst::FlowError> {
-    encoded
-        .send(what)
-        .map(|()| gst::FlowSuccess::Ok)
-        .map_err(|_gone| gst::FlowError::Error)
+fn hand_over(encoded: &Distribution, what: Encoded) -> Result<gst::FlowSuccess, gst::FlowError> {
+    if encoded.send(what) {
+        Ok(gst::FlowSuccess::Ok)
+    } else {
+        Err(gst::FlowError::Error)
+    }
 }
 
 /// Reports the first error of the pipeline: the ones that follow are its consequences.

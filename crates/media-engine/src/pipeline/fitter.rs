@@ -5,8 +5,8 @@ use gstreamer_video as gst_video;
 use gstreamer_video::prelude::*;
 
 use super::pool::FramePool;
-use crate::number::{to_u32, to_u64, to_usize};
-use crate::picture::{Bitmap, Matrix, Plane, View};
+use crate::number::{to_i32, to_u32, to_u64, to_usize};
+use crate::picture::{Bitmap, Matrix, Placement, Plane, View, Window};
 
 /// A decoded frame, mapped for reading.
 pub(crate) type Frame = gst_video::VideoFrame<gst_video::video_frame::Readable>;
@@ -22,6 +22,42 @@ pub(crate) enum FitError {
     Allocate(#[source] gst::FlowError),
 }
 
+/// What is made of a frame.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Fitting {
+    /// The part of it that is kept.
+    pub(super) window: Window,
+    /// The size that the part gets.
+    pub(super) size: (u32, u32),
+}
+
+impl Fitting {
+    /// What shows, as it shows.
+    pub(super) fn exact(placement: &Placement) -> Self {
+        Self {
+            window: placement.window,
+            size: (placement.place.width, placement.place.height),
+        }
+    }
+
+    /// All of the frame in a like size, for a part that changes.
+    pub(super) fn whole(placement: &Placement) -> Self {
+        Self {
+            window: Window::WHOLE,
+            size: placement.whole_size(),
+        }
+    }
+}
+
+/// Width and height of a frame in square pixels.
+pub(super) fn natural_size(frame: &Frame) -> (u32, u32) {
+    let info = frame.info();
+    let (width, par) = (u64::from(info.width()), info.par());
+    let part = |value: i32| u64::try_from(value).unwrap_or(1).max(1);
+    let width = (width * part(par.numer())).div_ceil(part(par.denom()));
+    (to_u32(width).max(1), info.height().max(1))
+}
+
 /// Scales frames to the size of their layer and converts them to the program's form.
 #[derive(Debug)]
 pub(crate) struct Fitter {
@@ -32,6 +68,7 @@ pub(crate) struct Fitter {
 #[derive(Debug)]
 struct Conversion {
     from: gst_video::VideoInfo,
+    fitting: Fitting,
     converter: gst_video::VideoConverter,
     pool: FramePool,
 }
@@ -45,23 +82,25 @@ impl Fitter {
         }
     }
 
-    /// The frame in the program's form and this size; itself if it is so already.
+    /// The frame in the program's form and so fitted; itself if it is so already.
     pub(crate) fn fit(
         &mut self,
         frame: &Arc<Frame>,
-        width: u32,
-        height: u32,
+        fitting: Fitting,
     ) -> Result<Arc<Frame>, FitError> {
-        if self.fits(frame.info(), width, height) {
+        let (width, height) = fitting.size;
+        if fitting.window == Window::WHOLE && self.fits(frame.info(), width, height) {
             return Ok(Arc::clone(frame));
         }
-        let current = self.conversion.take().filter(|conversion| {
-            let to = conversion.pool.info();
-            &conversion.from == frame.info() && (to.width(), to.height()) == (width, height)
-        });
-        let conversion = match current {
-            Some(conversion) => conversion,
-            None => Conversion::new(frame.info(), self.target(frame.info(), width, height)?)?,
+        let current = self
+            .conversion
+            .take()
+            .filter(|conversion| &conversion.from == frame.info() && conversion.fitting == fitting);
+        let conversion = if let Some(conversion) = current {
+            conversion
+        } else {
+            let target = self.target(frame.info(), width, height)?;
+            Conversion::new(frame.info(), fitting, target)?
         };
         let conversion = self.conversion.insert(conversion);
         let mut fitted = conversion.pool.acquire().map_err(FitError::Allocate)?;
@@ -93,23 +132,45 @@ impl Fitter {
 }
 
 impl Conversion {
-    fn new(from: &gst_video::VideoInfo, to: gst_video::VideoInfo) -> Result<Self, FitError> {
+    fn new(
+        from: &gst_video::VideoInfo,
+        fitting: Fitting,
+        to: gst_video::VideoInfo,
+    ) -> Result<Self, FitError> {
+        let settings = settings(from, fitting.window);
         Ok(Self {
             from: from.clone(),
-            converter: gst_video::VideoConverter::new(from, &to, Some(settings()))
+            fitting,
+            converter: gst_video::VideoConverter::new(from, &to, Some(settings))
                 .map_err(FitError::Convert)?,
             pool: FramePool::new(to).map_err(FitError::Convert)?,
         })
     }
 }
 
-fn settings() -> gst_video::VideoConverterConfig {
+fn settings(from: &gst_video::VideoInfo, window: Window) -> gst_video::VideoConverterConfig {
     let mut settings = gst_video::VideoConverterConfig::new();
     settings.set_resampler_method(gst_video::VideoResamplerMethod::Linear);
     settings.set_chroma_resampler_method(gst_video::VideoResamplerMethod::Linear);
     settings.set_dither_method(gst_video::VideoDitherMethod::None);
     settings.set_threads(1);
+    if window != Window::WHOLE {
+        let (x, width) = pixels(window.left, window.width, from.width());
+        let (y, height) = pixels(window.top, window.height, from.height());
+        settings.set_src_x(x);
+        settings.set_src_y(y);
+        settings.set_src_width(Some(width));
+        settings.set_src_height(Some(height));
+    }
     settings
+}
+
+/// A part of a side in whole pixels: start and length, at least one.
+fn pixels(start: f64, part: f64, side: u32) -> (i32, i32) {
+    let most = to_i32(f64::from(side));
+    let first = to_i32(start * f64::from(side)).clamp(0, (most - 1).max(0));
+    let length = to_i32(part * f64::from(side)).clamp(1, (most - first).max(1));
+    (first, length)
 }
 
 /// How GStreamer names the program's colours.
@@ -130,9 +191,12 @@ pub(super) fn colorimetry(matrix: Matrix) -> gst_video::VideoColorimetry {
     }
 }
 
-/// Whether the frame has this size.
-pub(super) fn is_size(frame: &Frame, width: u32, height: u32) -> bool {
-    (frame.width(), frame.height()) == (width, height)
+/// The luma of a frame in the program's form; `None` for any other.
+pub(super) fn luma(frame: &Frame) -> Option<Plane<'_>> {
+    view(frame).map(|view| {
+        let [luma, ..] = view.planes;
+        luma
+    })
 }
 
 /// The samples of a frame in the program's form; `None` for any other.
@@ -171,7 +235,11 @@ pub(crate) fn scale_bitmap(bitmap: &Bitmap, width: u32, height: u32) -> Result<B
         to_u32(to_u64(bitmap.height())),
     )?;
     let to = bitmap_info(width, height)?;
-    let conversion = Conversion::new(&from, to)?;
+    let fitting = Fitting {
+        window: Window::WHOLE,
+        size: (width, height),
+    };
+    let conversion = Conversion::new(&from, fitting, to)?;
     let buffer = gst::Buffer::from_slice(bitmap.as_bytes().to_vec());
     let source = Frame::from_buffer_readable(buffer, &from)
         .map_err(|_unmappable| FitError::Allocate(gst::FlowError::Error))?;

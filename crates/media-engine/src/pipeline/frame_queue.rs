@@ -1,5 +1,7 @@
 use std::collections::VecDeque;
 
+use crate::number::to_u64;
+
 /// Frames that may wait; what comes on top pushes the oldest out.
 const WAITING_MAX: usize = 6;
 
@@ -18,6 +20,18 @@ pub(super) struct FrameQueue<T> {
     last_due_ns: Option<i64>,
     waiting: VecDeque<(i64, T)>,
     shown: Option<T>,
+    counts: FrameCounts,
+}
+
+/// What became of a layer's frames.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FrameCounts {
+    /// Frames that came.
+    pub(crate) came: u64,
+    /// Frames of those that were never shown.
+    pub(crate) left_out: u64,
+    /// When the newest that was shown was due, in nanoseconds of program.
+    pub(crate) shown_due_ns: Option<i64>,
 }
 
 impl<T> FrameQueue<T> {
@@ -29,6 +43,7 @@ impl<T> FrameQueue<T> {
             last_due_ns: None,
             waiting: VecDeque::new(),
             shown: None,
+            counts: FrameCounts::default(),
         }
     }
 
@@ -37,12 +52,15 @@ impl<T> FrameQueue<T> {
         let continues = self
             .last_due_ns
             .is_some_and(|last| (0..JUMP_NS).contains(&(due_ns - last)));
+        self.counts.came += 1;
         if !continues {
+            self.counts.left_out += to_u64(self.waiting.len());
             self.waiting.clear();
             self.shift_ns = self.between() - due_ns.rem_euclid(self.interval_ns);
         }
         self.last_due_ns = Some(due_ns);
         if self.waiting.len() >= WAITING_MAX {
+            self.counts.left_out += 1;
             self.waiting.pop_front();
         }
         self.waiting.push_back((due_ns + self.shift_ns, frame));
@@ -50,10 +68,19 @@ impl<T> FrameQueue<T> {
 
     /// The frame to show at `now_ns`: the newest that is due, again and again until the next.
     pub(super) fn at(&mut self, now_ns: i64) -> Option<&mut T> {
-        while self.waiting.front().is_some_and(|(due, _)| *due <= now_ns) {
-            self.shown = self.waiting.pop_front().map(|(_, frame)| frame);
+        let mut due_now = 0_u64;
+        while let Some((due_ns, frame)) = self.waiting.pop_front_if(|(due, _)| *due <= now_ns) {
+            self.shown = Some(frame);
+            self.counts.shown_due_ns = Some(due_ns);
+            due_now += 1;
         }
+        self.counts.left_out += due_now.saturating_sub(1);
         self.shown.as_mut()
+    }
+
+    /// What became of the frames so far.
+    pub(super) fn counts(&self) -> FrameCounts {
+        self.counts
     }
 
     /// Shows this frame until one is due, unless one is shown already.
@@ -61,6 +88,13 @@ impl<T> FrameQueue<T> {
         if self.shown.is_none() {
             self.shown = Some(frame);
         }
+    }
+
+    /// Forgets every frame, the one that is shown as well.
+    pub(super) fn clear(&mut self) {
+        self.waiting.clear();
+        self.last_due_ns = None;
+        self.shown = None;
     }
 
     /// Between two frames of the composer, but not in the middle: sources at twice its rate, or
@@ -125,6 +159,22 @@ mod tests {
         queue.push(0, 'a');
         assert_eq!(queue.at(INTERVAL).copied(), Some('a'));
         assert_eq!(queue.at(100 * INTERVAL).copied(), Some('a'));
+    }
+
+    #[test]
+    fn every_frame_is_shown_or_counted_as_left_out() {
+        let mut queue = FrameQueue::new(INTERVAL);
+        for n in 0..4 {
+            queue.push(n * INTERVAL / 2, n);
+        }
+        queue.at(INTERVAL);
+        queue.at(3 * INTERVAL);
+        let counts = queue.counts();
+        assert_eq!((counts.came, counts.left_out), (4, 2));
+        assert_eq!(
+            counts.shown_due_ns,
+            Some(3 * INTERVAL / 2 + queue.between())
+        );
     }
 
     #[test]

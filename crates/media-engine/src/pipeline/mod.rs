@@ -7,19 +7,30 @@
 
 mod clock;
 mod composer;
+mod encoded;
 mod encoder;
+mod fanout;
 mod fitter;
 mod frame_queue;
 mod frame_slot;
+mod inspector;
+mod motion;
 mod pool;
 mod program;
 mod segment_writer;
 mod segmenter;
 mod snapshot;
 mod stage;
+mod strip;
+mod tracks;
 
 pub(crate) use clock::ProgramClock;
+pub(crate) use encoded::{Encoded, EncodedFrame, EncodedPacket};
+pub(crate) use fanout::{Fanout, Listener};
 pub(crate) use fitter::{Frame, bitmap_of, scale_bitmap};
 pub(crate) use frame_slot::FrameSlot;
 pub(crate) use program::{Program, ProgramSettings};
+pub(crate) use segmenter::{Origin, Piece, Segmenter, frames_in};
 pub(crate) use stage::{Item, Stage, Surface, Voice};
+pub(crate) use strip::{Motion, Strip};
+pub(crate) use tracks::Tracks;

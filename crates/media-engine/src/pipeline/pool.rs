@@ -21,10 +21,6 @@ impl FramePool {
         Ok(Self { pool, info })
     }
 
-    pub(super) fn info(&self) -> &gst_video::VideoInfo {
-        &self.info
-    }
-
     /// A frame to draw on, with whatever its memory held before.
     pub(super) fn acquire(
         &self,

@@ -13,7 +13,9 @@ use sm_media_protocol::{HlsSettings, Stats};
 use super::clock::ProgramClock;
 use super::composer::{Composer, Shared};
 use super::encoder::{Encoder, Listeners, keyframe_interval_frames};
+use super::fanout::{Distribution, Fanout};
 use super::fitter::colorimetry;
+use super::inspector::Inspector;
 use super::pool::FramePool;
 use super::segment_writer::SegmentWriter;
 use super::snapshot::Photographer;
@@ -48,6 +50,7 @@ pub(crate) struct Program {
     clock: Arc<ProgramClock>,
     pipeline: gst::Pipeline,
     photographer: Photographer,
+    inspector: Inspector,
     /// Dropped to end the program.
     go_on: Option<SyncSender<()>>,
 }
@@ -56,6 +59,8 @@ pub(crate) struct Program {
 #[derive(Debug)]
 pub(crate) struct ProgramSettings {
     pub(crate) format: ProgramFormat,
+    /// Where the encoders leave what they make, beside the segments.
+    pub(crate) fanout: Fanout,
     pub(crate) hls: HlsSettings,
     pub(crate) clock: Arc<ProgramClock>,
     pub(crate) wall: SharedClock,
@@ -68,6 +73,7 @@ impl Program {
     pub(crate) fn start(settings: ProgramSettings, stage: Stage) -> Result<Self, ProgramError> {
         let ProgramSettings {
             format,
+            fanout,
             hls,
             clock,
             wall,
@@ -87,7 +93,10 @@ impl Program {
             timeline,
             clock: Arc::clone(&clock),
             meter: Arc::clone(&shared.meter),
-            encoded: for_writer,
+            encoded: Distribution {
+                fanout,
+                segments: for_writer,
+            },
             events: events.clone(),
         };
         let caps = info.to_caps().map_err(ProgramError::Build)?;
@@ -98,6 +107,7 @@ impl Program {
         let photographer =
             Photographer::start(info.clone(), Arc::clone(&shared.latest), reports.clone())
                 .map_err(ProgramError::Thread)?;
+        let inspector = Inspector::new(info.clone(), Arc::clone(&shared.latest));
         let writer = SegmentWriter::new(hls, format, Arc::clone(&wall), reports);
         let finished = events.clone();
         spawn("segment-writer", move || {
@@ -126,6 +136,7 @@ impl Program {
             clock,
             pipeline: encoder.pipeline,
             photographer,
+            inspector,
             go_on: Some(go_on),
         })
     }
@@ -140,13 +151,18 @@ impl Program {
     }
 
     /// What was measured since the last call.
-    pub(crate) fn take_stats(&self) -> Stats {
+    pub(crate) fn take_stats(&mut self) -> Stats {
         let now_ns = self.clock.now_ns().unwrap_or(0);
-        self.shared
+        let finding = self.inspector.look(now_ns);
+        let mut stats = self
+            .shared
             .meter
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .take(now_ns)
+            .take(now_ns);
+        stats.black_s = finding.map(|finding| finding.black_s);
+        stats.frozen_s = finding.map(|finding| finding.frozen_s);
+        stats
     }
 
     /// Writes the picture on air as a JPEG file; the answer is a report.

@@ -1,6 +1,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use sm_common::clock::{SharedClock, Timestamp};
@@ -8,13 +9,13 @@ use sm_common::program::ProgramFormat;
 use sm_common::stream::Severity;
 use sm_media_protocol::{HlsSettings, Part, Report, Segment};
 
-use super::encoder::Encoded;
-use super::segmenter::{Piece, Segmenter, video_timescale};
-use crate::fmp4::{self, AudioTrack, VideoTrack};
+use super::encoded::Encoded;
+use super::segmenter::{Origin, Piece, Segmenter};
+use super::tracks::Tracks;
+use crate::fmp4;
 use crate::host::Reports;
 use crate::number::to_u64;
-use crate::sound::CHANNELS;
-use crate::timeline::{SAMPLE_RATE, Timeline};
+use crate::timeline::Timeline;
 
 /// Writes what the encoders make as files of an HLS stream, and reports every one of them.
 #[derive(Debug)]
@@ -27,8 +28,10 @@ pub(super) struct SegmentWriter {
     segmenter: Segmenter,
     /// The segment that is being made.
     growing: Growing,
-    video: Option<Vec<u8>>,
-    audio: Option<Vec<u8>>,
+    /// Fragments that were made.
+    fragments: u64,
+    video: Option<Arc<[u8]>>,
+    audio: Option<Arc<[u8]>>,
 }
 
 /// What there is of a segment.
@@ -51,6 +54,7 @@ impl SegmentWriter {
         Self {
             segmenter: Segmenter::new(timeline, hls.part_frames),
             growing: Growing::default(),
+            fragments: 0,
             hls,
             format,
             timeline,
@@ -101,23 +105,12 @@ impl SegmentWriter {
         let (Some(video), Some(audio)) = (&self.video, &self.audio) else {
             return;
         };
-        let video = VideoTrack {
-            width: narrow(self.format.width),
-            height: narrow(self.format.height),
-            timescale: video_timescale(self.timeline),
-            decoder_configuration: video.clone(),
-        };
-        let audio = AudioTrack {
-            sample_rate: narrow(SAMPLE_RATE),
-            channels: u16::try_from(CHANNELS).unwrap_or(u16::MAX),
-            bitrate: self.format.audio_bitrate_kbps.saturating_mul(1000),
-            decoder_configuration: audio.clone(),
-        };
+        let tracks = Tracks::new(&self.format, Arc::clone(video), Arc::clone(audio));
         let file = format!("init-{}.mp4", self.hls.run);
         match put(
             &self.hls.directory,
             &file,
-            &fmp4::initialization(&video, &audio),
+            &fmp4::initialization(&tracks.video, &tracks.audio),
         ) {
             Ok(()) => self.reports.send(Report::InitWritten { file }),
             Err(error) => self.fail(&error),
@@ -127,8 +120,10 @@ impl SegmentWriter {
     /// Writes a piece, and with the last one its segment, before either is reported: what is
     /// reported is there.
     fn write(&mut self, piece: &Piece) {
-        self.growing.add(piece);
-        let part = (self.hls.part_frames > 0).then(|| self.write_part(piece));
+        self.fragments += 1;
+        let bytes = piece.fragment(self.fragments, Origin::default());
+        self.growing.add(piece, &bytes);
+        let part = (self.hls.part_frames > 0).then(|| self.write_part(piece, &bytes));
         let segment = piece.last.then(|| self.write_segment(piece.segment));
         for written in [part, segment].into_iter().flatten() {
             match written {
@@ -138,15 +133,15 @@ impl SegmentWriter {
         }
     }
 
-    fn write_part(&self, piece: &Piece) -> io::Result<Report> {
+    fn write_part(&self, piece: &Piece, bytes: &[u8]) -> io::Result<Report> {
         let file = format!("{}-{}.{}.m4s", self.hls.run, piece.segment, piece.part);
-        put(&self.hls.directory, &file, &piece.bytes)?;
+        put(&self.hls.directory, &file, bytes)?;
         Ok(Report::PartWritten(Part {
             file,
             number: piece.segment,
             part: piece.part,
             duration_s: self.timeline.seconds(piece.frames),
-            bytes: to_u64(piece.bytes.len()),
+            bytes: to_u64(bytes.len()),
             independent: piece.independent,
             starts_at: piece.starts_at.unwrap_or_else(|| self.wall.now()),
             last: piece.last,
@@ -177,13 +172,13 @@ impl SegmentWriter {
 }
 
 impl Growing {
-    fn add(&mut self, piece: &Piece) {
+    fn add(&mut self, piece: &Piece, bytes: &[u8]) {
         if self.bytes.is_empty() {
             self.independent = piece.independent;
             self.starts_at = piece.starts_at;
         }
         self.frames += piece.frames;
-        self.bytes.extend_from_slice(&piece.bytes);
+        self.bytes.extend_from_slice(bytes);
     }
 }
 
@@ -196,9 +191,4 @@ pub(super) fn put(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> 
             // What is left of it is of no use to anybody.
             let _ = fs::remove_file(&part);
         })
-}
-
-/// Dimensions and rates were checked when the program was configured.
-fn narrow(value: u32) -> u16 {
-    u16::try_from(value).unwrap_or(u16::MAX)
 }

@@ -1,9 +1,10 @@
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use sm_common::clock::Timestamp;
 
-use super::encoder::{EncodedFrame, EncodedPacket};
+use super::encoded::{EncodedFrame, EncodedPacket};
 use crate::fmp4::{self, AudioRun, Sample, VideoRun};
 use crate::number::to_u32;
 use crate::timeline::Timeline;
@@ -16,10 +17,15 @@ pub(super) fn video_timescale(timeline: Timeline) -> u32 {
     timeline.framerate().saturating_mul(UNITS_PER_FRAME)
 }
 
+/// Frames that last as long as this many units of the picture's track.
+pub(crate) fn frames_in(units: u32) -> u64 {
+    u64::from(units / UNITS_PER_FRAME)
+}
+
 /// Cuts encoded picture and sound into segments: from keyframe to keyframe, with the packets of
 /// sound that start in that time. Where parts are wanted, a segment comes off in parts.
 #[derive(Debug)]
-pub(super) struct Segmenter {
+pub(crate) struct Segmenter {
     timeline: Timeline,
     /// Most frames in a part; `None`: every segment is one piece.
     part_frames: Option<NonZeroU32>,
@@ -33,27 +39,75 @@ pub(super) struct Segmenter {
     segment: u64,
     /// Number of the next piece in its segment.
     part: u64,
-    /// Number of the next piece of all.
-    sequence: u64,
 }
 
-/// A piece of a segment, ready to be written: one of its parts, or all of it.
+/// A piece of a segment: one of its parts, or all of it.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Piece {
+pub(crate) struct Piece {
     /// Number of its segment.
-    pub(super) segment: u64,
+    pub(crate) segment: u64,
     /// Number within the segment.
-    pub(super) part: u64,
+    pub(crate) part: u64,
     /// Whether the segment ends with it.
-    pub(super) last: bool,
+    pub(crate) last: bool,
     /// Frames for which it lasts, those included that were left out.
-    pub(super) frames: u64,
+    pub(crate) frames: u64,
     /// Whether it starts with a keyframe.
-    pub(super) independent: bool,
-    /// When its first frame was composed.
-    pub(super) starts_at: Option<Timestamp>,
-    /// A fragment.
-    pub(super) bytes: Vec<u8>,
+    pub(crate) independent: bool,
+    /// Wall clock at which its first frame was composed.
+    pub(crate) starts_at: Option<Timestamp>,
+    /// Its first frame.
+    pub(crate) start: u64,
+    /// The first sample of its sound.
+    pub(crate) audio_start: u64,
+    /// Its frames.
+    pub(crate) samples: Vec<Sample>,
+    /// Its sound.
+    pub(crate) packets: Vec<Arc<[u8]>>,
+}
+
+/// The moment that is zero in what is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Origin {
+    frame: u64,
+    sample: u64,
+}
+
+impl Origin {
+    /// The start of this frame.
+    pub(crate) fn at_frame(timeline: Timeline, frame: u64) -> Self {
+        Self {
+            frame,
+            sample: timeline.samples_before(frame),
+        }
+    }
+
+    /// Frames from the origin to `frame`.
+    pub(crate) fn frames_to(self, frame: u64) -> u64 {
+        frame.saturating_sub(self.frame)
+    }
+
+    /// Samples from the origin to `sample`.
+    pub(crate) fn samples_to(self, sample: u64) -> u64 {
+        sample.saturating_sub(self.sample)
+    }
+}
+
+impl Piece {
+    /// The piece as a fragment of MP4. `sequence` counts the fragments of a file from 1.
+    pub(crate) fn fragment(&self, sequence: u64, origin: Origin) -> Vec<u8> {
+        fmp4::fragment(
+            to_u32(sequence),
+            VideoRun {
+                start: origin.frames_to(self.start) * u64::from(UNITS_PER_FRAME),
+                samples: &self.samples,
+            },
+            AudioRun {
+                start: origin.samples_to(self.audio_start),
+                packets: &self.packets,
+            },
+        )
+    }
 }
 
 /// Where the next piece ends.
@@ -69,7 +123,7 @@ struct End {
 
 impl Segmenter {
     /// `part_frames` as in the settings: 0 is for no parts.
-    pub(super) fn new(timeline: Timeline, part_frames: u32) -> Self {
+    pub(crate) fn new(timeline: Timeline, part_frames: u32) -> Self {
         Self {
             timeline,
             part_frames: NonZeroU32::new(part_frames),
@@ -79,33 +133,32 @@ impl Segmenter {
             ended: false,
             segment: 0,
             part: 0,
-            sequence: 0,
         }
     }
 
     /// Takes a frame.
-    pub(super) fn video(&mut self, frame: EncodedFrame) {
+    pub(crate) fn video(&mut self, frame: EncodedFrame) {
         self.frames.push_back(frame);
     }
 
     /// Takes a packet.
-    pub(super) fn audio(&mut self, packet: EncodedPacket) {
+    pub(crate) fn audio(&mut self, packet: EncodedPacket) {
         self.packets.push_back(packet);
     }
 
     /// No more packets come: pieces no longer wait for them.
-    pub(super) fn audio_ended(&mut self) {
+    pub(crate) fn audio_ended(&mut self) {
         self.silent = true;
     }
 
     /// Nothing more comes: what is left is a piece, however short.
-    pub(super) fn ended(&mut self) {
+    pub(crate) fn ended(&mut self) {
         self.silent = true;
         self.ended = true;
     }
 
     /// The next piece that is complete.
-    pub(super) fn next(&mut self) -> Option<Piece> {
+    pub(crate) fn next(&mut self) -> Option<Piece> {
         let end = self.end_of_piece()?;
         let boundary = self.timeline.samples_before(end.frame);
         let sound_is_there = self
@@ -177,14 +230,13 @@ impl Segmenter {
                 data: frame.data,
             })
             .collect();
-        let packets: Vec<Vec<u8>> = packets.into_iter().map(|packet| packet.data).collect();
+        let packets: Vec<Arc<[u8]>> = packets.into_iter().map(|packet| packet.data).collect();
         let (segment, part) = (self.segment, self.part);
         (self.segment, self.part) = if end.last {
             (segment + 1, 0)
         } else {
             (segment, part + 1)
         };
-        self.sequence += 1;
         Piece {
             segment,
             part,
@@ -192,17 +244,10 @@ impl Segmenter {
             frames: end.frame.saturating_sub(start),
             independent,
             starts_at,
-            bytes: fmp4::fragment(
-                to_u32(self.sequence),
-                VideoRun {
-                    start: start * u64::from(UNITS_PER_FRAME),
-                    samples: &samples,
-                },
-                AudioRun {
-                    start: audio_start,
-                    packets: &packets,
-                },
-            ),
+            start,
+            audio_start,
+            samples,
+            packets,
         }
     }
 }
@@ -216,14 +261,14 @@ mod tests {
             number,
             keyframe: number.is_multiple_of(10),
             composed_at: Some(Timestamp::from_unix_millis(i64::try_from(number).unwrap())),
-            data: vec![0; 100],
+            data: Arc::from([0; 100]),
         }
     }
 
     fn packet(index: u64) -> EncodedPacket {
         EncodedPacket {
             position: index * 1024,
-            data: vec![1; 10],
+            data: Arc::from([1; 10]),
         }
     }
 

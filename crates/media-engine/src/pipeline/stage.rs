@@ -1,7 +1,11 @@
 use std::sync::{Arc, Mutex};
 
+use sm_common::id::LayerId;
+use sm_common::layer::{Blend, Transform, Transition};
+
 use super::frame_slot::FrameSlot;
-use crate::picture::{Opacity, Picture, Rectangle, Yuv};
+use super::strip::Strip;
+use crate::picture::{Opacity, Picture, Yuv};
 use crate::sound::SoundQueue;
 
 /// What the composer draws and mixes: all visible layers, back to front. It never changes; a
@@ -17,10 +21,16 @@ pub(crate) struct Stage {
 /// A layer on the stage.
 #[derive(Debug)]
 pub(crate) struct Item {
-    /// Where it is.
-    pub(crate) place: Rectangle,
-    /// How much of it shows.
-    pub(crate) opacity: Opacity,
+    /// The layer.
+    pub(crate) layer: LayerId,
+    /// Where it is to be.
+    pub(crate) transform: Transform,
+    /// How much of it is to show, 0 to 1.
+    pub(crate) opacity: f64,
+    /// How its colours join those behind it.
+    pub(crate) blend: Blend,
+    /// How it gets there.
+    pub(crate) transition: Transition,
     /// What it shows.
     pub(crate) surface: Surface,
     /// What it sounds like.
@@ -34,10 +44,12 @@ pub(crate) enum Surface {
     Empty,
     /// One colour.
     Solid(Yuv, Opacity),
-    /// A picture of the layer's size.
+    /// A picture in the size in which the layer shows it at rest.
     Still(Arc<Picture>),
     /// Whatever frame is due.
     Moving(Arc<FrameSlot>),
+    /// A strip that moves through the layer.
+    Strip(Arc<Strip>),
 }
 
 /// What a layer sounds like.
@@ -46,5 +58,7 @@ pub(crate) struct Voice {
     /// Where it leaves its samples.
     pub(crate) queue: Arc<Mutex<SoundQueue>>,
     /// Linear; 0 when muted.
-    pub(crate) gain: f32,
+    pub(crate) gain: f64,
+    /// How much later than the picture it sounds, in samples.
+    pub(crate) delay: u64,
 }

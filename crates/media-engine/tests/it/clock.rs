@@ -14,6 +14,7 @@ const FIRST_FRAMES: usize = 30;
 fn clock(format: &str) -> LayerContent {
     LayerContent::Clock {
         format: format.to_owned(),
+        timezone: None,
         style: style(30),
     }
 }

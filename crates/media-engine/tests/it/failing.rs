@@ -70,6 +70,12 @@ fn every_failure_has_its_code() {
     let playlist = file("playlist.mp4", b"#EXTM3U\nhttp://127.0.0.1:1/x.ts\n");
     let clock = LayerContent::Clock {
         format: "%Q".to_owned(),
+        timezone: None,
+        style: crate::scene::style(20),
+    };
+    let nowhere = LayerContent::Clock {
+        format: "%T".to_owned(),
+        timezone: Some("Mars/Olympus".to_owned()),
         style: crate::scene::style(20),
     };
     let cases = [
@@ -85,6 +91,7 @@ fn every_failure_has_its_code() {
             "layer.source.missing",
         ),
         (clock, "layer.clock.format"),
+        (nowhere, "layer.clock.timezone"),
     ];
     let layers: Vec<_> = cases
         .iter()

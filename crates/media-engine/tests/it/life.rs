@@ -1,8 +1,6 @@
 //! How a worker begins and ends.
 
-use std::path::Path;
 use std::process::Command as Process;
-use std::time::{Duration, Instant};
 
 use sm_common::program::ProgramFormat;
 use sm_media_protocol::{Command, FinishReason, Report, WorkerState};
@@ -49,37 +47,6 @@ fn a_worker_goes_through_its_states_and_stops_when_told() {
         .sum();
     let frames = recording.packet_times("v").len();
     assert!((length * 30.0).round().to_string() == frames.to_string());
-}
-
-#[test]
-fn a_worker_ends_when_its_host_goes_away() {
-    let mut worker = Worker::on_air(small(), scene(1, &[]));
-    worker.go_away();
-    assert_eq!(worker.finished(), FinishReason::HostGone);
-    assert!(worker.exit().success());
-}
-
-#[test]
-fn a_worker_dies_with_its_parent_even_while_its_input_stays_open() {
-    // The shell is the parent; the test keeps the other end of its input.
-    let mut shell = Process::new("sh");
-    let mut worker = Worker::start_as(shell.args(["-c", "\"$0\"; true", WORKER]));
-    worker.configure(small(), scene(1, &[]));
-    worker.wait_for_segments(1);
-    let process = format!("/proc/{}", worker.pid());
-    assert!(Path::new(&process).exists());
-    worker.kill_parent();
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while is_running(&process) {
-        assert!(Instant::now() < deadline, "the worker outlives its parent");
-        std::thread::yield_now();
-    }
-}
-
-/// Whether the process is there and not just waiting to be collected.
-fn is_running(process: &str) -> bool {
-    std::fs::read_to_string(format!("{process}/stat"))
-        .is_ok_and(|stat| !stat.contains(") Z ") && !stat.contains(") X "))
 }
 
 #[test]

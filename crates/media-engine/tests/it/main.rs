@@ -14,13 +14,23 @@
 
 mod clock;
 mod continuity;
+mod countdown;
 mod failing;
+mod hosts;
 mod life;
+mod look;
+mod motion;
+mod network;
+mod network_servers;
+mod outputs;
 mod parts;
+mod peers;
 mod pictures;
 mod recording;
 mod scene;
 mod sound;
 mod stats;
+mod texts;
+mod ticker;
 mod video;
 mod worker;

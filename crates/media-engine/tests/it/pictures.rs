@@ -1,6 +1,6 @@
 //! What still layers look like.
 
-use sm_common::layer::{Color, Pattern, TextStyle};
+use sm_common::layer::{Color, GradientStop, Pattern, TextStyle};
 use sm_media_protocol::{LayerContent, SceneLayer, WantedScene};
 
 use crate::recording::{Frame, difference, make};
@@ -13,7 +13,7 @@ const BLUE: [u8; 3] = [0, 0, 255];
 const WHITE: [u8; 3] = [255, 255, 255];
 
 /// The picture of these layers, once all of them are loaded.
-fn picture(layers: &[SceneLayer]) -> Frame {
+pub(crate) fn picture(layers: &[SceneLayer]) -> Frame {
     picture_of(scene(1, layers))
 }
 
@@ -144,6 +144,41 @@ fn text_stands_in_the_vertical_middle_of_its_box() {
     let (first, last) = (rows[0], rows[rows.len() - 1]);
     let middle = first.midpoint(last);
     assert!(middle.abs_diff(90) <= 4, "ink from {first} to {last}");
+}
+
+#[test]
+fn a_gradient_has_its_colours_where_they_belong() {
+    let stop = |offset, color: &str| GradientStop {
+        offset,
+        color: color.parse().unwrap(),
+    };
+    let stops = [
+        stop(0, "#ff0000"),
+        stop(50, "#ffffff"),
+        stop(100, "#0000ff"),
+    ];
+    let gradient = |angle| LayerContent::Gradient {
+        stops: stops.to_vec(),
+        angle,
+    };
+    let fading = LayerContent::Gradient {
+        stops: vec![stop(0, "#ffffff00"), stop(100, "#ffffff")],
+        angle: 0,
+    };
+    let frame = picture(&[
+        layer(gradient(0), [0, 0, 320, 60]),
+        layer(gradient(270), [0, 60, 160, 100]),
+        layer(fading, [160, 60, 160, 100]),
+    ]);
+    frame.assert_is(1, 30, RED);
+    frame.assert_is(160, 30, WHITE);
+    frame.assert_is(318, 30, BLUE);
+    frame.assert_is(80, 30, [255, 128, 128]);
+    // From the bottom to the top.
+    frame.assert_is(80, 158, RED);
+    frame.assert_is(80, 110, WHITE);
+    frame.assert_is(80, 61, BLUE);
+    frame.assert_is(240, 110, [128, 128, 128]);
 }
 
 #[test]

@@ -42,7 +42,7 @@ impl Recording {
                 _ => {}
             }
         }
-        Self::of(folder, &bytes, segments)
+        Self::written(folder, &bytes, segments)
     }
 
     /// What a player gets that appends these files, in their order.
@@ -51,13 +51,21 @@ impl Recording {
             .iter()
             .flat_map(|file| fs::read(folder.join(file)).unwrap())
             .collect();
-        Self::of(folder, &bytes, Vec::new())
+        Self::written(folder, &bytes, Vec::new())
     }
 
-    fn of(folder: &Path, bytes: &[u8], segments: Vec<Segment>) -> Self {
+    fn written(folder: &Path, bytes: &[u8], segments: Vec<Segment>) -> Self {
         let file = folder.join("recording.mp4");
         fs::write(&file, bytes).unwrap();
         Self { file, segments }
+    }
+
+    /// What somebody else wrote.
+    pub(crate) fn of(file: PathBuf) -> Self {
+        Self {
+            file,
+            segments: Vec::new(),
+        }
     }
 
     /// All frames.
@@ -120,6 +128,23 @@ impl Recording {
             .collect()
     }
 
+    /// The seconds from each packet of a track to the next.
+    pub(crate) fn steps(&self, track: &str) -> Vec<f64> {
+        let text = output(
+            Command::new("ffprobe")
+                .args(["-v", "error", "-select_streams", track])
+                .args(["-show_entries", "packet=pts_time", "-of", "csv=p=0"])
+                .arg(&self.file),
+        );
+        let text = String::from_utf8(text).unwrap();
+        let lines = text.lines().map(|line| line.trim_matches(','));
+        let times: Vec<f64> = lines
+            .filter(|line| !line.is_empty())
+            .map(|line| line.parse().unwrap())
+            .collect();
+        times.windows(2).map(|pair| pair[1] - pair[0]).collect()
+    }
+
     /// What ffprobe complains about while it decodes everything.
     pub(crate) fn complaints(&self) -> String {
         let run = Command::new("ffmpeg")
@@ -148,7 +173,12 @@ impl Recording {
                 .arg(&self.file),
         );
         let text = String::from_utf8(text).unwrap();
-        let mut sizes = text.trim().split(',').map(|size| size.parse().unwrap());
+        // A transport stream names its tracks once more for their programme.
+        let first = text.lines().next().unwrap();
+        let mut sizes = first
+            .split(',')
+            .filter(|size| !size.is_empty())
+            .map(|size| size.parse().unwrap());
         (sizes.next().unwrap(), sizes.next().unwrap())
     }
 }

@@ -4,12 +4,13 @@ use std::path::Path;
 
 use sm_common::id::LayerId;
 use sm_common::layer::{TextStyle, Transform};
-use sm_media_protocol::{LayerContent, SceneLayer, WantedScene};
+use sm_media_protocol::{LayerContent, SceneLayer, ScenePicture, WantedScene};
 
 pub(crate) fn scene(revision: u64, layers: &[SceneLayer]) -> WantedScene {
     WantedScene {
         revision,
         layers: layers.to_vec(),
+        picture: ScenePicture::default(),
     }
 }
 
@@ -19,16 +20,14 @@ pub(crate) fn layer(content: LayerContent, place: [i32; 4]) -> SceneLayer {
     SceneLayer {
         id: LayerId::generate(),
         content,
-        transform: Transform {
-            x,
-            y,
-            width: width.cast_unsigned(),
-            height: height.cast_unsigned(),
-        },
+        transform: Transform::plain(x, y, width.cast_unsigned(), height.cast_unsigned()),
         opacity: 1.0,
+        blend: sm_common::layer::Blend::default(),
+        transition: sm_common::layer::Transition::default(),
         visible: true,
         volume: 1.0,
         muted: false,
+        audio_delay_ms: 0,
     }
 }
 

@@ -1,17 +1,24 @@
 //! A worker under test.
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command as Process, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::process::{Child, Command as Process, ExitStatus};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use sm_common::address::NetworkPolicy;
+use sm_common::id::OutputId;
+use sm_common::output::{OutputCounters, OutputStatus};
 use sm_common::program::ProgramFormat;
 use sm_common::stream::LayerState;
 use sm_media_protocol::{
-    Command, FinishReason, HlsSettings, LayerReport, RecordingSettings, Report, Segment,
-    WantedScene, decode, encode,
+    Command, FinishReason, HlsSettings, Hosting, LayerReport, LeaseTerms, OnAir, OutputReport,
+    OutputStats, RecordingSettings, Report, Segment, Stats, WantedOutput, WantedScene, decode,
+    encode,
 };
 use tempfile::TempDir;
 
@@ -20,17 +27,25 @@ use crate::recording::Recording;
 pub(crate) const WORKER: &str = env!("CARGO_BIN_EXE_media-worker");
 
 /// No wait of a test is longer.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a worker lives without a host: longer than any test, if the test does not say.
+const ORPHAN_MS: u64 = 120_000;
 
 pub(crate) struct Worker {
     process: Child,
-    stdin: Option<ChildStdin>,
+    line: Option<UnixStream>,
     arriving: Receiver<Report>,
+    telling: SyncSender<Report>,
     /// Every report so far.
     pub(crate) reports: Vec<Report>,
     pub(crate) folder: TempDir,
     /// What it is to be configured with: 0 for no parts.
     part_frames: u32,
+    /// How long it is to live without a host.
+    pub(crate) orphan_ms: u64,
+    /// Where network sources may be.
+    pub(crate) network: NetworkPolicy,
 }
 
 /// A small program, so that many fit on one machine.
@@ -52,35 +67,57 @@ impl Worker {
     pub(crate) fn start_as(command: &mut Process) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
-        let mut process = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+        let listener = UnixListener::bind(folder.path().join("socket")).unwrap();
+        let process = command
+            .arg("main")
+            .stdin(OwnedFd::from(listener))
             .stderr(log)
             .spawn()
             .unwrap();
-        let output = BufReader::new(process.stdout.take().unwrap());
-        let (reports, arriving) = sync_channel(10_000);
+        let (telling, arriving) = sync_channel(10_000);
+        let mut worker = Self {
+            process,
+            line: None,
+            arriving,
+            telling,
+            reports: Vec::new(),
+            folder,
+            part_frames: 0,
+            orphan_ms: ORPHAN_MS,
+            network: NetworkPolicy::default(),
+        };
+        worker.connect(1);
+        worker
+    }
+
+    /// Connects as a host with this fencing token, and returns what the worker has on air. An
+    /// earlier connection of the test stays open.
+    pub(crate) fn connect(&mut self, token: u64) -> Option<OnAir> {
+        let mut line = self.dial();
+        line.write_all(&encode(&lease(token)).unwrap()).unwrap();
+        let output = BufReader::new(line.try_clone().unwrap());
+        let telling = self.telling.clone();
         thread::spawn(move || {
             for line in output.split(b'\n') {
-                let report = decode(&line.unwrap()).expect("every line is a report");
-                if reports.send(report).is_err() {
+                let Ok(line) = line else {
+                    return;
+                };
+                let report = decode(&line).expect("every line is a report");
+                if telling.send(report).is_err() {
                     return;
                 }
             }
         });
-        let stdin = process.stdin.take();
-        let mut worker = Self {
-            process,
-            stdin,
-            arriving,
-            reports: Vec::new(),
-            folder,
-            part_frames: 0,
-        };
-        worker.wait_for("ready", |report| {
-            matches!(report, Report::Ready { .. }).then_some(())
-        });
-        worker
+        self.line = Some(line);
+        self.wait_for_next("ready", |report| match report {
+            Report::Ready { on_air, .. } => Some(on_air.as_deref().cloned()),
+            _ => None,
+        })
+    }
+
+    /// A connection on which nothing was said.
+    pub(crate) fn dial(&self) -> UnixStream {
+        UnixStream::connect(self.path().join("socket")).unwrap()
     }
 
     /// A worker with this scene on air.
@@ -106,7 +143,40 @@ impl Worker {
         worker
     }
 
+    /// A worker with this scene and these outputs on air.
+    pub(crate) fn sending(
+        scene: WantedScene,
+        outputs: &[WantedOutput],
+        reserve_bytes: u64,
+    ) -> Self {
+        Self::sending_as(small(), scene, outputs, reserve_bytes)
+    }
+
+    /// The same for a program of this format.
+    pub(crate) fn sending_as(
+        program: ProgramFormat,
+        scene: WantedScene,
+        outputs: &[WantedOutput],
+        reserve_bytes: u64,
+    ) -> Self {
+        let revision = scene.revision;
+        let mut worker = Self::start();
+        worker.configure_with(program, scene, outputs.to_vec(), reserve_bytes);
+        worker.wait_for_scene(revision);
+        worker
+    }
+
     pub(crate) fn configure(&mut self, program: ProgramFormat, scene: WantedScene) {
+        self.configure_with(program, scene, Vec::new(), 0);
+    }
+
+    fn configure_with(
+        &mut self,
+        program: ProgramFormat,
+        scene: WantedScene,
+        outputs: Vec<WantedOutput>,
+        reserve_bytes: u64,
+    ) {
         let hls = HlsSettings {
             directory: self.path().to_owned(),
             run: "test".to_owned(),
@@ -117,10 +187,15 @@ impl Worker {
             hls,
             recordings: RecordingSettings {
                 directory: self.path().join("recordings"),
-                reserve_bytes: 0,
+                reserve_bytes,
             },
             scene,
-            outputs: Vec::new(),
+            outputs,
+            hosting: Hosting {
+                generation: 5,
+                orphan_ms: self.orphan_ms,
+            },
+            network: self.network.clone(),
         });
     }
 
@@ -128,25 +203,14 @@ impl Worker {
         self.folder.path()
     }
 
-    pub(crate) fn pid(&self) -> u32 {
-        self.reports
-            .iter()
-            .find_map(|report| match report {
-                Report::Ready { pid, .. } => Some(*pid),
-                _ => None,
-            })
-            .unwrap()
-    }
-
     pub(crate) fn send(&mut self, command: &Command) {
-        let stdin = self.stdin.as_mut().expect("the host is there");
-        stdin.write_all(&encode(command).unwrap()).unwrap();
-        stdin.flush().unwrap();
+        let line = self.line.as_mut().expect("the host is there");
+        line.write_all(&encode(command).unwrap()).unwrap();
     }
 
-    pub(crate) fn send_line(&mut self, line: &str) {
-        let stdin = self.stdin.as_mut().expect("the host is there");
-        writeln!(stdin, "{line}").unwrap();
+    pub(crate) fn send_line(&mut self, text: &str) {
+        let line = self.line.as_mut().expect("the host is there");
+        writeln!(line, "{text}").unwrap();
     }
 
     pub(crate) fn apply(&mut self, scene: WantedScene) {
@@ -155,13 +219,15 @@ impl Worker {
         self.wait_for_scene(revision);
     }
 
-    /// Closes the worker's standard input.
+    /// Ends the connection, as a host that dies.
     pub(crate) fn go_away(&mut self) {
-        self.stdin = None;
+        let line = self.line.take().expect("the host is there");
+        line.shutdown(Shutdown::Both).unwrap();
     }
 
-    pub(crate) fn kill_parent(&mut self) {
-        self.process.kill().unwrap();
+    /// Takes the connection, so that the test can connect another time beside it.
+    pub(crate) fn take_line(&mut self) -> UnixStream {
+        self.line.take().expect("the host is there")
     }
 
     /// What `wanted` makes of the first report, past or to come, that it takes.
@@ -230,6 +296,52 @@ impl Worker {
         })
     }
 
+    /// The next report on this output that it does so.
+    pub(crate) fn wait_for_output(
+        &mut self,
+        output: &OutputId,
+        status: OutputStatus,
+    ) -> OutputReport {
+        let last = self.reports.iter().rev().find_map(|report| match report {
+            Report::Output(report) if report.output == *output => Some(report.clone()),
+            _ => None,
+        });
+        if let Some(last) = last
+            && last.status == status
+        {
+            return last;
+        }
+        let what = format!("output {output} that is {status:?}");
+        self.wait_for_next(&what, |report| match report {
+            Report::Output(report) => {
+                (report.output == *output && report.status == status).then(|| report.clone())
+            }
+            _ => None,
+        })
+    }
+
+    /// The first measurement to come of this output that is as wanted.
+    pub(crate) fn wait_for_output_stats(
+        &mut self,
+        output: &OutputId,
+        wanted: impl Fn(&OutputCounters) -> bool,
+    ) -> OutputCounters {
+        self.wait_for_next("measurement of the output", |report| match report {
+            Report::Stats(stats) => {
+                let Stats { outputs, .. } = &**stats;
+                let ours = |stats: &&OutputStats| stats.output == *output;
+                let counters = outputs.iter().find(ours)?.counters;
+                wanted(&counters).then_some(counters)
+            }
+            _ => None,
+        })
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
     /// Stops the worker in good order and reads what it recorded.
     pub(crate) fn stop(&mut self) -> Recording {
         self.send(&Command::Stop);
@@ -253,7 +365,7 @@ impl Worker {
         Recording::join(self.path(), &self.reports)
     }
 
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.path().join("log")).unwrap_or_default()
     }
 }
@@ -263,4 +375,16 @@ impl Drop for Worker {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// A lease that is good for longer than any test.
+fn lease(token: u64) -> Command {
+    lease_until(token, u64::MAX)
+}
+
+pub(crate) fn lease_until(token: u64, valid_until_ms: u64) -> Command {
+    Command::Lease(LeaseTerms {
+        token,
+        valid_until_ms,
+    })
 }

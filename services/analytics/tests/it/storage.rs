@@ -81,6 +81,7 @@ async fn noisy_samples(harness: &Harness, count: u32) {
             audio_peak_dbfs: Some(-6.0 * noise(second, 6)),
             audio_rms_dbfs: Some(-23.0 + 4.0 * noise(second, 7)),
             layer_change_to_air_ms: Some(41.237),
+            ..Performance::default()
         },
         viewers: Viewers {
             current: u64::from(40 + second % 5),

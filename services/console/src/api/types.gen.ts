@@ -440,6 +440,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/stream/outputs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the outputs of a stream: what is wanted of each, and how it does.
+         * @description HLS comes first; it belongs to every stream. No answer holds a stream key or a passphrase.
+         */
+        get: operations["list_outputs"];
+        put?: never;
+        /**
+         * Adds an output.
+         * @description It begins at once when the stream is on air. `Idempotency-Key` replays the first answer.
+         */
+        post: operations["create_output"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stream/outputs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads an output. */
+        get: operations["read_output"];
+        put?: never;
+        post?: never;
+        /** Takes an output away. The others go on undisturbed; files that it has written stay. */
+        delete: operations["delete_output"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes an output by a JSON merge patch.
+         * @description `If-Match` is the revision that the caller has read. A secret that is absent stays, and null
+         *     takes it away. Where the target changes the output begins anew; the others go on undisturbed.
+         */
+        patch: operations["update_output"];
+        trace?: never;
+    };
+    "/api/stream/outputs/{id}/{action}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Starts, stops or restarts an output. */
+        post: operations["steer_output"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/stream/playback-url": {
         parameters: {
             query?: never;
@@ -612,7 +676,12 @@ export interface components {
          * @description What an operator may ask of a stream.
          * @enum {string}
          */
-        Action: "start" | "stop" | "pause" | "resume" | "restart";
+        Action: "start" | "stop" | "pause" | "resume" | "restart" | "record-start" | "record-stop";
+        /**
+         * @description One of nine points of a box.
+         * @enum {string}
+         */
+        Anchor: "top-left" | "top" | "top-right" | "left" | "center" | "right" | "bottom-left" | "bottom" | "bottom-right";
         /** @description An uploaded file. Its content never changes: the identifier is its digest. */
         Asset: {
             /**
@@ -648,15 +717,23 @@ export interface components {
          * @enum {string}
          */
         AssetKind: "image" | "video";
+        /**
+         * @description What a countdown does when its moment has come.
+         * @enum {string}
+         */
+        AtZero: "stop" | "hide" | "count-up";
+        /** @description What was asked for. */
+        AuditAction: components["schemas"]["Action"] | components["schemas"]["OutputAction"];
         /** @description One command. */
         AuditEntry: {
             /** @description What. */
-            action: components["schemas"]["Action"];
+            action: components["schemas"]["AuditAction"];
             /** @description When. */
             at: components["schemas"]["Timestamp"];
             /** @description The caller's name at that time. */
             name: string;
             operation?: components["schemas"]["OperationId"] | null;
+            output?: components["schemas"]["OutputId"] | null;
             /** @description Why it was refused, when it was. */
             refused?: string | null;
             /** @description Who. */
@@ -738,6 +815,12 @@ export interface components {
             /** @description From the back of the picture to the front. */
             order: components["schemas"]["LayerId"][];
         };
+        /**
+         * @description How the colours of a layer and of what is behind it become one. Computed in red, green and
+         *     blue as they are encoded (not in light), as picture editors do.
+         * @enum {string}
+         */
+        Blend: "normal" | "multiply" | "screen" | "add" | "darken" | "lighten";
         /** @description When a broadcast began and ended. */
         BroadcastTimes: {
             ended_at?: components["schemas"]["Timestamp"] | null;
@@ -825,13 +908,15 @@ export interface components {
         };
         /** @description The time of day. */
         ClockSource: {
-            /**
-             * @description `strftime` form, at most 64 characters; `%H:%M:%S` unless said otherwise. In the time zone
-             *     of the engine's host.
-             */
+            /** @description `strftime` form, at most 64 characters; `%H:%M:%S` unless said otherwise. */
             format?: string;
             /** @description How it looks. */
             style?: components["schemas"]["TextStyle"];
+            /**
+             * @description A time zone's name in the IANA database, such as `Europe/Berlin`; that of the engine's host
+             *     when absent.
+             */
+            timezone?: string | null;
         };
         /**
          * @example #ff8800
@@ -867,6 +952,29 @@ export interface components {
             /** @description The stream; `main` unless said otherwise. */
             stream?: components["schemas"]["StreamId"];
         };
+        /** @description The time until a moment. */
+        CountdownSource: {
+            /** @description What it does when the moment has come. */
+            at_zero?: components["schemas"]["AtZero"];
+            /**
+             * Format: int32
+             * @description Seconds from `started_at` to the moment, 1 to 8640000 (a hundred days).
+             */
+            duration_s?: number | null;
+            /**
+             * @description Days, hours, minutes and seconds as `%d`, `%H`, `%M` and `%S`, at most 64 characters. The
+             *     largest of them holds what would be in larger ones. When absent, as many as are needed.
+             */
+            format?: string | null;
+            started_at?: components["schemas"]["Timestamp"] | null;
+            /** @description How it looks. */
+            style?: components["schemas"]["TextStyle"];
+            /** @description What stands after it, at most 200 characters. */
+            text_after?: string;
+            /** @description What stands before the time, at most 200 characters. */
+            text_before?: string;
+            to?: components["schemas"]["Timestamp"] | null;
+        };
         /** @description A person to create. */
         CreateUser: {
             /**
@@ -883,10 +991,68 @@ export interface components {
             username: string;
         };
         /**
+         * @description What is cut off a source, as parts of its width and height: the same for a source of any
+         *     resolution. Left and right together, and top and bottom together, are at most 0.99.
+         */
+        Crop: {
+            /**
+             * Format: double
+             * @description From the bottom edge, 0 to 0.99 of the height.
+             * @default 0
+             */
+            bottom: number;
+            /**
+             * Format: double
+             * @description From the left edge, 0 to 0.99 of the width.
+             * @default 0
+             */
+            left: number;
+            /**
+             * Format: double
+             * @description From the right edge, 0 to 0.99 of the width.
+             * @default 0
+             */
+            right: number;
+            /**
+             * Format: double
+             * @description From the top edge, 0 to 0.99 of the height.
+             * @default 0
+             */
+            top: number;
+        };
+        /** @description The members of a crop to change, as parts of the source's width and height. */
+        CropPatch: {
+            /**
+             * Format: double
+             * @description From the bottom edge; with `top` at most 0.99.
+             */
+            bottom?: number | null;
+            /**
+             * Format: double
+             * @description From the left edge.
+             */
+            left?: number | null;
+            /**
+             * Format: double
+             * @description From the right edge; with `left` at most 0.99.
+             */
+            right?: number | null;
+            /**
+             * Format: double
+             * @description From the top edge.
+             */
+            top?: number | null;
+        };
+        /**
          * @description What is wanted of a stream.
          * @enum {string}
          */
         DesiredStatus: "offline" | "live" | "paused";
+        /**
+         * @description How a change moves over its time.
+         * @enum {string}
+         */
+        Easing: "linear" | "ease-in" | "ease-out" | "ease-in-out";
         /**
          * @description libx264's trade between CPU and quality, cheapest first.
          * @enum {string}
@@ -977,6 +1143,70 @@ export interface components {
             detail: string;
             /** @description JSON Pointer (RFC 6901) to the field in the request body. */
             pointer: string;
+        };
+        /**
+         * @description The container of a recording.
+         * @enum {string}
+         */
+        FileFormat: "mp4" | "mkv";
+        /** @description A recording on the engine's disk. */
+        FileTarget: {
+            /**
+             * @description The container.
+             * @default mp4
+             */
+            format: components["schemas"]["FileFormat"];
+            /**
+             * Format: int32
+             * @description Keeps so many of the newest files of this output, 1 to 10000; all when absent.
+             * @default null
+             */
+            keep_files: number | null;
+            /**
+             * Format: int64
+             * @description Deletes files of this output this long after they were finished, in seconds; never when
+             *     absent.
+             * @default null
+             */
+            keep_s: number | null;
+            /**
+             * Format: int64
+             * @description Begins a new file after so many bytes, at least 1 MiB, at the next keyframe.
+             * @default null
+             */
+            split_bytes: number | null;
+            /**
+             * Format: int32
+             * @description Begins a new file after so many seconds, 10 to 86400, at the next keyframe.
+             * @default null
+             */
+            split_s: number | null;
+        };
+        /**
+         * @description How a source fills its layer's box. Colours, test patterns, text and clocks are drawn in the
+         *     size of the box and fill it anyway.
+         * @enum {string}
+         */
+        Fit: "stretch" | "contain" | "cover" | "none";
+        /** @description Colours that run into each other along a line. */
+        GradientSource: {
+            /**
+             * Format: int32
+             * @description Direction in degrees, 0 to 359: 0 from left to right, 90 from top to bottom.
+             */
+            angle?: number;
+            /** @description 2 to 16 colours, in the order of their offsets. */
+            stops: components["schemas"]["GradientStop"][];
+        };
+        /** @description A colour of a gradient, and where it is. */
+        GradientStop: {
+            /** @description The colour there. */
+            color: components["schemas"]["Color"];
+            /**
+             * Format: int32
+             * @description Percent of the way from the first edge to the last, 0 to 100.
+             */
+            offset: number;
         };
         /** @description What only operators see. */
         HealthDetails: {
@@ -1159,6 +1389,13 @@ export interface components {
         };
         /** @description A layer of a scene. */
         Layer: components["schemas"]["LayerSource"] & {
+            /**
+             * Format: int32
+             * @description How much later than the picture its sound comes, in milliseconds, 0 to 5000.
+             */
+            audio_delay_ms?: number;
+            /** @description How its colours join those behind it. */
+            blend?: components["schemas"]["Blend"];
             /** @description When it was created. */
             created_at: components["schemas"]["Timestamp"];
             /** @description The layer. */
@@ -1186,6 +1423,8 @@ export interface components {
             stream: components["schemas"]["StreamId"];
             /** @description Where it is. */
             transform: components["schemas"]["Transform"];
+            /** @description How its changes are made. */
+            transition?: components["schemas"]["Transition"];
             /** @description When it was last changed. */
             updated_at: components["schemas"]["Timestamp"];
             /** @description Whether it is in the picture. */
@@ -1253,7 +1492,7 @@ export interface components {
          * @description The kind of a layer.
          * @enum {string}
          */
-        LayerKind: "color" | "test-pattern" | "image" | "video" | "text" | "clock";
+        LayerKind: "color" | "test-pattern" | "image" | "video" | "text" | "clock" | "gradient" | "countdown" | "ticker" | "network";
         /** @description A scene's layers: what `GET /api/layers` answers, and the snapshot of `layer-updates`. */
         LayerList: {
             /** @description From the back of the picture to the front. */
@@ -1268,6 +1507,12 @@ export interface components {
         };
         /** @description A JSON merge patch (RFC 7396) of a layer. What is left out stays; null is the default. */
         LayerPatch: {
+            /**
+             * Format: int32
+             * @description How much later than the picture its sound comes, in milliseconds.
+             */
+            audio_delay_ms?: number | null;
+            blend?: components["schemas"]["Blend"] | null;
             kind?: components["schemas"]["LayerKind"] | null;
             /** @description Whether it refuses every change but unlocking. */
             locked?: boolean | null;
@@ -1288,6 +1533,7 @@ export interface components {
                 [key: string]: unknown;
             } | null;
             transform?: components["schemas"]["TransformPatch"] | null;
+            transition?: components["schemas"]["TransitionPatch"] | null;
             /** @description Whether it is in the picture. */
             visible?: boolean | null;
             /**
@@ -1295,6 +1541,36 @@ export interface components {
              * @description Linear volume of its sound, 0 to 20 (+26 dB).
              */
             volume?: number | null;
+        };
+        /** @description What a layer delivered over the last second. */
+        LayerPerformance: {
+            /**
+             * Format: double
+             * @description Highest sample of its sound in the mix, in dBFS; absent while it is not mixed.
+             */
+            audio_peak_dbfs?: number | null;
+            /**
+             * Format: double
+             * @description RMS level of its sound in the mix, in dBFS.
+             */
+            audio_rms_dbfs?: number | null;
+            /**
+             * Format: double
+             * @description How long ago the frame that it shows was due, in milliseconds; of moving pictures.
+             */
+            frame_age_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Frames of those that were never shown.
+             */
+            frames_dropped?: number | null;
+            /**
+             * Format: int64
+             * @description Frames that its source brought since it was opened.
+             */
+            frames_total?: number | null;
+            /** @description The layer. */
+            layer: components["schemas"]["LayerId"];
         };
         /** @description The order of the layers was changed. */
         LayerReordered: {
@@ -1339,6 +1615,26 @@ export interface components {
             kind: "clock";
             /** @description The time of day. */
             source: components["schemas"]["ClockSource"];
+        } | {
+            /** @enum {string} */
+            kind: "gradient";
+            /** @description Colours that run into each other. */
+            source: components["schemas"]["GradientSource"];
+        } | {
+            /** @enum {string} */
+            kind: "countdown";
+            /** @description The time until a moment. */
+            source: components["schemas"]["CountdownSource"];
+        } | {
+            /** @enum {string} */
+            kind: "ticker";
+            /** @description Text that moves through the layer. */
+            source: components["schemas"]["TickerSource"];
+        } | {
+            /** @enum {string} */
+            kind: "network";
+            /** @description Live sound and picture from elsewhere. */
+            source: components["schemas"]["NetworkSource"];
         };
         /**
          * @description How a layer does in the picture.
@@ -1347,10 +1643,16 @@ export interface components {
         LayerState: "ok" | "loading" | "failing";
         /** @description How one layer does in the picture, as the engine sees it. */
         LayerStatus: {
+            /**
+             * Format: int64
+             * @description Attempts that failed since it last delivered, of a source that is tried again.
+             */
+            attempts?: number | null;
             /** @description Stable, dotted code when failing. */
             code?: string | null;
             /** @description The layer. */
             layer: components["schemas"]["LayerId"];
+            next_attempt_at?: components["schemas"]["Timestamp"] | null;
             /** @description Why, when failing. */
             reason?: string | null;
             /** @description Since when. */
@@ -1484,8 +1786,34 @@ export interface components {
             /** @description The first event after. */
             until: components["schemas"]["Timestamp"];
         };
+        /** @description Live sound and picture that are fetched from elsewhere, stretched over the layer. */
+        NetworkSource: {
+            /**
+             * Format: int32
+             * @description How long frames wait for those that come late, in milliseconds, 20 to 8000.
+             */
+            latency_ms?: number;
+            /** @description What shows while nothing comes. */
+            on_loss?: components["schemas"]["OnLoss"];
+            /** @description The stream to ask an SRT listener for, at most 512 characters. */
+            stream_id?: string | null;
+            /**
+             * @description `rtmp://host/app/stream`, `srt://host:port` (which we call), or the `http://` or `https://`
+             *     address of an HLS playlist, a transport stream or a file. At most 2048 bytes, without user
+             *     and password: everybody who sees the layer sees its address.
+             * @example rtmp://live.example.com/app/stream
+             */
+            url: string;
+        };
         /** @description A layer to create. */
         NewLayer: components["schemas"]["LayerSource"] & {
+            /**
+             * Format: int32
+             * @description How much later than the picture its sound comes, in milliseconds.
+             * @default 0
+             */
+            audio_delay_ms: number | null;
+            blend?: components["schemas"]["Blend"] | null;
             /** @description Its place from the back, 0 to the number of layers; the front unless said otherwise. */
             index?: number | null;
             /**
@@ -1510,6 +1838,7 @@ export interface components {
              */
             opacity: number | null;
             transform?: components["schemas"]["Transform"] | null;
+            transition?: components["schemas"]["Transition"] | null;
             /**
              * @description Whether it is in the picture.
              * @default true
@@ -1521,6 +1850,16 @@ export interface components {
              * @default 1
              */
             volume: number | null;
+        };
+        /** @description A new output. */
+        NewOutput: {
+            /** @description Whether it is to send while the stream is on air; true unless said otherwise. */
+            enabled?: boolean | null;
+            /** @description `rtmp`, `srt` or `file`. */
+            kind: components["schemas"]["OutputKind"];
+            /** @description Its name. */
+            name: string;
+            target?: components["schemas"]["OutputTargetBody"] | null;
         };
         /** @description The document that the lease holder writes. */
         ObservedState: {
@@ -1581,6 +1920,11 @@ export interface components {
              */
             worker_restarts: number;
         };
+        /**
+         * @description What a layer shows while its source delivers nothing.
+         * @enum {string}
+         */
+        OnLoss: "hide" | "hold";
         /** @description A control command and what became of it. */
         Operation: {
             /** @description What was asked. */
@@ -1622,36 +1966,103 @@ export interface components {
          */
         OperationStatus: "pending" | "succeeded" | "failed" | "superseded";
         /**
-         * @description Where the program goes.
+         * @description A change of an output, in the audit list.
          * @enum {string}
          */
-        OutputKind: "hls";
-        /** @description One output, as observed. */
-        OutputState: {
+        OutputAction: "output-create" | "output-update" | "output-delete" | "output-start" | "output-stop" | "output-restart";
+        /**
+         * @description What can be done with an output.
+         * @enum {string}
+         */
+        OutputCommand: "start" | "stop" | "restart";
+        /** @description What an output did. A value that is not known is `None`. */
+        OutputCounters: {
+            /**
+             * Format: int64
+             * @description Bytes that the server says it has, of RTMP.
+             * @default null
+             */
+            acked_bytes_total: number | null;
             /**
              * Format: double
-             * @description Bitrate over the last segment, in kbit/s.
+             * @description Bitrate over the last second, or the last segment of HLS, in kbit/s.
+             * @default null
              */
-            bitrate_kbps?: number | null;
+            bitrate_kbps: number | null;
             /**
              * Format: int64
              * @description Bytes delivered, or written, since the stream went on air.
+             * @default 0
              */
             bytes_total: number;
-            /** @description What is wrong. */
-            error?: string | null;
-            /** @description The output, unique in its stream. */
-            id: string;
-            /** @description Where it goes. */
-            kind: components["schemas"]["OutputKind"];
             /**
              * Format: int64
-             * @description How often it had to start again.
+             * @description Frames left out because the target did not take them in time.
+             * @default null
+             */
+            frames_dropped: number | null;
+            /**
+             * Format: int64
+             * @description Frames delivered since the stream went on air.
+             * @default null
+             */
+            frames_total: number | null;
+            /**
+             * Format: double
+             * @description Stream time that waits to be sent, in milliseconds.
+             * @default null
+             */
+            queue_ms: number | null;
+            /** @default null */
+            srt: components["schemas"]["SrtStats"] | null;
+        };
+        /** @description Where a program goes, unique in its stream; `hls` is the one that every stream has. */
+        OutputId: string;
+        /**
+         * @description The kind of an output.
+         * @enum {string}
+         */
+        OutputKind: "hls" | "rtmp" | "srt" | "file";
+        /** @description The outputs of a stream: HLS, and the others in the order in which they were added. */
+        OutputList: {
+            outputs: components["schemas"]["OutputView"][];
+        };
+        /** @description A merge patch of an output: what is absent stays. */
+        OutputPatch: {
+            /** @description Whether it is to send while the stream is on air. */
+            enabled?: boolean | null;
+            /** @description Its name. */
+            name?: string | null;
+            target?: components["schemas"]["OutputTargetBody"] | null;
+        };
+        /** @description One output, as observed. */
+        OutputState: components["schemas"]["OutputCounters"] & {
+            /**
+             * Format: int64
+             * @description Attempts since it last delivered; 0 while it does.
+             */
+            attempts: number;
+            /** @description Stable, dotted code of what is wrong. */
+            code?: string | null;
+            /** @description What is wrong, without secrets. */
+            error?: string | null;
+            /** @description The output, unique in its stream. */
+            id: components["schemas"]["OutputId"];
+            /** @description Where it goes. */
+            kind: components["schemas"]["OutputKind"];
+            /** @description Its name. */
+            name: string;
+            next_attempt_at?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: int64
+             * @description How often it had to start again since the stream went on air.
              */
             reconnects: number;
+            /** @description Since when. */
+            since: components["schemas"]["Timestamp"];
             /** @description How it does. */
             status: components["schemas"]["OutputStatus"];
-            /** @description The address without secrets; a path relative to the entrypoint for HLS. */
+            /** @description The address without secrets; a path relative to the entrypoint for HLS and recordings. */
             url: string;
         };
         /**
@@ -1659,6 +2070,79 @@ export interface components {
          * @enum {string}
          */
         OutputStatus: "stopped" | "connecting" | "live" | "reconnecting" | "failed";
+        /** @description Where a new output goes; which fields there are depends on the kind. */
+        OutputTargetBody: {
+            format?: components["schemas"]["FileFormat"] | null;
+            /**
+             * Format: int32
+             * @description Of `file`: keeps so many of the newest files.
+             */
+            keep_files?: number | null;
+            /**
+             * Format: int64
+             * @description Of `file`: deletes files so many seconds after they were finished.
+             */
+            keep_s?: number | null;
+            /**
+             * Format: password
+             * @description Of `rtmp`: the stream key. Never shown again; null takes it away.
+             */
+            key?: string | null;
+            /**
+             * Format: int32
+             * @description Of `srt`: how long lost packets may be asked for again, in milliseconds.
+             */
+            latency_ms?: number | null;
+            mode?: components["schemas"]["SrtMode"] | null;
+            /**
+             * Format: password
+             * @description Of `srt`: encrypts the connection. Never shown again; null takes it away.
+             */
+            passphrase?: string | null;
+            /**
+             * Format: int64
+             * @description Of `file`: begins a new file after so many bytes.
+             */
+            split_bytes?: number | null;
+            /**
+             * Format: int32
+             * @description Of `file`: begins a new file after so many seconds.
+             */
+            split_s?: number | null;
+            /** @description Of `srt`: the stream that the peer asks for. */
+            stream_id?: string | null;
+            /**
+             * @description Of `rtmp`: `rtmp://host/app` or `rtmps://host/app`; what follows the application is taken
+             *     as the key. Of `srt`: `srt://host:port`.
+             */
+            url?: string | null;
+        };
+        /** @description An output: what is wanted of it, without secrets, and what is observed of it. */
+        OutputView: {
+            created_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Whether it is to send while the stream is on air. */
+            enabled: boolean;
+            /**
+             * Format: int64
+             * @description Raised to let it begin anew.
+             */
+            generation: number;
+            /** @description The output. */
+            id: components["schemas"]["OutputId"];
+            /** @description Its kind. */
+            kind: components["schemas"]["OutputKind"];
+            /** @description Its name. */
+            name: string;
+            observed?: components["schemas"]["OutputState"] | null;
+            /**
+             * Format: int64
+             * @description Raised by every change; the `ETag`. 0 of the built-in output, which does not change.
+             */
+            revision: number;
+            /** @description Where it goes. */
+            target: components["schemas"]["TargetView"];
+            updated_at?: components["schemas"]["Timestamp"] | null;
+        };
         /**
          * @description A generated picture.
          * @enum {string}
@@ -1684,6 +2168,12 @@ export interface components {
              * @default null
              */
             bitrate_kbps: number | null;
+            /**
+             * Format: int64
+             * @description For how many seconds the picture has been black; 0 when it is not.
+             * @default null
+             */
+            black_s: number | null;
             /**
              * Format: int64
              * @description Encoded video bytes since the worker started.
@@ -1739,6 +2229,12 @@ export interface components {
              */
             frames_total: number | null;
             /**
+             * Format: int64
+             * @description For how many seconds the picture has not changed at all.
+             * @default null
+             */
+            frozen_s: number | null;
+            /**
              * Format: double
              * @description Distance between the last two keyframes, in milliseconds of stream time.
              * @default null
@@ -1752,11 +2248,40 @@ export interface components {
              */
             layer_change_to_air_ms: number | null;
             /**
+             * @description What each layer with a picture or sound of its own delivered.
+             * @default []
+             */
+            layers: components["schemas"]["LayerPerformance"][];
+            /**
+             * Format: double
+             * @description Loudness since the worker started, without its quiet parts, in LUFS.
+             * @default null
+             */
+            loudness_integrated_lufs: number | null;
+            /**
+             * Format: double
+             * @description Loudness of the program's sound over the last 0.4 seconds (EBU R128), in LUFS.
+             * @default null
+             */
+            loudness_momentary_lufs: number | null;
+            /**
+             * Format: double
+             * @description Loudness over the last 3 seconds, in LUFS.
+             * @default null
+             */
+            loudness_short_term_lufs: number | null;
+            /**
              * Format: int64
              * @description Resident memory of the media worker in bytes.
              * @default null
              */
             memory_bytes: number | null;
+            /**
+             * Format: int64
+             * @description For how many seconds the program has been silent: no sample above -60 dBFS.
+             * @default null
+             */
+            silent_s: number | null;
         };
         /** @description What a playback address should allow. */
         PlaybackRequest: {
@@ -2127,6 +2652,44 @@ export interface components {
          * @enum {string}
          */
         Severity: "info" | "warning" | "error" | "critical";
+        /**
+         * @description Which side of an SRT connection we are.
+         * @enum {string}
+         */
+        SrtMode: "caller" | "listener";
+        /** @description What SRT says of a connection. */
+        SrtStats: {
+            /**
+             * Format: double
+             * @description What the path is believed to carry, in kbit/s.
+             */
+            bandwidth_kbps?: number | null;
+            /**
+             * Format: int64
+             * @description Packets that came too late to be sent at all.
+             */
+            packets_dropped_total?: number | null;
+            /**
+             * Format: int64
+             * @description Packets lost on the way since the connection began.
+             */
+            packets_lost_total?: number | null;
+            /**
+             * Format: int64
+             * @description Packets sent again since the connection began.
+             */
+            packets_retransmitted_total?: number | null;
+            /**
+             * Format: int64
+             * @description Connected readers of a listener.
+             */
+            readers?: number | null;
+            /**
+             * Format: double
+             * @description Round trip in milliseconds.
+             */
+            rtt_ms?: number | null;
+        };
         /** @description Something that is wrong now. */
         StreamError: {
             /** @description Stable, dotted code, such as `layer.source.missing`. */
@@ -2237,6 +2800,27 @@ export interface components {
          * @enum {string}
          */
         SystemStatus: "up" | "degraded" | "down";
+        /** @description Where an output goes, without its secrets. */
+        TargetView: {
+            /** @description Whether there is a key. */
+            has_key: boolean;
+            /** @description The address without the key. */
+            url: string;
+        } | {
+            /** @description Whether the connection is encrypted. */
+            has_passphrase: boolean;
+            /**
+             * Format: int32
+             * @description How long lost packets may be asked for again, in milliseconds.
+             */
+            latency_ms: number;
+            /** @description Who calls. */
+            mode: components["schemas"]["SrtMode"];
+            /** @description The stream that the peer asks for. */
+            stream_id?: string | null;
+            /** @description The address. */
+            url: string;
+        } | components["schemas"]["FileTarget"] | Record<string, never>;
         /** @description A generated test picture. */
         TestPatternSource: {
             /** @description Which one; SMPTE bars unless said otherwise. */
@@ -2247,6 +2831,36 @@ export interface components {
          * @enum {string}
          */
         TextAlign: "left" | "center" | "right";
+        /** @description A line around every letter. */
+        TextOutline: {
+            /** @description Its colour. */
+            color: components["schemas"]["Color"];
+            /**
+             * Format: int32
+             * @description How far it reaches beyond the letters, in canvas pixels, 1 to 100.
+             */
+            width: number;
+        };
+        /** @description A shadow of letters and outline. */
+        TextShadow: {
+            /**
+             * Format: int32
+             * @description How far its edge runs out, in canvas pixels, 0 (sharp) to 100.
+             */
+            blur?: number;
+            /** @description Its colour. */
+            color: components["schemas"]["Color"];
+            /**
+             * Format: int32
+             * @description How far it lies to the right, in canvas pixels, -200 to 200; 2 unless said otherwise.
+             */
+            x?: number;
+            /**
+             * Format: int32
+             * @description How far it lies below, in canvas pixels, -200 to 200; 2 unless said otherwise.
+             */
+            y?: number;
+        };
         /** @description Text. */
         TextSource: {
             /** @description How it looks. */
@@ -2264,6 +2878,12 @@ export interface components {
             /** @default null */
             background: components["schemas"]["Color"] | null;
             /**
+             * Format: int32
+             * @description Radius of the background's corners in canvas pixels, 0 to 1000.
+             * @default 0
+             */
+            background_radius: number;
+            /**
              * @description Bold.
              * @default false
              */
@@ -2279,11 +2899,83 @@ export interface components {
              */
             font: string;
             /**
+             * @description Italic.
+             * @default false
+             */
+            italic: boolean;
+            /**
+             * Format: int32
+             * @description Pixels between letters beside what the font says, -100 to 500.
+             * @default 0
+             */
+            letter_spacing: number;
+            /**
+             * Format: int32
+             * @description Distance of lines in percent of what is usual for the size, 50 to 400.
+             * @default 100
+             */
+            line_spacing: number;
+            /** @default null */
+            outline: components["schemas"]["TextOutline"] | null;
+            /**
+             * Format: int32
+             * @description Pixels that letters keep away from the layer's edges, 0 to 1000. When absent, a third of
+             *     the size at the left and right over a background, and none without one.
+             * @default null
+             */
+            padding: number | null;
+            /** @default null */
+            shadow: components["schemas"]["TextShadow"] | null;
+            /**
+             * @description Whether letters become smaller, down to 4 pixels, until all of the text fits into the layer.
+             * @default false
+             */
+            shrink: boolean;
+            /**
              * Format: int32
              * @description Height of the font in canvas pixels, 4 to 1000.
              * @default 48
              */
             size: number;
+            /**
+             * @description Where the lines as a whole stand.
+             * @default middle
+             */
+            vertical_align: components["schemas"]["VerticalAlign"];
+            /**
+             * @description What becomes of lines that are too wide.
+             * @default word
+             */
+            wrap: components["schemas"]["TextWrap"];
+        };
+        /**
+         * @description What becomes of a line that is wider than the layer's box.
+         * @enum {string}
+         */
+        TextWrap: "word" | "none";
+        /**
+         * @description Where the text of a ticker goes.
+         * @enum {string}
+         */
+        TickerDirection: "left" | "right";
+        /** @description Text in one line that moves through the layer, over and over. */
+        TickerSource: {
+            /** @description Where the text goes. */
+            direction?: components["schemas"]["TickerDirection"];
+            /** @description 1 to 100 texts that follow each other, 2000 characters in all. Either these or `text`. */
+            items?: string[];
+            /** @description What stands after each text, at most 32 characters. */
+            separator?: string;
+            /**
+             * Format: int32
+             * @description Canvas pixels a second, 10 to 2000. The text moves by the same whole number of pixels on
+             *     every frame, or by one pixel every so many frames: by what comes nearest to this speed.
+             */
+            speed?: number;
+            /** @description How it looks. It is never wrapped or shrunk, and a background has no round corners. */
+            style?: components["schemas"]["TextStyle"];
+            /** @description The text, 1 to 2000 characters; line breaks become spaces. Either this or `items`. */
+            text?: string | null;
         };
         /** @description What opens a WebSocket. */
         Ticket: {
@@ -2357,13 +3049,39 @@ export interface components {
              */
             threads?: number | null;
         };
-        /** @description Where a layer is on the canvas, in canvas pixels. Parts outside the canvas are cut off. */
+        /**
+         * @description Where a layer is on the canvas, in canvas pixels, and how its source lies in that box. Parts
+         *     outside the canvas are cut off.
+         *
+         *     `x`, `y`, `width` and `height` are always the unrotated box. The source is cropped, then
+         *     fitted into the box, then its corners are rounded, then it is rotated around the anchor.
+         */
         Transform: {
+            /**
+             * @description Where a source lies that does not fill the box or is cut by it, and the point around
+             *     which the box is rotated.
+             */
+            anchor?: components["schemas"]["Anchor"];
+            /**
+             * Format: double
+             * @description Radius of the corners of what shows of the source, 0 to 4096; at most half of its
+             *     shorter side has an effect.
+             */
+            corner_radius?: number;
+            /** @description What is cut off the source before it is fitted. */
+            crop?: components["schemas"]["Crop"];
+            /** @description How the source fills the box. */
+            fit?: components["schemas"]["Fit"];
             /**
              * Format: int32
              * @description Height, 1 to 8192.
              */
             height: number;
+            /**
+             * Format: double
+             * @description Clockwise, in degrees, -360 to 360.
+             */
+            rotation?: number;
             /**
              * Format: int32
              * @description Width, 1 to 8192.
@@ -2382,11 +3100,24 @@ export interface components {
         };
         /** @description The members of a transform to change, in canvas pixels. */
         TransformPatch: {
+            anchor?: components["schemas"]["Anchor"] | null;
+            /**
+             * Format: double
+             * @description Radius of the corners.
+             */
+            corner_radius?: number | null;
+            crop?: components["schemas"]["CropPatch"] | null;
+            fit?: components["schemas"]["Fit"] | null;
             /**
              * Format: int32
              * @description Height.
              */
             height?: number | null;
+            /**
+             * Format: double
+             * @description Clockwise, in degrees.
+             */
+            rotation?: number | null;
             /**
              * Format: int32
              * @description Width.
@@ -2402,6 +3133,32 @@ export interface components {
              * @description Top edge.
              */
             y?: number | null;
+        };
+        /**
+         * @description How changes of a layer's place, size, crop, rotation, corner radius, opacity, volume and
+         *     visibility are made from now on.
+         */
+        Transition: {
+            /**
+             * Format: int32
+             * @description How long they take, 0 (at once) to 60000.
+             * @default 0
+             */
+            duration_ms: number;
+            /**
+             * @description How they move.
+             * @default linear
+             */
+            easing: components["schemas"]["Easing"];
+        };
+        /** @description The members of a transition to change. */
+        TransitionPatch: {
+            /**
+             * Format: int32
+             * @description How long changes take; 0 is at once.
+             */
+            duration_ms?: number | null;
+            easing?: components["schemas"]["Easing"] | null;
         };
         /** @description What to change about a person. What is absent stays. */
         UpdateUser: {
@@ -2449,6 +3206,11 @@ export interface components {
             /** @description The console's version; null when it was not built. A page with another one is out of date. */
             console?: string | null;
         };
+        /**
+         * @description Where the lines as a whole stand in the layer's box.
+         * @enum {string}
+         */
+        VerticalAlign: "top" | "middle" | "bottom";
         /**
          * @description The H.264 encoder in use.
          * @enum {string}
@@ -4577,6 +5339,508 @@ export interface operations {
                 };
             };
             /** @description It cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_outputs: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The outputs. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutputList"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or output. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis does not answer, and the change may have been made: read before trying again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_output: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: {
+                /** @description At most 255 visible characters; the same key answers the same for a day. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewOutput"];
+            };
+        };
+        responses: {
+            /** @description The new output. */
+            201: {
+                headers: {
+                    /** @description The output's revision. */
+                    ETag?: string;
+                    /** @description The output. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutputView"];
+                };
+            };
+            /** @description The body is not of the expected shape. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or output. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible; `detail` says what to do. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are out of bounds, `errors` names each; or the idempotency key belongs to another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis does not answer, and the change may have been made: read before trying again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_output: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description The output. */
+                id: components["schemas"]["OutputId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The output. */
+            200: {
+                headers: {
+                    /** @description The output's revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutputView"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or output. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis does not answer, and the change may have been made: read before trying again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_output: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header: {
+                /** @description The output's `ETag`. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The output. */
+                id: components["schemas"]["OutputId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or output. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible; `detail` says what to do. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The output has changed; `ETag` is its revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis does not answer, and the change may have been made: read before trying again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_output: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header: {
+                /** @description The output's `ETag`. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The output. */
+                id: components["schemas"]["OutputId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OutputPatch"];
+                "application/merge-patch+json": components["schemas"]["OutputPatch"];
+            };
+        };
+        responses: {
+            /** @description The output now. */
+            200: {
+                headers: {
+                    /** @description The output's revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutputView"];
+                };
+            };
+            /** @description The body is not of the expected shape. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or output. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible; `detail` says what to do. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The output has changed; `ETag` is its revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are out of bounds, `errors` names each; or the idempotency key belongs to another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis does not answer, and the change may have been made: read before trying again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    steer_output: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description `start`, `stop` or `restart`. */
+                action: components["schemas"]["OutputCommand"];
+                /** @description The output. */
+                id: components["schemas"]["OutputId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The output now. */
+            200: {
+                headers: {
+                    /** @description The output's revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutputView"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or output. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible; `detail` says what to do. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis does not answer, and the change may have been made: read before trying again. */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use sm_common::id::LayerId;
-use sm_common::layer::{Layer, LayerKind, LayerSource, Transform};
+use sm_common::layer::{
+    Anchor, Blend, Easing, Fit, Layer, LayerKind, LayerSource, Transform, Transition,
+};
 use sm_common::scene::SceneSummary;
 use utoipa::ToSchema;
 
@@ -76,6 +78,10 @@ pub(crate) struct NewLayer {
     /// 0 (clear) to 1 (opaque); 1 unless said otherwise.
     #[schema(minimum = 0, maximum = 1, default = 1.0)]
     opacity: Option<f64>,
+    /// How its colours join those behind it; `normal` unless said otherwise.
+    blend: Option<Blend>,
+    /// How its changes are made; at once unless said otherwise.
+    transition: Option<Transition>,
     /// Whether it is in the picture.
     #[schema(default = true)]
     visible: Option<bool>,
@@ -88,6 +94,9 @@ pub(crate) struct NewLayer {
     /// Whether its sound is off.
     #[schema(default = false)]
     muted: Option<bool>,
+    /// How much later than the picture its sound comes, in milliseconds.
+    #[schema(minimum = 0, maximum = 5000, default = 0)]
+    audio_delay_ms: Option<u32>,
     /// Its place from the back, 0 to the number of layers; the front unless said otherwise.
     #[schema(minimum = 0)]
     index: Option<usize>,
@@ -110,6 +119,10 @@ pub(crate) struct LayerPatch {
     /// 0 (clear) to 1 (opaque).
     #[schema(minimum = 0, maximum = 1)]
     opacity: Option<f64>,
+    /// How its colours join those behind it.
+    blend: Option<Blend>,
+    /// The members of the transition to change.
+    transition: Option<TransitionPatch>,
     /// Whether it is in the picture.
     visible: Option<bool>,
     /// Whether it refuses every change but unlocking.
@@ -119,6 +132,9 @@ pub(crate) struct LayerPatch {
     volume: Option<f64>,
     /// Whether its sound is off.
     muted: Option<bool>,
+    /// How much later than the picture its sound comes, in milliseconds.
+    #[schema(minimum = 0, maximum = 5000)]
+    audio_delay_ms: Option<u32>,
 }
 
 /// The members of a transform to change, in canvas pixels.
@@ -137,6 +153,47 @@ pub(crate) struct TransformPatch {
     /// Height.
     #[schema(minimum = 1, maximum = 8192)]
     height: Option<u32>,
+    /// The members of the crop to change.
+    crop: Option<CropPatch>,
+    /// How the source fills the box.
+    fit: Option<Fit>,
+    /// Where a source lies that does not fill the box, and the point of rotation.
+    anchor: Option<Anchor>,
+    /// Clockwise, in degrees.
+    #[schema(minimum = -360, maximum = 360)]
+    rotation: Option<f64>,
+    /// Radius of the corners.
+    #[schema(minimum = 0, maximum = 4096)]
+    corner_radius: Option<f64>,
+}
+
+/// The members of a crop to change, as parts of the source's width and height.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "shows the shape of a body that the domain reads")]
+pub(crate) struct CropPatch {
+    /// From the left edge.
+    #[schema(minimum = 0, maximum = 0.99)]
+    left: Option<f64>,
+    /// From the top edge.
+    #[schema(minimum = 0, maximum = 0.99)]
+    top: Option<f64>,
+    /// From the right edge; with `left` at most 0.99.
+    #[schema(minimum = 0, maximum = 0.99)]
+    right: Option<f64>,
+    /// From the bottom edge; with `top` at most 0.99.
+    #[schema(minimum = 0, maximum = 0.99)]
+    bottom: Option<f64>,
+}
+
+/// The members of a transition to change.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "shows the shape of a body that the domain reads")]
+pub(crate) struct TransitionPatch {
+    /// How long changes take; 0 is at once.
+    #[schema(minimum = 0, maximum = 60000)]
+    duration_ms: Option<u32>,
+    /// How they move.
+    easing: Option<Easing>,
 }
 
 /// An order of all layers of a scene.
@@ -231,6 +288,7 @@ mod tests {
             canvas,
             layers_max: 9,
             assets: std::collections::BTreeMap::new(),
+            network: sm_common::address::NetworkPolicy::default(),
             now: Timestamp::from_unix_millis(0),
         };
         let Err(Rejected::Invalid(faults)) = apply(scene, &Proposal::of(action), &surroundings)

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use sm_common::address::{NetworkPolicy, SourceUrl};
 use sm_common::asset::AssetKind;
 use sm_common::clock::Timestamp;
 use sm_common::id::{AssetId, LayerId};
@@ -23,6 +24,8 @@ pub(crate) struct Surroundings {
     pub(crate) layers_max: usize,
     /// The uploaded files that the proposal names, as far as they exist.
     pub(crate) assets: BTreeMap<AssetId, AssetKind>,
+    /// Where network sources may be.
+    pub(crate) network: NetworkPolicy,
     pub(crate) now: Timestamp,
 }
 
@@ -214,7 +217,7 @@ impl Work<'_> {
         let (Some(draft), Some(index)) = (draft, index) else {
             return Ok(None);
         };
-        if !self.asset_exists(&draft.source, at) {
+        if !self.asset_exists(&draft.source, at) || !self.address_permitted(&draft.source, at) {
             return Ok(None);
         }
         let layer = Layer {
@@ -225,10 +228,13 @@ impl Work<'_> {
             source: draft.source,
             transform: draft.transform,
             opacity: draft.opacity,
+            blend: draft.blend,
+            transition: draft.transition,
             visible: draft.visible,
             locked: draft.locked,
             volume: draft.volume,
             muted: draft.muted,
+            audio_delay_ms: draft.audio_delay_ms,
             revision: 1,
             created_at: now,
             updated_at: now,
@@ -271,6 +277,12 @@ impl Work<'_> {
         if shows_another && !self.asset_exists(&draft.source, at) {
             return Ok(None);
         }
+        let moved = changed
+            .iter()
+            .any(|pointer| pointer == "/source" || pointer == "/source/url");
+        if moved && !self.address_permitted(&draft.source, at) {
+            return Ok(None);
+        }
         let mut layer = layer;
         if !changed.is_empty() {
             if shows_another {
@@ -285,6 +297,21 @@ impl Work<'_> {
             }
         }
         Ok(Some(Step::Updated { layer, changed }))
+    }
+
+    /// Whether a network source's address is none that is refused. What a name leads to is the
+    /// engine's to see.
+    fn address_permitted(&mut self, source: &LayerSource, at: &str) -> bool {
+        let LayerSource::Network(source) = source else {
+            return true;
+        };
+        let permitted = SourceUrl::parse(&source.url)
+            .is_ok_and(|url| self.surroundings.network.permits_host(url.host()));
+        if !permitted {
+            let detail = "must be in the public Internet or in a network that the operator allows";
+            self.faults.value(format!("{at}/source/url"), detail);
+        }
+        permitted
     }
 
     fn delete(&mut self, id: LayerId, expected: Option<&Expected>) -> Result<Step, Refusal> {
@@ -326,7 +353,14 @@ impl Work<'_> {
         let wanted = match source.kind() {
             LayerKind::Image => AssetKind::Image,
             LayerKind::Video => AssetKind::Video,
-            LayerKind::Color | LayerKind::TestPattern | LayerKind::Text | LayerKind::Clock => {
+            LayerKind::Color
+            | LayerKind::TestPattern
+            | LayerKind::Text
+            | LayerKind::Clock
+            | LayerKind::Countdown
+            | LayerKind::Gradient
+            | LayerKind::Ticker
+            | LayerKind::Network => {
                 return true;
             }
         };

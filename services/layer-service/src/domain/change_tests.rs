@@ -14,6 +14,7 @@ fn surroundings() -> Surroundings {
             (asset('a'), AssetKind::Image),
             (asset('b'), AssetKind::Video),
         ]),
+        network: NetworkPolicy::default(),
         now: Timestamp::from_unix_millis(2_000),
     }
 }

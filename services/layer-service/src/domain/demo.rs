@@ -69,6 +69,7 @@ mod tests {
             canvas,
             layers_max: 20,
             assets: std::collections::BTreeMap::new(),
+            network: sm_common::address::NetworkPolicy::default(),
             now: super::super::samples::THEN,
         };
         let applied = apply(scene(&[]), &proposal, &surroundings).unwrap();

@@ -1,8 +1,11 @@
 use serde::Serialize;
 use serde_json::Value;
-use sm_common::layer::{Layer, LayerKind, LayerSource, Transform, VOLUME_MAX};
+use sm_common::layer::{
+    AUDIO_DELAY_MS_MAX, Blend, CROP_MAX, Crop, Layer, LayerKind, LayerSource, Transform,
+    Transition, VOLUME_MAX,
+};
 
-use super::fault::Faults;
+use super::fault::{Fault, Faults};
 use super::field::{Members, boolean, integer, number, parsed, text};
 use super::source;
 
@@ -12,6 +15,12 @@ const NAME_CHARS_MAX: usize = 100;
 const OFFSET_MAX: i64 = 16_384;
 /// Largest width and height of a layer, in pixels.
 const SIDE_MAX: i64 = 8_192;
+/// Furthest that a layer may be turned either way, in degrees.
+const ROTATION_MAX: f64 = 360.0;
+/// Largest radius of a layer's corners, in pixels.
+const CORNER_RADIUS_MAX: f64 = 4_096.0;
+/// Longest that a change of a layer may take.
+const TRANSITION_MS_MAX: i64 = 60_000;
 
 /// Size of the picture, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,10 +37,13 @@ pub(crate) struct Draft {
     pub(crate) source: LayerSource,
     pub(crate) transform: Transform,
     pub(crate) opacity: f64,
+    pub(crate) blend: Blend,
+    pub(crate) transition: Transition,
     pub(crate) visible: bool,
     pub(crate) locked: bool,
     pub(crate) volume: f64,
     pub(crate) muted: bool,
+    pub(crate) audio_delay_ms: u32,
 }
 
 impl Draft {
@@ -51,19 +63,26 @@ impl Draft {
         });
         let transform = read_transform(fields, canvas, faults);
         let opacity = fields.or("opacity", 1.0, faults, number(0.0, 1.0));
+        let blend = fields.or("blend", Blend::default(), faults, parsed);
+        let transition = read_transition(fields, faults);
         let visible = fields.or("visible", true, faults, boolean);
         let locked = fields.or("locked", false, faults, boolean);
         let volume = fields.or("volume", 1.0, faults, number(0.0, VOLUME_MAX));
         let muted = fields.or("muted", false, faults, boolean);
+        let delay = integer(0, AUDIO_DELAY_MS_MAX.into());
+        let audio_delay_ms = fields.or("audio_delay_ms", 0, faults, delay);
         Some(Self {
             name: name?,
             source: source?,
             transform: transform?,
             opacity: opacity?,
+            blend: blend?,
+            transition: transition?,
             visible: visible?,
             locked: locked?,
             volume: volume?,
             muted: muted?,
+            audio_delay_ms: audio_delay_ms?,
         })
     }
 
@@ -74,10 +93,13 @@ impl Draft {
             source: layer.source.clone(),
             transform: layer.transform,
             opacity: layer.opacity,
+            blend: layer.blend,
+            transition: layer.transition,
             visible: layer.visible,
             locked: layer.locked,
             volume: layer.volume,
             muted: layer.muted,
+            audio_delay_ms: layer.audio_delay_ms,
         }
     }
 
@@ -88,19 +110,25 @@ impl Draft {
             source,
             transform,
             opacity,
+            blend,
+            transition,
             visible,
             locked,
             volume,
             muted,
+            audio_delay_ms,
         } = self;
         layer.name = name;
         layer.source = source;
         layer.transform = transform;
         layer.opacity = opacity;
+        layer.blend = blend;
+        layer.transition = transition;
         layer.visible = visible;
         layer.locked = locked;
         layer.volume = volume;
         layer.muted = muted;
+        layer.audio_delay_ms = audio_delay_ms;
     }
 
     /// The draft as a JSON object, to be patched or compared.
@@ -115,12 +143,7 @@ fn read_transform(
     canvas: Canvas,
     faults: &mut Faults,
 ) -> Option<Transform> {
-    let whole = Transform {
-        x: 0,
-        y: 0,
-        width: canvas.width,
-        height: canvas.height,
-    };
+    let whole = Transform::plain(0, 0, canvas.width, canvas.height);
     let Some(value) = layer.raw("transform") else {
         return Some(whole);
     };
@@ -129,12 +152,71 @@ fn read_transform(
     let y = fields.or("y", whole.y, faults, integer(-OFFSET_MAX, OFFSET_MAX));
     let width = fields.or("width", whole.width, faults, integer(1, SIDE_MAX));
     let height = fields.or("height", whole.height, faults, integer(1, SIDE_MAX));
+    let crop = read_crop(&mut fields, faults);
+    let fit = fields.or("fit", whole.fit, faults, parsed);
+    let anchor = fields.or("anchor", whole.anchor, faults, parsed);
+    let angle = number(-ROTATION_MAX, ROTATION_MAX);
+    let rotation = fields.or("rotation", whole.rotation, faults, angle);
+    let radius = number(0.0, CORNER_RADIUS_MAX);
+    let corner_radius = fields.or("corner_radius", whole.corner_radius, faults, radius);
     fields.finish(faults);
     Some(Transform {
         x: x?,
         y: y?,
         width: width?,
         height: height?,
+        crop: crop?,
+        fit: fit?,
+        anchor: anchor?,
+        rotation: rotation?,
+        corner_radius: corner_radius?,
+    })
+}
+
+/// Reads what is cut off the source; something of it must remain.
+fn read_crop(transform: &mut Members<'_>, faults: &mut Faults) -> Option<Crop> {
+    let Some(value) = transform.raw("crop") else {
+        return Some(Crop::default());
+    };
+    let mut fields = Members::of(value, &transform.pointer_to("crop"), faults)?;
+    let left = fields.or("left", 0.0, faults, number(0.0, CROP_MAX));
+    let top = fields.or("top", 0.0, faults, number(0.0, CROP_MAX));
+    let right = fields.or("right", 0.0, faults, beside("left", left));
+    let bottom = fields.or("bottom", 0.0, faults, beside("top", top));
+    fields.finish(faults);
+    Some(Crop {
+        left: left?,
+        top: top?,
+        right: right?,
+        bottom: bottom?,
+    })
+}
+
+/// A part that, with the one on the other side, leaves something.
+fn beside(name: &str, other: Option<f64>) -> impl FnOnce(&Value) -> Result<f64, Fault> {
+    move |value| {
+        let part = number(0.0, CROP_MAX)(value)?;
+        if other.is_some_and(|other| part + other > CROP_MAX) {
+            let detail = format!("and `{name}` must together be at most {CROP_MAX}");
+            return Err(Fault::Value(detail));
+        }
+        Ok(part)
+    }
+}
+
+fn read_transition(layer: &mut Members<'_>, faults: &mut Faults) -> Option<Transition> {
+    let none = Transition::default();
+    let Some(value) = layer.raw("transition") else {
+        return Some(none);
+    };
+    let mut fields = Members::of(value, &layer.pointer_to("transition"), faults)?;
+    let duration = integer(0, TRANSITION_MS_MAX);
+    let duration_ms = fields.or("duration_ms", none.duration_ms, faults, duration);
+    let easing = fields.or("easing", none.easing, faults, parsed);
+    fields.finish(faults);
+    Some(Transition {
+        duration_ms: duration_ms?,
+        easing: easing?,
     })
 }
 
@@ -172,6 +254,22 @@ mod tests {
     }
 
     #[test]
+    fn a_look_reads_back_as_it_was_written() {
+        let body = json!({"name": "a", "kind": "color", "source": {"color": "#000000"},
+            "blend": "add", "transition": {"duration_ms": 60_000, "easing": "ease-in-out"},
+            "transform": {"crop": {"left": 0.5, "right": 0.49}, "fit": "contain",
+                "anchor": "bottom-right", "rotation": -360, "corner_radius": 4096}});
+        let (draft, faults) = read(&body);
+        let draft = draft.unwrap();
+        assert!(faults.is_empty());
+        let written = draft.to_document();
+        assert_eq!(written["transform"]["crop"]["right"], 0.49);
+        assert_eq!(written["transform"]["rotation"], -360.0);
+        assert_eq!(written["transition"]["easing"], "ease-in-out");
+        assert_eq!(read(&written).0, Some(draft));
+    }
+
+    #[test]
     fn every_bound_is_kept_and_every_fault_named() {
         let good = json!({"name": "a", "kind": "color", "source": {"color": "#000000"}});
         let cases = [
@@ -191,11 +289,64 @@ mod tests {
             ("/transform/height", json!({"height": 8_193}), false),
             ("/transform/height", json!({"height": 7.5}), false),
             ("/transform/depth", json!({"depth": 1}), true),
+            ("/transform/crop", json!({"crop": 1}), true),
+            (
+                "/transform/crop/left",
+                json!({"crop": {"left": -0.1}}),
+                false,
+            ),
+            (
+                "/transform/crop/top",
+                json!({"crop": {"top": 0.995}}),
+                false,
+            ),
+            (
+                "/transform/crop/right",
+                json!({"crop": {"left": 0.5, "right": 0.5}}),
+                false,
+            ),
+            (
+                "/transform/crop/bottom",
+                json!({"crop": {"top": 0.9, "bottom": 0.1}}),
+                false,
+            ),
+            ("/transform/crop/near", json!({"crop": {"near": 0}}), true),
+            ("/transform/fit", json!({"fit": "squeeze"}), false),
+            ("/transform/anchor", json!({"anchor": "middle"}), false),
+            ("/transform/rotation", json!({"rotation": 360.1}), false),
+            ("/transform/rotation", json!({"rotation": "90"}), true),
+            (
+                "/transform/corner_radius",
+                json!({"corner_radius": -1}),
+                false,
+            ),
+            (
+                "/transform/corner_radius",
+                json!({"corner_radius": 4097}),
+                false,
+            ),
+            ("/blend", json!("overlay"), false),
+            ("/blend", json!(1), true),
+            ("/transition", json!("fade"), true),
+            (
+                "/transition/duration_ms",
+                json!({"duration_ms": 60_001}),
+                false,
+            ),
+            (
+                "/transition/duration_ms",
+                json!({"duration_ms": 0.5}),
+                false,
+            ),
+            ("/transition/easing", json!({"easing": "bounce"}), false),
+            ("/transition/delay", json!({"delay": 1}), true),
             ("/opacity", json!(-0.001), false),
             ("/opacity", json!(1.001), false),
             ("/opacity", json!(1e308), false),
             ("/opacity", json!("NaN"), true),
             ("/volume", json!(20.5), false),
+            ("/audio_delay_ms", json!(5001), false),
+            ("/audio_delay_ms", json!(-1), false),
             ("/visible", json!(1), true),
             ("/rotation", json!(90), true),
         ];

@@ -2,17 +2,21 @@
 
 mod change;
 mod clock_format;
+mod countdown;
 mod demo;
 mod draft;
-mod fault;
-mod field;
+mod gradient;
 mod ordering;
 mod patch;
 mod proposal;
 #[cfg(test)]
 mod samples;
 mod source;
+mod text_style;
+mod ticker;
 pub(crate) mod upload;
+
+use sm_service_kit::body::{fault, field};
 
 pub(crate) use change::{Applied, Refusal, Rejected, Step, Surroundings, apply};
 pub(crate) use demo::demo_layers;

@@ -1,21 +1,25 @@
 //! What a layer shows, read kind by kind. A new kind is a new arm here.
 
 use serde_json::{Map, Value};
+use sm_common::address::{SOURCE_URL_BYTES_MAX, SourceScheme, SourceUrl};
 use sm_common::layer::{
-    ClockSource, ColorSource, ImageSource, LayerKind, LayerSource, Pattern, TestPatternSource,
-    TextAlign, TextSource, TextStyle, VideoSource,
+    ClockSource, ColorSource, ImageSource, LayerKind, LayerSource, NetworkSource, OnLoss, Pattern,
+    TestPatternSource, TextSource, VideoSource,
 };
 
 use super::clock_format::{self, FORMAT_CHARS_MAX};
 use super::fault::{Fault, Faults};
 use super::field::{Members, boolean, integer, parsed, text};
+use super::{countdown, gradient, text_style, ticker};
 
 /// Longest text, in characters.
 const TEXT_CHARS_MAX: usize = 2000;
-/// Longest name of a font family, in characters.
-const FONT_CHARS_MAX: usize = 64;
-/// Smallest and largest font, in canvas pixels.
-const FONT_SIZE: (i64, i64) = (4, 1000);
+/// Longest name of a time zone, in characters.
+const TIMEZONE_CHARS_MAX: usize = 64;
+/// Longest name of a stream that an SRT listener is asked for, in characters.
+const STREAM_ID_CHARS_MAX: usize = 512;
+/// Shortest and longest wait for late frames, in milliseconds.
+const LATENCY_MS: (i64, i64) = (20, 8000);
 /// The clock unless said otherwise.
 const CLOCK_FORMAT: &str = "%H:%M:%S";
 
@@ -47,62 +51,84 @@ pub(crate) fn read(
         }
         LayerKind::Text => {
             let text = fields.required("text", faults, text(0, TEXT_CHARS_MAX, true));
-            let style = read_style(&mut fields, faults);
+            let style = text_style::read(&mut fields, faults);
             text.zip(style)
                 .map(|(text, style)| LayerSource::Text(TextSource { text, style }))
         }
         LayerKind::Clock => {
             let format = fields.or("format", CLOCK_FORMAT.to_owned(), faults, read_format);
-            let style = read_style(&mut fields, faults);
+            let timezone = fields.or("timezone", None, faults, |value| {
+                read_timezone(value).map(Some)
+            });
+            let style = text_style::read(&mut fields, faults);
             format
+                .zip(timezone)
                 .zip(style)
-                .map(|(format, style)| LayerSource::Clock(ClockSource { format, style }))
+                .map(|((format, timezone), style)| ClockSource {
+                    format,
+                    timezone,
+                    style,
+                })
+                .map(LayerSource::Clock)
         }
+        LayerKind::Gradient => gradient::read(&mut fields, faults).map(LayerSource::Gradient),
+        LayerKind::Countdown => countdown::read(&mut fields, faults).map(LayerSource::Countdown),
+        LayerKind::Ticker => ticker::read(&mut fields, faults).map(LayerSource::Ticker),
+        LayerKind::Network => read_network(&mut fields, faults).map(LayerSource::Network),
     };
     fields.finish(faults);
     source
+}
+
+fn read_timezone(value: &Value) -> Result<String, Fault> {
+    let name = text(1, TIMEZONE_CHARS_MAX, false)(value)?;
+    match jiff::tz::TimeZone::get(&name) {
+        Ok(_) => Ok(name),
+        Err(_unknown) => Err(Fault::Value(
+            "must be a name of the IANA time zone database, such as Europe/Berlin".to_owned(),
+        )),
+    }
+}
+
+fn read_network(fields: &mut Members<'_>, faults: &mut Faults) -> Option<NetworkSource> {
+    let (least, most) = LATENCY_MS;
+    let url = fields.required("url", faults, read_url);
+    let stream_id = fields.or("stream_id", None, faults, |value| {
+        text(1, STREAM_ID_CHARS_MAX, false)(value).map(Some)
+    });
+    let latency_ms = fields.or(
+        "latency_ms",
+        NetworkSource::LATENCY_MS,
+        faults,
+        integer(least, most),
+    );
+    let on_loss = fields.or("on_loss", OnLoss::default(), faults, parsed);
+    let (url, scheme) = url?;
+    let stream_id = stream_id?;
+    if stream_id.is_some() && scheme != SourceScheme::Srt {
+        faults.value(fields.pointer_to("stream_id"), "only SRT has one");
+        return None;
+    }
+    Some(NetworkSource {
+        url,
+        stream_id,
+        latency_ms: latency_ms?,
+        on_loss: on_loss?,
+    })
+}
+
+fn read_url(value: &Value) -> Result<(String, SourceScheme), Fault> {
+    let url = text(1, SOURCE_URL_BYTES_MAX, false)(value)?;
+    let scheme = SourceUrl::parse(&url)
+        .map_err(|refused| Fault::Value(refused.to_string()))?
+        .scheme();
+    Ok((url, scheme))
 }
 
 fn read_format(value: &Value) -> Result<String, Fault> {
     let format = text(1, FORMAT_CHARS_MAX, false)(value)?;
     clock_format::check(&format)?;
     Ok(format)
-}
-
-fn read_style(source: &mut Members<'_>, faults: &mut Faults) -> Option<TextStyle> {
-    let standard = TextStyle::default();
-    let Some(value) = source.raw("style") else {
-        return Some(standard);
-    };
-    let mut fields = Members::of(value, &source.pointer_to("style"), faults)?;
-    let (smallest, largest) = FONT_SIZE;
-    let font = fields.or("font", standard.font, faults, read_font);
-    let size = fields.or("size", standard.size, faults, integer(smallest, largest));
-    let bold = fields.or("bold", standard.bold, faults, boolean);
-    let color = fields.or("color", standard.color, faults, parsed);
-    let background = fields.or("background", None, faults, |value| parsed(value).map(Some));
-    let align = fields.or("align", TextAlign::default(), faults, parsed);
-    fields.finish(faults);
-    Some(TextStyle {
-        font: font?,
-        size: size?,
-        bold: bold?,
-        color: color?,
-        background: background?,
-        align: align?,
-    })
-}
-
-fn read_font(value: &Value) -> Result<String, Fault> {
-    let font = text(1, FONT_CHARS_MAX, false)(value)?;
-    let allowed = |c: char| c.is_alphanumeric() || c == ' ' || c == '-';
-    if font.chars().all(allowed) && !font.trim().is_empty() {
-        Ok(font)
-    } else {
-        Err(Fault::Value(
-            "must be a font family of letters, digits, spaces and hyphens".to_owned(),
-        ))
-    }
 }
 
 #[cfg(test)]
@@ -121,15 +147,29 @@ mod tests {
     #[test]
     fn every_source_reads_back_as_it_is_written() {
         let asset = "ab".repeat(32);
-        let style = json!({"font": "DejaVu Sans", "size": 40, "bold": true, "color": "#ffffff",
-            "background": "#00000080", "align": "center"});
+        let style = json!({"font": "DejaVu Sans", "size": 40, "bold": true, "italic": true,
+            "color": "#ffffff", "background": "#00000080", "background_radius": 8, "padding": 12,
+            "align": "center", "vertical_align": "bottom", "wrap": "none", "shrink": true,
+            "line_spacing": 120, "letter_spacing": -2,
+            "outline": {"color": "#000000", "width": 3},
+            "shadow": {"color": "#00000080", "x": -3, "y": 4, "blur": 6}});
         let sources = [
             json!({"kind": "color", "source": {"color": "#10203040"}}),
             json!({"kind": "test-pattern", "source": {"pattern": "ball"}}),
             json!({"kind": "image", "source": {"asset": asset}}),
             json!({"kind": "video", "source": {"asset": asset, "loop": false}}),
             json!({"kind": "text", "source": {"text": "a\nb", "style": style}}),
-            json!({"kind": "clock", "source": {"format": "%T", "style": style}}),
+            json!({"kind": "clock", "source": {"format": "%T", "timezone": "Asia/Kolkata",
+                "style": style}}),
+            json!({"kind": "gradient", "source": {"angle": 90, "stops": [
+                {"offset": 0, "color": "#000000"}, {"offset": 100, "color": "#ffffff80"}]}}),
+            json!({"kind": "countdown", "source": {"duration_s": 60,
+                "started_at": "2026-01-01T00:00:00Z", "format": "%M:%S", "at_zero": "count-up",
+                "text_before": "in ", "text_after": "!", "style": style}}),
+            json!({"kind": "ticker", "source": {"items": ["a", "b"], "separator": " + ",
+                "speed": 60, "direction": "right", "style": style}}),
+            json!({"kind": "network", "source": {"url": "srt://a.example:9000", "stream_id": "a",
+                "latency_ms": 20, "on_loss": "hold"}}),
         ];
         assert_eq!(sources.len(), LayerKind::ALL.len());
         for written in sources {
@@ -147,6 +187,12 @@ mod tests {
             (LayerKind::Video, json!({"asset": "ab".repeat(32)})),
             (LayerKind::Text, json!({"text": "a"})),
             (LayerKind::Clock, json!({})),
+            (LayerKind::Countdown, json!({"to": "2026-01-01T00:00:00Z"})),
+            (LayerKind::Ticker, json!({"text": "a"})),
+            (
+                LayerKind::Network,
+                json!({"url": "http://a.example/a.m3u8"}),
+            ),
         ] {
             let read = read(kind, Some(&source), "", &mut Faults::default()).unwrap();
             let derived: LayerSource =
@@ -160,6 +206,9 @@ mod tests {
         let text = json!({"text": "x".repeat(2001), "speed": 3, "style": {
             "font": "DejaVu; rm", "size": 3, "bold": "yes", "color": "red",
             "background": 7, "align": "top", "shadow": true,
+            "vertical_align": "left", "wrap": "letters", "shrink": 1, "line_spacing": 401,
+            "letter_spacing": -101, "padding": -1, "background_radius": 1001, "italic": 0,
+            "outline": {"color": "black", "width": 0, "style": "dotted"},
         }});
         assert_eq!(
             faults(LayerKind::Text, &text),
@@ -168,17 +217,33 @@ mod tests {
                 "/source/style/font",
                 "/source/style/size",
                 "/source/style/bold",
+                "/source/style/italic",
                 "/source/style/color",
                 "/source/style/background",
+                "/source/style/background_radius",
+                "/source/style/padding",
                 "/source/style/align",
+                "/source/style/vertical_align",
+                "/source/style/wrap",
+                "/source/style/shrink",
+                "/source/style/line_spacing",
+                "/source/style/letter_spacing",
+                "/source/style/outline/color",
+                "/source/style/outline/width",
+                "/source/style/outline/style",
                 "/source/style/shadow",
                 "/source/speed",
             ]
         );
-        assert_eq!(
-            faults(LayerKind::Clock, &json!({"format": "%Q"})),
-            ["/source/format"]
-        );
+        for timezone in ["Mars/Olympus", "", "../etc/passwd", "UTC+25"] {
+            assert_eq!(
+                faults(
+                    LayerKind::Clock,
+                    &json!({"format": "%Q", "timezone": timezone})
+                ),
+                ["/source/format", "/source/timezone"]
+            );
+        }
         assert_eq!(
             faults(LayerKind::Image, &json!({"asset": "../../etc/passwd"})),
             ["/source/asset"]

@@ -38,7 +38,8 @@ async fn every_change_is_told_with_its_new_value_and_position() {
     let mut back = color("b");
     back["index"] = json!(0);
     let b = app.api.post("/api/layers", &back).await.expect(201).body;
-    let patch = json!({"opacity": 0.5, "transform": {"y": 7}, "visible": true});
+    let patch = json!({"opacity": 0.5, "visible": true, "transition": {"duration_ms": 40},
+        "transform": {"y": 7, "rotation": 90, "crop": {"left": 0.25}}});
     let changed = app.api.patch(&path_of(&a), "\"1\"", &patch).await;
     let changed = changed.expect(200).body;
     let order = json!({"order": [a["id"], b["id"]]});
@@ -58,7 +59,9 @@ async fn every_change_is_told_with_its_new_value_and_position() {
         ),
         (
             EventType::LayerUpdated,
-            json!({"layer": changed, "changed": ["/opacity", "/transform/y"], "scene_revision": 3}),
+            json!({"layer": changed, "scene_revision": 3, "changed": ["/opacity",
+                "/transform/crop/left", "/transform/rotation", "/transform/y",
+                "/transition/duration_ms"]}),
         ),
         (
             EventType::LayerReordered,

@@ -5,6 +5,13 @@ use sm_common::id::{LayerId, StreamId};
 
 use crate::app::{App, color, path_of, tag_of};
 
+/// An upright layer that fills its box, as large as the canvas.
+fn transform_at(x: i32) -> serde_json::Value {
+    json!({"x": x, "y": 0, "width": 1280, "height": 720, "fit": "stretch", "anchor": "center",
+        "crop": {"left": 0.0, "top": 0.0, "right": 0.0, "bottom": 0.0},
+        "rotation": 0.0, "corner_radius": 0.0})
+}
+
 #[tokio::test]
 async fn a_layer_is_created_read_changed_and_deleted() {
     let app = App::start().await;
@@ -17,10 +24,7 @@ async fn a_layer_is_created_read_changed_and_deleted() {
     let place = path_of(&layer);
     assert_eq!(created.header("etag"), "\"1\"");
     assert_eq!(created.header("location"), format!("{place}?stream=main"));
-    assert_eq!(
-        layer["transform"],
-        json!({"x": 0, "y": 0, "width": 1280, "height": 720})
-    );
+    assert_eq!(layer["transform"], transform_at(0));
 
     let read = app.api.get(&place).await.expect(200);
     assert_eq!((&read.body, read.header("etag")), (&layer, "\"1\""));
@@ -29,10 +33,7 @@ async fn a_layer_is_created_read_changed_and_deleted() {
     let patched = app.api.patch(&place, "\"1\"", &patch).await.expect(200);
     assert_eq!(patched.header("etag"), "\"2\"");
     assert_eq!(patched.body["opacity"], 0.25);
-    assert_eq!(
-        patched.body["transform"],
-        json!({"x": -40, "y": 0, "width": 1280, "height": 720})
-    );
+    assert_eq!(patched.body["transform"], transform_at(-40));
     assert_eq!(patched.body["created_at"], layer["created_at"]);
 
     let list = app.api.get("/api/layers").await.expect(200);

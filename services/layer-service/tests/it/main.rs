@@ -18,6 +18,7 @@ mod content;
 mod events;
 mod first_scene;
 mod layers;
+mod network;
 mod operations;
 mod order;
 mod outage;

@@ -4,10 +4,8 @@ use actix_web::http::header::{HeaderMap, LOCATION};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
-use sm_common::auth::Identity;
 use sm_common::id::StreamId;
-use sm_common::problem::{Problem, ProblemCode};
+use sm_common::problem::Problem;
 use sm_service_kit::ApiProblem;
 use sm_service_kit::auth::{Authorized, ControlStream};
 use sm_service_kit::http::Json;
@@ -15,12 +13,9 @@ use utoipa::ToSchema;
 
 use super::Context;
 use super::error::ApiError;
+use super::idempotency::idempotency;
 use crate::domain::{Action, Operation, OperationStatus};
 use crate::operations::{self, Accepted, CommandError};
-use crate::store::Idempotency;
-
-/// Longest idempotency key.
-const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
 
 /// A control command.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -66,15 +61,17 @@ pub(crate) async fn control_stream(
     let idempotency = idempotency(request.headers(), &caller.identity, &body)?;
     let limit = preferred_wait(request.headers(), context.config.stream.wait_max_s);
     let ControlRequest { action, stream } = body;
-    let outcome = operations::command(
+    let outcome = Box::pin(operations::command(
         &context.store,
         &stream,
         action,
         &caller.identity,
         idempotency,
-    )
+    ))
     .await;
-    context.metrics.count(action, outcome_label(&outcome));
+    context
+        .metrics
+        .count(action.as_str(), outcome_label(&outcome));
     let Accepted {
         operation,
         replayed,
@@ -113,42 +110,6 @@ fn answer(operation: &Operation, replayed: bool) -> HttpResponse {
         operation.id, operation.stream
     );
     response.insert_header((LOCATION, location)).json(operation)
-}
-
-/// The idempotency key, bound to the caller and the request.
-fn idempotency(
-    headers: &HeaderMap,
-    caller: &Identity,
-    body: &ControlRequest,
-) -> Result<Option<Idempotency>, ApiProblem> {
-    let Some(value) = headers.get("idempotency-key") else {
-        return Ok(None);
-    };
-    let key = value
-        .to_str()
-        .ok()
-        .filter(|key| !key.is_empty() && key.len() <= IDEMPOTENCY_KEY_CHARS_MAX)
-        .ok_or_else(|| {
-            ApiProblem::new(ProblemCode::HeaderInvalid).detail(format!(
-                "`Idempotency-Key` takes 1 to {IDEMPOTENCY_KEY_CHARS_MAX} visible characters"
-            ))
-        })?;
-    let request = serde_json::to_string(body).map_err(ApiProblem::internal)?;
-    Ok(Some(Idempotency {
-        key: digest(&format!("{}\n{key}", caller.user)),
-        request: digest(&request),
-    }))
-}
-
-fn digest(text: &str) -> String {
-    use std::fmt::Write as _;
-    Sha256::digest(text)
-        .iter()
-        .fold(String::new(), |mut hex, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
 }
 
 /// The wait that `Prefer` asks for. A preference that cannot be read is none (RFC 7240).

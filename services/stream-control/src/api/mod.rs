@@ -3,7 +3,9 @@
 mod audit;
 mod control;
 mod error;
+mod idempotency;
 mod operation;
+mod outputs;
 mod playback;
 mod state;
 
@@ -34,6 +36,18 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
             .service(web::resource("/api/stream/state").get(state::read_state))
             .service(web::resource("/api/stream/control").post(control::control_stream))
             .service(web::resource("/api/stream/operations/{id}").get(operation::read_operation))
+            .service(
+                web::resource("/api/stream/outputs")
+                    .get(outputs::list_outputs)
+                    .post(outputs::create_output),
+            )
+            .service(
+                web::resource("/api/stream/outputs/{id}")
+                    .get(outputs::read_output)
+                    .patch(outputs::update_output)
+                    .delete(outputs::delete_output),
+            )
+            .service(web::resource("/api/stream/outputs/{id}/{action}").post(outputs::steer_output))
             .service(web::resource("/api/stream/audit").get(audit::list_audit))
             .service(web::resource("/api/stream/playback-url").post(playback::create_playback_url));
     }
@@ -46,6 +60,12 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
         state::read_state,
         control::control_stream,
         operation::read_operation,
+        outputs::list_outputs,
+        outputs::create_output,
+        outputs::read_output,
+        outputs::update_output,
+        outputs::delete_output,
+        outputs::steer_output,
         audit::list_audit,
         playback::create_playback_url,
     ),

@@ -1,11 +1,13 @@
 use serde::{Deserialize, Serialize};
 use sm_common::clock::Timestamp;
+use sm_common::id::OutputId;
+use sm_common::output::{FileTarget, Output, OutputTarget};
 use sm_common::stream::{DesiredState, DesiredStatus, ObservedState, StreamStatus};
 use utoipa::ToSchema;
 
 /// What an operator may ask of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Action {
     /// Go on air.
     Start,
@@ -17,6 +19,10 @@ pub(crate) enum Action {
     Resume,
     /// Replace the media worker; a short interruption, the same program.
     Restart,
+    /// Record the program: adds or enables the output `recording`.
+    RecordStart,
+    /// Record no more: disables it.
+    RecordStop,
 }
 
 impl Action {
@@ -27,6 +33,8 @@ impl Action {
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::Restart => "restart",
+            Self::RecordStart => "record-start",
+            Self::RecordStop => "record-stop",
         }
     }
 }
@@ -46,7 +54,10 @@ pub(crate) fn standing(desired: &DesiredState, observed: &ObservedState) -> Stre
     if observed.desired_revision >= desired.revision {
         return observed.status;
     }
+    // A start or a restart raises the generation; a change of outputs brings nothing back.
+    let is_given_up = observed.status == Failed && observed.generation >= desired.generation;
     match (desired.status, observed.status) {
+        (DesiredStatus::Live | DesiredStatus::Paused, Failed) if is_given_up => Failed,
         (DesiredStatus::Offline, Offline) => Offline,
         (DesiredStatus::Offline, _) => Stopping,
         (DesiredStatus::Live | DesiredStatus::Paused, Offline | Stopping | Failed | Starting) => {
@@ -61,16 +72,19 @@ pub(crate) fn standing(desired: &DesiredState, observed: &ObservedState) -> Stre
 /// The one table of what is legal when.
 ///
 /// ```text
-///               start  stop  pause  resume  restart
-/// offline         x
-/// starting               x                     x
-/// live                   x     x               x
-/// paused                 x            x        x
-/// degraded               x     x               x
-/// reconnecting           x     x      x        x     pause and resume: whichever is not wanted
-/// stopping        x
-/// failed          x      x                     x
+///               start  stop  pause  resume  restart  record-start  record-stop
+/// offline         x                                                     x
+/// starting               x                     x           x            x
+/// live                   x     x               x           x            x
+/// paused                 x            x        x           x            x
+/// degraded               x     x               x           x            x
+/// reconnecting           x     x      x        x           x            x
+/// stopping        x                                                     x
+/// failed          x      x                     x                        x
 /// ```
+///
+/// Of a reconnecting stream, pause and resume: whichever is not wanted. A recording can be ended
+/// in every status, so that it does not begin again with the next start.
 const fn is_legal(action: Action, status: StreamStatus) -> bool {
     use StreamStatus::{Degraded, Failed, Live, Offline, Paused, Reconnecting, Starting, Stopping};
     match action {
@@ -89,6 +103,10 @@ const fn is_legal(action: Action, status: StreamStatus) -> bool {
                 Starting | Live | Paused | Degraded | Reconnecting | Failed
             )
         }
+        Action::RecordStart => {
+            matches!(status, Starting | Live | Paused | Degraded | Reconnecting)
+        }
+        Action::RecordStop => true,
     }
 }
 
@@ -112,7 +130,7 @@ pub(crate) fn apply(
         Action::Stop => DesiredStatus::Offline,
         Action::Pause => DesiredStatus::Paused,
         // A restart of what was to be off air would be a start.
-        Action::Restart => desired.status,
+        Action::Restart | Action::RecordStart | Action::RecordStop => desired.status,
     };
     let changes_nothing =
         status == desired.status && matches!(action, Action::Pause | Action::Resume);
@@ -133,8 +151,39 @@ pub(crate) fn apply(
         },
         changed_by: by.to_owned(),
         program: desired.program.clone(),
-        outputs: desired.outputs.clone(),
+        outputs: match action {
+            Action::RecordStart => recording(&desired.outputs, true, now),
+            Action::RecordStop => recording(&desired.outputs, false, now),
+            Action::Start | Action::Stop | Action::Pause | Action::Resume | Action::Restart => {
+                desired.outputs.clone()
+            }
+        },
     })
+}
+
+/// The outputs with the recording switched on or off; it is added when it is first switched on.
+fn recording(outputs: &[Output], enabled: bool, now: Timestamp) -> Vec<Output> {
+    let mut outputs = outputs.to_vec();
+    let id = OutputId::recording();
+    match outputs.iter_mut().find(|output| output.id == id) {
+        Some(output) if output.enabled != enabled => {
+            output.enabled = enabled;
+            output.revision = output.revision.saturating_add(1);
+            output.updated_at = now;
+        }
+        None if enabled => outputs.push(Output {
+            id,
+            name: "Recording".to_owned(),
+            target: OutputTarget::File(FileTarget::default()),
+            enabled,
+            generation: 1,
+            revision: 1,
+            created_at: now,
+            updated_at: now,
+        }),
+        Some(_) | None => {}
+    }
+    outputs
 }
 
 #[cfg(test)]
@@ -166,24 +215,41 @@ mod tests {
         observed
     }
 
-    const ACTIONS: [Action; 5] = [
+    const ACTIONS: [Action; 7] = [
         Action::Start,
         Action::Stop,
         Action::Pause,
         Action::Resume,
         Action::Restart,
+        Action::RecordStart,
+        Action::RecordStop,
     ];
 
     /// The table in the comment of [`is_legal`], as text.
     const TABLE: [(StreamStatus, &str); 8] = [
-        (StreamStatus::Offline, "start"),
-        (StreamStatus::Starting, "stop restart"),
-        (StreamStatus::Live, "stop pause restart"),
-        (StreamStatus::Paused, "stop resume restart"),
-        (StreamStatus::Degraded, "stop pause restart"),
-        (StreamStatus::Reconnecting, "stop pause resume restart"),
-        (StreamStatus::Stopping, "start"),
-        (StreamStatus::Failed, "start stop restart"),
+        (StreamStatus::Offline, "start record-stop"),
+        (
+            StreamStatus::Starting,
+            "stop restart record-start record-stop",
+        ),
+        (
+            StreamStatus::Live,
+            "stop pause restart record-start record-stop",
+        ),
+        (
+            StreamStatus::Paused,
+            "stop resume restart record-start record-stop",
+        ),
+        (
+            StreamStatus::Degraded,
+            "stop pause restart record-start record-stop",
+        ),
+        (
+            StreamStatus::Reconnecting,
+            "stop pause resume restart record-start record-stop",
+        ),
+        (StreamStatus::Stopping, "start record-stop"),
+        (StreamStatus::Failed, "start stop restart record-stop"),
     ];
 
     #[test]
@@ -251,6 +317,37 @@ mod tests {
             )
             .is_ok()
         );
+    }
+
+    #[test]
+    fn a_recording_is_added_once_and_then_switched() {
+        let apply = |desired: &DesiredState, action| {
+            apply(desired, StreamStatus::Live, action, "ana", NOW).unwrap()
+        };
+        let nothing = apply(&desired(DesiredStatus::Live), Action::RecordStop);
+        assert!(nothing.outputs.is_empty());
+        let on = apply(&nothing, Action::RecordStart);
+        let still_on = apply(&on, Action::RecordStart);
+        assert_eq!(still_on.outputs, on.outputs);
+        let off = apply(&still_on, Action::RecordStop);
+        assert_eq!((off.status, off.generation), (DesiredStatus::Live, 3));
+        assert_eq!((off.outputs.len(), off.outputs[0].enabled), (1, false));
+        let again = apply(&off, Action::RecordStart);
+        assert_eq!((again.outputs.len(), again.outputs[0].revision), (1, 3));
+        assert!(again.outputs[0].enabled);
+    }
+
+    #[test]
+    fn a_change_of_outputs_leaves_the_stream_where_it_is() {
+        let wanted = desired(DesiredStatus::Live);
+        for status in [StreamStatus::Live, StreamStatus::Reconnecting] {
+            assert_eq!(standing(&wanted, &observed(status, 6)), status);
+        }
+        let mut failed = observed(StreamStatus::Failed, 6);
+        failed.generation = wanted.generation;
+        assert_eq!(standing(&wanted, &failed), StreamStatus::Failed);
+        failed.generation -= 1;
+        assert_eq!(standing(&wanted, &failed), StreamStatus::Starting);
     }
 
     #[test]

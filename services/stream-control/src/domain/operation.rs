@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 use sm_common::clock::Timestamp;
-use sm_common::id::{OperationId, StreamId};
+use sm_common::id::{OperationId, OutputId, StreamId};
 use sm_common::stream::{DesiredState, DesiredStatus, ObservedState, StreamStatus};
 use utoipa::ToSchema;
 
@@ -101,17 +101,23 @@ impl Operation {
     fn outcome(&self, desired: &DesiredState, observed: &ObservedState) -> OperationStatus {
         let caught_up = observed.desired_revision >= self.desired_revision
             && observed.generation >= self.generation;
-        // A newer desired state is looked at only when the engine did not get to this one.
+        // A newer desired state is looked at when the engine did not get to this one, unless it
+        // wants the same of the stream: a change of outputs does.
         let exact = observed.desired_revision == self.desired_revision;
-        if caught_up && exact && self.is_reached(desired.status, observed.status) {
+        let still_wanted = self.is_wanted_by(desired);
+        if caught_up && (exact || still_wanted) && self.is_reached(desired.status, observed.status)
+        {
             return OperationStatus::Succeeded;
         }
-        if desired.revision > self.desired_revision {
+        if desired.revision > self.desired_revision && !still_wanted {
             return OperationStatus::Superseded;
         }
         let given_up = observed.status == StreamStatus::Failed
             && observed.generation >= self.generation
-            && self.action != Action::Stop;
+            && !matches!(
+                self.action,
+                Action::Stop | Action::RecordStart | Action::RecordStop
+            );
         if given_up {
             OperationStatus::Failed
         } else {
@@ -119,16 +125,38 @@ impl Operation {
         }
     }
 
+    /// Whether the desired state still wants what this command wanted.
+    fn is_wanted_by(&self, desired: &DesiredState) -> bool {
+        let status = match self.action {
+            Action::Start | Action::Resume => DesiredStatus::Live,
+            Action::Stop => DesiredStatus::Offline,
+            Action::Pause => DesiredStatus::Paused,
+            Action::Restart => desired.status,
+            Action::RecordStart | Action::RecordStop => {
+                let id = OutputId::recording();
+                let recording = desired.outputs.iter().find(|output| output.id == id);
+                let is_on = recording.is_some_and(|output| output.enabled);
+                return is_on == (self.action == Action::RecordStart);
+            }
+        };
+        desired.generation == self.generation && desired.status == status
+    }
+
     fn is_reached(&self, desired: DesiredStatus, observed: StreamStatus) -> bool {
-        use StreamStatus::{Degraded, Live, Offline, Paused};
+        use StreamStatus::{Degraded, Live, Offline, Paused, Reconnecting};
         match self.action {
-            Action::Start | Action::Resume => matches!(observed, Live | Degraded),
+            // Once the engine has caught up, a stream that is coming back was on air as wanted.
+            Action::Start | Action::Resume => matches!(observed, Live | Degraded | Reconnecting),
             Action::Stop => observed == Offline,
             Action::Pause => observed == Paused,
             Action::Restart => match desired {
                 DesiredStatus::Paused => observed == Paused,
-                DesiredStatus::Live | DesiredStatus::Offline => matches!(observed, Live | Degraded),
+                DesiredStatus::Live | DesiredStatus::Offline => {
+                    matches!(observed, Live | Degraded | Reconnecting)
+                }
             },
+            // The engine has told the worker.
+            Action::RecordStart | Action::RecordStop => true,
         }
     }
 }
@@ -236,6 +264,18 @@ mod tests {
             assert_eq!(seen.completed_at.is_some(), expected != Pending);
             assert_eq!(seen.detail.is_some(), expected == Failed);
         }
+    }
+
+    #[test]
+    fn a_change_of_outputs_supersedes_no_command() {
+        let (mut desired, mut observed) = documents(DesiredStatus::Live, StreamStatus::Starting, 4);
+        let operation = Operation::accepted(&desired, Action::Start, observed.status, NOW);
+        desired.revision = 6;
+        let seen = operation.seen(&desired, &observed, NOW);
+        assert_eq!(seen.status, OperationStatus::Pending);
+        (observed.status, observed.desired_revision) = (StreamStatus::Live, 6);
+        let seen = operation.seen(&desired, &observed, NOW);
+        assert_eq!(seen.status, OperationStatus::Succeeded);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A stream's lease: which process runs the stream. The keeper takes it, renews it, tells the
 //! stream's task how it stands, and gives it back at the end.
 
+pub(crate) mod permit;
 mod standing;
 
 use std::sync::Arc;
@@ -65,7 +66,15 @@ impl LeaseView {
 #[derive(Debug)]
 pub(crate) struct LeaseHandle {
     pub(crate) view: watch::Receiver<LeaseView>,
+    keep: CancellationToken,
     _leave: DropGuard,
+}
+
+impl LeaseHandle {
+    /// Lets the lease run out instead of giving it back: the next process of this host takes it.
+    pub(crate) fn keep_until_it_runs_out(&self) {
+        self.keep.cancel();
+    }
 }
 
 /// Asks Redis for the lease, again and again.
@@ -80,6 +89,7 @@ pub(crate) struct Keeper {
     view: watch::Sender<LeaseView>,
     doubt: Arc<Notify>,
     leave: CancellationToken,
+    keep: CancellationToken,
     metrics: StreamMetrics,
 }
 
@@ -94,8 +104,10 @@ impl Keeper {
     ) -> (Self, LeaseHandle) {
         let view = watch::Sender::new(LeaseView::Unknown);
         let leave = CancellationToken::new();
+        let keep = CancellationToken::new();
         let handle = LeaseHandle {
             view: view.subscribe(),
+            keep: keep.clone(),
             _leave: leave.clone().drop_guard(),
         };
         let keeper = Self {
@@ -108,6 +120,7 @@ impl Keeper {
             view,
             doubt,
             leave,
+            keep,
             metrics,
         };
         (keeper, handle)
@@ -131,7 +144,9 @@ impl Keeper {
                 () = self.leave.cancelled() => break,
             }
         }
-        self.release().await;
+        if !self.keep.is_cancelled() {
+            self.release().await;
+        }
         while !stop.is_cancelled() {
             tokio::select! {
                 () = tokio::time::sleep(self.renew) => self.look().await,

@@ -24,10 +24,20 @@ impl PartPlan {
             return None;
         }
         let frames = segment.div_ceil(parts);
-        Some(Self {
-            frames: u32::try_from(frames).ok()?,
-            target_ms: (frames * 1000).div_ceil(framerate),
-        })
+        Some(Self::of_frames(u32::try_from(frames).ok()?, program))
+    }
+
+    /// How a worker divides them that was told so by an earlier host.
+    pub(crate) fn found(part_frames: u32, program: &ProgramFormat) -> Option<Self> {
+        (part_frames > 0).then(|| Self::of_frames(part_frames, program))
+    }
+
+    fn of_frames(frames: u32, program: &ProgramFormat) -> Self {
+        let framerate = u64::from(program.framerate.max(1));
+        Self {
+            frames,
+            target_ms: (u64::from(frames) * 1000).div_ceil(framerate),
+        }
     }
 }
 
@@ -64,6 +74,8 @@ mod tests {
                 plan, expected,
                 "{framerate} {keyframe_interval_ms} {part_ms}"
             );
+            let frames = plan.map_or(0, |plan| plan.frames);
+            assert_eq!(PartPlan::found(frames, &program), plan, "the next host's");
         }
     }
 }

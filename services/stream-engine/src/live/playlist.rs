@@ -56,7 +56,7 @@ pub(crate) struct Numbers {
 
 /// The worker's report does not fit the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the segment is not one of the current run's")]
+#[error("the segment is not one of the current run's, or is known already")]
 pub(crate) struct ForeignSegment;
 
 /// The playlist.
@@ -70,7 +70,7 @@ pub(crate) struct Playlist {
     run: Option<Run>,
     /// Whether it has added one: a run without a segment makes no discontinuity.
     begun: bool,
-    /// The run's number of its next segment.
+    /// The number, within the run, of the next segment that is not known here yet.
     #[serde(default)]
     next_in_run: u64,
     /// Longest part to be expected, in milliseconds; `None`: the run delivers no parts.
@@ -79,6 +79,12 @@ pub(crate) struct Playlist {
     /// What the run has delivered of its next segment.
     #[serde(default)]
     growing: Option<Growing>,
+}
+
+impl Default for Playlist {
+    fn default() -> Self {
+        Self::new(Numbers::default())
+    }
 }
 
 impl Playlist {
@@ -161,13 +167,28 @@ impl Playlist {
         self.part_target_ms = Some(target_ms);
     }
 
+    /// Whether this run has added segments, and may add more.
+    pub(crate) fn has_of(&self, run: &Run) -> bool {
+        self.begun && self.run.as_ref() == Some(run)
+    }
+
+    /// The number, within the run, of the next segment that is not known here yet.
+    pub(crate) const fn next_in_run(&self) -> u64 {
+        self.next_in_run
+    }
+
+    /// Segments of the run before this number are not listed any more, if they ever were.
+    pub(crate) fn skip_to(&mut self, next_in_run: u64) {
+        self.next_in_run = self.next_in_run.max(next_in_run);
+    }
+
     /// Adds a segment of the current run, and takes the oldest off the list where there are more
-    /// than `window`.
+    /// than `window`. A segment that was there before is refused: none is listed twice.
     pub(crate) fn push(&mut self, segment: &Segment, window: usize) -> Result<(), ForeignSegment> {
         let file: LiveFile = segment.file.parse().map_err(|_not_one| ForeignSegment)?;
         let run = self.run.as_ref().ok_or(ForeignSegment)?;
         let number = match &file {
-            LiveFile::Segment(of, number) if of == run => *number,
+            LiveFile::Segment(of, number) if of == run && *number >= self.next_in_run => *number,
             LiveFile::Segment(..) | LiveFile::Init(_) | LiveFile::Part(..) => {
                 return Err(ForeignSegment);
             }

@@ -3,8 +3,12 @@
 use std::time::Duration;
 
 use sm_common::clock::Timestamp;
+use sm_common::output::{OutputKind, OutputStatus};
 use sm_common::stream::{Interruption, ObservedState, StreamStatus};
+use sm_media_protocol::OnAir;
 
+use crate::live::file_name::Run;
+use crate::live::part::PartPlan;
 use crate::live::playlist::{Numbers, Playlist};
 
 /// The picture is gone.
@@ -56,6 +60,80 @@ pub(super) fn take_over(
     playlist
 }
 
+/// The playlist that a new holder goes on with whose worker never left the air, before what the
+/// worker delivered meanwhile is added. Within a run, media sequence numbers and the run's own
+/// numbers advance together: so what the previous holder listed, and did not come to save, is
+/// listed again under the same numbers.
+pub(super) fn carry_on(
+    saved: Option<Playlist>,
+    previous: Option<&ObservedState>,
+    (on_air, run): (&OnAir, &Run),
+    now: Timestamp,
+) -> Playlist {
+    let mut playlist = saved.unwrap_or_else(|| Playlist::new(Numbers::default()));
+    if !playlist.has_of(run) {
+        if previous.is_none_or(|previous| previous.live_since.is_none()) {
+            playlist.clear();
+        }
+        let segment = Duration::from_millis(on_air.program.keyframe_interval_ms.into());
+        playlist.begin(run.clone(), segment);
+        if let Some(plan) = PartPlan::found(on_air.hls.part_frames, &on_air.program) {
+            playlist.expect_parts(plan.target_ms);
+        }
+    }
+    skip_forgotten(&mut playlist, on_air);
+    let is_new = |number: u64| number >= playlist.next_in_run();
+    let new = on_air.segments.iter().filter(|one| is_new(one.number));
+    let reached = playlist
+        .numbers()
+        .next_segment
+        .saturating_add(u64::try_from(new.count()).unwrap_or(u64::MAX));
+    if let Some(previous) = previous
+        && previous.next_segment > reached
+    {
+        // What was saved is older than all this, or lost. No number may be given out twice, and
+        // what the worker remembers may have been listed under numbers that are not known here.
+        let segment = on_air.segments.last().map(|segment| segment.number);
+        let part = on_air.parts.last().map(|part| part.number);
+        playlist.skip_to(segment.max(part).map_or(0, |last| last.saturating_add(1)));
+        playlist.advance_to(Numbers {
+            next_segment: previous
+                .next_segment
+                .saturating_add(unwritten_segments(previous, now)),
+            discontinuity: previous.discontinuity_sequence,
+        });
+    }
+    playlist
+}
+
+/// Leaves out the segments that even the worker does not remember: they were listed, if at all,
+/// under the numbers that are skipped, and the list begins anew after them.
+pub(super) fn skip_forgotten(playlist: &mut Playlist, on_air: &OnAir) {
+    let first = on_air.segments.first().map(|segment| segment.number);
+    let forgotten = first.map_or(0, |first| first.saturating_sub(playlist.next_in_run()));
+    let numbers = playlist.numbers();
+    playlist.advance_to(Numbers {
+        next_segment: numbers.next_segment.saturating_add(forgotten),
+        ..numbers
+    });
+}
+
+/// The gap before the first segment of a run that went on air while nobody watched; `None` when
+/// viewers missed nothing, or when the gap is told already. `playlist` is how it was before.
+pub(super) fn unwatched_gap(
+    previous: &ObservedState,
+    playlist: &Playlist,
+    on_air: &OnAir,
+) -> Option<Gap> {
+    let gap = inherited_gap(previous, playlist)?;
+    let back_at = on_air.segments.first().map(|first| first.starts_at);
+    let is_told = previous.interruptions.iter().any(|told| {
+        let end = told.at.plus(Duration::from_millis(told.length_ms));
+        back_at.is_some_and(|back_at| back_at <= end)
+    });
+    (!is_told).then_some(gap)
+}
+
 /// How many segments the previous holder may have listed after it last wrote how many there were.
 /// No number may be given out twice, so at least so many are skipped, and one more: players may
 /// have had parts of the next.
@@ -77,7 +155,11 @@ pub(super) fn inherited_gap(previous: &ObservedState, playlist: &Playlist) -> Op
         Some(_) => "engine.lost",
         None => "engine.stopped",
     };
-    let last_known = if previous.status == StreamStatus::Reconnecting {
+    let has_picture = previous
+        .outputs
+        .iter()
+        .any(|output| output.kind == OutputKind::Hls && output.status == OutputStatus::Live);
+    let last_known = if previous.status == StreamStatus::Reconnecting && !has_picture {
         previous.since
     } else {
         previous.at
@@ -93,7 +175,7 @@ mod tests {
     use sm_common::id::StreamId;
     use sm_common::program::ProgramFormat;
     use sm_common::stream::EngineLease;
-    use sm_media_protocol::Segment;
+    use sm_media_protocol::{HlsSettings, Hosting, ScenePicture, Segment, WorkerState};
 
     use super::*;
 
@@ -136,6 +218,93 @@ mod tests {
         };
         playlist.push(&segment, 10).unwrap();
         playlist
+    }
+
+    fn segment(number: u64) -> Segment {
+        Segment {
+            file: format!("a-{number}.m4s"),
+            number,
+            duration_s: 1.0,
+            bytes: 1,
+            starts_at: at(100 + i64::try_from(number).unwrap()),
+            independent: true,
+        }
+    }
+
+    /// Run `a`, with these segments still remembered.
+    fn delivering(segments: std::ops::Range<u64>) -> OnAir {
+        OnAir {
+            program: ProgramFormat::default(),
+            hls: HlsSettings {
+                directory: "/live".into(),
+                run: "a".to_owned(),
+                part_frames: 0,
+            },
+            hosting: Hosting {
+                generation: 1,
+                orphan_ms: 1,
+            },
+            since: at(100),
+            state: WorkerState::Playing,
+            revision: 1,
+            picture: ScenePicture::Black,
+            layers: Vec::new(),
+            outputs: Vec::new(),
+            segments: segments.map(segment).collect(),
+            parts: Vec::new(),
+        }
+    }
+
+    fn carried(saved: Option<Playlist>, on_air: &OnAir) -> (Playlist, Vec<u64>) {
+        let run = "a".parse().unwrap();
+        let mut playlist = carry_on(
+            saved,
+            Some(&super::tests::on_air()),
+            (on_air, &run),
+            at(104),
+        );
+        let added = on_air
+            .segments
+            .iter()
+            .filter(|segment| playlist.push(segment, 1000).is_ok());
+        let added = added.map(|segment| segment.number).collect();
+        (playlist, added)
+    }
+
+    #[test]
+    fn a_worker_that_stayed_on_air_goes_on_under_the_numbers_it_had() {
+        // 50 listed in all, the last of them number 0 of the run.
+        let (playlist, added) = carried(Some(saved(50)), &delivering(0..4));
+        assert_eq!(added, [1, 2, 3]);
+        assert_eq!(playlist.numbers().next_segment, 53);
+        assert_eq!(playlist.numbers().discontinuity, 4, "no new run");
+    }
+
+    #[test]
+    fn segments_that_nobody_remembers_leave_a_hole_in_the_list_and_in_the_numbers() {
+        let (playlist, added) = carried(Some(saved(50)), &delivering(10..13));
+        assert_eq!(added, [10, 11, 12]);
+        assert_eq!(playlist.numbers().next_segment, 62);
+    }
+
+    #[test]
+    fn without_what_was_saved_no_number_and_no_segment_is_given_out_twice() {
+        for lost in [None, Some(saved(20))] {
+            let (playlist, added) = carried(lost, &delivering(0..4));
+            assert_eq!(added, [0_u64; 0], "they may have been listed");
+            assert_eq!(playlist.numbers().next_segment, 55);
+        }
+    }
+
+    #[test]
+    fn a_gap_that_ended_while_nobody_watched_is_told_once() {
+        let older = saved(50);
+        let on_air = delivering(4..6);
+        let mut previous = super::tests::on_air();
+        let gap = unwatched_gap(&previous, &older, &on_air).unwrap();
+        assert_eq!(gap.at, at(101));
+        previous.interruptions.push(gap.close(at(104)));
+        assert_eq!(unwatched_gap(&previous, &older, &on_air), None);
     }
 
     #[test]

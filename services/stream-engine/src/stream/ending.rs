@@ -30,7 +30,7 @@ impl Tenure {
         let Some(running) = self.running.take() else {
             return;
         };
-        self.observation.worker_gone();
+        self.observation.worker_gone(end.at);
         self.surroundings.metrics.silent();
         self.end_run();
         self.publish_playlist();
@@ -71,7 +71,7 @@ impl Tenure {
             self.gap = None;
             self.playlist.clear();
             self.publish_playlist();
-            self.observation.off_air();
+            self.observation.off_air(end.at);
         }
     }
 
@@ -84,7 +84,7 @@ impl Tenure {
         self.replacing = None;
         self.playlist.clear();
         self.publish_playlist();
-        self.observation.off_air();
+        self.observation.off_air(self.surroundings.clock().now());
         self.expect_layers(&Canvas::Black, false);
         let over = self.observation.errors.clear(|_| true);
         self.note(over);

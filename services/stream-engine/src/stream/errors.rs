@@ -58,6 +58,11 @@ impl Errors {
             .collect()
     }
 
+    /// Whether an error with this code is active.
+    pub(super) fn contains(&self, code: &str) -> bool {
+        self.active.iter().any(|active| active.error.code == code)
+    }
+
     /// The first error that a viewer can notice.
     pub(super) fn noticeable(&self) -> Option<&StreamError> {
         self.active
@@ -113,6 +118,13 @@ impl Errors {
             until,
         });
         Some(ErrorNews::Raised(error))
+    }
+
+    /// Nobody reports the end of what `which` names: it is over when it is not seen again.
+    pub(super) fn limit(&mut self, which: impl Fn(&StreamError) -> bool, until: Timestamp) {
+        for active in self.active.iter_mut().filter(|one| which(&one.error)) {
+            active.until = Some(until);
+        }
     }
 
     /// What `is_over` names is right again.
@@ -177,5 +189,9 @@ mod tests {
         errors.raise(problem("a", Severity::Error), at(5), lasts);
         assert!(errors.expire(at(14)).is_empty());
         assert_eq!(errors.expire(at(15)).len(), 1);
+        errors.raise(problem("b", Severity::Error), at(20), None);
+        assert!(errors.expire(at(1000)).is_empty());
+        errors.limit(|error| error.code == "b", at(1001));
+        assert_eq!(errors.expire(at(1001)).len(), 1);
     }
 }

@@ -3,17 +3,17 @@
 use std::time::{Duration, Instant};
 
 use sm_common::clock::Timestamp;
-use sm_common::stream::{LayerState, SceneOnAir, Severity};
-use sm_media_protocol::{LayerReport, Part, Report, Segment, Stats};
+use sm_common::stream::{LayerState, Severity};
+use sm_media_protocol::{LayerReport, OutputReport, Part, Report, ScenePicture, Segment, Stats};
 
+use super::attention::{Concern, Showing};
 use super::errors::Problem;
 use super::outbox::News;
-use super::screen::Canvas;
 use super::tenure::{Tenure, WORKER};
 use crate::supervisor::Told;
 
 /// How long a fault counts as present after it was last reported: nobody reports its end.
-const FAULT_LASTS: Duration = Duration::from_secs(10);
+pub(super) const FAULT_LASTS: Duration = Duration::from_secs(10);
 
 impl Tenure {
     /// The worker told something; `None` after its end.
@@ -26,14 +26,19 @@ impl Tenure {
         }
     }
 
-    fn report(&mut self, report: Report) {
+    pub(super) fn report(&mut self, report: Report) {
         let now = self.surroundings.clock().now();
         match report {
-            Report::Ready { .. } => self.configure(),
+            Report::Ready { on_air: None, .. } => self.configure(),
+            Report::Ready {
+                on_air: Some(on_air),
+                ..
+            } => self.resume(*on_air),
             Report::SceneApplied { revision, at } => self.scene_applied(revision, at),
             Report::Layer(layer) => self.layer_changed(layer, now),
             Report::SegmentWritten(segment) => self.segment_written(&segment),
             Report::PartWritten(part) => self.part_written(&part),
+            Report::Output(output) => self.output_changed(&output, now),
             Report::Stats(stats) => self.measured(&stats),
             Report::Snapshot { id, error } => {
                 let path = self.surroundings.archive.snapshot();
@@ -56,10 +61,7 @@ impl Tenure {
                 self.raise(problem, now, Some(FAULT_LASTS));
             }
             // The supervisor reads the last word; segments name what they need.
-            Report::Output(_)
-            | Report::StateChanged { .. }
-            | Report::InitWritten { .. }
-            | Report::Finished { .. } => {}
+            Report::StateChanged { .. } | Report::InitWritten { .. } | Report::Finished { .. } => {}
         }
     }
 
@@ -80,18 +82,14 @@ impl Tenure {
     }
 
     /// The scene in the picture is the one that the worker confirmed last.
-    fn note_scene(&mut self) {
+    pub(super) fn note_scene(&mut self) {
         let running = self.running.as_ref();
         let shown = running
             .and_then(|running| running.screen())
             .and_then(|screen| screen.shown());
         self.observation.scene = match shown {
-            Some(Canvas::Program(scene)) => Some(SceneOnAir {
-                id: scene.id,
-                name: scene.name.clone(),
-                revision: scene.revision,
-            }),
-            Some(Canvas::Black | Canvas::Slate) | None => None,
+            Some(ScenePicture::Program(scene)) => Some(scene.clone()),
+            Some(ScenePicture::Black | ScenePicture::Slate) | None => None,
         };
     }
 
@@ -123,7 +121,8 @@ impl Tenure {
         self.news.push(News::Layer(status));
     }
 
-    fn part_written(&mut self, part: &Part) {
+    /// A part that is known already changes nothing.
+    pub(super) fn part_written(&mut self, part: &Part) {
         match self.playlist.push_part(part) {
             // With a segment's last part the segment is listed, all at once.
             Ok(listed) if listed && !part.last => self.publish_playlist(),
@@ -134,7 +133,22 @@ impl Tenure {
         }
     }
 
-    fn segment_written(&mut self, segment: &Segment) {
+    fn output_changed(&mut self, report: &OutputReport, now: Timestamp) {
+        if !self.observation.outputs.heard(report.clone(), now) {
+            return;
+        }
+        let Some(problem) = self.observation.outputs.problem(report) else {
+            return;
+        };
+        let over = self
+            .observation
+            .errors
+            .clear(|error| error.component == problem.component && error.code != problem.code);
+        self.note(over);
+        self.raise(problem, now, None);
+    }
+
+    pub(super) fn segment_written(&mut self, segment: &Segment) {
         let window = self.surroundings.config.live.window_segments;
         if let Err(error) = self.playlist.push(segment, window) {
             tracing::warn!(stream.id = %self.surroundings.stream, %error, file = segment.file);
@@ -184,5 +198,35 @@ impl Tenure {
             self.surroundings.metrics.frames_dropped(more);
         }
         self.observation.measured(stats);
+        self.attend(stats);
+    }
+
+    /// Notices what is wrong though nobody says so.
+    fn attend(&mut self, stats: &Stats) {
+        let running = self.running.as_ref();
+        let screen = running.and_then(|running| running.screen());
+        let Some(picture) = screen.and_then(|screen| screen.shown()).cloned() else {
+            return;
+        };
+        let scene = self.wanted.scene.clone();
+        let shown = Showing {
+            picture: &picture,
+            scene: scene.as_deref(),
+        };
+        let surroundings = std::sync::Arc::clone(&self.surroundings);
+        for concern in Concern::ALL {
+            let code = concern.code();
+            let present = concern.is_present(stats, shown, &surroundings.config.watch);
+            match (present, self.observation.errors.contains(code)) {
+                (true, false) => {
+                    self.raise(concern.problem(shown), surroundings.clock().now(), None);
+                }
+                (false, true) => {
+                    let over = self.observation.errors.clear(|error| error.code == code);
+                    self.note(over);
+                }
+                (true, true) | (false, false) => {}
+            }
+        }
     }
 }

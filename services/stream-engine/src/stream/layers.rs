@@ -50,6 +50,8 @@ impl Layers {
                     state: LayerState::Loading,
                     code: None,
                     reason: None,
+                    attempts: None,
+                    next_attempt_at: None,
                     since: now,
                 };
                 self.statuses.insert(*layer, status.clone());
@@ -66,9 +68,15 @@ impl Layers {
             state,
             code,
             reason,
+            attempts,
+            next_attempt_at,
         } = report;
         let known = self.statuses.get_mut(&layer)?;
-        if known.state == state && known.code == code && known.reason == reason {
+        if known.state == state
+            && known.code == code
+            && known.reason == reason
+            && known.next_attempt_at == next_attempt_at
+        {
             return None;
         }
         let since = if known.state == state {
@@ -81,6 +89,8 @@ impl Layers {
             state,
             code,
             reason,
+            attempts,
+            next_attempt_at,
             since,
         };
         Some(known.clone())
@@ -97,6 +107,8 @@ mod tests {
             state,
             code: code.map(str::to_owned),
             reason: None,
+            attempts: None,
+            next_attempt_at: None,
         }
     }
 

@@ -1,6 +1,8 @@
 //! A stream: one task that owns everything about it. It looks, chooses, acts, tells, and waits
 //! for the next thing to happen.
 
+mod adoption;
+mod attention;
 mod continuity;
 mod ending;
 mod errors;
@@ -8,6 +10,7 @@ mod hearing;
 mod layers;
 mod observation;
 mod outbox;
+mod outputs;
 mod run;
 mod screen;
 mod telling;
@@ -50,6 +53,8 @@ pub(crate) struct Surroundings {
     pub(crate) archive: Archive,
     /// Where uploaded files are, as an absolute path.
     pub(crate) assets: PathBuf,
+    /// Where the stream's recordings go, as an absolute path.
+    pub(crate) recordings: PathBuf,
     pub(crate) watching: Arc<Watching>,
     pub(crate) metrics: StreamMetrics,
     /// The stream's name among the components of `/health`.
@@ -103,8 +108,15 @@ pub(crate) async fn run(surroundings: Arc<Surroundings>, inputs: Inputs) {
     let end = CancellationToken::new();
     let _courier_ends_with_us = end.clone().drop_guard();
     surroundings.lifecycle().spawn(courier.run(end));
+    let lifecycle = surroundings.lifecycle();
+    // A worker that is to stay on air is looked after to the last moment.
+    let ending = if surroundings.config.worker.keep_on_stop {
+        lifecycle.stopping().clone()
+    } else {
+        lifecycle.draining().clone()
+    };
     let task = StreamTask {
-        draining: surroundings.lifecycle().draining().clone(),
+        ending,
         surroundings,
         inputs,
         outbox,
@@ -117,7 +129,8 @@ struct StreamTask {
     surroundings: Arc<Surroundings>,
     inputs: Inputs,
     outbox: Outbox,
-    draining: CancellationToken,
+    /// Cancelled when this task has to come to its end.
+    ending: CancellationToken,
     /// `Some` while this process holds the stream.
     tenure: Option<Tenure>,
 }
@@ -126,12 +139,16 @@ impl StreamTask {
     async fn run(mut self) {
         let mut leaving = false;
         loop {
+            if leaving && self.leave_worker() {
+                break;
+            }
             self.follow_lease(leaving).await;
             let mut look_at = Instant::now().checked_add(LOOK_EVERY);
             if let Some(tenure) = &mut self.tenure {
                 tenure.wanted = self.inputs.wanted.borrow_and_update().clone();
                 tenure.leaving = leaving;
-                let moments = [tenure.act(), tenure.sample_at()];
+                tenure.tell_permit();
+                let moments = [tenure.act(), tenure.sample_at(), tenure.permit_at()];
                 look_at = moments.into_iter().flatten().chain(look_at).min();
                 tenure.tell();
             }
@@ -150,12 +167,23 @@ impl StreamTask {
                 Ok(()) = self.inputs.wanted.changed() => {}
                 Some(request) = self.inputs.snapshots.recv() => self.answer(request),
                 () = tokio::time::sleep_until(look_at.into()) => {}
-                () = self.draining.cancelled(), if !leaving => leaving = true,
+                () = self.ending.cancelled(), if !leaving => leaving = true,
             }
         }
         if self.tenure.is_some() {
             self.outbox.flush(LAST_WRITE).await;
         }
+    }
+
+    /// Leaves the worker on air, with a lease that nobody else can take before it runs out. False
+    /// when it is to be ended, or there is none.
+    fn leave_worker(&mut self) -> bool {
+        let left = self.surroundings.config.worker.keep_on_stop
+            && self.tenure.as_mut().is_some_and(Tenure::leave_worker);
+        if left {
+            self.inputs.lease.keep_until_it_runs_out();
+        }
+        left
     }
 
     /// Begins or ends the tenure as the lease says.
@@ -169,13 +197,12 @@ impl StreamTask {
         };
         if let Some(tenure) = &mut self.tenure {
             if tenure.lease == holding.lease {
-                return;
+                return tenure.renew(&holding);
             }
             if self.surroundings.is_ours(&holding) {
                 // The lease ran out while Redis was away, and nobody else took it.
-                tenure.lease = holding.lease;
                 tenure.told = None;
-                return;
+                return tenure.renew(&holding);
             }
             self.end_tenure();
         }
@@ -195,10 +222,12 @@ impl StreamTask {
             }
             Err(_panicked) => None,
         };
+        let found = adoption::find(&self.surroundings, holding).await;
         self.tenure = Some(Tenure::begin(
             Arc::clone(&self.surroundings),
             holding,
             saved,
+            found,
             (self.outbox.clone(), self.inputs.playlists.clone()),
         ));
     }

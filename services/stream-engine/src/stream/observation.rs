@@ -14,6 +14,7 @@ use sm_media_protocol::{Segment, Stats};
 
 use super::errors::Errors;
 use super::layers::Layers;
+use super::outputs::Outputs;
 use crate::live::playlist::Numbers;
 
 /// The name of the output that every stream has.
@@ -35,6 +36,9 @@ pub(super) struct Observation {
     pub(super) program: Option<ProgramFormat>,
     pub(super) errors: Errors,
     pub(super) layers: Layers,
+    pub(super) outputs: Outputs,
+    /// Whether viewers get segments, whatever the status says of the other outputs.
+    pub(super) has_picture: bool,
     pub(super) performance: Performance,
     viewers: Viewers,
     worker_restarts: u64,
@@ -69,6 +73,8 @@ impl Observation {
             program: None,
             errors: Errors::inherit(&previous.errors),
             layers: Layers::inherit(&previous.layers),
+            outputs: Outputs::inherit(&previous.outputs),
+            has_picture: false,
             performance: Performance::default(),
             viewers: Viewers {
                 current: 0,
@@ -80,6 +86,7 @@ impl Observation {
             bytes_total: previous
                 .outputs
                 .iter()
+                .filter(|output| output.kind == OutputKind::Hls)
                 .map(|output| output.counters.bytes_total)
                 .sum(),
         }
@@ -156,8 +163,16 @@ impl Observation {
             memory_bytes,
             audio_peak_dbfs,
             audio_rms_dbfs,
-            outputs: _,
+            loudness_momentary_lufs,
+            loudness_short_term_lufs,
+            loudness_integrated_lufs,
+            black_s,
+            frozen_s,
+            silent_s,
+            ref layers,
+            ref outputs,
         } = *stats;
+        self.outputs.measured(outputs);
         self.performance = Performance {
             fps,
             frames_total: Some(frames_total),
@@ -173,6 +188,13 @@ impl Observation {
             memory_bytes,
             audio_peak_dbfs,
             audio_rms_dbfs,
+            loudness_momentary_lufs,
+            loudness_short_term_lufs,
+            loudness_integrated_lufs,
+            black_s,
+            frozen_s,
+            silent_s,
+            layers: layers.clone(),
             layer_change_to_air_ms: self.performance.layer_change_to_air_ms,
         };
     }
@@ -185,7 +207,8 @@ impl Observation {
     }
 
     /// There is no worker: nothing is measured, and nothing is in the picture.
-    pub(super) fn worker_gone(&mut self) {
+    pub(super) fn worker_gone(&mut self, now: Timestamp) {
+        self.outputs.worker_gone(now);
         self.performance = Performance {
             layer_change_to_air_ms: self.performance.layer_change_to_air_ms,
             ..Performance::default()
@@ -194,8 +217,9 @@ impl Observation {
     }
 
     /// The stream is off air, not just for the moment.
-    pub(super) fn off_air(&mut self) {
-        self.worker_gone();
+    pub(super) fn off_air(&mut self, now: Timestamp) {
+        self.worker_gone(now);
+        self.outputs.off_air(now);
         self.live_since = None;
         self.scene = None;
         self.program = None;
@@ -224,7 +248,9 @@ impl Observation {
             at: now,
             scene: self.scene.clone(),
             program: self.program.clone(),
-            outputs: vec![self.output()],
+            outputs: std::iter::once(self.hls())
+                .chain(self.outputs.list())
+                .collect(),
             errors: self.errors.list(),
             layers: self.layers.list(),
             performance: self.performance.clone(),
@@ -237,13 +263,14 @@ impl Observation {
         }
     }
 
-    fn output(&self) -> OutputState {
+    fn hls(&self) -> OutputState {
         let status = match self.status {
             StreamStatus::Offline | StreamStatus::Stopping => OutputStatus::Stopped,
             StreamStatus::Starting => OutputStatus::Connecting,
             StreamStatus::Live | StreamStatus::Paused | StreamStatus::Degraded => {
                 OutputStatus::Live
             }
+            StreamStatus::Reconnecting if self.has_picture => OutputStatus::Live,
             StreamStatus::Reconnecting => OutputStatus::Reconnecting,
             StreamStatus::Failed => OutputStatus::Failed,
         };
@@ -361,7 +388,7 @@ mod tests {
         observation.on_air(1, at(1));
         observation.replaced_worker();
         observation.watched_by(7);
-        observation.off_air();
+        observation.off_air(at(2));
         let observed = document(&observation, 2);
         assert_eq!(observed.live_since, None);
         assert_eq!((observed.viewers.peak, observed.worker_restarts), (0, 0));

@@ -2,17 +2,18 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use sm_common::id::SceneId;
 use sm_common::program::ProgramFormat;
 use tokio_util::sync::DropGuard;
 
-use super::screen::{Canvas, Screen};
+use super::screen::Screen;
 use crate::live::file_name::Run;
 use crate::live::snapshot::{SnapshotError, SnapshotRequest};
-use crate::reconcile::{Making, WorkerView};
+use crate::reconcile::{Making, Picture, WorkerView};
 use crate::status::WorkerPhase;
 use crate::supervisor::{Busy, Worker};
 
-use sm_media_protocol::Command;
+use sm_media_protocol::{Command, LeaseTerms, ScenePicture, WantedOutput};
 
 /// Snapshots that wait for a worker at most.
 const SNAPSHOTS_MAX: usize = 8;
@@ -44,6 +45,8 @@ pub(super) struct RunningWorker {
     pub(super) generation: u64,
     pub(super) program: ProgramFormat,
     pub(super) frames_dropped: u64,
+    /// The outputs that it was last told of; `None` where another process told it.
+    pub(super) outputs: Option<Vec<WantedOutput>>,
     stage: Stage,
     ending: Option<Ending>,
     snapshots: BTreeMap<u64, SnapshotRequest>,
@@ -65,12 +68,42 @@ impl RunningWorker {
             generation,
             program,
             frames_dropped: 0,
+            outputs: None,
             stage: Stage::Booting,
             ending: None,
             snapshots: BTreeMap::new(),
             snapshot: 0,
             _reports: reports,
         }
+    }
+
+    /// A worker that an earlier host put on air, with the picture that it shows. `delivering` is
+    /// since when its segments are known.
+    pub(super) fn found(
+        worker: Worker,
+        run: Run,
+        (generation, program): (u64, ProgramFormat),
+        reports: DropGuard,
+        (screen, delivering): (Screen, Option<Instant>),
+    ) -> Self {
+        let stage = match delivering {
+            Some(since) => Stage::OnAir(screen, since),
+            None => Stage::Working(screen),
+        };
+        Self {
+            stage,
+            ..Self::new(worker, run, (generation, program), reports)
+        }
+    }
+
+    /// Tells it how long this host has the stream.
+    pub(super) fn renew(&self, lease: LeaseTerms) {
+        self.worker.renew(lease);
+    }
+
+    /// Leaves it on air, for the next process of this host.
+    pub(super) fn leave(self) {
+        self.worker.leave();
     }
 
     pub(super) fn view(&self) -> WorkerView<'_> {
@@ -83,8 +116,17 @@ impl RunningWorker {
             (None, Stage::Booting) => WorkerView::Booting(making),
             (None, Stage::Working(screen) | Stage::OnAir(screen, _)) => WorkerView::Working {
                 making,
-                sent: screen.sent().picture(),
+                sent: screen.sent(),
+                outputs: self.outputs.as_deref(),
             },
+        }
+    }
+
+    /// The scene that it was last told to show.
+    pub(super) fn scene(&self) -> Option<(SceneId, u64)> {
+        match self.screen()?.sent() {
+            Picture::Program { scene, revision } => Some((scene, revision)),
+            Picture::Black | Picture::Slate => None,
         }
     }
 
@@ -94,7 +136,7 @@ impl RunningWorker {
             (Some(Ending::GivingWay), _) => WorkerPhase::GivingWay,
             (None, Stage::Booting | Stage::Working(_)) => WorkerPhase::Preparing,
             (None, Stage::OnAir(screen, _)) => WorkerPhase::OnAir {
-                slate: matches!(screen.shown(), Some(Canvas::Slate)),
+                slate: matches!(screen.shown(), Some(ScenePicture::Slate)),
             },
         }
     }
@@ -125,8 +167,9 @@ impl RunningWorker {
         }
     }
 
-    /// It takes commands, and was configured with this picture.
-    pub(super) fn configured(&mut self, screen: Screen) {
+    /// It takes commands, and was configured with this picture and these outputs.
+    pub(super) fn configured(&mut self, screen: Screen, outputs: Vec<WantedOutput>) {
+        self.outputs = Some(outputs);
         self.stage = Stage::Working(screen);
     }
 

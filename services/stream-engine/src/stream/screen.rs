@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sm_common::clock::Timestamp;
-use sm_common::id::SceneId;
 use sm_common::scene::Scene;
+use sm_common::stream::SceneOnAir;
+use sm_media_protocol::ScenePicture;
 
 use crate::reconcile::Picture;
 use crate::scene::changed_at;
@@ -32,18 +33,23 @@ impl Canvas {
         }
     }
 
-    fn scene(&self) -> Option<(SceneId, u64)> {
+    /// What it is, in a word that the worker keeps for the next host.
+    pub(super) fn described(&self) -> ScenePicture {
         match self {
-            Self::Program(scene) => Some((scene.id, scene.revision)),
-            Self::Black | Self::Slate => None,
+            Self::Black => ScenePicture::Black,
+            Self::Slate => ScenePicture::Slate,
+            Self::Program(scene) => ScenePicture::Program(SceneOnAir {
+                id: scene.id,
+                name: scene.name.clone(),
+                revision: scene.revision,
+            }),
         }
     }
 
-    pub(super) fn picture(&self) -> Picture {
-        match (self, self.scene()) {
-            (_, Some((scene, revision))) => Picture::Program { scene, revision },
-            (Self::Slate, None) => Picture::Slate,
-            (Self::Black | Self::Program(_), None) => Picture::Black,
+    fn scene(self) -> Option<Arc<Scene>> {
+        match self {
+            Self::Program(scene) => Some(scene),
+            Self::Black | Self::Slate => None,
         }
     }
 }
@@ -53,15 +59,17 @@ impl Canvas {
 pub(super) struct Screen {
     /// Number of the latest picture sent; workers echo it.
     sequence: u64,
-    sent: Canvas,
+    sent: ScenePicture,
+    /// The scene of the picture last sent, where this process has sent it.
+    scene: Option<Arc<Scene>>,
     waiting: VecDeque<Waiting>,
-    shown: Option<Canvas>,
+    shown: Option<ScenePicture>,
 }
 
 #[derive(Clone, Debug)]
 struct Waiting {
     sequence: u64,
-    canvas: Canvas,
+    picture: ScenePicture,
     /// When the change that this picture shows was acknowledged.
     changed_at: Option<Timestamp>,
 }
@@ -71,7 +79,8 @@ impl Screen {
     pub(super) fn new(canvas: Canvas) -> Self {
         let mut screen = Self {
             sequence: 0,
-            sent: Canvas::Black,
+            sent: ScenePicture::Black,
+            scene: None,
             waiting: VecDeque::new(),
             shown: None,
         };
@@ -79,13 +88,41 @@ impl Screen {
         screen
     }
 
+    /// The worker says that it was last told to show this.
+    pub(super) fn found(sequence: u64, picture: ScenePicture) -> Self {
+        Self {
+            sequence,
+            sent: picture.clone(),
+            scene: None,
+            waiting: VecDeque::new(),
+            shown: Some(picture),
+        }
+    }
+
+    /// The same, from a worker that was spoken with before: what it does not know was lost.
+    pub(super) fn resume(&mut self, sequence: u64, picture: ScenePicture) {
+        if sequence != self.sequence {
+            self.sequence = self.sequence.max(sequence);
+            self.sent = picture;
+            self.scene = None;
+            self.waiting.retain(|waiting| waiting.sequence <= sequence);
+        }
+    }
+
     /// The picture last sent.
-    pub(super) const fn sent(&self) -> &Canvas {
-        &self.sent
+    pub(super) const fn sent(&self) -> Picture {
+        match &self.sent {
+            ScenePicture::Black => Picture::Black,
+            ScenePicture::Slate => Picture::Slate,
+            ScenePicture::Program(scene) => Picture::Program {
+                scene: scene.id,
+                revision: scene.revision,
+            },
+        }
     }
 
     /// The picture in the frame, as far as the worker has said.
-    pub(super) const fn shown(&self) -> Option<&Canvas> {
+    pub(super) const fn shown(&self) -> Option<&ScenePicture> {
         self.shown.as_ref()
     }
 
@@ -96,16 +133,14 @@ impl Screen {
 
     /// The picture is sent, under the number [`Self::next`].
     pub(super) fn send(&mut self, canvas: Canvas) {
-        let changed_at = match (&self.sent, &canvas) {
-            (Canvas::Program(before), Canvas::Program(after)) => Some(changed_at(after, before)),
-            _ => None,
-        };
         self.sequence = self.next();
-        self.sent = canvas.clone();
+        self.sent = canvas.described();
+        let before = std::mem::replace(&mut self.scene, canvas.scene());
+        let change = before.zip(self.scene.as_ref());
         self.waiting.push_back(Waiting {
             sequence: self.sequence,
-            canvas,
-            changed_at,
+            picture: self.sent.clone(),
+            changed_at: change.map(|(before, after)| changed_at(after, &before)),
         });
         if self.waiting.len() > WAITING_MAX {
             self.waiting.pop_front();
@@ -120,10 +155,12 @@ impl Screen {
             && front.sequence <= sequence
         {
             let Waiting {
-                canvas, changed_at, ..
+                picture,
+                changed_at,
+                ..
             } = self.waiting.pop_front()?;
             delay = changed_at.map(|changed_at| at.since(changed_at));
-            self.shown = Some(canvas);
+            self.shown = Some(picture);
         }
         delay
     }
@@ -138,7 +175,7 @@ impl Screen {
 
 #[cfg(test)]
 mod tests {
-    use sm_common::id::StreamId;
+    use sm_common::id::{SceneId, StreamId};
     use uuid::Uuid;
 
     use super::*;
@@ -154,6 +191,13 @@ mod tests {
         }))
     }
 
+    fn picture(revision: u64) -> Picture {
+        Picture::Program {
+            scene: SceneId::from_uuid(Uuid::from_u128(1)),
+            revision,
+        }
+    }
+
     #[test]
     fn a_change_is_timed_from_its_write_to_its_frame() {
         let at = Timestamp::from_unix_millis;
@@ -165,15 +209,40 @@ mod tests {
         );
         assert_eq!(screen.next(), 2);
         screen.send(program(2));
-        assert_eq!(screen.sent(), &program(2));
-        assert_eq!(screen.shown(), Some(&program(1)));
+        assert_eq!(screen.sent(), picture(2));
+        assert_eq!(screen.shown(), Some(&program(1).described()));
         let delay = screen.applied(2, at(2033));
         assert_eq!(delay, Some(Duration::from_millis(33)));
-        assert_eq!(screen.shown(), Some(&program(2)));
+        assert_eq!(screen.shown(), Some(&program(2).described()));
         screen.send(Canvas::Slate);
         assert_eq!(screen.applied(3, at(9000)), None);
         screen.send(program(2));
         assert_eq!(screen.applied(4, at(9000)), None, "resuming is no change");
+    }
+
+    #[test]
+    fn what_a_worker_was_never_told_is_sent_again() {
+        let at = Timestamp::from_unix_millis;
+        let mut screen = Screen::new(program(1));
+        screen.send(program(2));
+        screen.resume(2, program(2).described());
+        assert_eq!(screen.sent(), picture(2), "it knows");
+        screen.send(Canvas::Slate);
+        screen.resume(2, program(2).described());
+        assert_eq!(screen.sent(), picture(2));
+        assert_eq!(screen.next(), 4, "a number means one picture");
+        screen.send(Canvas::Slate);
+        screen.applied(4, at(9000));
+        assert_eq!(screen.shown(), Some(&ScenePicture::Slate));
+    }
+
+    #[test]
+    fn a_picture_of_an_earlier_host_is_the_one_it_says_it_is() {
+        let screen = Screen::found(7, program(3).described());
+        assert_eq!(screen.sent(), picture(3));
+        assert_eq!(screen.next(), 8);
+        let slate = Screen::found(7, ScenePicture::Slate);
+        assert_eq!(slate.shown(), Some(&ScenePicture::Slate));
     }
 
     #[test]
@@ -188,6 +257,6 @@ mod tests {
             None,
             "an old echo changes nothing"
         );
-        assert_eq!(screen.shown(), Some(&program(3)));
+        assert_eq!(screen.shown(), Some(&program(3).described()));
     }
 }

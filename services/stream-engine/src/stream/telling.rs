@@ -2,12 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use sm_common::clock::Timestamp;
 use sm_common::performance::MetricsSample;
-use sm_common::stream::{DesiredStatus, ObservedState, StreamStatus};
+use sm_common::stream::{DesiredState, DesiredStatus, ObservedState, StreamStatus};
 
 use super::observation::tells_the_same;
+use super::outputs::COMPONENT;
 use super::run::RunningWorker;
 use super::tenure::Tenure;
+use crate::outputs;
 use crate::status::{Facts, Goal, WorkerPhase, derive};
 
 /// Distance between two samples.
@@ -23,6 +26,7 @@ impl Tenure {
         let now = self.surroundings.clock().now();
         let over = self.observation.errors.expire(now);
         self.note(over);
+        self.expect_outputs(&desired, now);
         let status = self.status();
         self.observation
             .set_status(status, self.reason(status), now);
@@ -83,6 +87,30 @@ impl Tenure {
         })
     }
 
+    /// Brings what is known of the outputs up to date with what is wanted of them.
+    fn expect_outputs(&mut self, desired: &DesiredState, now: Timestamp) {
+        let phase = self
+            .running
+            .as_ref()
+            .map_or(WorkerPhase::Absent, RunningWorker::phase);
+        self.observation.has_picture = matches!(phase, WorkerPhase::OnAir { .. });
+        let sending = match phase {
+            WorkerPhase::Ending => false,
+            WorkerPhase::Absent
+            | WorkerPhase::Preparing
+            | WorkerPhase::OnAir { .. }
+            | WorkerPhase::GivingWay => self.is_wanted() && !self.gave_up,
+        };
+        let stream = &self.surroundings.stream;
+        let outputs = &mut self.observation.outputs;
+        outputs.expect(stream, &desired.outputs, sending, now);
+        let outputs = &self.observation.outputs;
+        let over = self.observation.errors.clear(|error| {
+            error.component.starts_with(COMPONENT) && !outputs.is_in_doubt(&error.component)
+        });
+        self.note(over);
+    }
+
     fn status(&self) -> StreamStatus {
         let goal = match (self.is_wanted(), self.gave_up) {
             (false, _) => Goal::OffAir,
@@ -94,6 +122,7 @@ impl Tenure {
             goal,
             worker: running.map_or(WorkerPhase::Absent, RunningWorker::phase),
             was_on_air: self.observation.was_on_air(),
+            network_down: self.observation.outputs.network_down(),
             has_errors: self.observation.errors.noticeable().is_some(),
         })
     }
@@ -109,6 +138,9 @@ impl Tenure {
             StreamStatus::Failed => first.map(|error| format!("gave up: {}", error.message)),
             StreamStatus::Reconnecting if self.leaving => {
                 Some("this engine is being stopped; another one can take over".to_owned())
+            }
+            StreamStatus::Reconnecting if self.observation.has_picture => {
+                Some("no output to the network delivers; they are trying again".to_owned())
             }
             StreamStatus::Reconnecting => Some(first.map_or_else(
                 || "the media worker is being replaced".to_owned(),
@@ -131,6 +163,7 @@ impl Tenure {
                 running.phase() == WorkerPhase::OnAir { slate }
                     && running.generation == desired.generation
                     && running.program == desired.program
+                    && running.outputs == Some(outputs::wanted(Some(desired)))
             }
         }
     }

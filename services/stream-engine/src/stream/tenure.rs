@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use sm_bus::Lease;
 use sm_common::clock::Timestamp;
 use sm_common::stream::{DesiredStatus, EngineLease, ObservedState, Severity};
-use sm_media_protocol::{Command, WantedScene};
+use sm_media_protocol::{Command, LeaseTerms, WantedScene};
 use tokio::sync::watch;
 
 use super::Surroundings;
@@ -24,8 +24,8 @@ use crate::live::snapshot::{SnapshotError, SnapshotRequest};
 use crate::reconcile::{self, Action, Situation, WorkerView};
 use crate::restart::Restarts;
 use crate::store::Wanted;
-use crate::supervisor::{Cause, End, Told, Worker};
-use crate::{scene, tasks};
+use crate::supervisor::{Cause, End, Found, Told, Worker};
+use crate::{outputs, scene, tasks};
 
 /// Where an error of the worker's process is.
 pub(super) const WORKER: &str = "worker";
@@ -35,6 +35,10 @@ pub(super) const WORKER: &str = "worker";
 pub(super) struct Tenure {
     pub(super) surroundings: Arc<Surroundings>,
     pub(super) lease: Lease,
+    /// When Redis last proved it.
+    pub(super) proven_at: Instant,
+    /// What the worker was last told of the lease.
+    pub(super) permit: Option<LeaseTerms>,
     pub(super) wanted: Wanted,
     pub(super) observation: Observation,
     pub(super) playlist: Playlist,
@@ -58,20 +62,29 @@ pub(super) struct Tenure {
 }
 
 impl Tenure {
-    /// Takes the stream over. `saved` is the playlist that this host kept.
+    /// Takes the stream over. `saved` is the playlist that this host kept, `found` the worker that
+    /// it left on air.
     pub(super) fn begin(
         surroundings: Arc<Surroundings>,
         holding: &Holding,
         saved: Option<Playlist>,
+        found: Option<Found>,
         (outbox, playlists): (Outbox, watch::Sender<Option<Arc<Playlist>>>),
     ) -> Self {
         let now = surroundings.clock().now();
         let previous = (*holding.previous).as_ref();
         let resume_within = surroundings.config.live.resume_within();
-        let playlist = take_over(saved, previous, resume_within, now);
-        let gap = previous.and_then(|previous| inherited_gap(previous, &playlist));
+        let (playlist, gap) = if found.is_some() {
+            (saved.unwrap_or_default(), None)
+        } else {
+            let playlist = take_over(saved, previous, resume_within, now);
+            let gap = previous.and_then(|previous| inherited_gap(previous, &playlist));
+            (playlist, gap)
+        };
         let mut tenure = Self {
             lease: holding.lease,
+            proven_at: holding.proven_at,
+            permit: None,
             wanted: Wanted::default(),
             observation: Observation::inherit(surroundings.stream.clone(), previous, now),
             playlist,
@@ -90,6 +103,9 @@ impl Tenure {
             gap,
             surroundings,
         };
+        if let Some(found) = found {
+            tenure.adopt(found, previous);
+        }
         tenure.publish_playlist();
         tenure.note_loss(now);
         tenure
@@ -111,6 +127,10 @@ impl Tenure {
 
     /// Does what is to be done now. Returns when to look again even if nothing happens.
     pub(super) fn act(&mut self) -> Option<Instant> {
+        if self.wanted.desired.is_none() && !self.leaving {
+            // Nobody has said yet what is wanted. What is on air stays there.
+            return None;
+        }
         loop {
             self.heed_commands();
             let now = Instant::now();
@@ -121,6 +141,11 @@ impl Tenure {
                 Action::Show(_) => {
                     if !self.show() {
                         // The worker does not read; its watchdog is counting.
+                        return None;
+                    }
+                }
+                Action::ApplyOutputs => {
+                    if !self.apply_outputs() {
                         return None;
                     }
                 }
@@ -141,10 +166,14 @@ impl Tenure {
         let desired = self.wanted.desired.as_deref();
         let scene = self.wanted.scene.as_ref();
         let worker = self.running.as_ref();
+        let outputs = outputs::wanted(desired);
         reconcile::decide(&Situation {
             desired: desired.filter(|_| !self.leaving),
-            scene: scene.map(|scene| (scene.id, scene.revision)),
+            scene: scene
+                .map(|scene| (scene.id, scene.revision))
+                .or_else(|| worker.and_then(RunningWorker::scene)),
             worker: worker.map_or(WorkerView::Absent, RunningWorker::view),
+            outputs: &outputs,
             clearance: self.restarts.clearance(now),
         })
     }
@@ -182,12 +211,9 @@ impl Tenure {
             self.playlist.clear();
         }
         let segment = Duration::from_millis(desired.program.keyframe_interval_ms.into());
-        let launched = Worker::launch(
-            &surroundings.config.worker,
-            &surroundings.stream,
-            segment,
-            (Arc::clone(surroundings.clock()), surroundings.lifecycle()),
-        );
+        let terms = self.terms();
+        self.permit = Some(terms);
+        let launched = Worker::launch(&surroundings.employ(terms), segment);
         let worker = match launched {
             Ok(worker) => worker,
             Err(error) => {
@@ -210,7 +236,8 @@ impl Tenure {
                 self.observation.replaced_worker();
             }
         }
-        let reports = tasks::report_worker(&surroundings, worker.pid);
+        let started_at = surroundings.clock().now();
+        let reports = tasks::report_worker(&surroundings, worker.pid, started_at);
         let making = (desired.generation, desired.program.clone());
         self.running = Some(RunningWorker::new(worker, run, making, reports));
     }
@@ -234,6 +261,7 @@ impl Tenure {
     pub(super) fn configure(&mut self) {
         let canvas = self.canvas();
         let part_ms = self.surroundings.config.live.part_ms;
+        let outputs = outputs::wanted(self.wanted.desired.as_deref());
         let Some(running) = &mut self.running else {
             return;
         };
@@ -249,14 +277,19 @@ impl Tenure {
             program: running.program.clone(),
             hls,
             recordings: sm_media_protocol::RecordingSettings {
-                directory: surroundings.archive.directory().join("recordings"),
-                reserve_bytes: 0,
+                directory: surroundings.recordings.clone(),
+                reserve_bytes: surroundings.config.recordings.reserve_bytes,
             },
             scene: wanted_scene(surroundings, &canvas, 1, &running.program),
-            outputs: Vec::new(),
+            outputs: outputs.clone(),
+            hosting: sm_media_protocol::Hosting {
+                generation: running.generation,
+                orphan_ms: whole_ms(surroundings.config.worker.orphan()),
+            },
+            network: surroundings.config.sources.policy(),
         };
         match running.worker.send(command) {
-            Ok(()) => running.configured(screen),
+            Ok(()) => running.configured(screen, outputs),
             Err(_busy) => running.worker.kill(),
         }
         self.expect_layers(&canvas, true);
@@ -281,6 +314,22 @@ impl Tenure {
             screen.send(canvas.clone());
         }
         self.expect_layers(&canvas, false);
+        true
+    }
+
+    /// Tells the worker of the outputs that are wanted now. False when it does not read.
+    fn apply_outputs(&mut self) -> bool {
+        let outputs = outputs::wanted(self.wanted.desired.as_deref());
+        let Some(running) = &mut self.running else {
+            return false;
+        };
+        let command = Command::ApplyOutputs {
+            outputs: outputs.clone(),
+        };
+        if running.worker.send(command).is_err() {
+            return false;
+        }
+        running.outputs = Some(outputs);
         true
     }
 
@@ -362,6 +411,10 @@ impl Tenure {
             None => std::future::pending().await,
         }
     }
+}
+
+fn whole_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn wanted_scene(

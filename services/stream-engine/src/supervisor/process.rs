@@ -1,94 +1,141 @@
-use std::io::Write as _;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 use sm_common::id::StreamId;
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::io::unix::AsyncFd;
+use tokio::process::{Child, Command};
 
-/// A launched worker: its process and its three ends.
-#[derive(Debug)]
-pub(super) struct Launched {
-    pub(super) process: Process,
-    pub(super) stdin: ChildStdin,
-    pub(super) stdout: ChildStdout,
-    pub(super) stderr: ChildStderr,
-}
+use super::paths::Paths;
 
 /// The worker's process. It leads a process group of its own, so that a signal to the host's
 /// group, such as Ctrl-C, does not end it before its host asks it to end.
 #[derive(Debug)]
 pub(super) struct Process {
-    child: Child,
+    handle: Handle,
     pub(super) pid: u32,
-    pid_file: PathBuf,
+    paths: Paths,
+    /// Whether the process outlives this value.
+    released: bool,
 }
 
-/// Launches `program`.
-///
-/// Call from a thread that lives as long as the process does: a worker asks the kernel to be
-/// ended with its parent, and for the kernel that is the thread that launched it. A runtime's
-/// worker thread will do, its blocking pool will not.
+/// What this process has of the worker's. Both stay true when the identifier is given to another
+/// process.
+#[derive(Debug)]
+enum Handle {
+    /// Launched here.
+    Child(Child),
+    /// Launched by an earlier host.
+    Found(AsyncFd<OwnedFd>),
+}
+
+/// Launches `program`, with `socket` as its line to its hosts. Its log goes where this process's
+/// does.
 pub(super) fn launch(
     program: &Path,
-    pid_directory: &Path,
+    paths: Paths,
     stream: &StreamId,
-) -> std::io::Result<Launched> {
-    let mut child = Command::new(find(program))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+    socket: OwnedFd,
+) -> std::io::Result<Process> {
+    let child = Command::new(find(program))
+        .arg(stream.as_str())
+        .stdin(socket)
+        .stdout(Stdio::null())
+        .stderr(Stdio::inherit())
         .process_group(0)
-        .kill_on_drop(true)
         .spawn()?;
-    let missing = || std::io::Error::other("the process has no standard streams");
-    let stdin = child.stdin.take().ok_or_else(missing)?;
-    let stdout = child.stdout.take().ok_or_else(missing)?;
-    let stderr = child.stderr.take().ok_or_else(missing)?;
-    let pid = child.id().ok_or_else(missing)?;
-    let pid_file = pid_directory.join(format!("media-worker-{stream}.pid"));
-    // People and tests look there; the worker does not depend on it.
-    if let Err(error) = write_pid(&pid_file, pid) {
-        tracing::warn!(stream.id = %stream, file = %pid_file.display(), %error, "pid not written");
-    }
-    Ok(Launched {
-        process: Process {
-            child,
-            pid,
-            pid_file,
-        },
-        stdin,
-        stdout,
-        stderr,
-    })
+    let pid = child
+        .id()
+        .ok_or_else(|| std::io::Error::other("the process has ended"))?;
+    let process = Process {
+        handle: Handle::Child(child),
+        pid,
+        paths,
+        released: false,
+    };
+    process.write_pid(stream);
+    Ok(process)
+}
+
+/// Takes hold of the worker with this identifier. What the worker says afterwards proves that it
+/// is the one that is held.
+pub(super) fn find_running(pid: u32, paths: Paths, stream: &StreamId) -> std::io::Result<Process> {
+    let fd = pidfd_open(raw(pid)?, PidfdFlags::NONBLOCK)?;
+    #[expect(
+        deprecated,
+        reason = "the unsafe function in its place asks for what an owned descriptor has by its type"
+    )]
+    let fd = AsyncFd::new(fd)?;
+    let process = Process {
+        handle: Handle::Found(fd),
+        pid,
+        paths,
+        released: false,
+    };
+    process.write_pid(stream);
+    Ok(process)
 }
 
 impl Process {
-    /// Waits for the process to end. Cancel-safe.
-    pub(super) async fn wait(&mut self) -> std::io::Result<std::process::ExitStatus> {
-        self.child.wait().await
+    /// Waits for the process to end. Only its parent learns how it ended. Cancel-safe.
+    pub(super) async fn wait(&mut self) -> std::io::Result<ExitStatus> {
+        match &mut self.handle {
+            Handle::Child(child) => child.wait().await,
+            Handle::Found(fd) => {
+                let _ended = fd.readable().await?;
+                Err(std::io::Error::other("not a child of this process"))
+            }
+        }
     }
 
     /// Ends the process and everything it started, this instant.
     pub(super) fn kill(&self) {
-        // Not after it was waited for: its identifier may be somebody else's by then.
-        let running = self.child.id().and_then(|pid| i32::try_from(pid).ok());
-        if let Some(group) = running.and_then(Pid::from_raw) {
-            // It may have ended by itself in this moment.
-            let _gone = kill_process_group(group, Signal::KILL);
+        match &self.handle {
+            Handle::Child(child) => {
+                // Not after it was waited for: its identifier may be somebody else's by then.
+                if let Some(group) = child.id().and_then(|pid| raw(pid).ok()) {
+                    // It may have ended by itself in this moment.
+                    let _gone = kill_process_group(group, Signal::KILL);
+                }
+            }
+            Handle::Found(fd) => {
+                // The descriptor means this process and no other, whatever becomes of the number.
+                if pidfd_send_signal(fd, Signal::KILL).is_ok()
+                    && let Ok(group) = raw(self.pid)
+                {
+                    let _gone = kill_process_group(group, Signal::KILL);
+                }
+            }
+        }
+    }
+
+    /// Leaves the process to the next host.
+    pub(super) const fn release(&mut self) {
+        self.released = true;
+    }
+
+    fn write_pid(&self, stream: &StreamId) {
+        // People and tests look there; the worker does not depend on it.
+        if let Err(error) = self.paths.write_pid(self.pid) {
+            let file = self.paths.pid_file.display();
+            tracing::warn!(stream.id = %stream, %file, %error, "pid not written");
         }
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.kill();
-        let own = self.pid.to_string();
-        // Another host on this machine may have started the next worker already.
-        if std::fs::read_to_string(&self.pid_file).is_ok_and(|text| text.trim() == own) {
-            let _gone = std::fs::remove_file(&self.pid_file);
+        if !self.released {
+            self.kill();
+            self.paths.remove_pid(self.pid);
         }
     }
+}
+
+fn raw(pid: u32) -> std::io::Result<Pid> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.ok_or_else(|| std::io::Error::other("not the number of a process"))
 }
 
 /// A bare name is looked for beside this executable first, then, by the system, in `PATH`.
@@ -99,12 +146,4 @@ fn find(program: &Path) -> PathBuf {
         .and_then(|own| Some(own.parent()?.join(program)))
         .filter(|beside| is_bare && beside.is_file());
     beside.unwrap_or_else(|| program.to_owned())
-}
-
-fn write_pid(file: &Path, pid: u32) -> std::io::Result<()> {
-    if let Some(directory) = file.parent() {
-        std::fs::create_dir_all(directory)?;
-    }
-    let mut file = std::fs::File::create(file)?;
-    writeln!(file, "{pid}")
 }

@@ -58,6 +58,15 @@ impl Watchdog {
         }
     }
 
+    /// For a worker that was on air before this process watched it.
+    pub(super) fn on_air(patience: Patience, now: Instant) -> Self {
+        let stage = Stage::OnAir {
+            stats: after(now, patience.stats),
+            segment: after(now, patience.segment),
+        };
+        Self { patience, stage }
+    }
+
     /// The worker said something.
     pub(super) fn heard(&mut self, report: &Report, now: Instant) {
         let Patience {
@@ -148,6 +157,7 @@ mod tests {
         let ready = Report::Ready {
             pid: 1,
             gstreamer: "1.22.0".to_owned(),
+            on_air: None,
         };
         watchdog.heard(&ready, start + seconds(1));
         assert_eq!(watchdog.due(), (start + seconds(16), Cause::NotOnAir));

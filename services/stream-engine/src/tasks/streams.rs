@@ -77,6 +77,8 @@ pub(crate) struct Launcher {
     pub(crate) address: Address,
     /// Where uploaded files are, as an absolute path.
     pub(crate) assets: PathBuf,
+    /// Where recordings go, as an absolute path.
+    pub(crate) recordings: PathBuf,
     pub(crate) metrics: Metrics,
     pub(crate) registry: Registry,
 }
@@ -199,6 +201,7 @@ impl Launcher {
             address: self.address.clone(),
             archive: archive.clone(),
             assets: self.assets.clone(),
+            recordings: self.recordings.join(stream.as_str()),
             watching,
             metrics,
             component: component(stream),

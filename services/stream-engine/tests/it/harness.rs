@@ -10,6 +10,7 @@ use sm_common::auth::Role;
 use sm_common::clock::{Clock as _, SystemClock};
 use sm_common::event::{Channel, Event, LayerReordered, StreamStateChanged};
 use sm_common::id::{LayerId, SceneId, StreamId};
+use sm_common::output::Output;
 use sm_common::program::ProgramFormat;
 use sm_common::stream::{DesiredState, DesiredStatus, ObservedState, StreamState, StreamStatus};
 use sm_stream_engine::{ABOUT, Config, serve};
@@ -60,11 +61,25 @@ impl Host {
         text.trim().parse().ok()
     }
 
-    /// What the workers of this host were told.
+    /// What the workers of this host were told, leases apart.
     pub(crate) fn commands(&self) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.path("commands")).unwrap_or_default();
-        let lines = text.lines().map(serde_json::from_str);
-        lines.map(Result::unwrap).collect()
+        self.log_of("commands")
+    }
+
+    /// The leases that the workers of this host were told of.
+    pub(crate) fn leases(&self) -> Vec<Value> {
+        self.log_of("leases")
+    }
+
+    fn log_of(&self, name: &str) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.path(name)).unwrap_or_default();
+        // The last line may still be written.
+        let lines = text
+            .split_inclusive('\n')
+            .filter(|line| line.ends_with('\n'));
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     fn settings(&self, redis: &Redis) -> Vec<(String, String)> {
@@ -77,13 +92,24 @@ impl Host {
             ("worker.pid_directory", path("run")),
             ("worker.assets_directory", path("assets")),
             ("worker.stop_timeout_ms", "1000".to_owned()),
+            ("worker.orphan_s", "120".to_owned()),
             ("live.directory", path("live")),
+            ("recordings.directory", path("recordings")),
             ("restart.wait_ms", "50".to_owned()),
             ("restart.wait_max_ms", "200".to_owned()),
         ];
         settings
             .map(|(key, value)| (key.to_owned(), value))
             .to_vec()
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // Workers outlive the engines that a test kills.
+        if let Some(worker) = self.worker_pid().filter(|pid| is_running(*pid)) {
+            send_signal(worker, "-KILL");
+        }
     }
 }
 
@@ -185,6 +211,16 @@ impl Studio {
 
     /// Writes the desired state as stream-control does.
     pub(crate) async fn desire(&self, status: DesiredStatus, generation: u64) -> u64 {
+        self.desire_with(status, generation, Vec::new()).await
+    }
+
+    /// The same with these outputs.
+    pub(crate) async fn desire_with(
+        &self,
+        status: DesiredStatus,
+        generation: u64,
+        outputs: Vec<Output>,
+    ) -> u64 {
         let key = keys::desired(&self.stream);
         let before: Option<DesiredState> = self.bus.hash_document(&key, "doc").await.unwrap();
         let now = SystemClock.now();
@@ -199,7 +235,7 @@ impl Studio {
                 keyframe_interval_ms: self.segment_ms,
                 ..ProgramFormat::default()
             },
-            outputs: Vec::new(),
+            outputs,
         };
         let observed = ObservedState::never_held(self.stream.clone(), now);
         let news = StreamStateChanged(StreamState::join(&desired, observed));
@@ -210,6 +246,15 @@ impl Studio {
             .hash_set(key, "doc", document);
         self.bus.commit(commit, vec![event]).await.unwrap();
         desired.revision
+    }
+
+    /// Takes away what is wanted, and the scene.
+    pub(crate) async fn forget_what_is_wanted(&self) {
+        let keys = [keys::desired(&self.stream), keys::scene(&self.stream)];
+        let commit = keys.into_iter().fold(Commit::new(), |commit, key| {
+            commit.write("DEL", key, Vec::new())
+        });
+        self.bus.commit(commit, Vec::new()).await.unwrap();
     }
 
     /// Writes a scene of text layers as layer-service does, with these texts.

@@ -8,10 +8,12 @@
 )]
 
 mod access;
+mod adoption;
 mod control;
 mod harness;
 mod low_latency;
 mod outage;
+mod outputs;
 mod playlist;
 mod takeover;
 mod worker;

@@ -18,6 +18,14 @@ async fn what_is_on_air_stays_on_air_without_redis_and_catches_up() {
     studio.redis.kill();
     let list = until_playlist(&api, "served", |_| true).await;
     until_playlist(&api, "it goes on", |now| now.next() > list.next() + 8).await;
+    // The worker may send to the network for as long as its host lives.
+    let told = studio.host.leases().len();
+    until_true("the worker is told again", || {
+        let leases = studio.host.leases();
+        let newest = leases.last().unwrap()["valid_until_ms"].as_u64();
+        leases.len() > told && newest > Some(boot_ms())
+    })
+    .await;
 
     // A worker that dies meanwhile is replaced, with the scene last known.
     let worker = studio.host.worker_pid().unwrap();
@@ -53,6 +61,13 @@ async fn what_is_on_air_stays_on_air_without_redis_and_catches_up() {
     assert_eq!(after.maps.last(), list.maps.last());
     studio.desire(DesiredStatus::Offline, 1).await;
     studio.until_status(StreamStatus::Offline).await;
+}
+
+/// The clock that leases are told by.
+fn boot_ms() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let now = std::time::Duration::try_from(now).unwrap();
+    u64::try_from(now.as_millis()).unwrap()
 }
 
 #[tokio::test]
@@ -134,4 +149,23 @@ async fn an_engine_that_starts_without_redis_begins_when_it_comes() {
     studio.redis.restart();
     studio.go_live().await;
     until_playlist(&api, "on air", |_| true).await;
+}
+
+#[tokio::test]
+async fn a_redis_that_has_forgotten_what_is_wanted_ends_nothing() {
+    let studio = Studio::open();
+    let engine = studio.engine(&[]);
+    let api = studio.viewer(&engine);
+    studio.compose(1, &[(LayerId::generate(), "Hello")]).await;
+    studio.go_live().await;
+    let list = until_playlist(&api, "on air", |_| true).await;
+    let worker = studio.host.worker_pid();
+    let told = studio.host.commands().len();
+    studio.forget_what_is_wanted().await;
+    // Longer than it takes the engine to look again.
+    until_playlist(&api, "it goes on", |now| now.next() > list.next() + 15).await;
+    assert_eq!(studio.host.worker_pid(), worker);
+    assert_eq!(studio.host.commands().len(), told);
+    studio.desire(DesiredStatus::Offline, 1).await;
+    until_true("it obeys again", || studio.host.worker_pid().is_none()).await;
 }

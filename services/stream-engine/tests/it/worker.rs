@@ -225,3 +225,19 @@ async fn a_fault_of_the_program_is_told() {
     assert_eq!(degraded.errors[0].code, "program.audio.lost");
     assert_eq!(degraded.reason.unwrap(), "no sound");
 }
+
+#[tokio::test]
+async fn a_black_program_is_never_reported_as_fine() {
+    let studio = Studio::open();
+    let _engine = studio.engine(&[]);
+    studio.go_live().await;
+    studio.host.demand("black");
+    let degraded = studio.until_status(StreamStatus::Degraded).await;
+    assert_eq!(degraded.errors[0].code, "program.black");
+    assert_eq!(degraded.errors[0].component, "program");
+    let reason = degraded.reason.unwrap();
+    assert!(reason.contains("black"), "{reason}");
+    studio.host.no_longer_demand("black");
+    let live = studio.until_status(StreamStatus::Live).await;
+    assert!(live.errors.is_empty());
+}

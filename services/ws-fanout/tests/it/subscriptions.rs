@@ -70,6 +70,8 @@ async fn the_layers_come_in_their_order_with_how_they_do() {
         state: LayerState::Failing,
         code: Some("layer.source.missing".to_owned()),
         reason: None,
+        attempts: None,
+        next_attempt_at: None,
         since: NOW,
     };
     let mut write = Commit::new()

@@ -17,6 +17,9 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 /// A playing source without frames for this long has stalled.
 const STALL_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// The same for what comes over the network in pieces.
+const REMOTE_STALL_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// How often a playing source is looked at.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -27,12 +30,17 @@ const LOOP_MIN: gst::ClockTime = gst::ClockTime::from_mseconds(100);
 struct Running(gst::Pipeline);
 
 impl Running {
-    fn new(pipeline: gst::Pipeline, program: &ProgramClock, inbox: &SyncSender<Message>) -> Self {
+    fn new(
+        pipeline: gst::Pipeline,
+        program: &ProgramClock,
+        inbox: &SyncSender<Message>,
+        network: Option<Watcher>,
+    ) -> Self {
         pipeline.use_clock(Some(program.as_gst()));
         if let Some(bus) = pipeline.bus() {
             let inbox = inbox.clone();
             bus.set_sync_handler(move |_bus, message| {
-                if let Some(message) = understood(message) {
+                if let Some(message) = understood(message, network.as_ref()) {
                     // A full inbox holds the errors that came before.
                     let _ = inbox.try_send(message);
                 }
@@ -57,15 +65,20 @@ impl Drop for Running {
     }
 }
 
-fn understood(message: &gst::Message) -> Option<Message> {
+fn understood(message: &gst::Message, network: Option<&Watcher>) -> Option<Message> {
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "GStreamer has many messages and adds more"
     )]
     match message.view() {
         gst::MessageView::Error(error) => {
-            tracing::debug!(debug = ?error.debug(), "{}", error.error());
-            Some(Message::Failed(Failure::of_pipeline(&error.error())))
+            let error_of = error.error();
+            Some(Message::Failed(if let Some(watcher) = network {
+                Failure::of_network(&error_of, watcher.frames() > 0)
+            } else {
+                tracing::debug!(debug = ?error.debug(), "{error_of}");
+                Failure::of_pipeline(&error_of)
+            }))
         }
         gst::MessageView::Eos(_) => Some(Message::EndOfStream),
         gst::MessageView::SegmentDone(_) => Some(Message::SegmentDone),
@@ -108,7 +121,12 @@ impl<'a> Playback<'a> {
         watcher: Watcher,
         began: Instant,
     ) -> Self {
-        let pipeline = Running::new(media.pipeline, &thread.program, &thread.inbox);
+        let pipeline = Running::new(
+            media.pipeline,
+            &thread.program,
+            &thread.inbox,
+            thread.recipe.ending.is_network().then(|| watcher.clone()),
+        );
         Self {
             thread,
             pipeline,
@@ -125,7 +143,7 @@ impl<'a> Playback<'a> {
         let first = match self.thread.recipe.ending {
             Ending::File { .. } => gst::State::Paused,
             Ending::Never if !self.thread.wishes.play => gst::State::Paused,
-            Ending::Still | Ending::Never => gst::State::Playing,
+            Ending::Still | Ending::Never | Ending::Live | Ending::Remote => gst::State::Playing,
         };
         if let Err(failure) = self.pipeline.set_state(first) {
             return Err(self.first_error().unwrap_or(failure));
@@ -161,10 +179,15 @@ impl<'a> Playback<'a> {
                 if self.thread.recipe.ending == Ending::Still {
                     return Ok(Some(Outcome::Done));
                 }
+                if self.thread.recipe.ending.is_network() {
+                    self.phase = Phase::Going;
+                    self.deadline = Instant::now() + self.stall_timeout();
+                    self.thread.mailbox.tell(News::Flowing);
+                }
             }
             Message::Play(play) => {
                 self.thread.wishes.play = play;
-                if matches!(self.phase, Phase::Going) {
+                if matches!(self.phase, Phase::Going) && !self.thread.recipe.ending.is_network() {
                     self.go()?;
                 }
             }
@@ -176,12 +199,14 @@ impl<'a> Playback<'a> {
             }
             Message::Prerolled => self.prerolled()?,
             Message::SegmentDone => self.reached_end(gst::SeekFlags::empty())?,
-            Message::EndOfStream => {
-                if self.watcher.frames() == 0 {
-                    return Err(Failure::no_picture());
+            Message::EndOfStream => match (self.thread.recipe.ending, self.watcher.frames()) {
+                (Ending::Live | Ending::Remote, 0) => return Err(Failure::no_media()),
+                (_, 0) => return Err(Failure::no_picture()),
+                (Ending::Live, _) => return Err(Failure::lost()),
+                (Ending::Still | Ending::Never | Ending::File { .. } | Ending::Remote, _) => {
+                    self.reached_end(gst::SeekFlags::FLUSH)?;
                 }
-                self.reached_end(gst::SeekFlags::FLUSH)?;
-            }
+            },
         }
         Ok(None)
     }
@@ -196,18 +221,22 @@ impl<'a> Playback<'a> {
                 self.phase = Phase::Rewinding;
                 Ok(())
             }
-            (Phase::Opening | Phase::Rewinding, _) => {
+            (
+                Phase::Opening | Phase::Rewinding,
+                Ending::Still | Ending::Never | Ending::File { .. },
+            ) => {
                 self.phase = Phase::Going;
                 self.thread.mailbox.tell(News::Flowing);
                 self.go()
             }
-            (Phase::Going, _) => Ok(()),
+            // Of network sources, the first frame says so.
+            (Phase::Going, _) | (_, Ending::Live | Ending::Remote) => Ok(()),
         }
     }
 
     /// Plays or waits, as the layer wishes.
     fn go(&mut self) -> Result<(), Failure> {
-        self.deadline = Instant::now() + STALL_TIMEOUT;
+        self.deadline = Instant::now() + self.stall_timeout();
         self.pipeline.set_state(if self.thread.wishes.play {
             gst::State::Playing
         } else {
@@ -248,18 +277,35 @@ impl<'a> Playback<'a> {
     /// Fails when nothing has happened for too long.
     fn watch(&mut self) -> Result<(), Failure> {
         let frames = self.watcher.frames();
-        let waiting = self.phase == Phase::Going && !self.thread.wishes.play;
+        let network = self.thread.recipe.ending.is_network();
+        let waiting = self.phase == Phase::Going && !self.thread.wishes.play && !network;
         if frames != self.frames_seen || waiting {
             self.frames_seen = frames;
             if self.phase == Phase::Going {
-                self.deadline = Instant::now() + STALL_TIMEOUT;
+                self.deadline = Instant::now() + self.stall_timeout();
             }
         }
         let done = self.phase == Phase::Going && self.exhausted;
         if !done && Instant::now() >= self.deadline {
-            return Err(Failure::stalled());
+            return Err(
+                match (
+                    network && self.phase == Phase::Opening,
+                    self.watcher.heard(),
+                ) {
+                    (true, true) => Failure::no_media(),
+                    (true, false) => Failure::silent(),
+                    (false, _) => Failure::stalled(),
+                },
+            );
         }
         Ok(())
+    }
+
+    const fn stall_timeout(&self) -> Duration {
+        match self.thread.recipe.ending {
+            Ending::Remote => REMOTE_STALL_TIMEOUT,
+            Ending::Still | Ending::Never | Ending::File { .. } | Ending::Live => STALL_TIMEOUT,
+        }
     }
 
     /// The error that the pipeline reported while it refused a state.

@@ -16,6 +16,7 @@ const EMPTY: NewLayerInput = {
   text: "Hello",
   color: "#2255aa",
   pattern: "smpte",
+  url: "",
   asset: null,
 };
 
@@ -156,6 +157,7 @@ interface KindFieldsProps {
 function KindFields({ input, setInput, setFile }: KindFieldsProps) {
   switch (input.kind) {
     case "text":
+    case "ticker":
       return (
         <Field label="Text">
           {(id) => (
@@ -171,6 +173,7 @@ function KindFields({ input, setInput, setFile }: KindFieldsProps) {
         </Field>
       );
     case "color":
+    case "gradient":
       return (
         <ColorField
           label="Color"
@@ -196,6 +199,22 @@ function KindFields({ input, setInput, setFile }: KindFieldsProps) {
           )}
         </Field>
       );
+    case "network":
+      return (
+        <Field label="Address (rtmp, srt, http or https)">
+          {(id) => (
+            <input
+              id={id}
+              className="input"
+              required
+              maxLength={2048}
+              placeholder="rtmp://host/app/stream"
+              value={input.url}
+              onChange={(event) => setInput({ ...input, url: event.target.value })}
+            />
+          )}
+        </Field>
+      );
     case "image":
     case "video":
       return (
@@ -214,6 +233,7 @@ function KindFields({ input, setInput, setFile }: KindFieldsProps) {
         </Field>
       );
     case "clock":
+    case "countdown":
       return null;
   }
 }

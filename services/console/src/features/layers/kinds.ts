@@ -1,10 +1,14 @@
 import {
+  Blend,
   Clock3,
   Film,
   Image as ImageIcon,
   type LucideIcon,
+  MoveHorizontal,
   Palette,
+  RadioTower,
   TestTubeDiagonal,
+  Timer,
   Type,
 } from "lucide-react";
 import type { LayerKind, TextStyle } from "../../api/types.ts";
@@ -21,7 +25,11 @@ export const KINDS: Record<LayerKind, KindWords> = {
   color: { label: "Color", icon: Palette },
   image: { label: "Image", icon: ImageIcon },
   video: { label: "Video", icon: Film },
+  ticker: { label: "Ticker", icon: MoveHorizontal },
   clock: { label: "Clock", icon: Clock3 },
+  countdown: { label: "Countdown", icon: Timer },
+  gradient: { label: "Gradient", icon: Blend },
+  network: { label: "Network", icon: RadioTower },
   "test-pattern": { label: "Test pattern", icon: TestTubeDiagonal },
 };
 
@@ -32,9 +40,19 @@ export const PLAIN: TextStyle = {
   font: "DejaVu Sans",
   size: 48,
   bold: false,
+  italic: false,
   color: "#ffffff",
   background: null,
+  background_radius: 0,
+  padding: null,
   align: "left",
+  vertical_align: "middle",
+  wrap: "word",
+  shrink: false,
+  line_spacing: 100,
+  letter_spacing: 0,
+  outline: null,
+  shadow: null,
 };
 
 const FIELD_LABELS: Record<string, string> = {
@@ -47,6 +65,15 @@ const FIELD_LABELS: Record<string, string> = {
   "/source/pattern": "pattern",
   "/source/format": "format",
   "/source/loop": "loop",
+  "/source/speed": "speed",
+  "/source/direction": "direction",
+  "/source/angle": "angle",
+  "/source/timezone": "time zone",
+  "/source/at_zero": "what it does at zero",
+  "/source/url": "address",
+  "/source/stream_id": "stream id",
+  "/source/latency_ms": "latency",
+  "/source/on_loss": "when it is lost",
   "/source/style/size": "font size",
   "/source/style/color": "text color",
   "/source/style/bold": "bold",

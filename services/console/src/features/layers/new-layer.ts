@@ -8,6 +8,7 @@ export interface NewLayerInput {
   readonly text: string;
   readonly color: string;
   readonly pattern: string;
+  readonly url: string;
   readonly asset: Asset | null;
 }
 
@@ -38,8 +39,26 @@ function sourceOf(input: NewLayerInput, canvas: Canvas): LayerSource {
       return { kind: "text", source: { text: input.text, style } };
     case "clock":
       return { kind: "clock", source: { format: "%H:%M:%S", style } };
+    case "ticker":
+      return { kind: "ticker", source: { text: input.text, speed: 120, style } };
+    case "countdown": {
+      const start = new Date().toISOString();
+      return { kind: "countdown", source: { duration_s: 300, started_at: start, style } };
+    }
+    case "gradient": {
+      const stops = [
+        { offset: 0, color: input.color },
+        { offset: 100, color: "#000000" },
+      ];
+      return { kind: "gradient", source: { stops, angle: 90 } };
+    }
     case "test-pattern":
       return { kind: "test-pattern", source: { pattern: input.pattern as "smpte" } };
+    case "network":
+      return {
+        kind: "network",
+        source: { url: input.url.trim(), latency_ms: 500, on_loss: "hide" },
+      };
     case "image":
       return { kind: "image", source: { asset: input.asset?.id ?? "" } };
     case "video":
@@ -53,12 +72,17 @@ function placeOf({ kind, asset }: NewLayerInput, canvas: Canvas): Transform {
   switch (kind) {
     case "text":
       return box(width * 0.05, height * 0.82, width * 0.9, height * 0.12);
+    case "ticker":
+      return box(0, height * 0.9, width, height * 0.1);
     case "clock":
+    case "countdown":
       return box(width * 0.78, height * 0.04, width * 0.2, height * 0.1);
     case "image":
     case "video":
       return fitted(asset, canvas);
     case "color":
+    case "gradient":
+    case "network":
     case "test-pattern":
       return box(0, 0, width, height);
   }

@@ -1,4 +1,5 @@
 import type { Layer } from "../../api/types.ts";
+import { PLAIN } from "./kinds.ts";
 
 /** A text layer as the server sends it, for tests. */
 export function textLayer(id = "layer-a", revision = 1): Layer {
@@ -10,14 +11,7 @@ export function textLayer(id = "layer-a", revision = 1): Layer {
     kind: "text",
     source: {
       text: "Hello",
-      style: {
-        font: "DejaVu Sans",
-        size: 48,
-        bold: false,
-        color: "#ffffff",
-        background: null,
-        align: "left",
-      },
+      style: { ...PLAIN, size: 48 },
     },
     transform: { x: 0, y: 0, width: 640, height: 80 },
     opacity: 1,

@@ -49,12 +49,96 @@ export function SourceFields({ layer, disabled, change }: SourceFieldsProps) {
               return format.trim() !== "";
             }}
           />
+          <DraftField
+            label="Time zone (empty: the engine's)"
+            value={layer.source.timezone ?? ""}
+            maxLength={64}
+            disabled={disabled}
+            onCommit={(timezone) => {
+              changeSource({ timezone: timezone.trim() || null });
+              return true;
+            }}
+          />
           <StyleFields
             style={layer.source.style ?? PLAIN}
             disabled={disabled}
             change={changeSource}
           />
         </>
+      );
+    case "ticker":
+      return (
+        <>
+          <DraftField
+            label="Text"
+            value={layer.source.text ?? layer.source.items?.join(" ") ?? ""}
+            maxLength={2000}
+            disabled={disabled}
+            onCommit={(text) => {
+              if (text !== "") changeSource({ text, items: null });
+              return text !== "";
+            }}
+          />
+          <NumberField
+            label="Speed (px/s)"
+            value={layer.source.speed ?? 120}
+            min={10}
+            max={2000}
+            disabled={disabled}
+            onChange={(speed) => changeSource({ speed })}
+          />
+          <StyleFields
+            style={layer.source.style ?? PLAIN}
+            disabled={disabled}
+            change={changeSource}
+          />
+        </>
+      );
+    case "countdown":
+      return (
+        <>
+          <Field label="At zero">
+            {(id) => (
+              <select
+                id={id}
+                className="input"
+                value={layer.source.at_zero ?? "stop"}
+                disabled={disabled}
+                onChange={(event) => changeSource({ at_zero: event.target.value })}
+              >
+                <option value="stop">Stay at zero</option>
+                <option value="hide">Disappear</option>
+                <option value="count-up">Count on</option>
+              </select>
+            )}
+          </Field>
+          <NumberField
+            label="Seconds from now"
+            value={layer.source.duration_s ?? 0}
+            min={1}
+            max={8_640_000}
+            disabled={disabled}
+            onChange={(duration_s) =>
+              changeSource({ to: null, duration_s, started_at: new Date().toISOString() })
+            }
+          />
+          <StyleFields
+            style={layer.source.style ?? PLAIN}
+            disabled={disabled}
+            change={changeSource}
+          />
+        </>
+      );
+    case "gradient":
+      return (
+        <NumberField
+          label="Angle"
+          value={layer.source.angle ?? 0}
+          min={0}
+          max={359}
+          disabled={disabled}
+          onChange={(angle) => changeSource({ angle })}
+        />
       );
     case "color":
       return (
@@ -94,6 +178,45 @@ export function SourceFields({ layer, disabled, change }: SourceFieldsProps) {
           />
           Start again at its end
         </label>
+      );
+    case "network":
+      return (
+        <>
+          <DraftField
+            label="Address"
+            value={layer.source.url}
+            maxLength={2048}
+            disabled={disabled}
+            onCommit={(url) => {
+              if (url.trim() !== "") changeSource({ url: url.trim() });
+              return url.trim() !== "";
+            }}
+          />
+          <div className="layer-editor__row">
+            <NumberField
+              label="Latency (ms)"
+              value={layer.source.latency_ms ?? 500}
+              min={20}
+              max={8000}
+              disabled={disabled}
+              onChange={(latency_ms) => changeSource({ latency_ms })}
+            />
+            <Field label="When it is lost">
+              {(id) => (
+                <select
+                  id={id}
+                  className="input"
+                  value={layer.source.on_loss}
+                  disabled={disabled}
+                  onChange={(event) => changeSource({ on_loss: event.target.value })}
+                >
+                  <option value="hide">Show what is behind</option>
+                  <option value="hold">Keep the last frame</option>
+                </select>
+              )}
+            </Field>
+          </div>
+        </>
       );
     case "image":
       return null;
@@ -147,6 +270,24 @@ function StyleFields({ style, disabled, change }: StyleFieldsProps) {
           onChange={(event) => changeStyle({ bold: event.target.checked })}
         />
         Bold
+      </label>
+      <label className="check layer-editor__bold">
+        <input
+          type="checkbox"
+          checked={style.italic ?? false}
+          disabled={disabled}
+          onChange={(event) => changeStyle({ italic: event.target.checked })}
+        />
+        Italic
+      </label>
+      <label className="check layer-editor__bold">
+        <input
+          type="checkbox"
+          checked={style.shrink ?? false}
+          disabled={disabled}
+          onChange={(event) => changeStyle({ shrink: event.target.checked })}
+        />
+        Shrink to fit
       </label>
     </div>
   );

@@ -142,7 +142,9 @@ impl Playlist {
 
     /// Nobody will finish the segment. To players its number means the parts that they have.
     pub(super) fn abandon(&mut self) {
-        if self.growing.take().is_some() {
+        if let Some(growing) = self.growing.take() {
+            // The run's own number is used up with it.
+            self.next_in_run = self.next_in_run.max(growing.number.saturating_add(1));
             self.numbers.next_segment = self.numbers.next_segment.saturating_add(1);
             // Numbers in a playlist have no gaps.
             self.listed.clear();

@@ -1,3 +1,5 @@
+//! What is wrong with a body.
+
 use sm_common::problem::FieldError;
 
 /// Faults listed in one answer at most; a body made of mistakes must not be answered with a
@@ -6,7 +8,7 @@ const FAULTS_MAX: usize = 100;
 
 /// Every wrong field of a request, by JSON Pointer.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Faults {
+pub struct Faults {
     misshapen: bool,
     errors: Vec<FieldError>,
 }
@@ -14,39 +16,41 @@ pub(crate) struct Faults {
 impl Faults {
     /// Notes a field of the wrong JSON type, a missing or an unknown one: the body is not of the
     /// expected shape.
-    pub(crate) fn shape(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
+    pub fn shape(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
         self.misshapen = true;
         self.push(pointer.into(), detail.into());
     }
 
     /// Notes a field of the right type whose value is not acceptable; `detail` names the bound.
-    pub(crate) fn value(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
+    pub fn value(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
         self.push(pointer.into(), detail.into());
     }
 
     /// Notes what is wrong with the field at `pointer`.
-    pub(crate) fn note(&mut self, pointer: impl Into<String>, fault: Fault) {
+    pub fn note(&mut self, pointer: impl Into<String>, fault: Fault) {
         match fault {
             Fault::Shape(detail) => self.shape(pointer, detail),
             Fault::Value(detail) => self.value(pointer, detail),
         }
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
+    /// Whether nothing is wrong.
+    pub const fn is_empty(&self) -> bool {
         self.errors.is_empty()
     }
 
     /// Whether any field is of the wrong shape, rather than out of bounds alone.
-    pub(crate) const fn is_misshapen(&self) -> bool {
+    pub const fn is_misshapen(&self) -> bool {
         self.misshapen
     }
 
-    #[cfg(test)]
-    pub(crate) fn errors(&self) -> &[FieldError] {
+    /// The wrong fields.
+    pub fn errors(&self) -> &[FieldError] {
         &self.errors
     }
 
-    pub(crate) fn into_errors(self) -> Vec<FieldError> {
+    /// The wrong fields, for an answer.
+    pub fn into_errors(self) -> Vec<FieldError> {
         self.errors
     }
 
@@ -59,7 +63,7 @@ impl Faults {
 
 /// What is wrong with one value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// Of another JSON type than wanted.
     Shape(String),
     /// Of the right type, and not acceptable.

@@ -9,7 +9,7 @@ use super::fault::{Fault, Faults};
 /// The members of an object at a place in the body. Null stands for an absent member, as a merge
 /// patch has it.
 #[derive(Debug)]
-pub(crate) struct Members<'a> {
+pub struct Members<'a> {
     pointer: String,
     object: &'a Map<String, Value>,
     known: Vec<&'static str>,
@@ -17,7 +17,7 @@ pub(crate) struct Members<'a> {
 
 impl<'a> Members<'a> {
     /// The members of `value`, which must be an object.
-    pub(crate) fn of(value: &'a Value, pointer: &str, faults: &mut Faults) -> Option<Self> {
+    pub fn of(value: &'a Value, pointer: &str, faults: &mut Faults) -> Option<Self> {
         let Some(object) = value.as_object() else {
             faults.shape(pointer, "must be an object");
             return None;
@@ -30,18 +30,18 @@ impl<'a> Members<'a> {
     }
 
     /// Where a member is in the body.
-    pub(crate) fn pointer_to(&self, name: &str) -> String {
+    pub fn pointer_to(&self, name: &str) -> String {
         format!("{}/{}", self.pointer, escape(name))
     }
 
     /// A member as it stands; `None` when absent.
-    pub(crate) fn raw(&mut self, name: &'static str) -> Option<&'a Value> {
+    pub fn raw(&mut self, name: &'static str) -> Option<&'a Value> {
         self.known.push(name);
         self.object.get(name).filter(|value| !value.is_null())
     }
 
     /// A member that must be there; `None` when it is not, or faulty.
-    pub(crate) fn required<T>(
+    pub fn required<T>(
         &mut self,
         name: &'static str,
         faults: &mut Faults,
@@ -55,7 +55,7 @@ impl<'a> Members<'a> {
     }
 
     /// A member, or `otherwise` when it is absent; `None` when it is faulty.
-    pub(crate) fn or<T>(
+    pub fn or<T>(
         &mut self,
         name: &'static str,
         otherwise: T,
@@ -69,7 +69,7 @@ impl<'a> Members<'a> {
     }
 
     /// Refuses every member that nobody has asked for.
-    pub(crate) fn finish(self, faults: &mut Faults) {
+    pub fn finish(self, faults: &mut Faults) {
         for name in self.object.keys() {
             if !self.known.contains(&name.as_str()) {
                 let known = self.known.join(", ");
@@ -88,13 +88,13 @@ impl<'a> Members<'a> {
 }
 
 /// A member's name as part of a JSON Pointer (RFC 6901).
-pub(crate) fn escape(name: &str) -> String {
+pub fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
 /// Text of `min` to `max` characters. Line breaks and tabs only where `multiline`; no other
 /// control character, because fonts have no glyph and C strings no room for them.
-pub(crate) fn text(
+pub fn text(
     min: usize,
     max: usize,
     multiline: bool,
@@ -115,10 +115,7 @@ pub(crate) fn text(
 }
 
 /// A whole number from `min` to `max`.
-pub(crate) fn integer<T: TryFrom<i64>>(
-    min: i64,
-    max: i64,
-) -> impl FnOnce(&Value) -> Result<T, Fault> {
+pub fn integer<T: TryFrom<i64>>(min: i64, max: i64) -> impl FnOnce(&Value) -> Result<T, Fault> {
     move |value| {
         let number = finite(value)?;
         let bound = || Fault::Value(format!("must be a whole number from {min} to {max}"));
@@ -131,7 +128,7 @@ pub(crate) fn integer<T: TryFrom<i64>>(
 }
 
 /// A number from `min` to `max`.
-pub(crate) fn number(min: f64, max: f64) -> impl FnOnce(&Value) -> Result<f64, Fault> {
+pub fn number(min: f64, max: f64) -> impl FnOnce(&Value) -> Result<f64, Fault> {
     move |value| {
         let number = finite(value)?;
         if (min..=max).contains(&number) {
@@ -143,14 +140,14 @@ pub(crate) fn number(min: f64, max: f64) -> impl FnOnce(&Value) -> Result<f64, F
 }
 
 /// True or false.
-pub(crate) fn boolean(value: &Value) -> Result<bool, Fault> {
+pub fn boolean(value: &Value) -> Result<bool, Fault> {
     value
         .as_bool()
         .ok_or_else(|| Fault::Shape("must be true or false".to_owned()))
 }
 
 /// A string that is read as a `T`: a colour, an identifier, one of a few names.
-pub(crate) fn parsed<T: DeserializeOwned>(value: &Value) -> Result<T, Fault> {
+pub fn parsed<T: DeserializeOwned>(value: &Value) -> Result<T, Fault> {
     string(value)?;
     T::deserialize(value).map_err(|error| Fault::Value(error.to_string()))
 }

@@ -1,3 +1,5 @@
+//! Waits between attempts.
+
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_secs(1);
@@ -5,18 +7,18 @@ const LONGEST: Duration = Duration::from_secs(30);
 
 /// How long to wait before trying again: 1, 2, 4, … 30 seconds.
 #[derive(Debug, Default)]
-pub(super) struct Backoff(Option<Duration>);
+pub(crate) struct Backoff(Option<Duration>);
 
 impl Backoff {
     /// The next wait.
-    pub(super) fn next(&mut self) -> Duration {
+    pub(crate) fn next(&mut self) -> Duration {
         let wait = self.0.map_or(FIRST, |last| (last * 2).min(LONGEST));
         self.0 = Some(wait);
         wait
     }
 
     /// It worked: the next failure is a first one again.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.0 = None;
     }
 }

@@ -1,0 +1,137 @@
+//! Live sound and picture from elsewhere.
+
+mod fetch;
+mod guard;
+mod hls;
+mod pace;
+mod pipeline;
+
+use std::sync::{Arc, Mutex};
+
+use sm_common::address::{SourceScheme, SourceUrl};
+use sm_common::layer::{NetworkSource as Wanted, OnLoss};
+use sm_media_protocol::{LayerContent, SceneLayer};
+
+use super::failure::Failure;
+use super::player::{Ending, Player, Recipe};
+use super::{Health, News, Source, Surroundings};
+use crate::pipeline::{FrameSlot, Surface};
+use crate::sound::SoundQueue;
+use pipeline::{Outlets, build};
+
+/// Opens the source. It stays connected and goes on being decoded while its layer is hidden, so
+/// that it shows at once, and in the middle of a group of pictures.
+pub(super) fn open(
+    source: &Wanted,
+    layer: &SceneLayer,
+    surroundings: &Surroundings,
+) -> Box<dyn Source> {
+    match SourceUrl::parse(&source.url) {
+        Ok(url) => Box::new(NetworkSource::new(source, url, layer, surroundings)),
+        Err(refused) => Box::new(Refused(Failure::address(refused))),
+    }
+}
+
+#[derive(Debug)]
+struct NetworkSource {
+    frames: Arc<FrameSlot>,
+    sound: Arc<Mutex<SoundQueue>>,
+    #[expect(dead_code, reason = "its thread ends when it is dropped")]
+    player: Player,
+    on_loss: OnLoss,
+    health: Health,
+}
+
+impl NetworkSource {
+    fn new(
+        source: &Wanted,
+        url: SourceUrl,
+        layer: &SceneLayer,
+        surroundings: &Surroundings,
+    ) -> Self {
+        let (width, height) = (layer.transform.width.max(1), layer.transform.height.max(1));
+        let timeline = surroundings.timeline;
+        let frames = Arc::new(FrameSlot::new(timeline, surroundings.matrix, width, height));
+        let sound = Arc::<Mutex<SoundQueue>>::default();
+        let outlets = Outlets {
+            program: Arc::clone(&surroundings.program),
+            frames: Arc::clone(&frames),
+            sound: Arc::clone(&sound),
+        };
+        let ending = match url.scheme() {
+            SourceScheme::Rtmp | SourceScheme::Srt => Ending::Live,
+            SourceScheme::Http | SourceScheme::Https => Ending::Remote,
+        };
+        let (wanted, policy) = (source.clone(), surroundings.network.clone());
+        let recipe = Recipe {
+            name: "network",
+            ending,
+            build: Box::new(move |watcher| {
+                build(&url, &wanted, (width, height), &policy, &outlets, watcher)
+            }),
+        };
+        Self {
+            frames,
+            sound,
+            player: Player::start(recipe, surroundings, layer),
+            on_loss: source.on_loss,
+            health: Health::Loading,
+        }
+    }
+}
+
+impl Source for NetworkSource {
+    fn update(&mut self, layer: &SceneLayer) {
+        self.frames
+            .resize(layer.transform.width, layer.transform.height);
+        if let LayerContent::Network { source } = &layer.content {
+            self.on_loss = source.on_loss;
+        }
+    }
+
+    fn hear(&mut self, news: News) {
+        self.health = match news {
+            News::Flowing | News::Picture(_) | News::Drawn(_) => Health::Fine,
+            News::Failed(failure) => {
+                // The source has ended: nothing of before shows when it comes back.
+                if self.on_loss == OnLoss::Hide {
+                    self.frames.clear();
+                }
+                Health::Failing(failure)
+            }
+        };
+    }
+
+    fn surface(&self) -> Surface {
+        match (&self.health, self.on_loss) {
+            (Health::Fine, _) | (Health::Loading | Health::Failing(_), OnLoss::Hold) => {
+                Surface::Moving(Arc::clone(&self.frames))
+            }
+            (Health::Loading | Health::Failing(_), OnLoss::Hide) => Surface::Empty,
+        }
+    }
+
+    fn sound(&self) -> Option<&Arc<Mutex<SoundQueue>>> {
+        Some(&self.sound)
+    }
+
+    fn health(&self) -> Health {
+        self.health.clone()
+    }
+}
+
+/// A source whose address means nothing.
+#[derive(Debug)]
+struct Refused(Failure);
+
+impl Source for Refused {
+    fn update(&mut self, _layer: &SceneLayer) {}
+
+    fn surface(&self) -> Surface {
+        Surface::Empty
+    }
+
+    fn health(&self) -> Health {
+        Health::Failing(self.0.clone())
+    }
+}

@@ -1,0 +1,241 @@
+use serde_json::{Map, Value, json};
+use sm_common::output::{
+    FileTarget, Output, OutputKind, OutputSecret, OutputTarget, RtmpTarget, SrtMode, SrtTarget,
+};
+use sm_service_kit::body::fault::{Fault, Faults};
+use sm_service_kit::body::field::{self, Members};
+
+use super::address;
+
+/// Longest name, address, key and stream identifier, in characters.
+const NAME_CHARS_MAX: usize = 100;
+const URL_CHARS_MAX: usize = 2000;
+const KEY_CHARS_MAX: usize = 1000;
+const STREAM_ID_CHARS_MAX: usize = 512;
+/// Ten years, in seconds: longer is for ever.
+const KEEP_S_MAX: i64 = 315_360_000;
+/// The largest whole number that every JSON reader agrees on.
+const BYTES_MAX: i64 = 9_007_199_254_740_991;
+
+/// What an output is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Draft {
+    pub(super) name: String,
+    pub(super) target: OutputTarget,
+    pub(super) enabled: bool,
+}
+
+/// Reads a body that describes a whole output.
+pub(super) fn read(body: &Value, allow_private: bool) -> Result<Draft, Faults> {
+    let mut faults = Faults::default();
+    let draft = read_draft(&with_key_apart(body), allow_private, &mut faults);
+    match draft {
+        Some(draft) if faults.is_empty() => Ok(draft),
+        Some(_) | None => Err(faults),
+    }
+}
+
+/// Reads a merge patch of `output`: what is absent stays, and null takes away.
+pub(super) fn patch(output: &Output, body: &Value, allow_private: bool) -> Result<Draft, Faults> {
+    let mut faults = Faults::default();
+    let (patch, mut whole) = (with_key_apart(body), document(output));
+    let Some(members) = patch.as_object() else {
+        faults.shape("", "must be an object");
+        return Err(faults);
+    };
+    if members
+        .get("kind")
+        .is_some_and(|kind| whole.get("kind") != Some(kind))
+    {
+        faults.value("/kind", "cannot be changed; add another output instead");
+    }
+    for (name, value) in members {
+        merge(&mut whole, name, value);
+    }
+    // The kind of the document decides how the target is read.
+    merge(&mut whole, "kind", &json!(output.target.kind()));
+    let draft = read_draft(&Value::Object(whole), allow_private, &mut faults);
+    match draft {
+        Some(draft) if faults.is_empty() => Ok(draft),
+        Some(_) | None => Err(faults),
+    }
+}
+
+fn document(output: &Output) -> Map<String, Value> {
+    let target = match &output.target {
+        OutputTarget::Rtmp(target) => json!(target),
+        OutputTarget::Srt(target) => json!(target),
+        OutputTarget::File(target) => json!(target),
+    };
+    let kind = output.target.kind();
+    let document = json!({"name": output.name, "kind": kind, "target": target,
+        "enabled": output.enabled});
+    match document {
+        Value::Object(members) => members,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Map::new()
+        }
+    }
+}
+
+/// A member of a merge patch; the target is merged member by member.
+fn merge(whole: &mut Map<String, Value>, name: &str, value: &Value) {
+    match (whole.get_mut(name), value) {
+        (_, Value::Null) => {
+            whole.remove(name);
+        }
+        (Some(Value::Object(target)), Value::Object(members)) => {
+            for (name, value) in members {
+                merge(target, name, value);
+            }
+        }
+        (_, value) => {
+            whole.insert(name.to_owned(), value.clone());
+        }
+    }
+}
+
+/// The body with a stream key that stands in the address moved to its own field, so that it is
+/// never part of what is shown. Where both are given, the address stays as it is and is refused.
+fn with_key_apart(body: &Value) -> Value {
+    let mut body = body.clone();
+    let target = body.get_mut("target").and_then(Value::as_object_mut);
+    if let Some(target) = target
+        && target.get("key").is_none_or(Value::is_null)
+        && let Some(text) = target.get("url").and_then(Value::as_str)
+        && let Ok(address) = address::rtmp(text, true)
+        && let Some(key) = address.key
+    {
+        target.insert("url".to_owned(), json!(address.url));
+        target.insert("key".to_owned(), json!(key));
+    }
+    body
+}
+
+fn read_draft(body: &Value, allow_private: bool, faults: &mut Faults) -> Option<Draft> {
+    let mut members = Members::of(body, "", faults)?;
+    let name = members.required("name", faults, field::text(1, NAME_CHARS_MAX, false));
+    let kind = members.required("kind", faults, read_kind);
+    let enabled = members.or("enabled", true, faults, field::boolean);
+    let target = match (members.raw("target"), kind) {
+        (Some(target), Some(kind)) => read_target(target, kind, allow_private, faults),
+        (None, Some(OutputKind::File)) => Some(OutputTarget::File(FileTarget::default())),
+        (None, _) => {
+            faults.shape("/target", "is required");
+            None
+        }
+        (Some(_), None) => None,
+    };
+    members.finish(faults);
+    Some(Draft {
+        name: name?,
+        target: target?,
+        enabled: enabled?,
+    })
+}
+
+fn read_kind(value: &Value) -> Result<OutputKind, Fault> {
+    match field::parsed(value)? {
+        OutputKind::Hls => Err(Fault::Value(
+            "must be rtmp, srt or file; every stream has its hls output".to_owned(),
+        )),
+        kind @ (OutputKind::Rtmp | OutputKind::Srt | OutputKind::File) => Ok(kind),
+    }
+}
+
+fn read_target(
+    value: &Value,
+    kind: OutputKind,
+    allow_private: bool,
+    faults: &mut Faults,
+) -> Option<OutputTarget> {
+    let mut members = Members::of(value, "/target", faults)?;
+    let target = match kind {
+        OutputKind::Rtmp => read_rtmp(&mut members, allow_private, faults).map(OutputTarget::Rtmp),
+        OutputKind::Srt => read_srt(&mut members, allow_private, faults).map(OutputTarget::Srt),
+        OutputKind::File => read_file(&mut members, faults).map(OutputTarget::File),
+        OutputKind::Hls => None,
+    };
+    members.finish(faults);
+    target
+}
+
+fn read_rtmp(
+    members: &mut Members<'_>,
+    allow_private: bool,
+    faults: &mut Faults,
+) -> Option<RtmpTarget> {
+    let url = members.required("url", faults, |value| {
+        let address = address::rtmp(&url_text(value)?, allow_private).map_err(refused)?;
+        if address.key.is_some() {
+            return Err(refused("must not hold a key where `key` is given"));
+        }
+        Ok(address.url)
+    });
+    let key = members.or("key", None, faults, |value| {
+        field::text(1, KEY_CHARS_MAX, false)(value).map(|key| Some(OutputSecret::from(key)))
+    });
+    Some(RtmpTarget {
+        url: url?,
+        key: key?,
+    })
+}
+
+fn read_srt(
+    members: &mut Members<'_>,
+    allow_private: bool,
+    faults: &mut Faults,
+) -> Option<SrtTarget> {
+    let mode = members.or("mode", SrtMode::default(), faults, field::parsed);
+    let url = members.required("url", faults, |value| {
+        let mode = mode.unwrap_or_default();
+        address::srt(&url_text(value)?, mode, allow_private).map_err(refused)
+    });
+    let stream_id = members.or("stream_id", None, faults, |value| {
+        field::text(1, STREAM_ID_CHARS_MAX, false)(value).map(Some)
+    });
+    let passphrase = members.or("passphrase", None, faults, |value| {
+        field::text(10, 79, false)(value).map(|text| Some(OutputSecret::from(text)))
+    });
+    let latency_ms = members.or("latency_ms", 125, faults, field::integer(20, 8000));
+    Some(SrtTarget {
+        url: url?,
+        mode: mode?,
+        stream_id: stream_id?,
+        passphrase: passphrase?,
+        latency_ms: latency_ms?,
+    })
+}
+
+fn read_file(members: &mut Members<'_>, faults: &mut Faults) -> Option<FileTarget> {
+    let format = members.or(
+        "format",
+        FileTarget::default().format,
+        faults,
+        field::parsed,
+    );
+    let split_s = members.or("split_s", None, faults, some(10, 86_400));
+    let split_bytes = members.or("split_bytes", None, faults, some(1_048_576, BYTES_MAX));
+    let keep_files = members.or("keep_files", None, faults, some(1, 10_000));
+    let keep_s = members.or("keep_s", None, faults, some(60, KEEP_S_MAX));
+    Some(FileTarget {
+        format: format?,
+        split_s: split_s?,
+        split_bytes: split_bytes?,
+        keep_files: keep_files?,
+        keep_s: keep_s?,
+    })
+}
+
+/// A whole number that may be absent.
+fn some<T: TryFrom<i64>>(min: i64, max: i64) -> impl FnOnce(&Value) -> Result<Option<T>, Fault> {
+    move |value| field::integer(min, max)(value).map(Some)
+}
+
+fn url_text(value: &Value) -> Result<String, Fault> {
+    field::text(1, URL_CHARS_MAX, false)(value)
+}
+
+fn refused(why: &'static str) -> Fault {
+    Fault::Value(why.to_owned())
+}

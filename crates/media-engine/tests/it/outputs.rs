@@ -15,7 +15,7 @@ use crate::peers::{
 use crate::recording::{Recording, make};
 use crate::scene::{color, layer, scene, video};
 use crate::sound::loudness;
-use crate::worker::{Worker, small};
+use crate::worker::{Worker, lease_until, small};
 
 const ORANGE: [u8; 3] = [255, 128, 0];
 
@@ -427,4 +427,29 @@ fn a_recording_is_split_at_keyframes_and_the_oldest_files_are_deleted() {
     wait_until("nothing half written", || {
         files(written[0].parent().unwrap(), "part").is_empty()
     });
+}
+
+#[test]
+fn without_a_lease_nothing_leaves_the_host_and_recordings_go_on() {
+    let server = RtmpServer::start();
+    let (pushes, records) = (server.output("a"), file(FileFormat::Mp4));
+    let mut worker = Worker::sending(still(), &[pushes.clone(), records.clone()], 0);
+    worker.wait_for_output(&pushes.id, OutputStatus::Live);
+    worker.wait_for_output(&records.id, OutputStatus::Live);
+    // A moment of the host's clock that has passed.
+    worker.send(&lease_until(1, 1));
+    worker.wait_for_output(&pushes.id, OutputStatus::Stopped);
+    let frames = worker
+        .wait_for_output_stats(&records.id, |counters| counters.frames_total > Some(0))
+        .frames_total;
+    worker.wait_for_output_stats(&records.id, |counters| counters.frames_total > frames);
+    worker.send(&lease_until(1, u64::MAX));
+    worker.wait_for_next("push that begins anew", |report| match report {
+        Report::Output(report) => {
+            (report.output == pushes.id && report.status == OutputStatus::Live).then_some(())
+        }
+        _ => None,
+    });
+    assert_regular(&worker.stop(), 30);
+    assert_eq!(recordings(&worker, &records, "mp4").len(), 1);
 }

@@ -69,6 +69,7 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
         audit::list_audit,
         playback::create_playback_url,
     ),
+    components(schemas(outputs::OutputCommand)),
     tags((name = "stream-control", description = "Steer streams, and read what they do."))
 )]
 struct Document;

@@ -330,9 +330,15 @@ impl Context {
         idempotency: Option<Idempotency>,
     ) -> Result<Changed, ApiProblem> {
         let what = (id, change, self.config.outputs.rules());
-        let changed = outputs::change(&self.store, stream, what, caller, idempotency)
-            .await
-            .map_err(ApiError::from)?;
+        let changed = Box::pin(outputs::change(
+            &self.store,
+            stream,
+            what,
+            caller,
+            idempotency,
+        ))
+        .await
+        .map_err(ApiError::from)?;
         tracing::info!(
             stream.id = %stream, output.id = %id, user.id = %caller.user,
             action = ?change.action(), "output changed"

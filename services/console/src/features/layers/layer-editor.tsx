@@ -12,11 +12,15 @@ interface LayerEditorProps {
   readonly onDelete: () => void;
 }
 
-const GEOMETRY: readonly (readonly [keyof Transform, string, number, number])[] = [
+type Measure = "x" | "y" | "width" | "height" | "rotation" | "corner_radius";
+
+const GEOMETRY: readonly (readonly [Measure & keyof Transform, string, number, number])[] = [
   ["x", "X", -16_384, 16_384],
   ["y", "Y", -16_384, 16_384],
   ["width", "Width", 1, 8192],
   ["height", "Height", 1, 8192],
+  ["rotation", "Rotation", -360, 360],
+  ["corner_radius", "Corner radius", 0, 4096],
 ];
 
 /** The rest of a layer's fields, below its row. Every change goes on air as it is made. */
@@ -30,7 +34,7 @@ export function LayerEditor({ id, layer, disabled, change, onDelete }: LayerEdit
           <NumberField
             key={field}
             label={label}
-            value={layer.transform[field]}
+            value={layer.transform[field] ?? 0}
             min={min}
             max={max}
             disabled={disabled}

@@ -27,6 +27,7 @@ export function newLayer(input: NewLayerInput, canvas: Canvas) {
     locked: false,
     volume: 1,
     muted: false,
+    audio_delay_ms: 0,
   };
 }
 

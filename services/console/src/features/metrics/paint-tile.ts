@@ -19,6 +19,13 @@ const NOTHING: Performance = {
   memory_bytes: null,
   audio_peak_dbfs: null,
   audio_rms_dbfs: null,
+  loudness_momentary_lufs: null,
+  loudness_short_term_lufs: null,
+  loudness_integrated_lufs: null,
+  black_s: null,
+  frozen_s: null,
+  silent_s: null,
+  layers: [],
   layer_change_to_air_ms: null,
 };
 

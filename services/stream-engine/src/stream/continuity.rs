@@ -175,7 +175,7 @@ mod tests {
     use sm_common::id::StreamId;
     use sm_common::program::ProgramFormat;
     use sm_common::stream::EngineLease;
-    use sm_media_protocol::{HlsSettings, Hosting, ScenePicture, Segment, WorkerState};
+    use sm_media_protocol::{HlsSettings, Hosting, Part, ScenePicture, Segment, WorkerState};
 
     use super::*;
 
@@ -255,6 +255,31 @@ mod tests {
         }
     }
 
+    fn part(number: u64, part: u64) -> Part {
+        Part {
+            file: format!("a-{number}.{part}.m4s"),
+            number,
+            part,
+            duration_s: 0.5,
+            bytes: 1,
+            independent: part == 0,
+            starts_at: at(100),
+            last: part == 1,
+        }
+    }
+
+    /// The same in parts of half a second, of which the first of the next segment is there.
+    fn delivering_parts(segments: std::ops::Range<u64>) -> OnAir {
+        let mut on_air = delivering(segments.clone());
+        on_air.hls.part_frames = 15;
+        on_air.parts = segments
+            .clone()
+            .flat_map(|number| [part(number, 0), part(number, 1)])
+            .chain([part(segments.end, 0)])
+            .collect();
+        on_air
+    }
+
     fn carried(saved: Option<Playlist>, on_air: &OnAir) -> (Playlist, Vec<u64>) {
         let run = "a".parse().unwrap();
         let mut playlist = carry_on(
@@ -294,6 +319,30 @@ mod tests {
             assert_eq!(added, [0_u64; 0], "they may have been listed");
             assert_eq!(playlist.numbers().next_segment, 55);
         }
+    }
+
+    #[test]
+    fn a_segment_that_players_may_have_parts_of_is_not_listed_under_another_number() {
+        let on_air = delivering_parts(0..4);
+        let (mut playlist, added) = carried(None, &on_air);
+        assert_eq!(added, [0_u64; 0]);
+        assert_eq!(playlist.push_part(&part(4, 0)), Ok(false));
+        assert!(playlist.push(&segment(4), 1000).is_err());
+        assert_eq!(playlist.push_part(&part(5, 0)), Ok(true));
+        assert_eq!(playlist.numbers().next_segment, 55);
+        // Where nothing was lost, it goes on growing.
+        let mut saved = saved(50);
+        saved.expect_parts(500);
+        let (mut playlist, added) = carried(Some(saved), &on_air);
+        assert_eq!(added, [1, 2, 3]);
+        assert_eq!(playlist.push_part(&part(4, 0)), Ok(true));
+    }
+
+    #[test]
+    fn a_run_that_is_new_here_is_expected_in_its_parts() {
+        let awaited = |on_air: &OnAir| carried(None, on_air).0.can_be_awaited();
+        assert!(awaited(&delivering_parts(0..4)));
+        assert!(!awaited(&delivering(0..4)));
     }
 
     #[test]

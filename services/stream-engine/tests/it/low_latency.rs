@@ -60,6 +60,25 @@ async fn read_on(
     }
 }
 
+/// These segments have all their parts, and are what those are together.
+async fn assert_whole(api: &Api, follower: &HlsFollower, numbers: std::ops::Range<u64>) {
+    for (number, segment) in follower.segments().range(numbers) {
+        let whole = segment.uri.as_ref().unwrap();
+        let whole = api.get(&format!("/live/main/{whole}")).await.expect(200);
+        let mut joined = String::new();
+        for part in &segment.parts {
+            let part = api
+                .get(&format!("/live/main/{}", part.uri))
+                .await
+                .expect(200);
+            assert_eq!(part.header("content-type"), "video/mp4");
+            joined.push_str(&part.text);
+        }
+        assert_eq!(segment.parts.len(), 3, "{number}");
+        assert_eq!(joined, whole.text, "{number}");
+    }
+}
+
 #[tokio::test]
 async fn a_strict_player_follows_part_by_part() {
     let studio = Studio::open();
@@ -76,21 +95,7 @@ async fn a_strict_player_follows_part_by_part() {
         "private, max-age=31536000, immutable"
     );
     read_on(&api, &mut follower, "", |seen| seen.next().0 > first + 4).await;
-    for (number, segment) in follower.segments().range(first..first + 4) {
-        let whole = segment.uri.as_ref().unwrap();
-        let whole = api.get(&format!("/live/main/{whole}")).await.expect(200);
-        let mut joined = String::new();
-        for part in &segment.parts {
-            let part = api
-                .get(&format!("/live/main/{}", part.uri))
-                .await
-                .expect(200);
-            assert_eq!(part.header("content-type"), "video/mp4");
-            joined.push_str(&part.text);
-        }
-        assert_eq!(segment.parts.len(), 3, "{number}");
-        assert_eq!(joined, whole.text, "{number}");
-    }
+    assert_whole(&api, &follower, first..first + 4).await;
 }
 
 #[tokio::test]
@@ -406,6 +411,166 @@ async fn a_signed_address_is_good_for_parts_and_for_waiting() {
     let unsigned = hint.split_once('?').unwrap().0;
     let refused = stranger.get(&format!("/live/main/{unsigned}")).await;
     drop(refused.expect_problem(401, "auth.token.missing"));
+}
+
+/// Lets the held worker deliver so many pieces, though nobody listens.
+async fn step_alone(studio: &Studio, pieces: usize) {
+    for _ in 0..pieces {
+        let held = || std::fs::read_to_string(studio.host.path("held")).unwrap_or_default();
+        let before = held();
+        studio.host.demand("step");
+        until_true("the worker goes on alone", || {
+            !["", &before].contains(&held().as_str())
+        })
+        .await;
+    }
+}
+
+/// Every part that a player was ever told of, in order: all of one run, none twice, none missing.
+/// The last segment may still grow.
+fn assert_every_part_once(follower: &HlsFollower) {
+    let segments = follower.segments();
+    let (first, newest) = (
+        *segments.first_key_value().unwrap().0,
+        *segments.last_key_value().unwrap().0,
+    );
+    let numbers: Vec<u64> = segments.keys().copied().collect();
+    assert_eq!(numbers, (first..=newest).collect::<Vec<_>>());
+    // The first playlist names the parts of its last segments only.
+    let in_parts = segments.iter().skip_while(|(_, one)| one.parts.is_empty());
+    let mut place: Option<(String, u64)> = None;
+    for (number, segment) in in_parts {
+        let growing = segment.uri.is_none();
+        assert!(
+            segment.parts.len() == 3 || growing && *number == newest,
+            "{number}: {segment:?}"
+        );
+        for (index, part) in segment.parts.iter().enumerate() {
+            let name = part.uri.strip_suffix(&format!(".{index}.m4s")).unwrap();
+            let (run, in_run) = name.rsplit_once('-').unwrap();
+            let offset = number - in_run.parse::<u64>().unwrap();
+            let expected = place.get_or_insert_with(|| (run.to_owned(), offset));
+            assert_eq!((run, offset), (expected.0.as_str(), expected.1), "{number}");
+        }
+    }
+}
+
+/// The engine is killed in the middle of a segment, and the worker goes on through this segment
+/// and into the next. `saved` becomes of the playlist that the next engine finds.
+async fn kill_and_adopt(address: &str, saved: impl FnOnce(&std::path::Path, Vec<u8>)) {
+    let studio = Studio::open();
+    let mut first = studio.engine_process_with(&studio.host, address, &[IN_PARTS]);
+    let live = studio.go_live().await;
+    let mut follower = follow_held(&studio, &first.api).await;
+    let file = studio.host.path("live/main/playlist.json");
+    let early = std::fs::read(&file).unwrap();
+    let (start, _) = follower.next();
+    while follower.next() != (start + 2, 1) {
+        studio.host.demand("step");
+        let next = awaiting(follower.next());
+        let list = first.api.get(&next).await.expect(200);
+        follower.read(&list.text).unwrap();
+    }
+    // At once: what is listed last need not be saved yet.
+    first.kill();
+    saved(&file, early);
+    step_alone(&studio, 4).await;
+
+    let second = studio.engine_process_with(&studio.host, address, &[IN_PARTS]);
+    until_answered(&second.api, PLAYLIST, 200).await;
+    // All but the last part of the next segment was made while nobody listened.
+    let begun = std::time::Instant::now();
+    while follower.next() != (start + 3, 2) {
+        assert!(begun.elapsed() < PATIENCE, "{:#?}", follower.segments());
+        let list = second.api.get(PLAYLIST).await.expect(200).text;
+        assert_eq!(follower.read(&list), Ok(()), "{list}");
+    }
+    assert_every_part_once(&follower);
+    studio.host.no_longer_demand("hold");
+    read_on(&second.api, &mut follower, "", |seen| {
+        seen.next().0 > start + 6
+    })
+    .await;
+    assert_every_part_once(&follower);
+    for segment in follower.segments().range(start..start + 6) {
+        assert_eq!(
+            segment.1.discontinuity,
+            follower.segments()[&start].discontinuity
+        );
+    }
+    assert_whole(&second.api, &follower, start + 2..start + 5).await;
+    let observed = studio.observed().await.unwrap();
+    assert_eq!(observed.interruptions, []);
+    assert_eq!(observed.live_since, live.live_since);
+    let told = studio.host.commands();
+    let configured = told.iter().filter(|one| one["command"] == "configure");
+    assert_eq!(configured.count(), 1, "one worker from beginning to end");
+}
+
+#[tokio::test]
+async fn a_killed_engine_costs_no_part() {
+    kill_and_adopt("127.85.6.15", |_, _| {}).await;
+}
+
+#[tokio::test]
+async fn a_killed_engine_that_saved_nothing_of_late_costs_no_part() {
+    kill_and_adopt("127.85.6.16", |file, early| {
+        std::fs::write(file, early).unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_worker_that_came_after_the_saved_playlist_goes_on_behind_what_the_dead_one_left() {
+    let studio = Studio::open();
+    let address = "127.85.6.17";
+    let mut first = studio.engine_process_with(&studio.host, address, &[IN_PARTS]);
+    studio.go_live().await;
+    let mut follower = follow_held(&studio, &first.api).await;
+    while follower.next().1 != 1 {
+        studio.host.demand("step");
+        let list = first.api.get(&awaiting(follower.next())).await.expect(200);
+        follower.read(&list.text).unwrap();
+    }
+    let (left, _) = follower.next();
+    let file = studio.host.path("live/main/playlist.json");
+    until_true("the part is saved", || {
+        let saved = std::fs::read(&file).unwrap();
+        let saved: serde_json::Value = serde_json::from_slice(&saved).unwrap();
+        let parts = saved["growing"]["parts"].as_array();
+        parts.is_some_and(|parts| parts.len() == 1)
+    })
+    .await;
+    first.kill();
+    let saved = std::fs::read(&file).unwrap();
+    let worker = studio.host.worker_pid().unwrap();
+    send_signal(worker, "-KILL");
+    until_true("the worker is dead", || !is_running(worker)).await;
+    studio.host.no_longer_demand("hold");
+    // The next engine and its worker get on air, and that engine dies before it saves a thing.
+    let mut second = studio.engine_process_with(&studio.host, address, &[IN_PARTS]);
+    until_answered(&second.api, PLAYLIST, 200).await;
+    let resumed = |follower: &HlsFollower| {
+        let segments = follower.segments();
+        segments.keys().next_back() > Some(&(left + 1)) && segments[&left].uri.is_some()
+    };
+    read_on(&second.api, &mut follower, "", resumed).await;
+    let before = follower.next().0;
+    second.kill();
+    std::fs::write(&file, saved).unwrap();
+    let third = studio.engine_process_with(&studio.host, address, &[IN_PARTS]);
+    let list = until_answered(&third.api, PLAYLIST, 200).await.text;
+    assert!(list.contains("#EXT-X-DISCONTINUITY\n"), "{list}");
+    read_on(&third.api, &mut follower, "", |seen| {
+        seen.next().0 > before + 3
+    })
+    .await;
+    let runs: Vec<u64> = follower
+        .segments()
+        .values()
+        .map(|one| one.discontinuity)
+        .collect();
+    assert_eq!(runs.first().unwrap() + 1, *runs.last().unwrap());
 }
 
 #[tokio::test]

@@ -175,6 +175,11 @@ fn a_restarted_host_goes_on_with_the_parts_that_it_still_has() {
         (broken.unfinished(), broken.numbers().next_segment),
         (None, 2)
     );
+    assert_eq!(
+        broken.next_in_run(),
+        2,
+        "both kinds of numbers stay in step"
+    );
     // A playlist that was saved before there were parts.
     let mut old: serde_json::Value = serde_json::from_str(&saved).unwrap();
     for field in ["next_in_run", "part_target_ms", "growing"] {

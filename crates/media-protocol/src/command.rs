@@ -89,11 +89,14 @@ pub struct Hosting {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HlsSettings {
-    /// An existing directory. The worker writes `init-{run}.mp4` and `{run}-{number}.m4s` into
-    /// it and deletes nothing.
+    /// An existing directory. The worker writes `init-{run}.mp4`, `{run}-{number}.m4s` and
+    /// `{run}-{number}.{part}.m4s` into it and deletes nothing.
     pub directory: PathBuf,
     /// Distinguishes this worker's files from those of every other worker.
     pub run: String,
+    /// Most frames in a part of a segment; 0: segments are not written in parts.
+    #[serde(default)]
+    pub part_frames: u32,
 }
 
 /// Where recordings are written, and when no longer.

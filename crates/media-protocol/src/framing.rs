@@ -43,7 +43,7 @@ mod tests {
     use sm_common::clock::Timestamp;
 
     use super::*;
-    use crate::{Command, FinishReason, Report, Segment};
+    use crate::{Command, FinishReason, HlsSettings, Part, Report, Segment};
 
     #[test]
     fn messages_survive_the_line() {
@@ -53,6 +53,16 @@ mod tests {
                 gstreamer: "1.22.0".to_owned(),
                 on_air: None,
             },
+            Report::PartWritten(Part {
+                file: "a-0.0.m4s".to_owned(),
+                number: 0,
+                part: 0,
+                duration_s: 0.2,
+                bytes: 9,
+                independent: true,
+                starts_at: Timestamp::from_unix_millis(0),
+                last: false,
+            }),
             Report::SegmentWritten(Segment {
                 file: "a-0.m4s".to_owned(),
                 number: 0,
@@ -70,6 +80,12 @@ mod tests {
             assert_eq!(end, Some(line.len() - 1), "one line, and nothing after it");
             assert_eq!(decode::<Report>(&line).unwrap(), report);
         }
+    }
+
+    #[test]
+    fn a_host_that_knows_no_parts_gets_none() {
+        let settings = br#"{"directory":"/live","run":"a"}"#;
+        assert_eq!(decode::<HlsSettings>(settings).unwrap().part_frames, 0);
     }
 
     #[test]

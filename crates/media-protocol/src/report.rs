@@ -43,7 +43,10 @@ pub enum Report {
         /// File name in the HLS directory.
         file: String,
     },
-    /// A segment is written and may be listed.
+    /// A part of the segment that is being made is written and may be listed.
+    PartWritten(Part),
+    /// A segment is written and may be listed. Where it was written in parts, it is exactly
+    /// their concatenation.
     SegmentWritten(Segment),
     /// One second was measured.
     Stats(Box<Stats>),
@@ -94,6 +97,10 @@ pub struct OnAir {
     pub outputs: Vec<OutputReport>,
     /// The segments of the last minutes, oldest first.
     pub segments: Vec<Segment>,
+    /// The parts of the segment that is being made, and of those before it for as long as players
+    /// take them in parts, oldest first.
+    #[serde(default)]
+    pub parts: Vec<Part>,
 }
 
 /// Where a worker is in its life.
@@ -190,6 +197,27 @@ pub struct Segment {
     pub starts_at: Timestamp,
     /// Whether it starts with a keyframe.
     pub independent: bool,
+}
+
+/// A written part of a segment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// File name in the HLS directory.
+    pub file: String,
+    /// Number of its segment within this run, from 0.
+    pub number: u64,
+    /// Number within the segment, from 0.
+    pub part: u64,
+    /// Length in seconds of stream time.
+    pub duration_s: f64,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// Whether it starts with a keyframe.
+    pub independent: bool,
+    /// Wall clock at which its first frame was composed.
+    pub starts_at: Timestamp,
+    /// Whether it is the segment's last: the segment is written too, and its report follows.
+    pub last: bool,
 }
 
 /// What the worker measured over the last second. `None` means not known.

@@ -41,6 +41,7 @@ pub(crate) fn run(case: &Case, media: &Media, folder: &Path) -> anyhow::Result<C
         hls: HlsSettings {
             directory: folder.to_owned(),
             run: "bench".to_owned(),
+            part_frames: 0,
         },
         recordings: RecordingSettings {
             directory: folder.to_owned(),

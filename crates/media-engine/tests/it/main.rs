@@ -24,6 +24,7 @@ mod motion;
 mod network;
 mod network_servers;
 mod outputs;
+mod parts;
 mod peers;
 mod pictures;
 mod recording;

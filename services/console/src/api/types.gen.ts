@@ -653,7 +653,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A segment, or what a player reads before the first one. */
+        /**
+         * A segment, a part of one, or what a player reads before the first one. The part that the
+         *     playlist hints at is waited for.
+         */
         get: operations["read_live_file"];
         put?: never;
         post?: never;
@@ -670,7 +673,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The HLS playlist of what is on air. */
+        /**
+         * The HLS playlist of what is on air.
+         * @description It lists parts of segments and takes the delivery directives of low-latency HLS where parts are
+         *     configured; players that know neither pass over them.
+         */
         get: operations["read_playlist"];
         put?: never;
         post?: never;
@@ -7085,7 +7092,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The engine that holds the stream does not answer. */
+            /** @description The engine that holds the stream does not answer, or what was waited for did not come. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7099,6 +7106,12 @@ export interface operations {
     read_playlist: {
         parameters: {
             query?: {
+                /** @description Answer once the playlist holds the segment of this number. */
+                _HLS_msn?: number;
+                /** @description Or this part of it already. */
+                _HLS_part?: number;
+                /** @description YES: leave out segments that the player knows. */
+                _HLS_skip?: string;
                 /** @description Of a signed playback address. */
                 expires?: number;
                 /** @description Of a signed playback address. */
@@ -7120,6 +7133,15 @@ export interface operations {
                 };
                 content: {
                     "application/vnd.apple.mpegurl": string;
+                };
+            };
+            /** @description The directives make no sense, or ask too far ahead. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No or no valid token. */
@@ -7149,7 +7171,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The engine that holds the stream does not answer. */
+            /** @description The engine that holds the stream does not answer, or what was waited for did not come. */
             503: {
                 headers: {
                     [name: string]: unknown;

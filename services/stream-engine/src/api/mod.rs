@@ -12,6 +12,7 @@ use utoipa::OpenApi;
 
 use crate::live::forward::Forwarder;
 use crate::live::playback::PlaybackVerifier;
+use crate::live::waiting::WaitingRoom;
 use crate::tasks::Registry;
 
 /// What handlers work with.
@@ -19,6 +20,7 @@ use crate::tasks::Registry;
 pub(crate) struct Context {
     pub(crate) registry: Registry,
     pub(crate) forwarder: Forwarder,
+    pub(crate) waiting: WaitingRoom,
     pub(crate) playback: PlaybackVerifier,
     pub(crate) clock: SharedClock,
     /// Base address at which siblings reach this process.
@@ -26,6 +28,8 @@ pub(crate) struct Context {
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// `Cache-Control` of segments: a shared cache may keep them only where the public may watch.
     pub(crate) file_caching: &'static str,
+    /// Who may keep playlists that were waited for.
+    pub(crate) caching_scope: &'static str,
 }
 
 /// Every path of this service. Players of any origin may read what they are let to: no cookie

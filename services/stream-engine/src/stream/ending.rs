@@ -32,6 +32,8 @@ impl Tenure {
         };
         self.observation.worker_gone(end.at);
         self.surroundings.metrics.silent();
+        self.end_run();
+        self.publish_playlist();
         // What it delivered last, after it was told to end, was still seen.
         if let (Some(gap), Some(seen)) = (&mut self.gap, self.playlist.ends_at()) {
             gap.at = seen.min(end.at);

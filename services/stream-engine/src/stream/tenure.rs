@@ -20,6 +20,7 @@ use super::scenes::{lost_scene, wanted_scene};
 use super::screen::{Canvas, Screen};
 use crate::lease::Holding;
 use crate::live::file_name::Run;
+use crate::live::part::PartPlan;
 use crate::live::playlist::Playlist;
 use crate::live::snapshot::{SnapshotError, SnapshotRequest};
 use crate::reconcile::{self, Action, Situation, WorkerView};
@@ -233,7 +234,12 @@ impl Tenure {
             }
         };
         let run = Run::generate();
+        self.end_run();
         self.playlist.begin(run.clone(), segment);
+        let part_ms = surroundings.config.live.part_ms;
+        if let Some(plan) = PartPlan::of(&desired.program, part_ms) {
+            self.playlist.expect_parts(plan.target_ms);
+        }
         self.publish_playlist();
         if let Some(cause) = self.replacing.take() {
             surroundings.metrics.worker_replaced(cause);
@@ -247,18 +253,36 @@ impl Tenure {
         self.running = Some(RunningWorker::new(worker, run, making, reports));
     }
 
+    /// The playlist's run is over. Players have parts of the segment that it has left: it becomes
+    /// a short one. That is a file of a second or so, and both it and its parts are in memory.
+    pub(super) fn end_run(&mut self) {
+        let unfinished = self.playlist.unfinished().filter(|unfinished| {
+            let written = self.surroundings.archive.finish(unfinished);
+            if let Err(error) = &written {
+                let stream = &self.surroundings.stream;
+                tracing::warn!(stream.id = %stream, %error, "the last segment is lost");
+            }
+            written.is_ok()
+        });
+        let window = self.surroundings.config.live.window_segments;
+        self.playlist.end_run(unfinished.as_ref(), window);
+    }
+
     /// Sends the worker its configuration, with the picture that is wanted now.
     pub(super) fn configure(&mut self) {
         let canvas = self.canvas();
+        let part_ms = self.surroundings.config.live.part_ms;
         let outputs = outputs::wanted(self.wanted.desired.as_deref());
         let Some(running) = &mut self.running else {
             return;
         };
+        let parts = PartPlan::of(&running.program, part_ms);
         let screen = Screen::new(canvas.clone());
         let surroundings = &self.surroundings;
         let hls = sm_media_protocol::HlsSettings {
             directory: surroundings.archive.directory().to_owned(),
             run: running.run.as_str().to_owned(),
+            part_frames: parts.map_or(0, |plan| plan.frames),
         };
         let command = Command::Configure {
             program: running.program.clone(),

@@ -23,8 +23,10 @@ use crate::playlist::Playlist;
 
 /// Longest wait for anything; the machine may be busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-/// Length of a segment in these tests.
+/// Length of a segment in these tests, unless the studio is told otherwise.
 const SEGMENT_MS: u32 = 200;
+/// A setting with which segments of that length come off in three parts of two frames.
+pub(crate) const IN_PARTS: (&str, &str) = ("live.part_ms", "67");
 
 /// One host's directories, with its own copy of the fake worker.
 #[derive(Debug)]
@@ -150,6 +152,7 @@ pub(crate) struct Studio {
     pub(crate) host: Host,
     pub(crate) bus: Bus,
     pub(crate) stream: StreamId,
+    pub(crate) segment_ms: u32,
 }
 
 impl Studio {
@@ -162,6 +165,7 @@ impl Studio {
             host: Host::new(),
             bus,
             stream: StreamId::default(),
+            segment_ms: SEGMENT_MS,
         }
     }
 
@@ -190,6 +194,7 @@ impl Studio {
         self.engine_process_with(host, address, &[])
     }
 
+    /// The same, with changes to its settings.
     pub(crate) fn engine_process_with(
         &self,
         host: &Host,
@@ -284,7 +289,7 @@ impl Studio {
             since: now,
             changed_by: "test".to_owned(),
             program: ProgramFormat {
-                keyframe_interval_ms: SEGMENT_MS,
+                keyframe_interval_ms: self.segment_ms,
                 ..ProgramFormat::default()
             },
             outputs: Vec::new(),

@@ -14,7 +14,7 @@ interface LayerEditorProps {
 
 type Measure = "x" | "y" | "width" | "height" | "rotation" | "corner_radius";
 
-const GEOMETRY: readonly (readonly [Measure & keyof Transform, string, number, number])[] = [
+const GEOMETRY: readonly (readonly [Measure, string, number, number])[] = [
   ["x", "X", -16_384, 16_384],
   ["y", "Y", -16_384, 16_384],
   ["width", "Width", 1, 8192],

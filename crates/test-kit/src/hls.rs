@@ -133,7 +133,8 @@ impl HlsFollower {
         }
     }
 
-    /// The first part that is new is the one that was hinted at, unless a discontinuity came.
+    /// The first part that is new is the one that was hinted at, unless a discontinuity came, or
+    /// the follower comes so late that its parts are listed no more.
     fn check_hint(&self, update: &Update, fresh: &[HlsPart]) -> Result<(), String> {
         let Some(hint) = self.last.as_ref().and_then(|last| last.hint.as_ref()) else {
             return Ok(());
@@ -141,11 +142,27 @@ impl HlsFollower {
         let run = |segment: Option<(&u64, &HlsSegment)>| segment.map(|(_, one)| one.discontinuity);
         let same_run = run(self.seen.last_key_value()) == run(update.segments.last_key_value());
         match fresh.first() {
-            Some(first) if same_run && first.uri != *hint => {
+            Some(first) if same_run && first.uri != *hint && !self.missed_it(update) => {
                 Err(format!("{hint} was hinted at, and {} came", first.uri))
             }
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// Whether the segment that came next ends more than three target durations before the end.
+    fn missed_it(&self, update: &Update) -> bool {
+        let (number, _) = self.next();
+        let later = update.segments.range(number + 1..);
+        let behind_s: f64 = later.map(|(_, segment)| length_s(segment)).sum();
+        behind_s > 3.0 * update.target_s
+    }
+}
+
+/// How long what is listed of the segment is.
+fn length_s(segment: &HlsSegment) -> f64 {
+    match segment.uri {
+        Some(_) => segment.duration_s,
+        None => segment.parts.iter().map(|part| part.duration_s).sum(),
     }
 }
 
@@ -384,6 +401,19 @@ mod tests {
             + "#EXT-X-SKIP:SKIPPED-SEGMENTS=1\n#EXT-X-MAP:URI=\"init\"\n\
                #EXT-X-PART:DURATION=0.5,URI=\"8.0\",INDEPENDENT=YES\n";
         assert_eq!(verdict(&delta), Ok(()));
+    }
+
+    #[test]
+    fn parts_are_missed_by_who_comes_late_and_by_nobody_else() {
+        let (known, _) = PARTS.rsplit_once("#EXT-X-PART").unwrap();
+        let whole = [8, 9, 10, 11].map(|number| format!("#EXTINF:1,\n{number}\n"));
+        let whole = whole.concat();
+        let parts = "#EXT-X-PART:DURATION=0.5,URI=\"12.0\",INDEPENDENT=YES\n";
+        let listed = format!("{HEAD}{known}{whole}{parts}");
+        assert_eq!(verdict(&listed), Ok(()));
+        let early = listed.replace("#EXTINF:1,\n11\n", "");
+        let broken = verdict(&early).expect_err("it is not late");
+        assert!(broken.contains("8.1 was hinted at"), "{broken}");
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub(super) struct Recorder {
     folder: Folder,
     container: Container,
     timeline: Timeline,
+    /// Without parts: every piece is a whole segment.
     segmenter: Segmenter,
     part: Option<Part>,
     bytes: u64,

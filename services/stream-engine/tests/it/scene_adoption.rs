@@ -121,11 +121,21 @@ async fn a_take_while_the_engine_was_dead_is_made_by_the_next_one() {
     let mut first = studio.engine_process(&studio.host, "127.85.9.2");
     let (main, next) = (Set::new("Main"), Set::new("Next"));
     studio.stage(&[main.clone(), next.clone()]).await;
-    let live = studio.go_live().await;
+    studio.go_live().await;
+    studio.choose(|chosen| chosen.preview = Some(next.id)).await;
+    let live = studio
+        .until_observed("in preview", |observed| observed.preview.is_some())
+        .await;
     let worker = studio.host.worker_pid();
     first.kill();
     let taken = take(next.id, 7);
-    let revision = studio.choose(choose(taken.clone())).await;
+    let made = taken.clone();
+    let revision = studio
+        .choose(|chosen| {
+            choose(made)(chosen);
+            chosen.preview = None;
+        })
+        .await;
 
     let _second = studio.engine_process(&studio.host, "127.85.9.2");
     let back = studio
@@ -137,6 +147,9 @@ async fn a_take_while_the_engine_was_dead_is_made_by_the_next_one() {
     let scenes = told(&studio, "apply-scene");
     assert_eq!(scenes.len(), 1);
     assert_eq!(scenes[0]["scene"]["take"], json!(taken));
+    assert_eq!(back.preview, None);
+    let previews = told(&studio, "apply-preview");
+    assert_eq!(previews.last().unwrap()["scene"], Value::Null);
     assert_eq!(
         takes(&studio, EventType::SceneTakeStarted).await,
         [json!({"from": main.id, "take": taken})]

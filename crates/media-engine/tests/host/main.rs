@@ -9,7 +9,7 @@ use sm_common::clock::{Clock as _, SystemClock};
 use sm_common::event::StreamStateChanged;
 use sm_common::id::StreamId;
 use sm_common::program::ProgramFormat;
-use sm_common::stream::{DesiredState, DesiredStatus, ObservedState, StreamState};
+use sm_common::stream::{ChosenScenes, DesiredState, DesiredStatus, ObservedState, StreamState};
 use sm_stream_engine::{ABOUT, Config, serve};
 use sm_test_kit::{Api, HlsFollower, HlsSegment, Issuer, Redis, Running, until_some};
 use tempfile::TempDir;
@@ -85,6 +85,7 @@ impl Studio {
                 ..ProgramFormat::default()
             },
             outputs: Vec::new(),
+            chosen: ChosenScenes::default(),
         };
         let observed = ObservedState::never_held(stream.clone(), now);
         let news = StreamStateChanged(StreamState::join(&desired, observed));

@@ -18,8 +18,8 @@ static COMMIT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scr
 /// ```text
 /// let outcome = bus.commit(
 ///     Commit::new()
-///         .guard(Guard::field(keys::scene(&stream), "revision", Some("6")))
-///         .hash_set(keys::scene(&stream), "revision", "7")
+///         .guard(Guard::field(keys::desired(&stream), "revision", Some("6")))
+///         .hash_set(keys::desired(&stream), "revision", "7")
 ///         .event(bus.event(&stream, &LayerDeleted { .. }, traceparent)?),
 /// ).await?;
 /// ```

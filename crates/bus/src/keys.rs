@@ -2,7 +2,7 @@
 //! keeps them in one slot and one script can touch them all.
 
 use sm_common::event::Channel;
-use sm_common::id::{InstanceId, LayerId, OperationId, SessionId, StreamId, UserId};
+use sm_common::id::{InstanceId, LayerId, OperationId, SceneId, SessionId, StreamId, UserId};
 
 /// Identifiers of every known stream (set). stream-control adds; never expires.
 pub const STREAMS: &str = "sm:streams";
@@ -49,12 +49,29 @@ pub fn idempotency(stream: &StreamId, digest: &str) -> String {
     format!("sm:{{{stream}}}:idempotency:{digest}")
 }
 
-/// The scene (hash `revision`, `doc`). layer-service; never expires.
-pub fn scene(stream: &StreamId) -> String {
+/// The scenes: the list's `revision`, their `order` and the `first`, and of each scene
+/// [`scene_revision_field`] and [`scene_document_field`] (hash). layer-service; never expires.
+pub fn scenes(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:scenes")
+}
+
+/// The field of a scene's revision in [`scenes`].
+pub fn scene_revision_field(scene: SceneId) -> String {
+    format!("{scene}:revision")
+}
+
+/// The field of a scene's document in [`scenes`].
+pub fn scene_document_field(scene: SceneId) -> String {
+    format!("{scene}:doc")
+}
+
+/// The one scene of a stream as versions before [`scenes`] kept it (hash `revision`, `doc`).
+/// Read where there are no [`scenes`] yet; nobody writes it any more.
+pub fn former_scene(stream: &StreamId) -> String {
     format!("sm:{{{stream}}}:scene")
 }
 
-/// Layers by identifier (hash). layer-service; never expires.
+/// The layers of all scenes by identifier (hash). layer-service; never expires.
 pub fn layers(stream: &StreamId) -> String {
     format!("sm:{{{stream}}}:layers")
 }
@@ -168,7 +185,8 @@ mod tests {
         for key in [
             desired(&stream),
             lease(&stream),
-            scene(&stream),
+            scenes(&stream),
+            former_scene(&stream),
             history(&stream, Channel::Chat),
             position(&stream, Channel::Metrics),
             minutes(&stream, 7),

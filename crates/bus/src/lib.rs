@@ -16,6 +16,7 @@ pub mod keys;
 mod lease;
 mod listen;
 mod log;
+mod scenes;
 
 pub use commit::{Commit, CommitOutcome, Guard, OutgoingEvent};
 pub use config::BusConfig;
@@ -26,3 +27,4 @@ pub use history::{Heard, History, Published};
 pub use lease::{Lease, LeaseHolder, LeaseOutcome};
 pub use listen::{Listener, Signal};
 pub use log::{LogEntry, LogPage};
+pub use scenes::{SceneQuery, StoredScene, StoredScenes, Which};

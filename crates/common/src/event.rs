@@ -11,7 +11,9 @@ use crate::clock::Timestamp;
 use crate::id::{EventId, LayerId, SceneId, StreamId};
 use crate::layer::Layer;
 use crate::performance::MetricsSample;
+use crate::scene::SceneSummary;
 use crate::stream::{Interruption, LayerStatus, StreamError, StreamState};
+use crate::transition::{SceneTransition, Take};
 
 /// A channel of events. Each stream has its own log and positions on each channel.
 #[derive(
@@ -21,7 +23,7 @@ use crate::stream::{Interruption, LayerStatus, StreamError, StreamState};
 pub enum Channel {
     /// The stream's state; the newest value says all.
     StreamState,
-    /// Every change of a layer; none may be missed.
+    /// Every change of a scene or a layer, and every take; none may be missed.
     LayerUpdates,
     /// One sample a second; the newest value says all.
     Metrics,
@@ -162,6 +164,20 @@ event_types! {
     LayerReordered, "layer.reordered", LayerReordered;
     /// A layer's status in the picture changed.
     LayerStatusChanged, "layer.status.changed", LayerStatus;
+    /// A scene was created.
+    SceneCreated, "scene.created", SceneCreated;
+    /// A scene was given another name.
+    SceneUpdated, "scene.updated", SceneUpdated;
+    /// A scene was deleted, with its layers.
+    SceneDeleted, "scene.deleted", SceneDeleted;
+    /// The order of the scenes was changed.
+    SceneReordered, "scene.reordered", SceneReordered;
+    /// Another scene, or none, is to be in preview.
+    ScenePreviewChanged, "scene.preview.changed", ScenePreviewChanged;
+    /// A scene is on its way into the picture.
+    SceneTakeStarted, "scene.take.started", SceneTakeStarted;
+    /// A scene is in the picture.
+    SceneTaken, "scene.taken", SceneTaken;
     /// Somebody wrote.
     ChatMessagePosted, "chat.message.posted", ChatMessage;
 }
@@ -179,7 +195,14 @@ impl EventType {
             | Self::LayerUpdated
             | Self::LayerDeleted
             | Self::LayerReordered
-            | Self::LayerStatusChanged => Channel::LayerUpdates,
+            | Self::LayerStatusChanged
+            | Self::SceneCreated
+            | Self::SceneUpdated
+            | Self::SceneDeleted
+            | Self::SceneReordered
+            | Self::ScenePreviewChanged
+            | Self::SceneTakeStarted
+            | Self::SceneTaken => Channel::LayerUpdates,
             Self::ChatMessagePosted => Channel::Chat,
         }
     }
@@ -197,6 +220,13 @@ impl EventType {
             | Self::LayerDeleted
             | Self::LayerReordered
             | Self::LayerStatusChanged
+            | Self::SceneCreated
+            | Self::SceneUpdated
+            | Self::SceneDeleted
+            | Self::SceneReordered
+            | Self::ScenePreviewChanged
+            | Self::SceneTakeStarted
+            | Self::SceneTaken
             | Self::ChatMessagePosted => true,
         }
     }
@@ -264,6 +294,71 @@ pub struct LayerReordered {
     pub order: Vec<LayerId>,
     /// The scene's revision after the change.
     pub scene_revision: u64,
+}
+
+/// A scene was created. Its layers, if it is the copy of another, are read where it is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SceneCreated {
+    /// The new scene.
+    pub scene: SceneSummary,
+    /// Its place among the scenes, starting at 0.
+    pub index: usize,
+    /// The revision of the list of scenes after the change.
+    pub scenes_revision: u64,
+}
+
+/// A scene was changed; changes of its layers are told by themselves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SceneUpdated {
+    /// The scene now.
+    pub scene: SceneSummary,
+    /// The changed fields, as JSON Pointers such as `/name`.
+    pub changed: Vec<String>,
+}
+
+/// A scene was deleted, with its layers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SceneDeleted {
+    /// The scene.
+    pub scene: SceneId,
+    /// The revision of the list of scenes after the change.
+    pub scenes_revision: u64,
+}
+
+/// The order of the scenes was changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SceneReordered {
+    /// The scenes.
+    pub order: Vec<SceneId>,
+    /// The revision of the list of scenes after the change.
+    pub scenes_revision: u64,
+}
+
+/// Another scene, or none, is to be in preview.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ScenePreviewChanged {
+    /// The scene in preview.
+    pub preview: Option<SceneId>,
+}
+
+/// A scene is on its way into the picture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SceneTakeStarted {
+    /// The take.
+    pub take: Take,
+    /// The scene that it replaces.
+    pub from: Option<SceneId>,
+}
+
+/// A scene is in the picture, from the first to the last pixel.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SceneTaken {
+    /// The scene.
+    pub scene: SceneId,
+    /// How it came into the picture.
+    pub transition: SceneTransition,
+    /// Which take it was.
+    pub number: u64,
 }
 
 /// A CloudEvents 1.0 document in JSON form.

@@ -660,6 +660,10 @@ pub const AUDIO_DELAY_MS_MAX: u32 = 5000;
 
 /// A layer of a scene.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own on the wire"
+)]
 pub struct Layer {
     /// The layer.
     pub id: LayerId,
@@ -696,6 +700,9 @@ pub struct Layer {
     #[serde(default)]
     #[schema(minimum = 0, maximum = 5000)]
     pub audio_delay_ms: u32,
+    /// Whether the scene must not be seen without it: while it fails, the slate is on air.
+    #[serde(default)]
+    pub required: bool,
     /// Raised by every change; the `ETag`.
     pub revision: u64,
     /// When it was created.

@@ -20,4 +20,5 @@ pub mod program;
 pub mod resources;
 pub mod scene;
 pub mod stream;
+pub mod transition;
 pub mod ws;

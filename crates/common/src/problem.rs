@@ -112,6 +112,16 @@ problem_codes! {
     OutputBuiltIn, "output.built-in", 409, "The built-in output cannot be changed", false;
     /// The output does not send, so that it cannot begin anew.
     OutputDisabled, "output.disabled", 409, "The output is stopped", false;
+    /// No such scene.
+    SceneNotFound, "scene.not-found", 404, "There is no such scene", false;
+    /// The stream has as many scenes as it may.
+    SceneLimit, "scene.limit-reached", 409, "The stream has as many scenes as it may", false;
+    /// The scene is on air, in preview or the slate.
+    SceneInUse, "scene.in-use", 409, "The scene is in use", false;
+    /// A stream has at least one scene.
+    SceneLast, "scene.last", 409, "The last scene cannot be deleted", false;
+    /// There is no scene in preview to be taken.
+    PreviewEmpty, "stream.preview.empty", 409, "No scene is in preview", false;
     /// No such layer.
     LayerNotFound, "layer.not-found", 404, "There is no such layer", false;
     /// The scene holds as many layers as it may.

@@ -100,6 +100,28 @@ impl SceneSummary {
     }
 }
 
+/// A scene in the list of a stream's scenes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ListedScene {
+    /// The scene.
+    #[serde(flatten)]
+    pub scene: SceneSummary,
+    /// How many layers it has.
+    pub layer_count: usize,
+}
+
+/// The scenes of a stream, in the order that people gave them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SceneList {
+    /// Raised whenever a scene is created, deleted or moved; the `ETag`.
+    pub revision: u64,
+    /// The scene that is on air while nobody has chosen another: of those that are left, the one
+    /// that was made first.
+    pub first: Option<SceneId>,
+    /// The scenes.
+    pub scenes: Vec<ListedScene>,
+}
+
 /// A scene's layers: what `GET /api/layers` answers, and the snapshot of `layer-updates`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct LayerList {

@@ -12,6 +12,7 @@ use crate::id::{InstanceId, LayerId, SceneId, StreamId};
 use crate::output::{Output, OutputState};
 use crate::performance::{Performance, Viewers};
 use crate::program::ProgramFormat;
+use crate::transition::Take;
 
 /// What a stream is doing.
 ///
@@ -118,6 +119,26 @@ pub struct DesiredState {
     /// Where the program goes beside HLS, in the order in which the outputs were added.
     #[serde(default)]
     pub outputs: Vec<Output>,
+    /// Which scenes are wanted, and for what.
+    #[serde(flatten)]
+    pub chosen: ChosenScenes,
+}
+
+/// Which scenes are wanted, and for what. A scene that is named here is not deleted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChosenScenes {
+    /// The scene on air; `None` stands for the stream's first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scene: Option<SceneId>,
+    /// The scene in preview.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<SceneId>,
+    /// The scene that stands in for the program; `None` stands for the built-in slate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slate: Option<SceneId>,
+    /// The latest take: how `scene` came on air.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub take: Option<Take>,
 }
 
 /// How bad an error is, by what the viewer notices.
@@ -200,7 +221,7 @@ pub struct Interruption {
     pub cause: String,
 }
 
-/// The scene on air.
+/// A scene that the engine shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SceneOnAir {
     /// The scene.
@@ -243,8 +264,14 @@ pub struct ObservedState {
     pub revision: u64,
     /// When this was written.
     pub at: Timestamp,
-    /// The scene on air.
+    /// The scene in the picture; `None` while that is the built-in slate.
     pub scene: Option<SceneOnAir>,
+    /// The scene of the program that the slate covers. Its sources stay connected.
+    #[serde(default)]
+    pub covered: Option<SceneOnAir>,
+    /// The scene in preview.
+    #[serde(default)]
+    pub preview: Option<SceneOnAir>,
     /// Program format on air.
     pub program: Option<ProgramFormat>,
     /// Where it goes.
@@ -286,6 +313,8 @@ impl ObservedState {
             revision: 0,
             at,
             scene: None,
+            covered: None,
+            preview: None,
             program: None,
             outputs: Vec::new(),
             errors: Vec::new(),
@@ -311,6 +340,18 @@ pub struct StreamState {
     /// Revision of the desired state that is wanted; `desired_revision` is the one that the engine
     /// has last obeyed.
     pub wanted_revision: u64,
+    /// The scene that is wanted on air; `None` stands for the stream's first.
+    #[serde(default)]
+    pub wanted_scene: Option<SceneId>,
+    /// The scene that is wanted in preview.
+    #[serde(default)]
+    pub wanted_preview: Option<SceneId>,
+    /// The scene that stands in for the program; `None` stands for the built-in slate.
+    #[serde(default)]
+    pub slate: Option<SceneId>,
+    /// The latest take.
+    #[serde(default)]
+    pub take: Option<Take>,
     /// What is observed.
     #[serde(flatten)]
     pub observed: ObservedState,
@@ -323,6 +364,10 @@ impl StreamState {
             desired_status: desired.status,
             desired_since: desired.since,
             wanted_revision: desired.revision,
+            wanted_scene: desired.chosen.scene,
+            wanted_preview: desired.chosen.preview,
+            slate: desired.chosen.slate,
+            take: desired.chosen.take.clone(),
             observed,
         }
     }

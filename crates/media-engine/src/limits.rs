@@ -83,6 +83,7 @@ mod tests {
         HlsSettings {
             directory: std::env::temp_dir(),
             run: run.to_owned(),
+            part_frames: 0,
         }
     }
 
@@ -123,6 +124,7 @@ mod tests {
         let nowhere = HlsSettings {
             directory: "/nowhere/at/all".into(),
             run: "a".to_owned(),
+            part_frames: 0,
         };
         assert_eq!(check(&format, &nowhere), Err(Refused::Directory));
     }

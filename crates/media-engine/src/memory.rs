@@ -6,14 +6,19 @@ use sm_common::clock::Timestamp;
 use sm_common::id::{LayerId, OutputId};
 use sm_common::program::ProgramFormat;
 use sm_media_protocol::{
-    Command, HlsSettings, Hosting, LayerReport, OnAir, OutputReport, Report, ScenePicture, Segment,
-    WantedOutput, WantedScene, WorkerState,
+    Command, HlsSettings, Hosting, LayerReport, OnAir, OutputReport, Part, Report, ScenePicture,
+    Segment, WantedOutput, WantedScene, WorkerState,
 };
 
 /// How much of the program is remembered, in seconds: longer than a host may be away.
 const KEPT_S: f64 = 120.0;
 /// Most segments that are remembered.
 const SEGMENTS_MAX: usize = 1500;
+/// For how much of it the parts are remembered, in seconds: the longest segment that is being
+/// made, and three target durations before it, for which players are offered parts.
+const PARTS_KEPT_S: f64 = 45.0;
+/// Most parts that are remembered: more than the longest segment can have.
+const PARTS_MAX: usize = 1000;
 
 /// What a host asked for, as far as the next one must know it.
 #[derive(Clone, Debug)]
@@ -63,7 +68,11 @@ impl Note {
             }),
             Command::ApplyScene { scene } => Some(Self::Scene(SceneNote::of(scene))),
             Command::ApplyOutputs { outputs } => Some(Self::Outputs(identifiers(outputs))),
-            Command::Lease(_) | Command::Snapshot { .. } | Command::Stop => None,
+            // The next host tells of its preview anew.
+            Command::Lease(_)
+            | Command::ApplyPreview { .. }
+            | Command::Snapshot { .. }
+            | Command::Stop => None,
         }
     }
 }
@@ -72,8 +81,13 @@ impl SceneNote {
     fn of(scene: &WantedScene) -> Self {
         Self {
             revision: scene.revision,
-            picture: scene.picture.clone(),
-            layers: scene.layers.iter().map(|layer| layer.id).collect(),
+            picture: scene.picture(),
+            layers: scene
+                .layers
+                .iter()
+                .chain(scene.cover.iter().flat_map(|cover| &cover.layers))
+                .map(|layer| layer.id)
+                .collect(),
         }
     }
 }
@@ -97,8 +111,20 @@ struct Known {
     outputs_wanted: Vec<OutputId>,
     layers: BTreeMap<LayerId, LayerReport>,
     outputs: BTreeMap<OutputId, OutputReport>,
-    segments: VecDeque<Segment>,
+    segments: Recent<Segment>,
+    parts: Recent<Part>,
+}
+
+/// The newest of what was written.
+#[derive(Debug)]
+struct Recent<T> {
+    /// Each with its length in seconds.
+    kept: VecDeque<(f64, T)>,
     kept_s: f64,
+    /// How long all of it may be.
+    limit_s: f64,
+    /// How much it may be.
+    limit: usize,
 }
 
 impl Memory {
@@ -126,8 +152,8 @@ impl Memory {
                     outputs_wanted: outputs,
                     layers: BTreeMap::new(),
                     outputs: BTreeMap::new(),
-                    segments: VecDeque::new(),
-                    kept_s: 0.0,
+                    segments: Recent::new(KEPT_S, SEGMENTS_MAX),
+                    parts: Recent::new(PARTS_KEPT_S, PARTS_MAX),
                 });
             }
             (Some(known), Note::Scene(scene)) => {
@@ -156,7 +182,10 @@ impl Memory {
             Report::Output(report) if known.outputs_wanted.contains(&report.output) => {
                 known.outputs.insert(report.output.clone(), report.clone());
             }
-            Report::SegmentWritten(segment) => known.keep(segment.clone()),
+            Report::SegmentWritten(segment) => {
+                known.segments.keep(segment.duration_s, segment.clone());
+            }
+            Report::PartWritten(part) => known.parts.keep(part.duration_s, part.clone()),
             Report::Layer(_)
             | Report::Output(_)
             | Report::Ready { .. }
@@ -182,21 +211,36 @@ impl Memory {
             picture: known.scene.picture.clone(),
             layers: known.layers.values().cloned().collect(),
             outputs: known.outputs.values().cloned().collect(),
-            segments: known.segments.iter().cloned().collect(),
+            segments: known.segments.all(),
+            parts: known.parts.all(),
         })
     }
 }
 
-impl Known {
-    fn keep(&mut self, segment: Segment) {
-        self.kept_s += segment.duration_s;
-        self.segments.push_back(segment);
-        while self.segments.len() > 1
-            && (self.kept_s > KEPT_S || self.segments.len() > SEGMENTS_MAX)
-            && let Some(oldest) = self.segments.pop_front()
-        {
-            self.kept_s -= oldest.duration_s;
+impl<T: Clone> Recent<T> {
+    fn new(limit_s: f64, limit: usize) -> Self {
+        Self {
+            kept: VecDeque::new(),
+            kept_s: 0.0,
+            limit_s,
+            limit,
         }
+    }
+
+    fn keep(&mut self, duration_s: f64, one: T) {
+        self.kept_s += duration_s;
+        self.kept.push_back((duration_s, one));
+        while self.kept.len() > 1
+            && (self.kept_s > self.limit_s || self.kept.len() > self.limit)
+            && let Some((oldest_s, _)) = self.kept.pop_front()
+        {
+            self.kept_s -= oldest_s;
+        }
+    }
+
+    /// Oldest first.
+    fn all(&self) -> Vec<T> {
+        self.kept.iter().map(|(_, one)| one.clone()).collect()
     }
 }
 
@@ -213,7 +257,7 @@ mod tests {
     fn scene(revision: u64, layers: &[LayerId]) -> SceneNote {
         SceneNote {
             revision,
-            picture: ScenePicture::Slate,
+            picture: ScenePicture::default(),
             layers: layers.to_vec(),
         }
     }
@@ -224,6 +268,7 @@ mod tests {
             hls: HlsSettings {
                 directory: "/live".into(),
                 run: "a".to_owned(),
+                part_frames: 10,
             },
             hosting: Hosting {
                 generation: 3,
@@ -305,5 +350,40 @@ mod tests {
         assert_eq!(memory.on_air().unwrap().segments.len(), SEGMENTS_MAX);
         memory.take(&segment(5000, 1000.0));
         assert_eq!(memory.on_air().unwrap().segments.len(), 1);
+    }
+
+    fn part(number: u64, part: u64, duration_s: f64) -> Report {
+        Report::PartWritten(Part {
+            file: format!("a-{number}.{part}.m4s"),
+            number,
+            part,
+            duration_s,
+            bytes: 1,
+            independent: part == 0,
+            starts_at: at(0),
+            last: false,
+        })
+    }
+
+    #[test]
+    fn the_parts_of_what_is_being_made_are_remembered_in_bounds() {
+        let mut memory = Memory::default();
+        memory.note(configured(&[]));
+        for number in 0..100 {
+            for index in 0..3 {
+                memory.take(&part(number, index, 0.25));
+            }
+            memory.take(&segment(number, 0.75));
+        }
+        memory.take(&part(100, 0, 0.25));
+        let kept = memory.on_air().unwrap().parts;
+        let place = |part: &Part| (part.number, part.part);
+        assert_eq!(kept.last().map(place), Some((100, 0)));
+        // 45 seconds are 60 segments.
+        assert_eq!((kept.len(), kept.first().map(place)), (180, Some((40, 1))));
+        for index in 1..5000 {
+            memory.take(&part(100, index, 0.001));
+        }
+        assert_eq!(memory.on_air().unwrap().parts.len(), PARTS_MAX);
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sm_common::id::LayerId;
-use sm_media_protocol::{LayerContent, SceneLayer};
+use sm_common::layer::Transition;
+use sm_media_protocol::{Cover, LayerContent, SceneLayer, WantedScene};
 
 /// What to do with the sources of layers so that they show a wanted scene.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +21,36 @@ pub(crate) struct Difference {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the scene holds layer {0} twice")]
 pub(crate) struct DuplicateLayer(pub(crate) LayerId);
+
+/// A scene of all layers that are there, in which those are visible that are seen: what a cover
+/// hides waits as any hidden layer does. The cover comes and goes from one frame to the next: what
+/// it hides is not seen or heard for a moment longer. `was_covered` is the scene before.
+pub(crate) fn uncovered(wanted: WantedScene, was_covered: bool) -> WantedScene {
+    let turns = wanted.cover.is_some() != was_covered;
+    let mut scene = without_cover(wanted);
+    if turns {
+        for layer in &mut scene.layers {
+            layer.transition = Transition::default();
+        }
+    }
+    scene
+}
+
+fn without_cover(mut wanted: WantedScene) -> WantedScene {
+    let Some(Cover { layers: cover, .. }) = wanted.cover.take() else {
+        return wanted;
+    };
+    for layer in &mut wanted.layers {
+        let on_cover = cover.iter().find(|over| over.id == layer.id);
+        layer.visible = on_cover.is_some_and(|over| over.visible);
+    }
+    let covered: BTreeSet<LayerId> = wanted.layers.iter().map(|layer| layer.id).collect();
+    let new = cover
+        .into_iter()
+        .filter(|layer| !covered.contains(&layer.id));
+    wanted.layers.extend(new);
+    wanted
+}
 
 /// The difference between the layers on air and the wanted ones. Layers that did not change are
 /// in no list.
@@ -89,6 +120,7 @@ fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
 #[cfg(test)]
 mod tests {
     use sm_common::layer::{Color, Transform};
+    use sm_media_protocol::CoverReason;
 
     use super::*;
 
@@ -165,6 +197,86 @@ mod tests {
         );
         let before = [a.clone(), b.clone()];
         assert_eq!(difference(&before, &[b, a]), Ok(Difference::default()));
+    }
+
+    #[test]
+    fn a_cover_hides_what_is_not_on_it() {
+        let [a, b, c] = [(); 3].map(|()| layer(LayerId::generate(), color()));
+        let hidden = SceneLayer {
+            visible: false,
+            ..layer(LayerId::generate(), color())
+        };
+        let wanted = WantedScene {
+            layers: vec![a.clone(), b.clone(), hidden.clone()],
+            cover: Some(Cover {
+                why: CoverReason::Paused,
+                scene: None,
+                layers: vec![b.clone(), c.clone()],
+            }),
+            ..WantedScene::default()
+        };
+        let seen = |scene: &WantedScene| -> Vec<(LayerId, bool)> {
+            let layers = scene.layers.iter();
+            layers.map(|layer| (layer.id, layer.visible)).collect()
+        };
+        let all = uncovered(wanted.clone(), false);
+        assert_eq!(
+            seen(&all),
+            [
+                (a.id, false),
+                (b.id, true),
+                (hidden.id, false),
+                (c.id, true)
+            ]
+        );
+        let again = uncovered(
+            WantedScene {
+                cover: None,
+                ..wanted
+            },
+            true,
+        );
+        assert_eq!(
+            seen(&again),
+            [(a.id, true), (b.id, true), (hidden.id, false)]
+        );
+        let change = difference(&all.layers, &again.layers).unwrap();
+        assert_eq!((change.close, change.open), (vec![c.id], vec![]));
+    }
+
+    #[test]
+    fn a_cover_comes_and_goes_at_once_whatever_its_layers_do_else() {
+        let slow = Transition {
+            duration_ms: 1000,
+            ..Transition::default()
+        };
+        let slowly = |content| SceneLayer {
+            transition: slow,
+            ..layer(LayerId::generate(), content)
+        };
+        let plain = WantedScene {
+            layers: vec![slowly(color())],
+            ..WantedScene::default()
+        };
+        let covered = WantedScene {
+            cover: Some(Cover {
+                why: CoverReason::Paused,
+                scene: None,
+                layers: vec![slowly(color())],
+            }),
+            ..plain.clone()
+        };
+        let cases = [
+            (&plain, false, slow),
+            (&covered, false, Transition::default()),
+            (&covered, true, slow),
+            (&plain, true, Transition::default()),
+        ];
+        for (wanted, was_covered, expected) in cases {
+            let scene = uncovered(wanted.clone(), was_covered);
+            let transitions = scene.layers.iter().map(|layer| layer.transition);
+            assert!(transitions.into_iter().all(|one| one == expected));
+        }
     }
 
     #[test]

@@ -199,6 +199,8 @@ impl Worker {
                 };
                 return self.configure(program, wanted);
             }
+            // Nobody looks at it yet.
+            Command::ApplyPreview { .. } => {}
             Command::ApplyOutputs { outputs } => match &mut self.air {
                 Some(air) => {
                     if let Err(refused) = air.outputs.apply(outputs) {

@@ -11,6 +11,7 @@ use sm_common::layer::{
 use sm_common::output::OutputTarget;
 use sm_common::program::ProgramFormat;
 use sm_common::stream::SceneOnAir;
+use sm_common::transition::Take;
 
 /// What the host tells the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +42,11 @@ pub enum Command {
     ApplyScene {
         /// The whole scene; the worker finds the difference.
         scene: WantedScene,
+    },
+    /// Make a picture of this scene beside the program, or of none any more.
+    ApplyPreview {
+        /// The whole scene; the worker finds the difference.
+        scene: Option<WantedScene>,
     },
     /// Make these the outputs. Those that did not change go on undisturbed.
     ApplyOutputs {
@@ -83,11 +89,14 @@ pub struct Hosting {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HlsSettings {
-    /// An existing directory. The worker writes `init-{run}.mp4` and `{run}-{number}.m4s` into
-    /// it and deletes nothing.
+    /// An existing directory. The worker writes `init-{run}.mp4`, `{run}-{number}.m4s` and
+    /// `{run}-{number}.{part}.m4s` into it and deletes nothing.
     pub directory: PathBuf,
     /// Distinguishes this worker's files from those of every other worker.
     pub run: String,
+    /// Most frames in a part of a segment; 0: segments are not written in parts.
+    #[serde(default)]
+    pub part_frames: u32,
 }
 
 /// Where recordings are written, and when no longer.
@@ -112,30 +121,50 @@ pub struct WantedOutput {
     pub generation: u64,
 }
 
-/// A scene as the worker needs it: visible and hidden layers, back to front.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A scene as the worker needs it: visible and hidden layers, back to front. The worker keeps its
+/// [`crate::ScenePicture`] for the next host.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WantedScene {
     /// The revision that [`crate::Report::SceneApplied`] echoes.
     pub revision: u64,
+    /// Which scene it is; `None` for one that nobody made.
+    #[serde(default)]
+    pub scene: Option<SceneOnAir>,
+    /// The take that brought it on air, if one did. It says how the scene replaces the one before
+    /// it, where that is another one; it says nothing where the same scene has changed.
+    #[serde(default)]
+    pub take: Option<Take>,
+    /// What is seen and heard instead of it. Its own sources stay connected: files wait, as those
+    /// of hidden layers do, and go on where they were.
+    #[serde(default)]
+    pub cover: Option<Cover>,
     /// Layers, from the back of the picture to the front.
     pub layers: Vec<SceneLayer>,
-    /// What the scene is to the host; the next host is told.
-    #[serde(default)]
-    pub picture: ScenePicture,
 }
 
-/// What a scene is to the host.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "shows", rename_all = "kebab-case")]
-pub enum ScenePicture {
-    /// No scene is known.
-    #[default]
-    Black,
-    /// What viewers see while the stream is paused.
-    Slate,
-    /// A scene of the program.
-    Program(SceneOnAir),
+/// What stands in for a scene. It comes and goes from one frame to the next.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cover {
+    /// Why it is there.
+    pub why: CoverReason,
+    /// Which scene it is; `None` for one that nobody made.
+    #[serde(default)]
+    pub scene: Option<SceneOnAir>,
+    /// Layers, from the back of the picture to the front. Those that the covered scene has as
+    /// well share its sources.
+    pub layers: Vec<SceneLayer>,
+}
+
+/// Why a scene is covered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CoverReason {
+    /// Somebody wants it.
+    Paused,
+    /// The scene must not be seen without a layer that fails.
+    LayerLost,
 }
 
 /// A layer as the worker needs it.

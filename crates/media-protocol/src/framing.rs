@@ -1,7 +1,8 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Longest line in bytes, the line break included: 200 layers of 2,000 characters fit many times.
+/// Longest line in bytes, the line break included: a scene and its cover fit, each of 200 layers of
+/// 2,000 characters.
 pub const LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// A message could not be written as, or read from, a line.
@@ -42,7 +43,7 @@ mod tests {
     use sm_common::clock::Timestamp;
 
     use super::*;
-    use crate::{Command, FinishReason, Report, Segment};
+    use crate::{Command, FinishReason, HlsSettings, Part, Report, Segment};
 
     #[test]
     fn messages_survive_the_line() {
@@ -52,6 +53,16 @@ mod tests {
                 gstreamer: "1.22.0".to_owned(),
                 on_air: None,
             },
+            Report::PartWritten(Part {
+                file: "a-0.0.m4s".to_owned(),
+                number: 0,
+                part: 0,
+                duration_s: 0.2,
+                bytes: 9,
+                independent: true,
+                starts_at: Timestamp::from_unix_millis(0),
+                last: false,
+            }),
             Report::SegmentWritten(Segment {
                 file: "a-0.m4s".to_owned(),
                 number: 0,
@@ -69,6 +80,12 @@ mod tests {
             assert_eq!(end, Some(line.len() - 1), "one line, and nothing after it");
             assert_eq!(decode::<Report>(&line).unwrap(), report);
         }
+    }
+
+    #[test]
+    fn a_host_that_knows_no_parts_gets_none() {
+        let settings = br#"{"directory":"/live","run":"a"}"#;
+        assert_eq!(decode::<HlsSettings>(settings).unwrap().part_frames, 0);
     }
 
     #[test]

@@ -13,14 +13,16 @@
 
 mod command;
 mod framing;
+mod picture;
 mod report;
 
 pub use command::{
-    Command, Countdown, HlsSettings, Hosting, LayerContent, LeaseTerms, RecordingSettings,
-    SceneLayer, ScenePicture, WantedOutput, WantedScene,
+    Command, Countdown, Cover, CoverReason, HlsSettings, Hosting, LayerContent, LeaseTerms,
+    RecordingSettings, SceneLayer, WantedOutput, WantedScene,
 };
 pub use framing::{FrameError, LINE_BYTES_MAX, decode, encode};
+pub use picture::{CoverPicture, ScenePicture};
 pub use report::{
-    FinishReason, LayerReport, OnAir, OutputReport, OutputStats, Report, Segment, Stats,
+    FinishReason, LayerReport, OnAir, OutputReport, OutputStats, Part, Report, Segment, Stats,
     WorkerState,
 };

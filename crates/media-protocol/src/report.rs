@@ -6,7 +6,8 @@ use sm_common::performance::LayerPerformance;
 use sm_common::program::ProgramFormat;
 use sm_common::stream::{LayerState, Severity};
 
-use crate::command::{HlsSettings, Hosting, ScenePicture};
+use crate::command::{HlsSettings, Hosting};
+use crate::picture::ScenePicture;
 
 /// What the worker tells the host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,7 +43,10 @@ pub enum Report {
         /// File name in the HLS directory.
         file: String,
     },
-    /// A segment is written and may be listed.
+    /// A part of the segment that is being made is written and may be listed.
+    PartWritten(Part),
+    /// A segment is written and may be listed. Where it was written in parts, it is exactly
+    /// their concatenation.
     SegmentWritten(Segment),
     /// One second was measured.
     Stats(Box<Stats>),
@@ -85,7 +89,7 @@ pub struct OnAir {
     pub state: WorkerState,
     /// Revision of the scene that it was last told to show.
     pub revision: u64,
-    /// What that scene is to the host.
+    /// What that scene is to the host, and what covers it.
     pub picture: ScenePicture,
     /// How each layer does.
     pub layers: Vec<LayerReport>,
@@ -93,6 +97,10 @@ pub struct OnAir {
     pub outputs: Vec<OutputReport>,
     /// The segments of the last minutes, oldest first.
     pub segments: Vec<Segment>,
+    /// The parts of the segment that is being made, and of those before it for as long as players
+    /// take them in parts, oldest first.
+    #[serde(default)]
+    pub parts: Vec<Part>,
 }
 
 /// Where a worker is in its life.
@@ -189,6 +197,27 @@ pub struct Segment {
     pub starts_at: Timestamp,
     /// Whether it starts with a keyframe.
     pub independent: bool,
+}
+
+/// A written part of a segment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// File name in the HLS directory.
+    pub file: String,
+    /// Number of its segment within this run, from 0.
+    pub number: u64,
+    /// Number within the segment, from 0.
+    pub part: u64,
+    /// Length in seconds of stream time.
+    pub duration_s: f64,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// Whether it starts with a keyframe.
+    pub independent: bool,
+    /// Wall clock at which its first frame was composed.
+    pub starts_at: Timestamp,
+    /// Whether it is the segment's last: the segment is written too, and its report follows.
+    pub last: bool,
 }
 
 /// What the worker measured over the last second. `None` means not known.

@@ -1,7 +1,8 @@
 use serde_json::{Value, json};
 use sm_common::event::{
-    Event, LayerCreated, LayerDeleted, LayerReordered, LayerUpdated, StreamErrorCleared,
-    StreamErrorRaised, StreamInterrupted, StreamStateChanged,
+    Event, LayerCreated, LayerDeleted, LayerReordered, LayerUpdated, SceneCreated, SceneDeleted,
+    ScenePreviewChanged, SceneReordered, SceneTakeStarted, SceneTaken, SceneUpdated,
+    StreamErrorCleared, StreamErrorRaised, StreamInterrupted, StreamStateChanged,
 };
 use sm_common::performance::MetricsSample;
 use sm_common::stream::LayerStatus;
@@ -34,6 +35,13 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         LayerDeleted,
         LayerReordered,
         LayerStatus,
+        SceneCreated,
+        SceneUpdated,
+        SceneDeleted,
+        SceneReordered,
+        ScenePreviewChanged,
+        SceneTakeStarted,
+        SceneTaken,
     ))
 )]
 struct Frame;

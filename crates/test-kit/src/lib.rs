@@ -12,6 +12,7 @@
 )]
 
 mod api;
+mod hls;
 mod identity;
 mod redis;
 mod service;
@@ -19,6 +20,7 @@ mod wait;
 mod websocket;
 
 pub use api::{Answer, Api};
+pub use hls::{HlsFollower, HlsPart, HlsSegment};
 pub use identity::Issuer;
 pub use redis::Redis;
 pub use service::Running;

@@ -17,7 +17,7 @@ test("a layer is added, changed, hidden and deleted, and the picture follows", a
   await expectPlaying(page);
   await page.getByRole("button", { name: "Add layer" }).click();
   await page.getByRole("radio", { name: "Color" }).check({ force: true });
-  await page.getByLabel("Name").fill(NAME);
+  await page.getByLabel("Name", { exact: true }).fill(NAME);
   await page.getByLabel("Color", { exact: true }).last().fill("#d02090");
   await page.getByRole("button", { name: "Add to the front" }).click();
   const row = page.getByRole("listitem").filter({ hasText: NAME });
@@ -52,7 +52,7 @@ test("an uploaded picture becomes a layer", async ({ console: page }) => {
   await expectPlaying(page);
   await page.getByRole("button", { name: "Add layer" }).click();
   await page.getByRole("radio", { name: "Image" }).check({ force: true });
-  await page.getByLabel("Name").fill(NAME);
+  await page.getByLabel("Name", { exact: true }).fill(NAME);
   await page.getByLabel("PNG, JPEG or WebP").setInputFiles({
     name: "plain.png",
     mimeType: "image/png",
@@ -108,7 +108,7 @@ test("another person's change shows without a reload", async ({ system, console:
 async function addColorLayer(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Add layer" }).click();
   await page.getByRole("radio", { name: "Color" }).check({ force: true });
-  await page.getByLabel("Name").fill(NAME);
+  await page.getByLabel("Name", { exact: true }).fill(NAME);
   await page.getByRole("button", { name: "Add to the front" }).click();
   await expect(page.getByRole("listitem").filter({ hasText: NAME })).toBeVisible();
 }

@@ -1,5 +1,6 @@
 import { ChatPanel } from "./features/chat/chat-panel.tsx";
 import { LayerPanel } from "./features/layers/layer-panel.tsx";
+import { ScenePanel } from "./features/scenes/scene-panel.tsx";
 import { OutputPanel } from "./features/outputs/output-panel.tsx";
 import { LiveBar } from "./features/stream/live-bar.tsx";
 import { StreamCard } from "./features/stream/stream-card.tsx";
@@ -18,7 +19,10 @@ export function Overview() {
           <StreamCard />
           <OutputPanel />
         </div>
-        <LayerPanel />
+        <div className="overview__composing">
+          <ScenePanel />
+          <LayerPanel />
+        </div>
         <ChatPanel />
       </main>
     </>

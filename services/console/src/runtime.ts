@@ -11,6 +11,8 @@ import { LayerStore } from "./features/layers/store.ts";
 import { LayerWriter } from "./features/layers/writer.ts";
 import { Poller } from "./features/link/poller.ts";
 import { MetricsLane } from "./features/metrics/lane.ts";
+import { SceneCommands } from "./features/scenes/commands.ts";
+import { SceneStore } from "./features/scenes/store.ts";
 import { OutputStore } from "./features/outputs/store.ts";
 import { OutputWriter } from "./features/outputs/writer.ts";
 import { StreamCommands } from "./features/stream/commands.ts";
@@ -38,6 +40,8 @@ export interface Runtime {
   readonly layers: LayerStore;
   readonly layerWriter: LayerWriter;
   readonly orderWriter: OrderWriter;
+  readonly scenes: SceneStore;
+  readonly sceneCommands: SceneCommands;
   readonly outputs: OutputStore;
   readonly outputWriter: OutputWriter;
   readonly chat: ChatStore;
@@ -50,15 +54,17 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
   const connection = browserConnection(api, session, stream);
   const state = new StreamStore();
   const layers = new LayerStore(api, stream);
+  const scenes = new SceneStore(api, stream);
   const chat = new ChatStore(api, stream);
   const outputs = new OutputStore(api, stream);
   const metrics = new MetricsLane((task) => requestAnimationFrame(task));
   const announcer = new Announcer(systemClock);
 
   connection.follow("stream-state", timed(state, serverClock));
-  connection.follow("layer-updates", timed(layers, serverClock));
+  connection.follow("layer-updates", timed(both(layers, scenes), serverClock));
   connection.follow("chat", timed(chat, serverClock));
   state.state.subscribe(() => feedMetrics(metrics, state.state.get()));
+  followTakes(state, layers);
 
   let pollTag: string | null = null;
   const poller = new Poller(async () => {
@@ -67,7 +73,7 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
     pollTag = etag ?? pollTag;
     if (answer) state.snapshot(answer);
     if (ok && connection.state.get().kind !== "live") {
-      await Promise.all([layers.load(), chat.load()]);
+      await Promise.all([layers.load(), scenes.load(), chat.load()]);
     }
     return ok;
   }, systemClock);
@@ -109,6 +115,8 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
     layers,
     layerWriter: new LayerWriter(api, layers, systemClock),
     orderWriter: new OrderWriter(api, layers, stream),
+    scenes,
+    sceneCommands: new SceneCommands(api, stream),
     outputs,
     outputWriter: new OutputWriter(api, outputs, stream),
     chat,
@@ -119,6 +127,31 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
 export function endRuntime(runtime: Runtime): void {
   runtime.connection.stop();
   runtime.poller.stop();
+}
+
+/** One channel for two listeners. */
+function both(one: ChannelListener, other: ChannelListener): ChannelListener {
+  return {
+    snapshot(value) {
+      one.snapshot(value);
+      other.snapshot(value);
+    },
+    event(message) {
+      one.event(message);
+      other.event(message);
+    },
+  };
+}
+
+/** The layers follow the scene that is wanted on air, unless another one is selected. */
+function followTakes(state: StreamStore, layers: LayerStore): void {
+  let wanted = state.state.get()?.wanted_scene ?? null;
+  state.state.subscribe(() => {
+    const now = state.state.get()?.wanted_scene ?? null;
+    if (now === wanted) return;
+    wanted = now;
+    if (layers.selected.get() === null && layers.scene.get()) void layers.load();
+  });
 }
 
 /** A listener that also teaches the server's clock. */

@@ -52,6 +52,7 @@ pub(crate) struct StreamConfig {
 pub(crate) struct SceneConfig {
     pub(crate) width: u32,
     pub(crate) height: u32,
+    pub(crate) scenes_max: usize,
     pub(crate) layers_max: usize,
     pub(crate) operations_max: usize,
     pub(crate) attempts_max: usize,

@@ -1,11 +1,13 @@
-//! Reads and changes scenes: read, decide, commit for the revision that was read; again when
+//! Reads and changes scenes and their list: read, decide, commit for the revision that was read; again when
 //! somebody else was faster.
+
+mod list;
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
-use sm_bus::BusError;
+use sm_bus::{BusError, Which};
 use sm_common::clock::SharedClock;
 use sm_common::id::{AssetId, LayerId, SceneId, StreamId};
 use sm_common::scene::Scene;
@@ -15,7 +17,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::assets::{Catalog, Inventory};
 use crate::config::Config;
 use crate::domain::{
-    Action, Applied, Operation, Proposal, Rejected, Step, Surroundings, apply, demo_layers,
+    Action, Applied, Expected, Faults, ListRefusal, Operation, Proposal, Rejected, Step,
+    Surroundings, apply, demo_layers,
 };
 use crate::metrics::Metrics;
 use crate::store::{Found, Loaded, SceneStore};
@@ -30,8 +33,18 @@ const FIRST_SCENE: &str = "Main";
 pub(crate) enum SceneError {
     #[error("there is no stream {0}")]
     NoStream(StreamId),
+    #[error("there is no scene {0}")]
+    NoScene(SceneId),
     #[error("the change was refused")]
     Rejected(Rejected),
+    #[error(transparent)]
+    List(ListRefusal),
+    /// What was to be changed has changed since it was read.
+    #[error("it is at revision {current} now; read it again")]
+    Stale { current: u64 },
+    /// Fields of the body are wrong.
+    #[error("the body is not valid")]
+    Invalid(Faults),
     /// Nothing was changed.
     #[error("others changed the scene all the time")]
     Contended,
@@ -83,23 +96,47 @@ impl Scenes {
         }
     }
 
-    /// The scene of a stream. The first look at a stream's scene makes it.
-    pub(crate) async fn read(&self, stream: &StreamId) -> Result<Loaded, SceneError> {
-        match self.store.load(stream).await? {
+    /// A scene of a stream. The first look at a stream's scenes makes the first.
+    pub(crate) async fn read(&self, stream: &StreamId, which: Which) -> Result<Loaded, SceneError> {
+        let found = match self.store.load(stream, which).await? {
             Found::Scene(loaded) => return Ok(*loaded),
-            Found::NoStream => return Err(SceneError::NoStream(stream.clone())),
-            Found::NoScene => {}
-        }
-        self.ensure(stream).await?;
-        match self.store.load(stream).await? {
+            found @ (Found::NoScene | Found::Former(_)) => {
+                self.settle(stream, found).await?;
+                self.store.load(stream, which).await?
+            }
+            found @ (Found::NoStream | Found::NoSuchScene(_)) => found,
+        };
+        match found {
             Found::Scene(loaded) => Ok(*loaded),
-            Found::NoScene | Found::NoStream => Err(SceneError::NoStream(stream.clone())),
+            Found::NoSuchScene(scene) => Err(SceneError::NoScene(scene)),
+            Found::NoScene | Found::Former(_) | Found::NoStream => {
+                Err(SceneError::NoStream(stream.clone()))
+            }
         }
     }
 
     /// Makes the first scene of a stream, unless it has one: whoever comes first, among all
     /// replicas, does.
     pub(crate) async fn ensure(&self, stream: &StreamId) -> Result<(), SceneError> {
+        let found = self.store.load(stream, Which::OnAir).await?;
+        self.settle(stream, found).await
+    }
+
+    /// Gives a stream a list of scenes, where it has none yet.
+    async fn settle(&self, stream: &StreamId, found: Found) -> Result<(), SceneError> {
+        match found {
+            Found::Scene(_) | Found::NoSuchScene(_) => Ok(()),
+            Found::Former(former) => {
+                if self.store.adopt(stream, &former).await? {
+                    tracing::info!(stream.id = %stream, "the stream's scene is the first of a list now");
+                }
+                Ok(())
+            }
+            Found::NoScene | Found::NoStream => self.make_first(stream).await,
+        }
+    }
+
+    async fn make_first(&self, stream: &StreamId) -> Result<(), SceneError> {
         let empty = Scene {
             id: SceneId::generate(),
             stream: stream.clone(),
@@ -128,18 +165,34 @@ impl Scenes {
     pub(crate) async fn change(
         &self,
         stream: &StreamId,
+        which: Which,
         proposal: &Proposal,
     ) -> Result<Changed, SceneError> {
+        self.in_turn(stream, Box::pin(self.attempt(stream, which, proposal)))
+            .await
+    }
+
+    /// Makes a change when it is its turn, within the time that a change may take.
+    async fn in_turn<T>(
+        &self,
+        stream: &StreamId,
+        change: impl Future<Output = Result<T, SceneError>>,
+    ) -> Result<T, SceneError> {
         let deadline = Instant::now() + self.config.scene.write_timeout();
         let _turn = timeout_at(deadline, self.turn(stream))
             .await
             .map_err(|_elapsed| SceneError::Contended)?;
-        timeout_at(deadline, self.attempt(stream, proposal))
+        timeout_at(deadline, change)
             .await
             .unwrap_or(Err(SceneError::Slow))
     }
 
-    async fn attempt(&self, stream: &StreamId, proposal: &Proposal) -> Result<Changed, SceneError> {
+    async fn attempt(
+        &self,
+        stream: &StreamId,
+        which: Which,
+        proposal: &Proposal,
+    ) -> Result<Changed, SceneError> {
         let named: Vec<AssetId> = proposal
             .operations
             .iter()
@@ -147,7 +200,7 @@ impl Scenes {
             .collect();
         for _ in 0..self.config.scene.attempts_max {
             let assets = self.catalog.find(&named).await?;
-            let Loaded { scene, statuses } = self.read(stream).await?;
+            let Loaded { scene, statuses } = self.read(stream, which).await?;
             let before = scene.clone();
             let surroundings = self.surroundings(assets.clone());
             let applied = apply(scene, proposal, &surroundings).map_err(SceneError::Rejected)?;
@@ -185,11 +238,9 @@ impl Scenes {
         let mut streams: BTreeSet<StreamId> = self.config.stream.ids.iter().cloned().collect();
         streams.extend(self.store.streams().await?);
         for stream in &streams {
-            if let Found::Scene(loaded) = self.store.load(stream).await? {
-                let mut layers = loaded.scene.layers.iter();
-                if let Some(layer) = layers.find(|layer| layer.source.asset() == Some(asset)) {
-                    return Ok(Some(layer.id));
-                }
+            let user = self.store.user_of(stream, asset).await?;
+            if user.is_some() {
+                return Ok(user);
             }
         }
         Ok(None)
@@ -214,5 +265,14 @@ impl Scenes {
             Some(turn) => Some(turn.lock().await),
             None => None,
         }
+    }
+}
+
+/// The revision that the caller has read must be the one that is there.
+fn holds(expected: &Expected, current: u64) -> Result<(), SceneError> {
+    if expected.is(current) {
+        Ok(())
+    } else {
+        Err(SceneError::Stale { current })
     }
 }

@@ -1,17 +1,27 @@
-//! What layer-service keeps of a scene in Redis, and how it is read back.
+//! What layer-service keeps of scenes in Redis, and how it is read back.
+//!
+//! The list of scenes and their documents are one hash, the layers of all scenes another: a scene
+//! is read with its layers in one round trip, whichever it is, and a change of a layer writes that
+//! layer alone.
+
+mod list;
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sm_bus::{Bus, BusError, Commit, CommitOutcome, Guard, OutgoingEvent, keys, redis};
+use sm_bus::{
+    Bus, BusError, Commit, CommitOutcome, Guard, OutgoingEvent, SceneQuery, StoredScenes, Which,
+    keys, redis,
+};
 use sm_common::event::{LayerCreated, LayerDeleted, LayerReordered, LayerUpdated};
-use sm_common::id::{LayerId, StreamId};
+use sm_common::id::{AssetId, LayerId, SceneId, StreamId};
 use sm_common::layer::Layer;
 use sm_common::scene::{Scene, SceneDocument};
 use sm_common::stream::LayerStatus;
 use sm_service_kit::http::RequestContext;
 
+pub(crate) use self::list::{FoundList, LoadedList};
 use crate::domain::{Applied, Step};
 
 /// A scene and how its layers do in the picture.
@@ -32,17 +42,27 @@ impl Loaded {
     }
 }
 
-/// What is known of a stream's scene.
+/// What is known of one of a stream's scenes.
 #[derive(Clone, Debug)]
 pub(crate) enum Found {
     Scene(Box<Loaded>),
-    /// The stream exists, and nobody has ever looked at its scene.
+    /// The stream has scenes, but not this one.
+    NoSuchScene(SceneId),
+    /// The stream has its one scene in the form of former versions.
+    Former(Former),
+    /// The stream exists, and nobody has ever looked at its scenes.
     NoScene,
     /// There is no such stream.
     NoStream,
 }
 
-type Fields = Vec<(String, String)>;
+/// A stream's one scene in the form of former versions. Its layers are where they were.
+#[derive(Clone, Debug)]
+pub(crate) struct Former {
+    id: SceneId,
+    revision: u64,
+    document: String,
+}
 
 /// Reads and writes scenes.
 #[derive(Clone, Debug)]
@@ -55,84 +75,90 @@ impl SceneStore {
         Self { bus }
     }
 
-    /// The scene, its layers and their statuses as they were at one moment, in one round trip.
-    pub(crate) async fn load(&self, stream: &StreamId) -> Result<Found, BusError> {
-        let (scene_key, layers_key) = (keys::scene(stream), keys::layers(stream));
-        let mut pipeline = redis::pipe();
-        pipeline
-            .atomic()
-            .cmd("HMGET")
-            .arg(&scene_key)
-            .arg("revision")
-            .arg("doc")
-            .cmd("HGETALL")
-            .arg(&layers_key)
-            .cmd("HGETALL")
-            .arg(keys::layer_statuses(stream))
-            .cmd("EXISTS")
-            .arg(keys::desired(stream));
-        let ((revision, document), layers, statuses, exists): (
-            (Option<u64>, Option<String>),
-            Fields,
-            Fields,
-            bool,
-        ) = self.bus.pipeline(&pipeline).await?;
-        let (Some(revision), Some(document)) = (revision, document) else {
-            return Ok(if exists {
-                Found::NoScene
-            } else {
-                Found::NoStream
-            });
+    /// A scene, its layers and their statuses as they were at one moment, in one round trip.
+    pub(crate) async fn load(&self, stream: &StreamId, which: Which) -> Result<Found, BusError> {
+        let query = SceneQuery {
+            wanted: vec![which],
+            ..SceneQuery::default()
         };
-        let document: SceneDocument = read(&scene_key, &document)?;
-        let layers = layers.iter().map(|(_, text)| read(&layers_key, text));
+        let mut stored = self.bus.scenes(stream, &query).await?;
+        if let Some(missing) = unsettled(&mut stored) {
+            return Ok(missing);
+        }
+        let wanted = match which {
+            Which::OnAir => stored.on_air,
+            Which::Preview => stored.preview,
+            Which::Slate => stored.slate,
+            Which::Scene(scene) => Some(scene),
+        };
+        let Some(wanted) = wanted else {
+            return Ok(Found::NoScene);
+        };
+        let Some(scene) = stored.scenes.remove(&wanted) else {
+            return Ok(Found::NoSuchScene(wanted));
+        };
+        let document: SceneDocument = read(&keys::scenes(stream), &scene.document)?;
+        let layers_key = keys::layers(stream);
+        let layers = scene.layers.iter().flatten();
+        let layers = layers.map(|text| read(&layers_key, text));
         let layers = layers.collect::<Result<Vec<Layer>, _>>()?;
-        let scene = document.join(stream.clone(), revision, layers);
-        let statuses = statuses.iter().filter_map(read_status).collect();
-        Ok(Found::Scene(Box::new(Loaded { scene, statuses })))
+        let scene = document.join(stream.clone(), scene.revision, layers);
+        let statuses = stored.statuses.iter().filter_map(|text| read_status(text));
+        Ok(Found::Scene(Box::new(Loaded {
+            scene,
+            statuses: statuses.collect(),
+        })))
     }
 
     /// Writes what a proposal made of `before`, with its events, in one step. `false` when
     /// somebody else was faster: read again and decide again.
     pub(crate) async fn write(&self, before: &Scene, applied: &Applied) -> Result<bool, BusError> {
-        let expected = before.revision.to_string();
-        self.commit(Some(&expected), before, applied).await
+        let guard = scene_guard(before);
+        let commit = write_scene(Commit::new().guard(guard), before, &applied.scene)?;
+        self.committed(commit, self.events(applied)?).await
     }
 
-    /// Writes the first scene of a stream, with its events. `false` when there is one already.
+    /// Writes the first scene of a stream, with the events of its layers. `false` when there is
+    /// one already.
     pub(crate) async fn write_first(&self, applied: &Applied) -> Result<bool, BusError> {
-        let nothing = Scene {
-            layers: Vec::new(),
-            ..applied.scene.clone()
-        };
-        self.commit(None, &nothing, applied).await
+        let scene = &applied.scene;
+        let former = keys::former_scene(&scene.stream);
+        let commit = Commit::new()
+            .guard(Guard::field(keys::scenes(&scene.stream), "revision", None))
+            .guard(Guard::field(former, "revision", None));
+        let commit = begin_list(commit, &scene.stream, scene.id)?;
+        let commit = write_scene(commit, &without_layers(scene), scene)?;
+        self.committed(commit, self.events(applied)?).await
     }
 
-    async fn commit(
+    /// Makes the one scene of former versions the first of the list. What it was kept in stays,
+    /// unread from now on: an engine of a former version still shows it until it is replaced.
+    pub(crate) async fn adopt(&self, stream: &StreamId, former: &Former) -> Result<bool, BusError> {
+        let key = keys::scenes(stream);
+        let revision = former.revision.to_string();
+        let guard = Guard::field(keys::former_scene(stream), "revision", Some(&revision));
+        let commit = Commit::new()
+            .guard(Guard::field(key.clone(), "revision", None))
+            .guard(guard);
+        let commit = begin_list(commit, stream, former.id)?
+            .hash_set(
+                key.clone(),
+                &keys::scene_revision_field(former.id),
+                revision,
+            )
+            .hash_set(
+                key,
+                &keys::scene_document_field(former.id),
+                former.document.clone(),
+            );
+        self.committed(commit, Vec::new()).await
+    }
+
+    async fn committed(
         &self,
-        expected: Option<&str>,
-        before: &Scene,
-        applied: &Applied,
+        commit: Commit,
+        events: Vec<OutgoingEvent>,
     ) -> Result<bool, BusError> {
-        let scene = &applied.scene;
-        let scene_key = keys::scene(&scene.stream);
-        let mut commit = Commit::new()
-            .guard(Guard::field(scene_key.clone(), "revision", expected))
-            .hash_set(scene_key.clone(), "revision", scene.revision.to_string())
-            .hash_set(scene_key, "doc", write(&SceneDocument::of(scene))?);
-        let old: BTreeMap<LayerId, &Layer> = by_id(before);
-        let new: BTreeMap<LayerId, &Layer> = by_id(scene);
-        for (id, layer) in &new {
-            if old.get(id) != Some(layer) {
-                let field = keys::layer_field(*id);
-                commit = commit.hash_set(keys::layers(&scene.stream), &field, write(layer)?);
-            }
-        }
-        for id in old.keys().filter(|id| !new.contains_key(id)) {
-            let field = keys::layer_field(*id);
-            commit = commit.hash_delete(keys::layers(&scene.stream), &field);
-        }
-        let events = self.events(applied)?;
         let outcome = self.bus.commit(commit, events).await?;
         Ok(matches!(outcome, CommitOutcome::Committed(_)))
     }
@@ -181,6 +207,23 @@ impl SceneStore {
             .collect()
     }
 
+    /// A layer of any scene of `stream` that shows the file.
+    pub(crate) async fn user_of(
+        &self,
+        stream: &StreamId,
+        asset: &AssetId,
+    ) -> Result<Option<LayerId>, BusError> {
+        let key = keys::layers(stream);
+        let texts: Vec<String> = self.bus.query(redis::cmd("HVALS").arg(&key)).await?;
+        for text in texts {
+            let layer: Layer = read(&key, &text)?;
+            if layer.source.asset() == Some(asset) {
+                return Ok(Some(layer.id));
+            }
+        }
+        Ok(None)
+    }
+
     /// Every stream that may have a scene, beside the configured ones.
     pub(crate) async fn streams(&self) -> Result<Vec<StreamId>, BusError> {
         let names: Vec<String> = self
@@ -191,14 +234,86 @@ impl SceneStore {
     }
 }
 
+/// What has to happen before the list of scenes can be used; `None` when it can.
+fn unsettled(stored: &mut StoredScenes) -> Option<Found> {
+    if stored.revision.is_some() {
+        return None;
+    }
+    let former = stored.first.and_then(|id| {
+        // Only the one scene of former versions can be found without a list.
+        let scene = stored.scenes.remove(&id)?;
+        Some(Former {
+            id,
+            revision: scene.revision,
+            document: scene.document,
+        })
+    });
+    Some(match (former, stored.desired_revision) {
+        (Some(former), _) => Found::Former(former),
+        (None, Some(_)) => Found::NoScene,
+        (None, None) => Found::NoStream,
+    })
+}
+
+/// The scene is as it was read.
+fn scene_guard(scene: &Scene) -> Guard {
+    let field = keys::scene_revision_field(scene.id);
+    let revision = scene.revision.to_string();
+    Guard::field(keys::scenes(&scene.stream), &field, Some(&revision))
+}
+
+/// A list of one scene.
+fn begin_list(commit: Commit, stream: &StreamId, scene: SceneId) -> Result<Commit, BusError> {
+    let key = keys::scenes(stream);
+    Ok(commit
+        .hash_set(key.clone(), "revision", "1")
+        .hash_set(key.clone(), "order", write(&[scene])?)
+        .hash_set(key, "first", scene.to_string()))
+}
+
+/// Writes what makes `scene` differ from `before`.
+fn write_scene(mut commit: Commit, before: &Scene, scene: &Scene) -> Result<Commit, BusError> {
+    let (scenes_key, layers_key) = (keys::scenes(&scene.stream), keys::layers(&scene.stream));
+    let revision = scene.revision.to_string();
+    commit = commit
+        .hash_set(
+            scenes_key.clone(),
+            &keys::scene_revision_field(scene.id),
+            revision,
+        )
+        .hash_set(
+            scenes_key,
+            &keys::scene_document_field(scene.id),
+            write(&SceneDocument::of(scene))?,
+        );
+    let old: BTreeMap<LayerId, &Layer> = by_id(before);
+    let new: BTreeMap<LayerId, &Layer> = by_id(scene);
+    for (id, layer) in &new {
+        if old.get(id) != Some(layer) {
+            commit = commit.hash_set(layers_key.clone(), &keys::layer_field(*id), write(layer)?);
+        }
+    }
+    for id in old.keys().filter(|id| !new.contains_key(id)) {
+        commit = commit.hash_delete(layers_key.clone(), &keys::layer_field(*id));
+    }
+    Ok(commit)
+}
+
+fn without_layers(scene: &Scene) -> Scene {
+    Scene {
+        layers: Vec::new(),
+        ..scene.clone()
+    }
+}
+
 fn by_id(scene: &Scene) -> BTreeMap<LayerId, &Layer> {
     scene.layers.iter().map(|layer| (layer.id, layer)).collect()
 }
 
 /// A status is the engine's to write: one that this version cannot read is none.
-fn read_status((field, text): &(String, String)) -> Option<(LayerId, LayerStatus)> {
+fn read_status(text: &str) -> Option<(LayerId, LayerStatus)> {
     let status: LayerStatus = serde_json::from_str(text)
-        .inspect_err(|error| tracing::warn!(layer.id = field, %error, "a status is not readable"))
+        .inspect_err(|error| tracing::warn!(%error, "a status is not readable"))
         .ok()?;
     Some((status.layer, status))
 }

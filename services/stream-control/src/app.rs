@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use sm_bus::Bus;
-use sm_common::stream::{DesiredState, DesiredStatus};
+use sm_common::stream::{ChosenScenes, DesiredState, DesiredStatus};
 use sm_service_kit::health::Need;
 use sm_service_kit::{Kit, resources};
 
@@ -94,6 +94,7 @@ async fn create_streams(kit: Kit, store: Store, config: Config) {
             changed_by: kit.about().name.to_owned(),
             program: config.stream.program.clone(),
             outputs: Vec::new(),
+            chosen: ChosenScenes::default(),
         };
         loop {
             match store.create(&desired, now).await {

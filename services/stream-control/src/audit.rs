@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sm_bus::{Bus, BusError, keys, redis};
 use sm_common::clock::Timestamp;
-use sm_common::id::{OperationId, OutputId, StreamId, UserId};
+use sm_common::id::{OperationId, OutputId, SceneId, StreamId, UserId};
 use utoipa::ToSchema;
 
 use crate::domain::{Action, OutputAction};
@@ -32,6 +32,9 @@ pub(crate) struct AuditEntry {
     /// The output that was changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) output: Option<OutputId>,
+    /// The scene that was chosen, where one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) scene: Option<SceneId>,
     /// The operation, when it was accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) operation: Option<OperationId>,

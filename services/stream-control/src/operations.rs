@@ -7,7 +7,7 @@ use sm_common::auth::Identity;
 use sm_common::id::StreamId;
 
 use crate::audit::{AuditAction, AuditEntry};
-use crate::domain::{Action, Illegal, Operation, OperationStatus, apply, standing};
+use crate::domain::{Command, Operation, OperationStatus, Refusal, apply, standing};
 use crate::states::States;
 use crate::store::{Answer, Documents, Idempotency, KeptAnswer, Store, Written};
 
@@ -20,7 +20,7 @@ pub(crate) enum CommandError {
     #[error("there is no stream {0}")]
     UnknownStream(StreamId),
     #[error(transparent)]
-    Illegal(#[from] Illegal),
+    Refused(#[from] Refusal),
     #[error("the idempotency key belongs to another request")]
     IdempotencyConflict,
     #[error("the stream was changed {ATTEMPTS_MAX} times while this command was decided")]
@@ -37,11 +37,11 @@ pub(crate) struct Accepted {
     pub(crate) replayed: bool,
 }
 
-/// Makes `action` the desired state of `stream`.
+/// Makes what `command` wants the desired state of `stream`.
 pub(crate) async fn command(
     store: &Store,
     stream: &StreamId,
-    action: Action,
+    command: &Command,
     caller: &Identity,
     idempotency: Option<Idempotency>,
 ) -> Result<Accepted, CommandError> {
@@ -51,8 +51,8 @@ pub(crate) async fn command(
         return replay(kept, idempotency);
     }
     for _ in 0..ATTEMPTS_MAX {
-        let documents = store
-            .documents(stream)
+        let (documents, scenes) = store
+            .situation(stream)
             .await?
             .ok_or_else(|| CommandError::UnknownStream(stream.clone()))?;
         let now = store.bus().clock().now();
@@ -61,24 +61,29 @@ pub(crate) async fn command(
             at: now,
             user: caller.user,
             name: caller.name.clone(),
-            action: AuditAction::Stream(action),
+            action: AuditAction::Stream(command.action()),
             output: None,
             operation: None,
+            scene: None,
             refused: None,
         };
-        let desired = match apply(&documents.desired, standing, action, &caller.name, now) {
+        let by = &caller.name;
+        let applied = apply(&documents.desired, standing, command, &scenes, by, now);
+        let desired = match applied {
             Ok(desired) => desired,
-            Err(illegal) => {
-                audit.refused = Some(illegal.to_string());
+            Err(refusal) => {
+                audit.refused = Some(refusal.to_string());
                 store.write_refusal(stream, &audit).await?;
-                return Err(illegal.into());
+                return Err(refusal.into());
             }
         };
-        let operation = Operation::accepted(&desired, action, standing, now);
+        let operation = Operation::accepted(&desired, command.action(), standing, now);
         audit.operation = Some(operation.id);
+        audit.scene = operation.scene;
+        let scenes = command.is_choice().then_some(&scenes);
         let written = store
             .write_command(
-                &documents,
+                (&documents, scenes),
                 &desired,
                 &operation,
                 &audit,

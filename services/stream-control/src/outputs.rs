@@ -99,6 +99,7 @@ pub(crate) async fn change(
             name: caller.name.clone(),
             action: AuditAction::Output(change.action()),
             output: Some(id.clone()),
+            scene: None,
             operation: None,
             refused: None,
         };

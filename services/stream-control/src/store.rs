@@ -3,14 +3,15 @@
 use serde::{Deserialize, Serialize};
 use sm_bus::{Bus, BusError, Commit, CommitOutcome, Guard, keys, redis};
 use sm_common::clock::Timestamp;
-use sm_common::event::StreamStateChanged;
+use sm_common::event::{ScenePreviewChanged, StreamStateChanged};
 use sm_common::id::{OperationId, OutputId, StreamId};
+use sm_common::scene::SceneDocument;
 use sm_common::stream::{DesiredState, ObservedState, StreamState};
 use sm_service_kit::http::RequestContext;
 
 use crate::audit::AuditEntry;
 use crate::config::StreamConfig;
-use crate::domain::Operation;
+use crate::domain::{KnownScenes, Operation};
 
 /// Both documents of a stream.
 #[derive(Clone, Debug)]
@@ -100,36 +101,78 @@ impl Store {
             .arg(&observed_key);
         let (desired, observed): (Option<String>, Option<String>) =
             self.bus.pipeline(&pipeline).await?;
-        let Some(desired) = desired else {
+        read_documents(stream, desired, observed)
+    }
+
+    /// Both documents and the list of scenes, in one round trip; `None` when there is no such
+    /// stream.
+    pub(crate) async fn situation(
+        &self,
+        stream: &StreamId,
+    ) -> Result<Option<(Documents, KnownScenes)>, BusError> {
+        let (desired_key, observed_key) = (keys::desired(stream), keys::observed(stream));
+        let (scenes_key, former_key) = (keys::scenes(stream), keys::former_scene(stream));
+        let mut pipeline = redis::pipe();
+        pipeline.atomic();
+        pipeline.cmd("HGET").arg(&desired_key).arg("doc");
+        pipeline.cmd("GET").arg(&observed_key);
+        pipeline
+            .cmd("HMGET")
+            .arg(&scenes_key)
+            .arg("revision")
+            .arg("order")
+            .arg("first");
+        pipeline.cmd("HGET").arg(&former_key).arg("doc");
+        let (desired, observed, list, former): SituationAnswer =
+            self.bus.pipeline(&pipeline).await?;
+        let Some(documents) = read_documents(stream, desired, observed)? else {
             return Ok(None);
         };
-        let desired: DesiredState = read(desired_key, &desired)?;
-        let observed = match observed {
-            Some(text) => read(observed_key, &text)?,
-            None => ObservedState::never_held(stream.clone(), desired.since),
+        let (revision, order, first) = list;
+        let scenes = match (revision, order, former) {
+            (Some(_), Some(order), _) => KnownScenes {
+                revision,
+                ids: read(scenes_key, &order)?,
+                first: first.and_then(|first| first.parse().ok()),
+            },
+            (_, _, Some(former)) => {
+                let SceneDocument { id, .. } = read(former_key, &former)?;
+                KnownScenes {
+                    revision,
+                    ids: vec![id],
+                    first: Some(id),
+                }
+            }
+            (_, _, None) => KnownScenes::default(),
         };
-        Ok(Some(Documents { desired, observed }))
+        Ok(Some((documents, scenes)))
     }
 
     /// Writes the desired state that an accepted command made: with its operation, its audit
-    /// entry, its kept answer and its event, in one step.
+    /// entry, its kept answer and its events, in one step. A command that was decided by `scenes`
+    /// is not written when that list has changed: what it names may be gone.
     pub(crate) async fn write_command(
         &self,
-        before: &Documents,
+        (before, scenes): (&Documents, Option<&KnownScenes>),
         desired: &DesiredState,
         operation: &Operation,
         audit: &AuditEntry,
         idempotency: Option<&Idempotency>,
     ) -> Result<Written, BusError> {
         let key = keys::operation(&desired.stream, operation.id);
-        let commit = Commit::new().set_for(key, write(operation)?, self.config.operation_ttl());
+        let mut commit = Commit::new().set_for(key, write(operation)?, self.config.operation_ttl());
+        if let Some(scenes) = scenes {
+            let revision = scenes.revision.map(|revision| revision.to_string());
+            let key = keys::scenes(&desired.stream);
+            commit = commit.guard(Guard::field(key, "revision", revision.as_deref()));
+        }
         let answer = Answer::Operation(operation.clone());
         let kept = idempotency.map(|idempotency| (idempotency, answer));
         self.write_desired(commit, before, desired, audit, kept)
             .await
     }
 
-    /// Adds to `commit` the desired state, its audit entry, its kept answer and its event, and
+    /// Adds to `commit` the desired state, its audit entry, its kept answer and its events, and
     /// writes all in one step, unless somebody else was faster.
     pub(crate) async fn write_desired(
         &self,
@@ -169,12 +212,17 @@ impl Store {
             );
         }
         let state = StreamState::join(desired, before.observed.clone());
-        let event = self.bus.event(
-            stream,
-            &StreamStateChanged(state),
-            RequestContext::current_traceparent(),
-        )?;
-        match self.bus.commit(commit, vec![event]).await? {
+        let trace = RequestContext::current_traceparent;
+        let mut events = vec![
+            self.bus
+                .event(stream, &StreamStateChanged(state), trace())?,
+        ];
+        let preview = desired.chosen.preview;
+        if before.desired.chosen.preview != preview {
+            let changed = ScenePreviewChanged { preview };
+            events.push(self.bus.event(stream, &changed, trace())?);
+        }
+        match self.bus.commit(commit, events).await? {
             CommitOutcome::Committed(_) => Ok(Written::Accepted),
             CommitOutcome::Replayed(answer) => {
                 Ok(Written::Replayed(Box::new(read(kept_key, &answer)?)))
@@ -257,6 +305,31 @@ impl Store {
             .await?;
         Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
     }
+}
+
+/// Desired state, observed state; revision, order and first of the scenes; the one scene of former
+/// versions.
+type SituationAnswer = (
+    Option<String>,
+    Option<String>,
+    (Option<u64>, Option<String>, Option<String>),
+    Option<String>,
+);
+
+fn read_documents(
+    stream: &StreamId,
+    desired: Option<String>,
+    observed: Option<String>,
+) -> Result<Option<Documents>, BusError> {
+    let Some(desired) = desired else {
+        return Ok(None);
+    };
+    let desired: DesiredState = read(keys::desired(stream), &desired)?;
+    let observed = match observed {
+        Some(text) => read(keys::observed(stream), &text)?,
+        None => ObservedState::never_held(stream.clone(), desired.since),
+    };
+    Ok(Some(Documents { desired, observed }))
 }
 
 fn read<T: serde::de::DeserializeOwned>(key: impl Into<String>, text: &str) -> Result<T, BusError> {

@@ -9,6 +9,7 @@
     reason = "a test's tool fails by panicking and logs on its standard error"
 )]
 
+use std::cell::{Cell, RefCell};
 use std::fs::OpenOptions;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::Shutdown;
@@ -19,12 +20,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use sm_common::clock::{Clock as _, SystemClock};
+use sm_common::clock::{Clock as _, SystemClock, Timestamp};
+use sm_common::id::LayerId;
 use sm_common::output::{OutputCounters, OutputStatus};
 use sm_common::stream::{LayerState, Severity};
 use sm_media_protocol::{
-    Command, FinishReason, HlsSettings, LayerReport, OnAir, OutputReport, OutputStats, Report,
-    Segment, Stats, WantedOutput, WantedScene, WorkerState, decode, encode,
+    Command, FinishReason, HlsSettings, LayerReport, OnAir, OutputReport, OutputStats, Part,
+    Report, Segment, Stats, WantedOutput, WantedScene, WorkerState, decode, encode,
 };
 
 /// How long it lives without a host and without a program.
@@ -46,9 +48,14 @@ enum Demand {
     Babble,
     /// Lives on, but delivers nothing any more.
     Hang,
+    /// Delivers nothing for as long as this is demanded, and names what would come next in the
+    /// file `held`.
+    Hold,
+    /// Delivers one piece all the same.
+    Step,
     /// Does not end when told to.
     IgnoreStop,
-    /// Reports every layer as failing.
+    /// Reports every layer of the scene as failing, for as long as it is asked to.
     FailLayers,
     /// Reports every output as trying again.
     FailOutputs,
@@ -70,6 +77,8 @@ impl Demand {
             Self::Flood => "flood",
             Self::Babble => "babble",
             Self::Hang => "hang",
+            Self::Hold => "hold",
+            Self::Step => "step",
             Self::IgnoreStop => "ignore-stop",
             Self::FailLayers => "fail-layers",
             Self::FailOutputs => "fail-outputs",
@@ -106,6 +115,7 @@ impl Line {
                     on_air.layers.retain(|known| known.layer != layer.layer);
                     on_air.layers.push(layer.clone());
                 }
+                Report::PartWritten(part) => on_air.parts.push(part.clone()),
                 Report::SegmentWritten(segment) => on_air.segments.push(segment.clone()),
                 Report::Ready { .. }
                 | Report::StateChanged { .. }
@@ -164,6 +174,8 @@ fn main() {
     let worker = Worker {
         control: program.parent().unwrap().to_owned(),
         line: Line::default(),
+        layers: RefCell::default(),
+        failing: Cell::default(),
     };
     if worker.is_asked(&Demand::ExitAtOnce) {
         eprintln!("exiting as demanded");
@@ -194,11 +206,19 @@ fn main() {
 struct Worker {
     control: PathBuf,
     line: Line,
+    /// Layers of the scene.
+    layers: RefCell<Vec<LayerId>>,
+    failing: Cell<bool>,
 }
 
 impl Worker {
     fn is_asked(&self, demand: &Demand) -> bool {
         self.control.join(demand.file()).exists()
+    }
+
+    /// Whether it is asked, once.
+    fn takes(&self, demand: &Demand) -> bool {
+        std::fs::remove_file(self.control.join(demand.file())).is_ok()
     }
 
     fn welcome_hosts(&self, listener: &UnixListener, saying: &SyncSender<Said>) {
@@ -272,10 +292,11 @@ impl Worker {
                 since: SystemClock.now(),
                 state: WorkerState::Playing,
                 revision: 0,
-                picture: scene.picture.clone(),
+                picture: scene.picture(),
                 layers: Vec::new(),
                 outputs: Vec::new(),
                 segments: Vec::new(),
+                parts: Vec::new(),
             });
         });
         let init = format!("init-{}.mp4", hls.run);
@@ -290,19 +311,38 @@ impl Worker {
         self.line.remember(|on_air| {
             let on_air = on_air.as_mut().unwrap();
             on_air.revision = scene.revision;
-            on_air.picture = scene.picture.clone();
+            on_air.picture = scene.picture();
+            let cover = scene.cover.iter().flat_map(|cover| &cover.layers);
+            let layers = scene.layers.iter().chain(cover);
             on_air
                 .layers
-                .retain(|known| scene.layers.iter().any(|layer| layer.id == known.layer));
+                .retain(|known| layers.clone().any(|layer| layer.id == known.layer));
         });
         self.line.say(&Report::SceneApplied {
             revision: scene.revision,
             at: SystemClock.now(),
         });
-        let failing = self.is_asked(&Demand::FailLayers);
-        for layer in &scene.layers {
+        let layers = scene.layers.iter().map(|layer| layer.id);
+        self.layers.replace(layers.collect());
+        self.failing.set(self.is_asked(&Demand::FailLayers));
+        self.report_layers();
+        for layer in scene.cover.iter().flat_map(|cover| &cover.layers) {
             self.line.say(&Report::Layer(LayerReport {
                 layer: layer.id,
+                state: LayerState::Ok,
+                code: None,
+                reason: None,
+                attempts: None,
+                next_attempt_at: None,
+            }));
+        }
+    }
+
+    fn report_layers(&self) {
+        let failing = self.failing.get();
+        for layer in self.layers.borrow().iter() {
+            self.line.say(&Report::Layer(LayerReport {
+                layer: *layer,
                 state: if failing {
                     LayerState::Failing
                 } else {
@@ -336,6 +376,19 @@ impl Worker {
         }
     }
 
+    /// Says how all is, after so many segments.
+    fn report_progress(&self, segments: u64, framerate: u32, outputs: &[WantedOutput]) {
+        self.report_outputs(outputs);
+        self.line.say(&Report::Stats(Box::new(Stats {
+            fps: Some(f64::from(framerate)),
+            frames_total: segments * 6,
+            bitrate_kbps: Some(40.0),
+            black_s: Some(if self.is_asked(&Demand::Black) { 60 } else { 0 }),
+            outputs: measured(outputs, segments),
+            ..Stats::default()
+        })));
+    }
+
     fn play(
         &self,
         hls: &HlsSettings,
@@ -344,9 +397,8 @@ impl Worker {
         said: &Receiver<Said>,
     ) {
         let (mut host, mut gone_at) = (0, None::<Instant>);
-        let mut number = 0;
-        let mut starts_at = SystemClock.now();
-        let mut due = Instant::now() + length;
+        let mut segment = Growing::new(hls.clone(), length, framerate);
+        let mut due = Instant::now() + segment.step();
         let mut hanging = false;
         loop {
             match said.recv_timeout(due.saturating_duration_since(Instant::now())) {
@@ -359,33 +411,21 @@ impl Worker {
                     if gone_at.is_some_and(|gone_at| gone_at.elapsed() >= orphan) {
                         std::process::exit(0);
                     }
-                    due += length;
                     hanging = hanging || self.is_asked(&Demand::Hang);
-                    if hanging {
+                    let held = self.is_asked(&Demand::Hold) && !self.takes(&Demand::Step);
+                    if hanging || held {
+                        due += segment.step();
+                        std::fs::write(self.control.join("held"), segment.next()).unwrap();
                         continue;
                     }
-                    self.misbehave();
-                    let file = format!("{}-{number}.m4s", hls.run);
-                    write_segment(&hls.directory, &file, number);
-                    self.line.say(&Report::SegmentWritten(Segment {
-                        file,
-                        number,
-                        duration_s: length.as_secs_f64(),
-                        bytes: 1000,
-                        starts_at,
-                        independent: true,
-                    }));
-                    self.report_outputs(&outputs);
-                    self.line.say(&Report::Stats(Box::new(Stats {
-                        fps: Some(f64::from(framerate)),
-                        frames_total: (number + 1) * 6,
-                        bitrate_kbps: Some(40.0),
-                        black_s: Some(if self.is_asked(&Demand::Black) { 60 } else { 0 }),
-                        outputs: measured(&outputs, number + 1),
-                        ..Stats::default()
-                    })));
-                    number += 1;
-                    starts_at = starts_at.plus(length);
+                    let number = segment.number;
+                    for report in segment.grow(|| self.misbehave()) {
+                        self.line.say(&report);
+                    }
+                    due += segment.step();
+                    if segment.number > number {
+                        self.report_progress(segment.number, framerate, &outputs);
+                    }
                 }
             }
         }
@@ -395,7 +435,7 @@ impl Worker {
         match command {
             Command::Configure { .. } => std::process::exit(2),
             Command::ApplyScene { scene } => self.apply(&scene),
-            Command::Lease(_) => {}
+            Command::Lease(_) | Command::ApplyPreview { .. } => {}
             Command::ApplyOutputs { outputs: wanted } => *outputs = wanted,
             Command::Snapshot { id, path } => {
                 let refused = self.is_asked(&Demand::NoSnapshots);
@@ -420,6 +460,10 @@ impl Worker {
     }
 
     fn misbehave(&self) {
+        let failing = self.is_asked(&Demand::FailLayers);
+        if self.failing.replace(failing) != failing {
+            self.report_layers();
+        }
         if self.is_asked(&Demand::Garbage) {
             self.line
                 .say_nonsense("{\"report\":\"dance\"}\n\u{7f}not json\n");
@@ -427,8 +471,7 @@ impl Worker {
         while self.is_asked(&Demand::Flood) {
             self.line.say_nonsense("nonsense\n");
         }
-        let fault = self.control.join(Demand::Fault.file());
-        if std::fs::remove_file(fault).is_ok() {
+        if self.takes(&Demand::Fault) {
             self.line.say(&Report::Fault {
                 severity: Severity::Error,
                 code: "program.audio.lost".to_owned(),
@@ -454,7 +497,106 @@ fn measured(outputs: &[WantedOutput], segments: u64) -> Vec<OutputStats> {
         .collect()
 }
 
-fn write_segment(directory: &Path, file: &str, number: u64) {
-    let content = format!("segment {number:08} ").repeat(16);
+/// The segment that is being made.
+struct Growing {
+    hls: HlsSettings,
+    /// Length of a segment.
+    length: Duration,
+    /// Length of a part; the segment's, where there are no parts.
+    part_length: Duration,
+    number: u64,
+    part: u64,
+    starts_at: Timestamp,
+    /// How long it is by now.
+    grown: Duration,
+    content: String,
+}
+
+impl Growing {
+    fn new(hls: HlsSettings, length: Duration, framerate: u32) -> Self {
+        let part_length = match hls.part_frames {
+            0 => length,
+            frames => Duration::from_secs(frames.into()) / framerate,
+        };
+        Self {
+            hls,
+            length,
+            part_length,
+            number: 0,
+            part: 0,
+            starts_at: SystemClock.now(),
+            grown: Duration::ZERO,
+            content: String::new(),
+        }
+    }
+
+    /// The file of the next part.
+    fn next(&self) -> String {
+        format!("{}-{}.{}.m4s", self.hls.run, self.number, self.part)
+    }
+
+    /// How long the next piece is.
+    fn step(&self) -> Duration {
+        let left = self.length.saturating_sub(self.grown);
+        self.part_length.min(left)
+    }
+
+    /// Writes the next piece, and the segment when it was the last; `before` comes before that.
+    /// What is to be said of them.
+    fn grow(&mut self, before: impl FnOnce()) -> Vec<Report> {
+        let step = self.step();
+        let starts_at = self.starts_at.plus(self.grown);
+        let name = format!("{:08} {:02} of {} ", self.number, self.part, self.hls.run);
+        let piece = format!("segment {name}").repeat(16);
+        self.content.push_str(&piece);
+        self.grown += step;
+        // What is shorter than a frame is rounding.
+        let last = self.length.saturating_sub(self.grown) < Duration::from_millis(1);
+        if last {
+            before();
+            let file = format!("{}-{}.m4s", self.hls.run, self.number);
+            write(&self.hls.directory, &file, &self.content);
+        }
+        let mut reports = Vec::new();
+        if self.hls.part_frames > 0 {
+            let file = self.next();
+            write(&self.hls.directory, &file, &piece);
+            reports.push(Report::PartWritten(Part {
+                file,
+                number: self.number,
+                part: self.part,
+                duration_s: step.as_secs_f64(),
+                bytes: 1000,
+                independent: self.part == 0,
+                starts_at,
+                last,
+            }));
+        }
+        self.part += 1;
+        if last {
+            reports.push(self.finish());
+        }
+        reports
+    }
+
+    fn finish(&mut self) -> Report {
+        let written = Report::SegmentWritten(Segment {
+            file: format!("{}-{}.m4s", self.hls.run, self.number),
+            number: self.number,
+            duration_s: self.length.as_secs_f64(),
+            bytes: 1000,
+            starts_at: self.starts_at,
+            independent: true,
+        });
+        self.starts_at = self.starts_at.plus(self.length);
+        self.number += 1;
+        self.part = 0;
+        self.grown = Duration::ZERO;
+        self.content.clear();
+        written
+    }
+}
+
+fn write(directory: &Path, file: &str, content: &str) {
     std::fs::write(directory.join(file), content).unwrap();
 }

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::lease::Address;
 use crate::live::forward::Forwarder;
 use crate::live::playback::PlaybackVerifier;
+use crate::live::waiting::WaitingRoom;
 use crate::metrics::Metrics;
 use crate::tasks::{Launcher, Registry};
 
@@ -39,8 +40,10 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         kit.instance().to_string(),
         live.forward_connect_timeout(),
         live.forward_read_timeout(),
+        live.wait_max(),
     )
     .context("prepare the client for siblings")?;
+    let metrics = Metrics::register(kit.registry()).context("register metrics")?;
     let registry = Registry::default();
     let recordings =
         std::path::absolute(&config.recordings.directory).context("find recordings.directory")?;
@@ -53,14 +56,24 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         clock: std::sync::Arc::clone(kit.clock()),
         own_url: address.url.clone(),
         trusted_proxies: kit.config().http.trusted_proxies.clone(),
+        waiting: WaitingRoom::new(
+            (live.waiting_max, live.wait_max()),
+            kit.lifecycle().draining().clone(),
+            metrics.waiting_requests(),
+        ),
         file_caching: if kit.authenticator().public_view() {
             "public, max-age=31536000, immutable"
         } else {
             "private, max-age=31536000, immutable"
         },
+        caching_scope: if kit.authenticator().public_view() {
+            "public"
+        } else {
+            "private"
+        },
     };
     let launcher = Launcher {
-        metrics: Metrics::register(kit.registry()).context("register metrics")?,
+        metrics,
         assets: std::path::absolute(&config.worker.assets_directory)
             .context("find worker.assets_directory")?,
         recordings,

@@ -56,6 +56,7 @@ pub(crate) struct EngineConfig {
     pub(crate) ids: Vec<StreamId>,
     pub(crate) streams_max: usize,
     look_interval_ms: u64,
+    required_grace_ms: u64,
 }
 
 /// `[lease]`
@@ -110,6 +111,9 @@ pub(crate) struct RestartConfig {
 pub(crate) struct LiveConfig {
     pub(crate) directory: PathBuf,
     pub(crate) window_segments: usize,
+    pub(crate) part_ms: u32,
+    pub(crate) waiting_max: usize,
+    wait_max_ms: u64,
     grace_s: u64,
     resume_within_s: u64,
     viewer_window_s: u64,
@@ -174,6 +178,10 @@ impl EngineConfig {
     pub(crate) const fn look_interval(&self) -> Duration {
         Duration::from_millis(self.look_interval_ms)
     }
+
+    pub(crate) const fn required_grace(&self) -> Duration {
+        Duration::from_millis(self.required_grace_ms)
+    }
 }
 
 impl LeaseConfig {
@@ -231,6 +239,10 @@ impl RestartConfig {
 }
 
 impl LiveConfig {
+    pub(crate) const fn wait_max(&self) -> Duration {
+        Duration::from_millis(self.wait_max_ms)
+    }
+
     pub(crate) const fn grace(&self) -> Duration {
         Duration::from_secs(self.grace_s)
     }

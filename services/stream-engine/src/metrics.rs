@@ -26,6 +26,7 @@ pub(crate) struct Metrics {
     lease_changes: IntCounterVec,
     viewers: IntGaugeVec,
     unwritten_events: IntCounterVec,
+    waiting_requests: IntGauge,
 }
 
 impl Metrics {
@@ -103,7 +104,12 @@ impl Metrics {
                 ),
                 STREAM,
             )?,
+            waiting_requests: IntGauge::new(
+                "sm_engine_waiting_requests",
+                "Requests that wait for a part or a playlist that is not there yet.",
+            )?,
         };
+        registry.register(Box::new(metrics.waiting_requests.clone()))?;
         registry.register(Box::new(metrics.fps.clone()))?;
         registry.register(Box::new(metrics.bitrate.clone()))?;
         registry.register(Box::new(metrics.frames_dropped.clone()))?;
@@ -115,6 +121,11 @@ impl Metrics {
         registry.register(Box::new(metrics.viewers.clone()))?;
         registry.register(Box::new(metrics.unwritten_events.clone()))?;
         Ok(metrics)
+    }
+
+    /// How many requests wait, of all streams.
+    pub(crate) fn waiting_requests(&self) -> IntGauge {
+        self.waiting_requests.clone()
     }
 
     /// The metrics of one stream.

@@ -7,20 +7,57 @@ use std::time::Instant;
 use sm_common::id::SceneId;
 use sm_common::program::ProgramFormat;
 use sm_common::stream::{DesiredState, DesiredStatus};
-
-use sm_media_protocol::WantedOutput;
+use sm_media_protocol::{CoverReason, WantedOutput};
 
 use crate::restart::Clearance;
 
+/// A scene at a revision.
+pub(crate) type Shot = (SceneId, u64);
+
 /// What the picture shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Picture {
+    /// The scene of the program; `None` stands for black: no scene is known yet.
+    pub(crate) program: Option<Shot>,
+    /// What is seen instead of it, while its sources stay connected.
+    pub(crate) cover: Option<Cover>,
+}
+
+impl Picture {
+    /// Whether both are made of the same scenes for the same reasons, whatever their revisions.
+    pub(crate) fn is_alike(&self, other: &Self) -> bool {
+        let scene = |shot: Option<Shot>| shot.map(|(scene, _)| scene);
+        let parts = |picture: &Self| {
+            let cover = picture.cover.map(|cover| (cover.why, scene(cover.slate)));
+            (scene(picture.program), cover)
+        };
+        parts(self) == parts(other)
+    }
+}
+
+/// The slate over the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Picture {
-    /// Black: no scene is known yet.
-    Black,
-    /// The scene, at this revision.
-    Program { scene: SceneId, revision: u64 },
-    /// What viewers see while the stream is paused.
-    Slate,
+pub(crate) struct Cover {
+    pub(crate) why: CoverReason,
+    /// The scene that is the slate; `None` stands for the built-in one.
+    pub(crate) slate: Option<Shot>,
+}
+
+/// The newest scenes that are known, by what they are for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shots {
+    pub(crate) program: Option<Shot>,
+    pub(crate) preview: Option<Shot>,
+    pub(crate) slate: Option<Shot>,
+}
+
+/// The scene beside the program that a worker was last told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Previewed {
+    /// Another process told it, or what was told may be lost.
+    Unknown,
+    /// This one, or none.
+    Told(Option<Shot>),
 }
 
 /// The worker, as far as the decision depends on it.
@@ -30,11 +67,12 @@ pub(crate) enum WorkerView<'a> {
     Absent,
     /// It was launched and does not take commands yet.
     Booting(Making<'a>),
-    /// It takes commands; `sent` is the picture it was last told to show, and `outputs` are those
-    /// it was last told of.
+    /// It takes commands; `sent` is the picture it was last told to show, `previewed` the scene
+    /// beside it, and `outputs` are those it was last told of.
     Working {
         making: Making<'a>,
         sent: Picture,
+        previewed: Previewed,
         outputs: Option<&'a [WantedOutput]>,
     },
     /// It was told to end.
@@ -53,8 +91,9 @@ pub(crate) struct Making<'a> {
 pub(crate) struct Situation<'a> {
     /// What is wanted; `None` while nobody has said.
     pub(crate) desired: Option<&'a DesiredState>,
-    /// The newest scene that is known.
-    pub(crate) scene: Option<(SceneId, u64)>,
+    pub(crate) shots: Shots,
+    /// Whether the scene must not be seen now: a layer fails that it must not be without.
+    pub(crate) lost: bool,
     /// The outputs that are wanted while the stream is on air.
     pub(crate) outputs: &'a [WantedOutput],
     pub(crate) worker: WorkerView<'a>,
@@ -74,6 +113,8 @@ pub(crate) enum Action {
     Show(Picture),
     /// Tell the worker of the outputs that are wanted.
     ApplyOutputs,
+    /// Tell the worker to make a picture of this scene beside the program, or of none.
+    Preview(Option<Shot>),
     /// Tell the worker to end in good order.
     Stop,
     /// The same, because another one is to follow.
@@ -84,7 +125,8 @@ pub(crate) enum Action {
 pub(crate) fn decide(situation: &Situation<'_>) -> Action {
     let Situation {
         desired,
-        scene,
+        shots,
+        lost,
         outputs,
         worker,
         clearance,
@@ -110,14 +152,17 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Action {
         WorkerView::Booting(_) | WorkerView::Ending => Action::Nothing,
         WorkerView::Working {
             sent,
+            previewed,
             outputs: told,
             ..
         } => {
-            let wanted = picture(desired.status, *scene);
+            let wanted = picture(desired.status, *shots, *lost);
             if *sent != wanted {
                 Action::Show(wanted)
             } else if told.is_none_or(|told| told != *outputs) {
                 Action::ApplyOutputs
+            } else if *previewed != Previewed::Told(shots.preview) {
+                Action::Preview(shots.preview)
             } else {
                 Action::Nothing
             }
@@ -126,13 +171,18 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Action {
 }
 
 /// What the picture should show.
-pub(crate) const fn picture(status: DesiredStatus, scene: Option<(SceneId, u64)>) -> Picture {
-    match (status, scene) {
-        (DesiredStatus::Paused, _) => Picture::Slate,
-        (DesiredStatus::Live | DesiredStatus::Offline, Some((scene, revision))) => {
-            Picture::Program { scene, revision }
-        }
-        (DesiredStatus::Live | DesiredStatus::Offline, None) => Picture::Black,
+pub(crate) fn picture(status: DesiredStatus, shots: Shots, lost: bool) -> Picture {
+    let why = match (status, lost) {
+        (DesiredStatus::Paused, _) => Some(CoverReason::Paused),
+        (DesiredStatus::Live | DesiredStatus::Offline, true) => Some(CoverReason::LayerLost),
+        (DesiredStatus::Live | DesiredStatus::Offline, false) => None,
+    };
+    Picture {
+        program: shots.program,
+        cover: why.map(|why| Cover {
+            why,
+            slate: shots.slate,
+        }),
     }
 }
 
@@ -147,6 +197,7 @@ mod tests {
     use sm_common::clock::Timestamp;
     use sm_common::id::{OutputId, StreamId};
     use sm_common::output::{FileTarget, OutputTarget};
+    use sm_common::stream::ChosenScenes;
 
     use super::*;
 
@@ -160,21 +211,31 @@ mod tests {
             changed_by: "somebody".to_owned(),
             program: ProgramFormat::default(),
             outputs: Vec::new(),
+            chosen: ChosenScenes::default(),
         }
     }
 
     #[test]
     fn every_situation_has_its_action() {
-        use Action::{Nothing, Replace, Show, Start, Stop, WaitUntil};
+        use Action::{Nothing, Preview, Replace, Show, Start, Stop, WaitUntil};
         use DesiredStatus::{Live, Offline, Paused};
         let format = ProgramFormat::default();
         let larger = ProgramFormat {
             width: 1920,
             ..ProgramFormat::default()
         };
-        let scene = SceneId::generate();
-        let program = Picture::Program { scene, revision: 4 };
-        let older = Picture::Program { scene, revision: 3 };
+        let (scene, other) = (SceneId::generate(), SceneId::generate());
+        let shots = Shots {
+            program: Some((scene, 4)),
+            preview: Some((other, 2)),
+            slate: None,
+        };
+        let program = picture(Live, shots, false);
+        let older = Picture {
+            program: Some((scene, 3)),
+            cover: None,
+        };
+        let slate = picture(Paused, shots, false);
         let making = Making {
             generation: 3,
             program: &format,
@@ -190,8 +251,17 @@ mod tests {
         let working = |making, sent| WorkerView::Working {
             making,
             sent,
+            previewed: Previewed::Told(shots.preview),
             outputs: Some(&[]),
         };
+        let previewing = |previewed| WorkerView::Working {
+            making,
+            sent: program,
+            previewed,
+            outputs: Some(&[]),
+        };
+        let older_preview = previewing(Previewed::Told(Some((other, 1))));
+        let adopted = previewing(Previewed::Unknown);
         let soon = Instant::now() + Duration::from_secs(1);
         let now = Clearance::Now;
         let absent = || WorkerView::Absent;
@@ -213,34 +283,22 @@ mod tests {
             (Some(Live), WorkerView::Ending, now, Nothing),
             (Some(Live), working(making, program), now, Nothing),
             (Some(Live), working(making, older), now, Show(program)),
-            (
-                Some(Live),
-                working(making, Picture::Slate),
-                now,
-                Show(program),
-            ),
+            (Some(Live), older_preview, now, Preview(shots.preview)),
+            (Some(Live), adopted, now, Preview(shots.preview)),
+            (Some(Live), working(making, slate), now, Show(program)),
             (Some(Live), working(outdated, program), now, Replace),
             (Some(Live), working(resized, program), now, Replace),
             // It is to show the slate.
-            (
-                Some(Paused),
-                working(making, program),
-                now,
-                Show(Picture::Slate),
-            ),
-            (Some(Paused), working(making, Picture::Slate), now, Nothing),
-            (
-                Some(Paused),
-                working(outdated, Picture::Slate),
-                now,
-                Replace,
-            ),
+            (Some(Paused), working(making, program), now, Show(slate)),
+            (Some(Paused), working(making, slate), now, Nothing),
+            (Some(Paused), working(outdated, slate), now, Replace),
         ];
         for (status, worker, clearance, expected) in cases {
             let desired = status.map(desired);
             let situation = Situation {
                 desired: desired.as_ref(),
-                scene: Some((scene, 4)),
+                shots,
+                lost: false,
                 outputs: &[],
                 worker,
                 clearance,
@@ -251,7 +309,7 @@ mod tests {
 
     #[test]
     fn the_worker_is_told_of_outputs_whenever_they_differ() {
-        use Action::{ApplyOutputs, Nothing, Replace, Show, Stop};
+        use Action::{ApplyOutputs, Nothing, Preview, Replace, Show, Stop};
         use DesiredStatus::{Live, Offline, Paused};
         let output = |generation| {
             vec![WantedOutput {
@@ -262,39 +320,55 @@ mod tests {
         };
         let (none, one, other) = (Vec::new(), output(1), output(2));
         let format = ProgramFormat::default();
+        let shots = Shots::default();
+        let black = picture(Live, shots, false);
+        let slate = picture(Paused, shots, false);
+        let nothing = Previewed::Told(None);
         let cases = [
-            (Live, Picture::Black, 3, Some(&none), &none, Nothing),
-            (Live, Picture::Black, 3, Some(&none), &one, ApplyOutputs),
-            (Live, Picture::Black, 3, Some(&one), &one, Nothing),
-            (Live, Picture::Black, 3, Some(&one), &other, ApplyOutputs),
-            (Live, Picture::Black, 3, Some(&one), &none, ApplyOutputs),
-            (Paused, Picture::Slate, 3, Some(&none), &one, ApplyOutputs),
-            // Another process told it, nobody knows what.
-            (Live, Picture::Black, 3, None, &none, ApplyOutputs),
-            // The picture comes first, and another worker is told of them at its start.
+            (Live, black, 3, Some(&none), &none, nothing, Nothing),
+            (Live, black, 3, Some(&none), &one, nothing, ApplyOutputs),
+            (Live, black, 3, Some(&one), &one, nothing, Nothing),
+            (Live, black, 3, Some(&one), &other, nothing, ApplyOutputs),
+            (Live, black, 3, Some(&one), &none, nothing, ApplyOutputs),
+            (Paused, slate, 3, Some(&none), &one, nothing, ApplyOutputs),
+            // Another process told it, nobody knows what: even that there is none is told again.
             (
                 Live,
-                Picture::Slate,
+                black,
+                3,
+                None,
+                &none,
+                Previewed::Unknown,
+                ApplyOutputs,
+            ),
+            (
+                Live,
+                black,
                 3,
                 Some(&none),
-                &one,
-                Show(Picture::Black),
+                &none,
+                Previewed::Unknown,
+                Preview(None),
             ),
-            (Live, Picture::Black, 2, Some(&none), &one, Replace),
-            (Offline, Picture::Black, 3, Some(&none), &one, Stop),
+            // The picture comes first, and another worker is told of them at its start.
+            (Live, slate, 3, Some(&none), &one, nothing, Show(black)),
+            (Live, black, 2, Some(&none), &one, nothing, Replace),
+            (Offline, black, 3, Some(&none), &one, nothing, Stop),
         ];
-        for (status, sent, generation, told, outputs, expected) in cases {
+        for (status, sent, generation, told, outputs, previewed, expected) in cases {
             let making = Making {
                 generation,
                 program: &format,
             };
             let situation = Situation {
                 desired: Some(&desired(status)),
-                scene: None,
+                shots,
+                lost: false,
                 outputs,
                 worker: WorkerView::Working {
                     making,
                     sent,
+                    previewed,
                     outputs: told.map(Vec::as_slice),
                 },
                 clearance: Clearance::Now,
@@ -304,8 +378,78 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_goes_on_air_before_it_has_a_scene() {
-        assert_eq!(picture(DesiredStatus::Live, None), Picture::Black);
-        assert_eq!(picture(DesiredStatus::Paused, None), Picture::Slate);
+    fn the_slate_covers_a_scene_for_a_reason() {
+        use DesiredStatus::{Live, Paused};
+        let [program, slate] = [(); 2].map(|()| (SceneId::generate(), 1));
+        let with_slate = Shots {
+            program: Some(program),
+            preview: None,
+            slate: Some(slate),
+        };
+        let built_in = Shots {
+            slate: None,
+            ..with_slate
+        };
+        let none = Shots::default();
+        let cases = [
+            (Live, none, false, None, None),
+            (Live, built_in, false, Some(program), None),
+            (Live, with_slate, false, Some(program), None),
+            (
+                Live,
+                built_in,
+                true,
+                Some(program),
+                Some((CoverReason::LayerLost, None)),
+            ),
+            (
+                Live,
+                with_slate,
+                true,
+                Some(program),
+                Some((CoverReason::LayerLost, Some(slate))),
+            ),
+            (
+                Paused,
+                with_slate,
+                true,
+                Some(program),
+                Some((CoverReason::Paused, Some(slate))),
+            ),
+            (Paused, none, false, None, Some((CoverReason::Paused, None))),
+        ];
+        for (status, shots, lost, program, cover) in cases {
+            let expected = Picture {
+                program,
+                cover: cover.map(|(why, slate)| Cover { why, slate }),
+            };
+            let seen = picture(status, shots, lost);
+            assert_eq!(seen, expected, "{status:?} {shots:?} {lost}");
+        }
+    }
+
+    #[test]
+    fn pictures_are_alike_that_differ_in_their_revisions_alone() {
+        let [a, b] = [(); 2].map(|()| SceneId::generate());
+        let covered = |program, slate, why| Picture {
+            program: Some(program),
+            cover: Some(Cover {
+                why,
+                slate: Some(slate),
+            }),
+        };
+        let picture = covered((a, 1), (b, 1), CoverReason::Paused);
+        assert!(picture.is_alike(&covered((a, 2), (b, 3), CoverReason::Paused)));
+        for other in [
+            covered((b, 1), (b, 1), CoverReason::Paused),
+            covered((a, 1), (a, 1), CoverReason::Paused),
+            covered((a, 1), (b, 1), CoverReason::LayerLost),
+            Picture {
+                cover: None,
+                ..picture
+            },
+        ] {
+            assert!(!picture.is_alike(&other), "{other:?}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use sm_common::layer::{
 use sm_common::program::ProgramFormat;
 use sm_common::scene::Scene;
 use sm_common::stream::SceneOnAir;
-use sm_media_protocol::{Countdown, LayerContent, SceneLayer, ScenePicture, WantedScene};
+use sm_media_protocol::{Countdown, Cover, CoverReason, LayerContent, SceneLayer, WantedScene};
 use uuid::Uuid;
 
 use crate::config::SlateConfig;
@@ -39,29 +39,47 @@ pub(crate) fn changed_at(scene: &Scene, before: &Scene) -> Timestamp {
 
 /// The scene as the worker needs it. `assets` is where uploaded files are.
 pub(crate) fn wanted(scene: &Scene, revision: u64, assets: &Path) -> WantedScene {
-    let layers = scene.layers.iter();
     WantedScene {
         revision,
-        layers: layers.map(|layer| scene_layer(layer, assets)).collect(),
-        picture: ScenePicture::Program(SceneOnAir {
-            id: scene.id,
-            name: scene.name.clone(),
-            revision: scene.revision,
-        }),
+        scene: Some(on_air(scene)),
+        layers: scene_layers(scene, assets),
+        ..WantedScene::default()
     }
 }
 
 /// A scene without a layer.
-pub(crate) const fn black(revision: u64) -> WantedScene {
+pub(crate) fn black(revision: u64) -> WantedScene {
     WantedScene {
         revision,
-        layers: Vec::new(),
-        picture: ScenePicture::Black,
+        ..WantedScene::default()
     }
 }
 
-/// The slate in a picture of this format.
-pub(crate) fn slate(revision: u64, config: &SlateConfig, program: &ProgramFormat) -> WantedScene {
+/// The scene as it is told of.
+pub(crate) fn on_air(scene: &Scene) -> SceneOnAir {
+    SceneOnAir {
+        id: scene.id,
+        name: scene.name.clone(),
+        revision: scene.revision,
+    }
+}
+
+/// The scene as a slate.
+pub(crate) fn cover(why: CoverReason, scene: &Scene, assets: &Path) -> Cover {
+    Cover {
+        why,
+        scene: Some(on_air(scene)),
+        layers: scene_layers(scene, assets),
+    }
+}
+
+fn scene_layers(scene: &Scene, assets: &Path) -> Vec<SceneLayer> {
+    let layers = scene.layers.iter();
+    layers.map(|layer| scene_layer(layer, assets)).collect()
+}
+
+/// The built-in slate in a picture of this format.
+pub(crate) fn slate(why: CoverReason, config: &SlateConfig, program: &ProgramFormat) -> Cover {
     let height = f64::from(program.height);
     let (least, most) = TEXT_SIZE;
     let size = (height * config.text_height).clamp(least, most);
@@ -85,13 +103,13 @@ pub(crate) fn slate(revision: u64, config: &SlateConfig, program: &ProgramFormat
         height: whole(line).max(1),
         ..whole_picture
     };
-    WantedScene {
-        revision,
+    Cover {
+        why,
+        scene: None,
         layers: vec![
             standing(SLATE_BACKGROUND, background, whole_picture),
             standing(SLATE_TEXT, text, middle),
         ],
-        picture: ScenePicture::Slate,
     }
 }
 
@@ -272,7 +290,7 @@ mod tests {
             "text": "Soon", "color": "#000000", "text_color": "#ffffff", "text_height": 0.1,
         });
         let config = serde_json::from_value(config).unwrap();
-        let slate = slate(3, &config, &ProgramFormat::default());
+        let slate = slate(CoverReason::Paused, &config, &ProgramFormat::default());
         let boxes: Vec<_> = slate
             .layers
             .iter()

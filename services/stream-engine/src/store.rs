@@ -1,10 +1,10 @@
-//! What others write and this service reads: the desired state and the scene.
+//! What others write and this service reads: the desired state and the scenes that it names.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use sm_bus::{Bus, BusError, keys, redis};
-use sm_common::id::StreamId;
+use sm_bus::{Bus, BusError, SceneQuery, StoredScene, StoredScenes, Which, keys, redis};
+use sm_common::id::{SceneId, StreamId};
 use sm_common::layer::Layer;
 use sm_common::scene::{Scene, SceneDocument};
 use sm_common::stream::DesiredState;
@@ -17,14 +17,30 @@ use tracing::{Instrument as _, Span};
 const RETRY: Duration = Duration::from_millis(250);
 
 /// What is wanted of a stream, as far as it is known. It stays known while Redis is away.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Wanted {
     pub(crate) desired: Option<Arc<DesiredState>>,
+    /// The scene for the program. Where the wanted one is missing, the one before.
     pub(crate) scene: Option<Arc<Scene>>,
+    pub(crate) preview: Option<Arc<Scene>>,
+    /// The scene that stands in for the program; `None` stands for the built-in slate.
+    pub(crate) slate: Option<Arc<Scene>>,
+    /// The scene that is wanted on air and is not there.
+    pub(crate) missing: Option<SceneId>,
 }
 
-/// Revision and document of the scene, and its layers by identifier.
-type SceneAnswer = ((Option<u64>, Option<String>), Vec<(String, String)>);
+impl Wanted {
+    /// A scene that is known, whatever for.
+    fn find(&self, id: SceneId) -> Option<&Arc<Scene>> {
+        self.scenes().find(|scene| scene.id == id)
+    }
+
+    fn scenes(&self) -> impl Iterator<Item = &Arc<Scene>> {
+        [&self.scene, &self.preview, &self.slate]
+            .into_iter()
+            .flatten()
+    }
+}
 
 /// Every stream that stream-control has announced.
 pub(crate) async fn announced_streams(bus: &Bus) -> Result<Vec<StreamId>, BusError> {
@@ -78,82 +94,84 @@ impl Reader {
         span
     }
 
-    /// Reads the desired state, and the scene where it has another revision than the known one.
+    /// Reads the desired state and the scenes that it names, as they are at one moment. Layers of
+    /// scenes that have not changed are not read again.
     async fn read(&self) -> Result<(), BusError> {
         let known = self.wanted.borrow().clone();
-        let (desired_key, scene_key) = (keys::desired(&self.stream), keys::scene(&self.stream));
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("HGET").arg(&desired_key).arg("doc");
-        pipeline
-            .cmd("HMGET")
-            .arg(&scene_key)
-            .arg("revision")
-            .arg("doc");
-        let (desired, (revision, document)): (Option<String>, (Option<u64>, Option<String>)) =
-            self.bus.pipeline(&pipeline).await?;
+        let query = SceneQuery {
+            desired: true,
+            wanted: vec![Which::OnAir, Which::Preview, Which::Slate],
+            documents: false,
+            known: known
+                .scenes()
+                .map(|scene| (scene.id, scene.revision))
+                .collect(),
+        };
+        let stored = self.bus.scenes(&self.stream, &query).await?;
+        let desired = stored.desired.as_deref();
         let desired = desired
-            .map(|text| read_document(desired_key, &text))
+            .map(|text| read_document(keys::desired(&self.stream), text))
             .transpose()?
             .map(Arc::new);
-        let scene = match self.current_scene(&known, revision, document).await {
-            // A scene that this version cannot read must not hold back a command.
-            Err(error) if !error.is_unavailable() => {
-                tracing::warn!(stream.id = %self.stream, %error, "the scene stays as it was");
-                known.scene
-            }
-            read => read?,
+        let missing = stored
+            .on_air
+            .filter(|scene| !stored.scenes.contains_key(scene));
+        let wanted = Wanted {
+            desired,
+            scene: match missing {
+                Some(_) => known.scene.clone(),
+                None => self.current(&stored, stored.on_air, &known, known.scene.as_ref()),
+            },
+            preview: self.current(&stored, stored.preview, &known, None),
+            slate: self.current(&stored, stored.slate, &known, known.slate.as_ref()),
+            missing,
         };
-        self.wanted.send_if_modified(|wanted| {
-            let modified = wanted.desired != desired || wanted.scene != scene;
-            *wanted = Wanted { desired, scene };
+        self.wanted.send_if_modified(|current| {
+            let modified = *current != wanted;
+            *current = wanted;
             modified
         });
         Ok(())
     }
 
-    /// The scene, read anew when it is another one or has another revision than the known one.
-    async fn current_scene(
+    /// The scene `id` as it is now. One that this version cannot read must not hold back a
+    /// command: then it stays `before`.
+    fn current(
         &self,
+        stored: &StoredScenes,
+        id: Option<SceneId>,
         known: &Wanted,
-        revision: Option<u64>,
-        document: Option<String>,
-    ) -> Result<Option<Arc<Scene>>, BusError> {
-        let document: Option<SceneDocument> = document
-            .map(|text| read_document(keys::scene(&self.stream), &text))
-            .transpose()?;
-        let current = document.map(|document| document.id).zip(revision);
-        let known = known.scene.as_ref();
-        if current == known.map(|scene| (scene.id, scene.revision)) {
-            return Ok(known.cloned());
+        before: Option<&Arc<Scene>>,
+    ) -> Option<Arc<Scene>> {
+        let id = id?;
+        let scene = stored.scenes.get(&id)?;
+        let unchanged = known
+            .find(id)
+            .filter(|known| known.revision == scene.revision);
+        if let Some(unchanged) = unchanged {
+            return Some(Arc::clone(unchanged));
         }
-        Ok(self.read_scene().await?.map(Arc::new))
+        match self.read_scene(scene) {
+            Ok(scene) => Some(Arc::new(scene)),
+            Err(error) => {
+                tracing::warn!(stream.id = %self.stream, scene.id = %id, %error, "the scene stays as it was");
+                before.cloned()
+            }
+        }
     }
 
-    /// Scene and layers of one moment.
-    async fn read_scene(&self) -> Result<Option<Scene>, BusError> {
-        let (scene_key, layers_key) = (keys::scene(&self.stream), keys::layers(&self.stream));
-        let mut pipeline = redis::pipe();
-        pipeline.atomic();
-        pipeline
-            .cmd("HMGET")
-            .arg(&scene_key)
-            .arg("revision")
-            .arg("doc");
-        pipeline.cmd("HGETALL").arg(&layers_key);
-        let ((revision, document), fields): SceneAnswer = self.bus.pipeline(&pipeline).await?;
-        let (Some(revision), Some(document)) = (revision, document) else {
-            return Ok(None);
-        };
-        let document: SceneDocument = read_document(scene_key, &document)?;
+    fn read_scene(&self, scene: &StoredScene) -> Result<Scene, BusError> {
+        let layers_key = keys::layers(&self.stream);
+        let document: SceneDocument = read_document(keys::scenes(&self.stream), &scene.document)?;
         let mut layers: Vec<Layer> = Vec::new();
-        for (_, text) in fields {
+        for text in scene.layers.iter().flatten() {
             // One layer that this version cannot read must not hold back the others.
-            match read_document::<Layer>(layers_key.clone(), &text) {
+            match read_document::<Layer>(layers_key.clone(), text) {
                 Ok(layer) => layers.push(layer),
                 Err(error) => tracing::warn!(stream.id = %self.stream, %error, "layer left out"),
             }
         }
-        Ok(Some(document.join(self.stream.clone(), revision, layers)))
+        Ok(document.join(self.stream.clone(), scene.revision, layers))
     }
 }
 

@@ -20,8 +20,12 @@ async fn a_refused_guard_leaves_everything_as_it_was() {
     let stream = StreamId::default();
     let commit = |expected: Option<&str>, revision: &str| {
         Commit::new()
-            .guard(Guard::field(keys::scene(&stream), "revision", expected))
-            .hash_set(keys::scene(&stream), "revision", revision)
+            .guard(Guard::field(
+                keys::former_scene(&stream),
+                "revision",
+                expected,
+            ))
+            .hash_set(keys::former_scene(&stream), "revision", revision)
     };
     let event = || vec![bus.event(&stream, &deleted(1), None).unwrap()];
 
@@ -83,7 +87,7 @@ async fn of_many_writers_each_revision_has_one() {
         async move {
             let mut written = 0;
             while written < 25 {
-                let key = keys::scene(&stream);
+                let key = keys::former_scene(&stream);
                 let mut read = redis::cmd("HGET");
                 read.arg(&key).arg("revision");
                 let before: Option<u64> = bus.query(&read).await.unwrap();

@@ -6,3 +6,4 @@ mod commit;
 mod lease;
 mod live;
 mod position;
+mod scenes;

@@ -10,7 +10,7 @@ use sm_common::id::LayerId;
 use sm_common::layer::{Blend, TextStyle, Transform, Transition};
 use sm_media_protocol::{
     Command, HlsSettings, Hosting, LayerContent, LeaseTerms, RecordingSettings, Report, SceneLayer,
-    ScenePicture, WantedScene, decode, encode,
+    WantedScene, decode, encode,
 };
 
 use crate::case::Case;
@@ -41,6 +41,7 @@ pub(crate) fn run(case: &Case, media: &Media, folder: &Path) -> anyhow::Result<C
         hls: HlsSettings {
             directory: folder.to_owned(),
             run: "bench".to_owned(),
+            part_frames: 0,
         },
         recordings: RecordingSettings {
             directory: folder.to_owned(),
@@ -110,7 +111,7 @@ fn scene(case: &Case, media: &Media) -> WantedScene {
     WantedScene {
         revision: 1,
         layers: layers.collect(),
-        picture: ScenePicture::default(),
+        ..WantedScene::default()
     }
 }
 

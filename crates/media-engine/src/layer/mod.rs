@@ -38,7 +38,7 @@ use crate::event::{Event, Events};
 use crate::number::{to_f64, to_i64};
 use crate::picture::{Bitmap, Matrix};
 use crate::pipeline::{Item, ProgramClock, Stage, Surface, Voice};
-use crate::scene::{DuplicateLayer, difference};
+use crate::scene::{DuplicateLayer, difference, uncovered};
 use crate::sound::SoundQueue;
 use crate::timeline::{Timeline, samples_in};
 use failure::Failure;
@@ -199,6 +199,8 @@ impl Mailbox {
 pub(crate) struct Layers {
     surroundings: Surroundings,
     scene: Option<WantedScene>,
+    /// Whether the scene is under a cover.
+    covered: bool,
     sources: BTreeMap<LayerId, Opened>,
     /// Hidden layers that are still fading out, until when at the latest.
     fading: BTreeMap<LayerId, Timestamp>,
@@ -237,6 +239,7 @@ impl Layers {
                 opening: 0,
             },
             scene: None,
+            covered: false,
             sources: BTreeMap::new(),
             fading: BTreeMap::new(),
             settles_at: None,
@@ -247,6 +250,8 @@ impl Layers {
     /// Makes `wanted` the scene, unless it cannot be one.
     pub(crate) fn apply(&mut self, wanted: WantedScene) -> Result<(), DuplicateLayer> {
         let actual = self.scene.as_ref().map_or(&[][..], |scene| &scene.layers);
+        let is_covered = wanted.cover.is_some();
+        let wanted = uncovered(wanted, self.covered);
         let difference = difference(actual, &wanted.layers)?;
         for id in &difference.close {
             self.sources.remove(id);
@@ -260,6 +265,7 @@ impl Layers {
             }
         }
         self.scene = Some(wanted);
+        self.covered = is_covered;
         self.settles_at = Some(Instant::now() + DRAWING_PATIENCE);
         Ok(())
     }

@@ -97,7 +97,8 @@ impl Player {
         let mailbox = surroundings.mailbox(layer.id);
         let thread = Thread {
             wishes: Wishes {
-                play: layer.visible,
+                // A still is read once, also for a layer that is hidden.
+                play: layer.visible || recipe.ending == Ending::Still,
                 repeat: recipe.ending == Ending::File { looping: true },
             },
             recipe,

@@ -30,7 +30,7 @@ pub(crate) use fanout::{Fanout, Listener};
 pub(crate) use fitter::{Frame, bitmap_of, scale_bitmap};
 pub(crate) use frame_slot::FrameSlot;
 pub(crate) use program::{Program, ProgramSettings};
-pub(crate) use segmenter::{Cut, Origin, Segmenter, frames_in};
+pub(crate) use segmenter::{Origin, Piece, Segmenter, frames_in};
 pub(crate) use stage::{Item, Stage, Surface, Voice};
 pub(crate) use strip::{Motion, Strip};
 pub(crate) use tracks::Tracks;

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
-use sm_common::clock::SharedClock;
+use sm_common::clock::{SharedClock, Timestamp};
 use sm_common::program::ProgramFormat;
 use sm_common::stream::Severity;
-use sm_media_protocol::{HlsSettings, Report, Segment};
+use sm_media_protocol::{HlsSettings, Part, Report, Segment};
 
 use super::encoded::Encoded;
-use super::segmenter::{Cut, Origin, Segmenter};
+use super::segmenter::{Origin, Piece, Segmenter};
 use super::tracks::Tracks;
 use crate::fmp4;
 use crate::host::Reports;
@@ -22,11 +22,25 @@ use crate::timeline::Timeline;
 pub(super) struct SegmentWriter {
     hls: HlsSettings,
     format: ProgramFormat,
+    timeline: Timeline,
     wall: SharedClock,
     reports: Reports,
     segmenter: Segmenter,
+    /// The segment that is being made.
+    growing: Growing,
+    /// Fragments that were made.
+    fragments: u64,
     video: Option<Arc<[u8]>>,
     audio: Option<Arc<[u8]>>,
+}
+
+/// What there is of a segment.
+#[derive(Debug, Default)]
+struct Growing {
+    frames: u64,
+    independent: bool,
+    starts_at: Option<Timestamp>,
+    bytes: Vec<u8>,
 }
 
 impl SegmentWriter {
@@ -36,13 +50,16 @@ impl SegmentWriter {
         wall: SharedClock,
         reports: Reports,
     ) -> Self {
-        let segmenter = Segmenter::new(Timeline::new(format.framerate));
+        let timeline = Timeline::new(format.framerate);
         Self {
+            segmenter: Segmenter::new(timeline, hls.part_frames),
+            growing: Growing::default(),
+            fragments: 0,
             hls,
             format,
+            timeline,
             wall,
             reports,
-            segmenter,
             video: None,
             audio: None,
         }
@@ -54,34 +71,32 @@ impl SegmentWriter {
         while !(video_ended && audio_ended)
             && let Ok(next) = encoded.recv()
         {
-            let cut = match next {
+            match next {
                 Encoded::Video(frame) => self.segmenter.video(frame),
                 Encoded::Audio(packet) => self.segmenter.audio(packet),
                 Encoded::VideoConfiguration(configuration) => {
                     self.video = Some(configuration);
                     self.initialize();
-                    None
                 }
                 Encoded::AudioConfiguration(configuration) => {
                     self.audio = Some(configuration);
                     self.initialize();
-                    None
                 }
-                Encoded::VideoEnd => {
-                    video_ended = true;
-                    None
-                }
+                Encoded::VideoEnd => video_ended = true,
                 Encoded::AudioEnd => {
                     audio_ended = true;
-                    self.segmenter.audio_ended()
+                    self.segmenter.audio_ended();
                 }
-            };
-            if let Some(cut) = cut {
-                self.write(&cut);
             }
+            self.write_complete();
         }
-        if let Some(rest) = self.segmenter.finish() {
-            self.write(&rest);
+        self.segmenter.ended();
+        self.write_complete();
+    }
+
+    fn write_complete(&mut self) {
+        while let Some(piece) = self.segmenter.next() {
+            self.write(&piece);
         }
     }
 
@@ -102,20 +117,49 @@ impl SegmentWriter {
         }
     }
 
-    fn write(&self, cut: &Cut) {
-        let file = format!("{}-{}.m4s", self.hls.run, cut.number);
-        let bytes = cut.fragment(cut.number + 1, Origin::default());
-        match put(&self.hls.directory, &file, &bytes) {
-            Ok(()) => self.reports.send(Report::SegmentWritten(Segment {
-                file,
-                number: cut.number,
-                duration_s: cut.duration_s,
-                bytes: to_u64(bytes.len()),
-                starts_at: cut.starts_at.unwrap_or_else(|| self.wall.now()),
-                independent: cut.independent,
-            })),
-            Err(error) => self.fail(&error),
+    /// Writes a piece, and with the last one its segment, before either is reported: what is
+    /// reported is there.
+    fn write(&mut self, piece: &Piece) {
+        self.fragments += 1;
+        let bytes = piece.fragment(self.fragments, Origin::default());
+        self.growing.add(piece, &bytes);
+        let part = (self.hls.part_frames > 0).then(|| self.write_part(piece, &bytes));
+        let segment = piece.last.then(|| self.write_segment(piece.segment));
+        for written in [part, segment].into_iter().flatten() {
+            match written {
+                Ok(report) => self.reports.send(report),
+                Err(error) => self.fail(&error),
+            }
         }
+    }
+
+    fn write_part(&self, piece: &Piece, bytes: &[u8]) -> io::Result<Report> {
+        let file = format!("{}-{}.{}.m4s", self.hls.run, piece.segment, piece.part);
+        put(&self.hls.directory, &file, bytes)?;
+        Ok(Report::PartWritten(Part {
+            file,
+            number: piece.segment,
+            part: piece.part,
+            duration_s: self.timeline.seconds(piece.frames),
+            bytes: to_u64(bytes.len()),
+            independent: piece.independent,
+            starts_at: piece.starts_at.unwrap_or_else(|| self.wall.now()),
+            last: piece.last,
+        }))
+    }
+
+    fn write_segment(&mut self, number: u64) -> io::Result<Report> {
+        let segment = std::mem::take(&mut self.growing);
+        let file = format!("{}-{number}.m4s", self.hls.run);
+        put(&self.hls.directory, &file, &segment.bytes)?;
+        Ok(Report::SegmentWritten(Segment {
+            file,
+            number,
+            duration_s: self.timeline.seconds(segment.frames),
+            bytes: to_u64(segment.bytes.len()),
+            starts_at: segment.starts_at.unwrap_or_else(|| self.wall.now()),
+            independent: segment.independent,
+        }))
     }
 
     fn fail(&self, error: &io::Error) {
@@ -124,6 +168,17 @@ impl SegmentWriter {
             code: "hls.segment.unwritable".to_owned(),
             message: format!("a segment cannot be written: {}", error.kind()),
         });
+    }
+}
+
+impl Growing {
+    fn add(&mut self, piece: &Piece, bytes: &[u8]) {
+        if self.bytes.is_empty() {
+            self.independent = piece.independent;
+            self.starts_at = piece.starts_at;
+        }
+        self.frames += piece.frames;
+        self.bytes.extend_from_slice(bytes);
     }
 }
 

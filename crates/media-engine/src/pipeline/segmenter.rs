@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use sm_common::clock::Timestamp;
@@ -22,24 +23,35 @@ pub(crate) fn frames_in(units: u32) -> u64 {
 }
 
 /// Cuts encoded picture and sound into segments: from keyframe to keyframe, with the packets of
-/// sound that start in that time.
+/// sound that start in that time. Where parts are wanted, a segment comes off in parts.
 #[derive(Debug)]
 pub(crate) struct Segmenter {
     timeline: Timeline,
+    /// Most frames in a part; `None`: every segment is one piece.
+    part_frames: Option<NonZeroU32>,
     frames: VecDeque<EncodedFrame>,
     packets: VecDeque<EncodedPacket>,
     /// No more packets will come.
     silent: bool,
-    next: u64,
+    /// No more frames will come either.
+    ended: bool,
+    /// Number of the segment that the next piece belongs to.
+    segment: u64,
+    /// Number of the next piece in its segment.
+    part: u64,
 }
 
-/// A segment: the frames from a keyframe to the next, and the sound of that time.
+/// A piece of a segment: one of its parts, or all of it.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Cut {
-    /// Its number, from 0.
-    pub(crate) number: u64,
-    /// Its length in seconds.
-    pub(crate) duration_s: f64,
+pub(crate) struct Piece {
+    /// Number of its segment.
+    pub(crate) segment: u64,
+    /// Number within the segment.
+    pub(crate) part: u64,
+    /// Whether the segment ends with it.
+    pub(crate) last: bool,
+    /// Frames for which it lasts, those included that were left out.
+    pub(crate) frames: u64,
     /// Whether it starts with a keyframe.
     pub(crate) independent: bool,
     /// Wall clock at which its first frame was composed.
@@ -81,8 +93,8 @@ impl Origin {
     }
 }
 
-impl Cut {
-    /// The segment as a fragment of MP4. `sequence` counts the fragments of a file from 1.
+impl Piece {
+    /// The piece as a fragment of MP4. `sequence` counts the fragments of a file from 1.
     pub(crate) fn fragment(&self, sequence: u64, origin: Origin) -> Vec<u8> {
         fmp4::fragment(
             to_u32(sequence),
@@ -98,69 +110,108 @@ impl Cut {
     }
 }
 
+/// Where the next piece ends.
+#[derive(Clone, Copy, Debug)]
+struct End {
+    /// Frames in it.
+    length: usize,
+    /// The frame that comes after it.
+    frame: u64,
+    /// Whether the segment ends with it.
+    last: bool,
+}
+
 impl Segmenter {
-    /// Nothing to cut yet.
-    pub(crate) fn new(timeline: Timeline) -> Self {
+    /// `part_frames` as in the settings: 0 is for no parts.
+    pub(crate) fn new(timeline: Timeline, part_frames: u32) -> Self {
         Self {
             timeline,
+            part_frames: NonZeroU32::new(part_frames),
             frames: VecDeque::new(),
             packets: VecDeque::new(),
             silent: false,
-            next: 0,
+            ended: false,
+            segment: 0,
+            part: 0,
         }
     }
 
-    /// Takes a frame; the segment that it or an earlier one completes.
-    pub(crate) fn video(&mut self, frame: EncodedFrame) -> Option<Cut> {
+    /// Takes a frame.
+    pub(crate) fn video(&mut self, frame: EncodedFrame) {
         self.frames.push_back(frame);
-        self.complete()
     }
 
-    /// Takes a packet; the segment that it completes.
-    pub(crate) fn audio(&mut self, packet: EncodedPacket) -> Option<Cut> {
+    /// Takes a packet.
+    pub(crate) fn audio(&mut self, packet: EncodedPacket) {
         self.packets.push_back(packet);
-        self.complete()
     }
 
-    /// No more packets come: segments no longer wait for them.
-    pub(crate) fn audio_ended(&mut self) -> Option<Cut> {
+    /// No more packets come: pieces no longer wait for them.
+    pub(crate) fn audio_ended(&mut self) {
         self.silent = true;
-        self.complete()
     }
 
-    /// What is left, however short.
-    pub(crate) fn finish(&mut self) -> Option<Cut> {
-        let last = self.frames.back()?;
-        let end = last.number + 1;
-        Some(self.cut(self.frames.len(), end))
+    /// Nothing more comes: what is left is a piece, however short.
+    pub(crate) fn ended(&mut self) {
+        self.silent = true;
+        self.ended = true;
     }
 
-    fn complete(&mut self) -> Option<Cut> {
-        let length = self
-            .frames
-            .iter()
-            .skip(1)
-            .position(|frame| frame.keyframe)?
-            + 1;
-        let end = self.frames.get(length)?.number;
-        let boundary = self.timeline.samples_before(end);
+    /// The next piece that is complete.
+    pub(crate) fn next(&mut self) -> Option<Piece> {
+        let end = self.end_of_piece()?;
+        let boundary = self.timeline.samples_before(end.frame);
         let sound_is_there = self
             .packets
             .back()
             .is_some_and(|packet| packet.position >= boundary);
-        (sound_is_there || self.silent).then(|| self.cut(length, end))
+        (sound_is_there || self.silent).then(|| self.cut(end))
     }
 
-    /// Cuts the first `length` frames off, which show until frame `end` starts.
-    fn cut(&mut self, length: usize, end: u64) -> Cut {
-        let frames: Vec<EncodedFrame> = self.frames.drain(..length).collect();
-        let boundary = self.timeline.samples_before(end);
+    /// Where the piece that begins with the first frame ends, as far as that is known yet.
+    fn end_of_piece(&self) -> Option<End> {
+        let first = self.frames.front()?;
+        let limit = self
+            .part_frames
+            .map(|frames| first.number.saturating_add(frames.get().into()));
+        let mut before = first;
+        for (length, frame) in self.frames.iter().enumerate().skip(1) {
+            let too_long = limit.is_some_and(|limit| frame.number > limit);
+            // A frame was left out where the part should end: it ends earlier rather than later.
+            if too_long && length > 1 {
+                return Some(End {
+                    length: length - 1,
+                    frame: before.number,
+                    last: false,
+                });
+            }
+            if frame.keyframe || limit.is_some_and(|limit| frame.number >= limit) {
+                return Some(End {
+                    length,
+                    frame: frame.number,
+                    last: frame.keyframe,
+                });
+            }
+            before = frame;
+        }
+        let last = self.frames.back()?;
+        self.ended.then(|| End {
+            length: self.frames.len(),
+            frame: last.number + 1,
+            last: true,
+        })
+    }
+
+    /// Cuts off what comes before `end`.
+    fn cut(&mut self, end: End) -> Piece {
+        let frames: Vec<EncodedFrame> = self.frames.drain(..end.length).collect();
+        let boundary = self.timeline.samples_before(end.frame);
         let sounding = self
             .packets
             .partition_point(|packet| packet.position < boundary);
         let packets: Vec<EncodedPacket> = self.packets.drain(..sounding).collect();
 
-        let start = frames.first().map_or(end, |frame| frame.number);
+        let start = frames.first().map_or(end.frame, |frame| frame.number);
         let independent = frames.first().is_some_and(|frame| frame.keyframe);
         let starts_at = frames.first().and_then(|frame| frame.composed_at);
         let audio_start = packets.first().map_or(boundary, |packet| packet.position);
@@ -168,7 +219,7 @@ impl Segmenter {
             .iter()
             .skip(1)
             .map(|f| f.number)
-            .chain([end])
+            .chain([end.frame])
             .collect();
         let samples: Vec<Sample> = frames
             .into_iter()
@@ -180,11 +231,17 @@ impl Segmenter {
             })
             .collect();
         let packets: Vec<Arc<[u8]>> = packets.into_iter().map(|packet| packet.data).collect();
-        let number = self.next;
-        self.next += 1;
-        Cut {
-            number,
-            duration_s: self.timeline.seconds(end.saturating_sub(start)),
+        let (segment, part) = (self.segment, self.part);
+        (self.segment, self.part) = if end.last {
+            (segment + 1, 0)
+        } else {
+            (segment, part + 1)
+        };
+        Piece {
+            segment,
+            part,
+            last: end.last,
+            frames: end.frame.saturating_sub(start),
             independent,
             starts_at,
             start,
@@ -215,49 +272,134 @@ mod tests {
         }
     }
 
-    /// A segmenter at 10 frames a second that was given as much sound as picture.
-    fn cuts(frames: impl Iterator<Item = u64>, seconds: u64) -> Vec<Cut> {
-        let mut segmenter = Segmenter::new(Timeline::new(10));
-        let mut cuts = Vec::new();
+    /// What a segmenter at 10 frames a second makes of these frames and as much sound.
+    fn pieces(part_frames: u32, frames: impl Iterator<Item = u64>, seconds: u64) -> Vec<Piece> {
+        let mut segmenter = Segmenter::new(Timeline::new(10), part_frames);
+        let mut pieces = Vec::new();
         for number in frames {
-            cuts.extend(segmenter.video(frame(number)));
+            segmenter.video(frame(number));
+            pieces.extend(segmenter.next());
         }
         for index in 0..seconds * 47 {
-            cuts.extend(segmenter.audio(packet(index)));
+            segmenter.audio(packet(index));
+            pieces.extend(segmenter.next());
         }
-        cuts.extend(segmenter.audio_ended());
-        cuts.extend(segmenter.finish());
-        cuts
+        segmenter.audio_ended();
+        segmenter.ended();
+        pieces.extend(std::iter::from_fn(|| segmenter.next()));
+        pieces
+    }
+
+    /// Segment, part, frames, and whether it is the last of its segment.
+    fn outline(pieces: &[Piece]) -> Vec<(u64, u64, u64, bool)> {
+        pieces
+            .iter()
+            .map(|piece| (piece.segment, piece.part, piece.frames, piece.last))
+            .collect()
     }
 
     #[test]
     fn a_segment_lasts_from_keyframe_to_keyframe() {
-        let cuts = cuts(0..35, 4);
-        let lengths: Vec<_> = cuts.iter().map(|cut| cut.duration_s).collect();
-        assert_eq!(lengths, [1.0, 1.0, 1.0, 0.5]);
+        let pieces = pieces(0, 0..35, 4);
         assert_eq!(
-            cuts.iter().map(|cut| cut.number).collect::<Vec<_>>(),
-            [0, 1, 2, 3]
+            outline(&pieces),
+            [
+                (0, 0, 10, true),
+                (1, 0, 10, true),
+                (2, 0, 10, true),
+                (3, 0, 5, true)
+            ]
         );
-        assert!(cuts.iter().all(|cut| cut.independent));
-        assert_eq!(cuts[2].starts_at, Some(Timestamp::from_unix_millis(20)));
+        assert!(pieces.iter().all(|piece| piece.independent));
+        assert_eq!(pieces[2].starts_at, Some(Timestamp::from_unix_millis(20)));
     }
 
     #[test]
     fn a_frame_that_was_left_out_does_not_move_the_others() {
-        let cuts = cuts((0..20).filter(|number| *number != 5), 3);
-        assert!((cuts[0].duration_s - 1.0).abs() < f64::EPSILON);
+        let pieces = pieces(0, (0..20).filter(|number| *number != 5), 3);
+        assert_eq!(pieces[0].frames, 10);
     }
 
     #[test]
     fn a_segment_waits_for_its_sound() {
-        let mut segmenter = Segmenter::new(Timeline::new(10));
+        let mut segmenter = Segmenter::new(Timeline::new(10), 0);
         for number in 0..=10 {
-            assert_eq!(segmenter.video(frame(number)), None);
+            segmenter.video(frame(number));
         }
         for index in 0..47 {
-            assert_eq!(segmenter.audio(packet(index)), None);
+            segmenter.audio(packet(index));
+            assert_eq!(segmenter.next(), None);
         }
-        assert!(segmenter.audio(packet(47)).is_some());
+        segmenter.audio(packet(47));
+        assert!(segmenter.next().is_some());
+    }
+
+    #[test]
+    fn a_segment_comes_off_in_parts_that_end_with_it() {
+        let pieces = pieces(4, 0..23, 3);
+        assert_eq!(
+            outline(&pieces),
+            [
+                (0, 0, 4, false),
+                (0, 1, 4, false),
+                (0, 2, 2, true),
+                (1, 0, 4, false),
+                (1, 1, 4, false),
+                (1, 2, 2, true),
+                (2, 0, 3, true)
+            ]
+        );
+        let independent: Vec<bool> = pieces.iter().map(|piece| piece.independent).collect();
+        assert_eq!(independent, [true, false, false, true, false, false, true]);
+        assert_eq!(pieces[4].starts_at, Some(Timestamp::from_unix_millis(14)));
+    }
+
+    #[test]
+    fn a_part_is_complete_with_the_next_frame_and_its_sound() {
+        let mut segmenter = Segmenter::new(Timeline::new(10), 2);
+        for index in 0..=10 {
+            segmenter.audio(packet(index));
+        }
+        for number in 0..2 {
+            segmenter.video(frame(number));
+            assert_eq!(segmenter.next(), None);
+        }
+        segmenter.video(frame(2));
+        assert_eq!(outline(segmenter.next().as_slice()), [(0, 0, 2, false)]);
+        for number in 3..5 {
+            segmenter.video(frame(number));
+        }
+        assert_eq!(segmenter.next(), None, "eleven packets are 235 ms");
+    }
+
+    #[test]
+    fn no_part_is_longer_than_wanted_unless_one_frame_is() {
+        let pieces = pieces(4, [0, 1, 2, 3, 5, 6, 7, 14, 15, 20].into_iter(), 3);
+        assert_eq!(
+            outline(&pieces),
+            [
+                (0, 0, 3, false),
+                (0, 1, 4, false),
+                (0, 2, 7, false),
+                (0, 3, 1, false),
+                (0, 4, 5, true),
+                (1, 0, 1, true)
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_left_at_the_end_comes_off_in_parts_as_well() {
+        let mut segmenter = Segmenter::new(Timeline::new(10), 3);
+        for number in 0..8 {
+            segmenter.video(frame(number));
+        }
+        assert_eq!(segmenter.next(), None, "there is no sound yet");
+        segmenter.ended();
+        let rest: Vec<Piece> = std::iter::from_fn(|| segmenter.next()).collect();
+        assert_eq!(
+            outline(&rest),
+            [(0, 0, 3, false), (0, 1, 3, false), (0, 2, 2, true)]
+        );
     }
 }

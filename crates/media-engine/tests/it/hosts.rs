@@ -7,8 +7,12 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use sm_common::id::SceneId;
+use sm_common::program::ProgramFormat;
 use sm_common::stream::{LayerState, SceneOnAir};
-use sm_media_protocol::{Command, FinishReason, Report, ScenePicture, Segment, WorkerState};
+use sm_common::transition::{SceneTransition, Take};
+use sm_media_protocol::{
+    Command, Cover, CoverReason, FinishReason, Part, Report, Segment, WorkerState,
+};
 
 use crate::scene::{color, layer, scene};
 use crate::worker::{PATIENCE, Worker, lease_until, small};
@@ -44,25 +48,38 @@ fn wait_for_file(worker: &Worker, name: &str) {
 #[test]
 fn what_was_written_while_nobody_listened_is_told_to_the_next_host() {
     let shown = layer(color("#00ff00"), [0, 0, 100, 100]);
-    let scene_on_air = ScenePicture::Program(SceneOnAir {
+    let slate = layer(color("#0000ff"), [0, 0, 100, 100]);
+    let [main, back_soon] = ["Main", "Back soon"].map(|name| SceneOnAir {
         id: SceneId::generate(),
-        name: "Main".to_owned(),
+        name: name.to_owned(),
         revision: 9,
     });
     let mut wanted = scene(1, &[]);
-    wanted.picture = scene_on_air.clone();
+    wanted.take = Some(Take {
+        scene: main.id,
+        transition: SceneTransition::default(),
+        number: 3,
+    });
+    wanted.scene = Some(main);
+    wanted.cover = Some(Cover {
+        why: CoverReason::LayerLost,
+        scene: Some(back_soon),
+        layers: vec![slate.clone()],
+    });
+    let picture = wanted.picture();
     let mut worker = Worker::on_air(small(), scene(1, &[]));
     wanted.revision = 2;
     wanted.layers.push(shown.clone());
     worker.apply(wanted);
     worker.wait_for_layer(shown.id, LayerState::Ok);
+    worker.wait_for_layer(slate.id, LayerState::Ok);
     worker.wait_for_segments(2);
     worker.go_away();
     let heard = segments(&worker).len();
     wait_for_file(&worker, &format!("test-{}.m4s", heard + 2));
 
     let on_air = worker.connect(2).expect("a program is on air");
-    assert_eq!((on_air.revision, on_air.picture), (2, scene_on_air));
+    assert_eq!((on_air.revision, on_air.picture), (2, picture));
     assert_eq!(on_air.state, WorkerState::Playing);
     assert_eq!(
         (on_air.hosting.generation, on_air.hls.run),
@@ -74,7 +91,8 @@ fn what_was_written_while_nobody_listened_is_told_to_the_next_host() {
         .iter()
         .map(|one| (one.layer, one.state))
         .collect();
-    assert_eq!(layers, [(shown.id, LayerState::Ok)]);
+    let both = [(shown.id, LayerState::Ok), (slate.id, LayerState::Ok)];
+    assert_eq!(layers, both, "of the scene, and of what covers it");
     assert!(on_air.segments.len() > heard + 2);
     let first = &on_air.segments[0];
     assert_eq!(first.number, 0, "it is remembered from the start on");
@@ -104,6 +122,57 @@ fn what_was_written_while_nobody_listened_is_told_to_the_next_host() {
     let steps: Vec<i64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert!(steps.iter().all(|step| *step == steps[0]), "{steps:?}");
     assert_eq!(recording.complaints(), "");
+}
+
+/// Where the parts that are told stand, and how many bytes they are.
+fn places(parts: &[Part]) -> Vec<(u64, u64, u64)> {
+    let place = |part: &Part| (part.number, part.part, part.bytes);
+    parts.iter().map(place).collect()
+}
+
+#[test]
+fn parts_that_were_written_while_nobody_listened_are_told_to_the_next_host() {
+    let program = ProgramFormat {
+        keyframe_interval_ms: 2000,
+        ..small()
+    };
+    let mut worker = Worker::on_air_in_parts(6, program, scene(1, &[]));
+    let is_in_the_middle = |report: &Report| match report {
+        Report::PartWritten(part) => (part.number == 0 && part.part == 2).then_some(()),
+        _ => None,
+    };
+    worker.wait_for("part in the middle", is_in_the_middle);
+    worker.go_away();
+    wait_for_file(&worker, "test-1.1.m4s");
+    let on_air = worker.connect(2).expect("a program is on air");
+    assert_eq!(on_air.hls.part_frames, 6);
+    assert!(places(&on_air.parts).len() > 10, "all of the first segment");
+
+    // Live reports go on where the memory ends.
+    let known = worker.reports.len();
+    worker.wait_for_segments(3);
+    let live = worker.reports[known..]
+        .iter()
+        .filter_map(|report| match report {
+            Report::PartWritten(part) => Some(part.clone()),
+            _ => None,
+        });
+    let parts: Vec<Part> = on_air.parts.into_iter().chain(live).collect();
+    let mut expected = (0, 0);
+    for (number, part, bytes) in places(&parts) {
+        assert_eq!((number, part), expected, "each once, in order");
+        let file = worker.path().join(format!("test-{number}.{part}.m4s"));
+        assert_eq!(std::fs::metadata(file).unwrap().len(), bytes);
+        let last = parts
+            .iter()
+            .any(|one| (one.number, one.part) == expected && one.last);
+        expected = if last {
+            (number + 1, 0)
+        } else {
+            (number, part + 1)
+        };
+    }
+    drop(worker.stop());
 }
 
 #[test]

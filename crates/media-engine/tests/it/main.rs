@@ -15,6 +15,7 @@
 mod clock;
 mod continuity;
 mod countdown;
+mod cover;
 mod failing;
 mod hosts;
 mod life;
@@ -23,6 +24,7 @@ mod motion;
 mod network;
 mod network_servers;
 mod outputs;
+mod parts;
 mod peers;
 mod pictures;
 mod recording;

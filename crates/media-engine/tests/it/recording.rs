@@ -42,6 +42,19 @@ impl Recording {
                 _ => {}
             }
         }
+        Self::written(folder, &bytes, segments)
+    }
+
+    /// What a player gets that appends these files, in their order.
+    pub(crate) fn of_files(folder: &Path, files: &[&str]) -> Self {
+        let bytes: Vec<u8> = files
+            .iter()
+            .flat_map(|file| fs::read(folder.join(file)).unwrap())
+            .collect();
+        Self::written(folder, &bytes, Vec::new())
+    }
+
+    fn written(folder: &Path, bytes: &[u8], segments: Vec<Segment>) -> Self {
         let file = folder.join("recording.mp4");
         fs::write(&file, bytes).unwrap();
         Self { file, segments }

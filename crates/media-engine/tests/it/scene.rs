@@ -4,13 +4,13 @@ use std::path::Path;
 
 use sm_common::id::LayerId;
 use sm_common::layer::{TextStyle, Transform};
-use sm_media_protocol::{LayerContent, SceneLayer, ScenePicture, WantedScene};
+use sm_media_protocol::{LayerContent, SceneLayer, WantedScene};
 
 pub(crate) fn scene(revision: u64, layers: &[SceneLayer]) -> WantedScene {
     WantedScene {
         revision,
         layers: layers.to_vec(),
-        picture: ScenePicture::default(),
+        ..WantedScene::default()
     }
 }
 

@@ -40,6 +40,8 @@ pub(crate) struct Worker {
     /// Every report so far.
     pub(crate) reports: Vec<Report>,
     pub(crate) folder: TempDir,
+    /// What it is to be configured with: 0 for no parts.
+    part_frames: u32,
     /// How long it is to live without a host.
     pub(crate) orphan_ms: u64,
     /// Where network sources may be.
@@ -80,6 +82,7 @@ impl Worker {
             telling,
             reports: Vec::new(),
             folder,
+            part_frames: 0,
             orphan_ms: ORPHAN_MS,
             network: NetworkPolicy::default(),
         };
@@ -126,6 +129,20 @@ impl Worker {
         worker
     }
 
+    /// A worker with this scene on air that writes segments in parts of so many frames.
+    pub(crate) fn on_air_in_parts(
+        part_frames: u32,
+        program: ProgramFormat,
+        scene: WantedScene,
+    ) -> Self {
+        let revision = scene.revision;
+        let mut worker = Self::start();
+        worker.part_frames = part_frames;
+        worker.configure(program, scene);
+        worker.wait_for_scene(revision);
+        worker
+    }
+
     /// A worker with this scene and these outputs on air.
     pub(crate) fn sending(
         scene: WantedScene,
@@ -163,6 +180,7 @@ impl Worker {
         let hls = HlsSettings {
             directory: self.path().to_owned(),
             run: "test".to_owned(),
+            part_frames: self.part_frames,
         };
         self.send(&Command::Configure {
             program,

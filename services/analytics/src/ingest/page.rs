@@ -103,8 +103,17 @@ fn read_event(event: &Event) -> Result<Noted, PayloadError> {
             let StreamInterrupted(interruption) = event.payload()?;
             Noted::Happening(Happening::Interruption(interruption))
         }
-        // Errors are told by when they were raised, and a layer's status by its errors.
-        EventType::StreamErrorCleared | EventType::LayerStatusChanged => Noted::Nothing,
+        // Errors are told by when they were raised, and a layer's status by its errors; scenes are
+        // not measured.
+        EventType::StreamErrorCleared
+        | EventType::LayerStatusChanged
+        | EventType::SceneCreated
+        | EventType::SceneUpdated
+        | EventType::SceneDeleted
+        | EventType::SceneReordered
+        | EventType::ScenePreviewChanged
+        | EventType::SceneTakeStarted
+        | EventType::SceneTaken => Noted::Nothing,
     })
 }
 

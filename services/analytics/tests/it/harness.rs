@@ -11,7 +11,9 @@ use sm_common::event::{Channel, LayerDeleted, Payload, StreamStateChanged};
 use sm_common::id::{InstanceId, LayerId, MessageId, SceneId, StreamId, UserId};
 use sm_common::performance::{MetricsSample, Performance, Viewers};
 use sm_common::program::ProgramFormat;
-use sm_common::stream::{DesiredState, DesiredStatus, ObservedState, StreamState, StreamStatus};
+use sm_common::stream::{
+    ChosenScenes, DesiredState, DesiredStatus, ObservedState, StreamState, StreamStatus,
+};
 use sm_service_kit::Kit;
 use sm_test_kit::{Answer, Api, Issuer, Redis, Running, until};
 
@@ -141,6 +143,7 @@ impl Harness {
             changed_by: "test".to_owned(),
             program: ProgramFormat::default(),
             outputs: Vec::new(),
+            chosen: ChosenScenes::default(),
         };
         let mut observed = ObservedState::never_held(StreamId::default(), since);
         observed.status = status;

@@ -271,7 +271,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Lists the layers of a stream's scene, from the back of the picture to the front.
+         * Lists the layers of a scene, from the back of the picture to the front.
          * @description The `ETag` is the scene's revision, which every change of any layer raises. A layer's `status`
          *     is how the engine does with it, absent while the stream is off air.
          */
@@ -374,9 +374,77 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the scenes of a stream with their layers. A stream has one scene. */
+        /**
+         * Lists the scenes of a stream, without their layers.
+         * @description Which of them is on air, in preview and the slate is part of the stream's state.
+         */
         get: operations["list_scenes"];
         put?: never;
+        /** Creates a scene without a layer, at the end of the list. */
+        post: operations["create_scene"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/scenes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads a scene with its layers. */
+        get: operations["read_scene"];
+        put?: never;
+        post?: never;
+        /**
+         * Deletes a scene with its layers.
+         * @description A scene that is wanted on air, in preview or as the slate is not deleted, nor is the last one.
+         *     `If-Match` is the scene's revision that the caller has read.
+         */
+        delete: operations["delete_scene"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes a scene by a JSON merge patch: its name.
+         * @description `If-Match` is the scene's revision that the caller has read. A patch that changes nothing
+         *     raises no revision.
+         */
+        patch: operations["update_scene"];
+        trace?: never;
+    };
+    "/api/scenes/{id}/duplicate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Copies a scene with its layers; the copy comes behind it in the list. */
+        post: operations["duplicate_scene"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/scenes/order": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Puts the scenes into another order. What is on air stays on air.
+         * @description `If-Match` is the list's revision that the caller has read.
+         */
+        put: operations["reorder_scenes"];
         post?: never;
         delete?: never;
         options?: never;
@@ -585,7 +653,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A segment, or what a player reads before the first one. */
+        /**
+         * A segment, a part of one, or what a player reads before the first one. The part that the
+         *     playlist hints at is waited for.
+         */
         get: operations["read_live_file"];
         put?: never;
         post?: never;
@@ -602,7 +673,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The HLS playlist of what is on air. */
+        /**
+         * The HLS playlist of what is on air.
+         * @description It lists parts of segments and takes the delivery directives of low-latency HLS where parts are
+         *     configured; players that know neither pass over them.
+         */
         get: operations["read_playlist"];
         put?: never;
         post?: never;
@@ -676,7 +751,7 @@ export interface components {
          * @description What an operator may ask of a stream.
          * @enum {string}
          */
-        Action: "start" | "stop" | "pause" | "resume" | "restart" | "record-start" | "record-stop";
+        Action: "start" | "stop" | "pause" | "resume" | "restart" | "record-start" | "record-stop" | "take" | "preview" | "configure";
         /**
          * @description One of nine points of a box.
          * @enum {string}
@@ -736,6 +811,7 @@ export interface components {
             output?: components["schemas"]["OutputId"] | null;
             /** @description Why it was refused, when it was. */
             refused?: string | null;
+            scene?: components["schemas"]["SceneId"] | null;
             /** @description Who. */
             user: components["schemas"]["UserId"];
         };
@@ -949,8 +1025,17 @@ export interface components {
         ControlRequest: {
             /** @description What to do. */
             action: components["schemas"]["Action"];
+            direction?: components["schemas"]["Direction"] | null;
+            /**
+             * Format: int32
+             * @description `take`: how long the transition takes; 500 unless said otherwise.
+             */
+            duration_ms?: number | null;
+            scene?: components["schemas"]["SceneId"] | null;
+            slate?: components["schemas"]["SceneId"] | null;
             /** @description The stream; `main` unless said otherwise. */
             stream?: components["schemas"]["StreamId"];
+            transition?: components["schemas"]["TransitionKind"] | null;
         };
         /** @description The time until a moment. */
         CountdownSource: {
@@ -1049,6 +1134,11 @@ export interface components {
          */
         DesiredStatus: "offline" | "live" | "paused";
         /**
+         * @description Where a wipe or a slide moves to.
+         * @enum {string}
+         */
+        Direction: "left" | "right" | "up" | "down";
+        /**
          * @description How a change moves over its time.
          * @enum {string}
          */
@@ -1136,7 +1226,7 @@ export interface components {
          * @description What happened.
          * @enum {string}
          */
-        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "layer.status.changed" | "chat.message.posted";
+        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "chat.message.posted";
         /** @description One wrong field. */
         FieldError: {
             /** @description What is wrong, and the bound. */
@@ -1411,6 +1501,8 @@ export interface components {
              * @description 0 (clear) to 1 (opaque).
              */
             opacity: number;
+            /** @description Whether the scene must not be seen without it: while it fails, the slate is on air. */
+            required?: boolean;
             /**
              * Format: int64
              * @description Raised by every change; the `ETag`.
@@ -1525,6 +1617,8 @@ export interface components {
              * @description 0 (clear) to 1 (opaque).
              */
             opacity?: number | null;
+            /** @description Whether the slate is on air while this layer fails. */
+            required?: boolean | null;
             /**
              * @description The members of the source to change, such as `{"text": "Hello"}` or
              *     `{"style": {"size": 60}}`.
@@ -1671,6 +1765,11 @@ export interface components {
              * @description The scene's revision after the change.
              */
             scene_revision: number;
+        };
+        /** @description A scene in the list of a stream's scenes. */
+        ListedScene: components["schemas"]["SceneSummary"] & {
+            /** @description How many layers it has. */
+            layer_count: number;
         };
         /** @description A name and its password. */
         Login: {
@@ -1837,6 +1936,11 @@ export interface components {
              * @default 1
              */
             opacity: number | null;
+            /**
+             * @description Whether the slate is on air while this layer fails.
+             * @default false
+             */
+            required: boolean | null;
             transform?: components["schemas"]["Transform"] | null;
             transition?: components["schemas"]["Transition"] | null;
             /**
@@ -1861,10 +1965,19 @@ export interface components {
             name: string;
             target?: components["schemas"]["OutputTargetBody"] | null;
         };
+        /** @description A scene to create, without a layer. */
+        NewScene: {
+            /**
+             * @description 1 to 100 characters.
+             * @example Interview
+             */
+            name: string;
+        };
         /** @description The document that the lease holder writes. */
         ObservedState: {
             /** @description When this was written. */
             at: components["schemas"]["Timestamp"];
+            covered?: components["schemas"]["SceneOnAir"] | null;
             /**
              * Format: int64
              * @description The revision of the desired state that this satisfies.
@@ -1897,6 +2010,7 @@ export interface components {
             outputs: components["schemas"]["OutputState"][];
             /** @description What was measured over the last second. */
             performance: components["schemas"]["Performance"];
+            preview?: components["schemas"]["SceneOnAir"] | null;
             program?: components["schemas"]["ProgramFormat"] | null;
             /** @description Why, in one line for people, where there is something to say. */
             reason?: string | null;
@@ -1948,6 +2062,7 @@ export interface components {
             requested_at: components["schemas"]["Timestamp"];
             /** @description Who asked. */
             requested_by: string;
+            scene?: components["schemas"]["SceneId"] | null;
             /** @description What became of it. */
             status: components["schemas"]["OperationStatus"];
             /** @description The stream. */
@@ -2498,12 +2613,45 @@ export interface components {
             /** @description When it was last changed. */
             updated_at: components["schemas"]["Timestamp"];
         };
+        /** @description A scene was created. Its layers, if it is the copy of another, are read where it is kept. */
+        SceneCreated: {
+            /** @description Its place among the scenes, starting at 0. */
+            index: number;
+            /** @description The new scene. */
+            scene: components["schemas"]["SceneSummary"];
+            /**
+             * Format: int64
+             * @description The revision of the list of scenes after the change.
+             */
+            scenes_revision: number;
+        };
+        /** @description A scene was deleted, with its layers. */
+        SceneDeleted: {
+            /** @description The scene. */
+            scene: components["schemas"]["SceneId"];
+            /**
+             * Format: int64
+             * @description The revision of the list of scenes after the change.
+             */
+            scenes_revision: number;
+        };
         /**
          * Format: uuid
          * @description A scene: a named, ordered set of layers.
          */
         SceneId: string;
-        /** @description The scene on air. */
+        /** @description The scenes of a stream, in the order that people gave them. */
+        SceneList: {
+            first?: components["schemas"]["SceneId"] | null;
+            /**
+             * Format: int64
+             * @description Raised whenever a scene is created, deleted or moved; the `ETag`.
+             */
+            revision: number;
+            /** @description The scenes. */
+            scenes: components["schemas"]["ListedScene"][];
+        };
+        /** @description A scene that the engine shows. */
         SceneOnAir: {
             /** @description The scene. */
             id: components["schemas"]["SceneId"];
@@ -2514,6 +2662,30 @@ export interface components {
              * @description The revision that is in the picture.
              */
             revision: number;
+        };
+        /** @description An order of all scenes of a stream. */
+        SceneOrder: {
+            /** @description Each scene exactly once. */
+            order: components["schemas"]["SceneId"][];
+        };
+        /** @description A JSON merge patch (RFC 7396) of a scene; its layers have a path of their own. */
+        ScenePatch: {
+            /** @description 1 to 100 characters; it stays when it is left out. */
+            name?: string | null;
+        };
+        /** @description Another scene, or none, is to be in preview. */
+        ScenePreviewChanged: {
+            preview?: components["schemas"]["SceneId"] | null;
+        };
+        /** @description The order of the scenes was changed. */
+        SceneReordered: {
+            /** @description The scenes. */
+            order: components["schemas"]["SceneId"][];
+            /**
+             * Format: int64
+             * @description The revision of the list of scenes after the change.
+             */
+            scenes_revision: number;
         };
         /** @description A scene without its layers. */
         SceneSummary: {
@@ -2528,6 +2700,43 @@ export interface components {
             revision: number;
             /** @description When it was last changed. */
             updated_at: components["schemas"]["Timestamp"];
+        };
+        /** @description A scene is in the picture, from the first to the last pixel. */
+        SceneTaken: {
+            /**
+             * Format: int64
+             * @description Which take it was.
+             */
+            number: number;
+            /** @description The scene. */
+            scene: components["schemas"]["SceneId"];
+            /** @description How it came into the picture. */
+            transition: components["schemas"]["SceneTransition"];
+        };
+        /** @description A scene is on its way into the picture. */
+        SceneTakeStarted: {
+            from?: components["schemas"]["SceneId"] | null;
+            /** @description The take. */
+            take: components["schemas"]["Take"];
+        };
+        /** @description How one scene replaces another. */
+        SceneTransition: {
+            /** @description Where it moves to; of no meaning for a cut or a fade. */
+            direction?: components["schemas"]["Direction"];
+            /**
+             * Format: int32
+             * @description How long it takes, 0 to 10000; a cut takes no time.
+             */
+            duration_ms?: number;
+            /** @description What happens. */
+            kind?: components["schemas"]["TransitionKind"];
+        };
+        /** @description A scene was changed; changes of its layers are told by themselves. */
+        SceneUpdated: {
+            /** @description The changed fields, as JSON Pointers such as `/name`. */
+            changed: string[];
+            /** @description The scene now. */
+            scene: components["schemas"]["SceneSummary"];
         };
         /** @description What a client hears. */
         ServerMessage: {
@@ -2724,12 +2933,16 @@ export interface components {
             desired_since: components["schemas"]["Timestamp"];
             /** @description What is wanted. */
             desired_status: components["schemas"]["DesiredStatus"];
+            slate?: components["schemas"]["SceneId"] | null;
+            take?: components["schemas"]["Take"] | null;
+            wanted_preview?: components["schemas"]["SceneId"] | null;
             /**
              * Format: int64
              * @description Revision of the desired state that is wanted; `desired_revision` is the one that the engine
              *     has last obeyed.
              */
             wanted_revision: number;
+            wanted_scene?: components["schemas"]["SceneId"] | null;
         };
         /** @description The state of a stream changed. Carries the whole new state. */
         StreamStateChanged: components["schemas"]["StreamState"];
@@ -2800,6 +3013,18 @@ export interface components {
          * @enum {string}
          */
         SystemStatus: "up" | "degraded" | "down";
+        /** @description A scene was put on air. */
+        Take: {
+            /**
+             * Format: int64
+             * @description Raised by every take, so that a new one is told from an old one.
+             */
+            number: number;
+            /** @description The scene. */
+            scene: components["schemas"]["SceneId"];
+            /** @description How it replaces the one before. */
+            transition: components["schemas"]["SceneTransition"];
+        };
         /** @description Where an output goes, without its secrets. */
         TargetView: {
             /** @description Whether there is a key. */
@@ -3151,6 +3376,11 @@ export interface components {
              */
             easing: components["schemas"]["Easing"];
         };
+        /**
+         * @description What happens between two scenes.
+         * @enum {string}
+         */
+        TransitionKind: "cut" | "fade" | "wipe" | "slide";
         /** @description The members of a transition to change. */
         TransitionPatch: {
             /**
@@ -4322,6 +4552,8 @@ export interface operations {
     list_layers: {
         parameters: {
             query?: {
+                /** @description The scene; the one that is wanted on air unless said otherwise. */
+                scene?: components["schemas"]["SceneId"];
                 /** @description The stream; `main` unless said otherwise. */
                 stream?: components["schemas"]["StreamId"];
             };
@@ -4360,7 +4592,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such stream. */
+            /** @description No such stream or scene. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4383,6 +4615,8 @@ export interface operations {
     create_layer: {
         parameters: {
             query?: {
+                /** @description The scene; the one that is wanted on air unless said otherwise. */
+                scene?: components["schemas"]["SceneId"];
                 /** @description The stream; `main` unless said otherwise. */
                 stream?: components["schemas"]["StreamId"];
             };
@@ -4436,7 +4670,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such stream. */
+            /** @description No such stream or scene. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4495,6 +4729,8 @@ export interface operations {
     read_layer: {
         parameters: {
             query?: {
+                /** @description The scene; the one that is wanted on air unless said otherwise. */
+                scene?: components["schemas"]["SceneId"];
                 /** @description The stream; `main` unless said otherwise. */
                 stream?: components["schemas"]["StreamId"];
             };
@@ -4536,7 +4772,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such stream or layer. */
+            /** @description No such stream, scene or layer. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4559,6 +4795,8 @@ export interface operations {
     delete_layer: {
         parameters: {
             query?: {
+                /** @description The scene; the one that is wanted on air unless said otherwise. */
+                scene?: components["schemas"]["SceneId"];
                 /** @description The stream; `main` unless said otherwise. */
                 stream?: components["schemas"]["StreamId"];
             };
@@ -4599,7 +4837,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such stream or layer. */
+            /** @description No such stream, scene or layer. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4649,6 +4887,8 @@ export interface operations {
     update_layer: {
         parameters: {
             query?: {
+                /** @description The scene; the one that is wanted on air unless said otherwise. */
+                scene?: components["schemas"]["SceneId"];
                 /** @description The stream; `main` unless said otherwise. */
                 stream?: components["schemas"]["StreamId"];
             };
@@ -4707,7 +4947,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such stream or layer. */
+            /** @description No such stream, scene or layer. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4775,6 +5015,8 @@ export interface operations {
     change_layers: {
         parameters: {
             query?: {
+                /** @description The scene; the one that is wanted on air unless said otherwise. */
+                scene?: components["schemas"]["SceneId"];
                 /** @description The stream; `main` unless said otherwise. */
                 stream?: components["schemas"]["StreamId"];
             };
@@ -4829,7 +5071,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such stream or layer. */
+            /** @description No such stream, scene or layer. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4897,6 +5139,8 @@ export interface operations {
     reorder_layers: {
         parameters: {
             query?: {
+                /** @description The scene; the one that is wanted on air unless said otherwise. */
+                scene?: components["schemas"]["SceneId"];
                 /** @description The stream; `main` unless said otherwise. */
                 stream?: components["schemas"]["StreamId"];
             };
@@ -4951,7 +5195,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such stream. */
+            /** @description No such stream or scene. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5072,10 +5316,12 @@ export interface operations {
             /** @description The scenes. */
             200: {
                 headers: {
+                    /** @description The list's revision. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Scene"][];
+                    "application/json": components["schemas"]["SceneList"];
                 };
             };
             /** @description No or no valid token. */
@@ -5106,6 +5352,541 @@ export interface operations {
                 };
             };
             /** @description The scenes cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_scene: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewScene"];
+            };
+        };
+        responses: {
+            /** @description The new scene. */
+            201: {
+                headers: {
+                    /** @description The scene's revision. */
+                    ETag?: string;
+                    /** @description The scene. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scene"];
+                };
+            };
+            /** @description The body is not of the expected shape. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The stream has as many scenes as it may. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are out of bounds; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_scene: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description The scene. */
+                id: components["schemas"]["SceneId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The scene. */
+            200: {
+                headers: {
+                    /** @description The scene's revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scene"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or scene. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The scene cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_scene: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header: {
+                /** @description The scene's `ETag`. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The scene. */
+                id: components["schemas"]["SceneId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or scene. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The scene is in use, or the last one; `detail` says what to do. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The scene has changed; `ETag` is its revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_scene: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header: {
+                /** @description The scene's `ETag`. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The scene. */
+                id: components["schemas"]["SceneId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScenePatch"];
+                "application/merge-patch+json": components["schemas"]["ScenePatch"];
+            };
+        };
+        responses: {
+            /** @description The scene now. */
+            200: {
+                headers: {
+                    /** @description The scene's revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scene"];
+                };
+            };
+            /** @description The body is not of the expected shape. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or scene. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The scene has changed; `ETag` is its revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are out of bounds; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    duplicate_scene: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description The scene. */
+                id: components["schemas"]["SceneId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The copy. */
+            201: {
+                headers: {
+                    /** @description The scene's revision. */
+                    ETag?: string;
+                    /** @description The scene. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scene"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or scene. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The stream has as many scenes as it may. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reorder_scenes: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header: {
+                /** @description The `ETag` of the list. */
+                "If-Match": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SceneOrder"];
+            };
+        };
+        responses: {
+            /** @description The scenes in their new order. */
+            200: {
+                headers: {
+                    /** @description The list's revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SceneList"];
+                };
+            };
+            /** @description The body is not of the expected shape. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The list has changed; `ETag` is its revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The order does not name each scene once. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5240,7 +6021,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such stream. */
+            /** @description No such stream or scene. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5249,7 +6030,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not legal in this status. */
+            /** @description Not legal in this status, or nothing is in preview to be taken. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5258,7 +6039,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The idempotency key belongs to another request. */
+            /** @description A field is out of bounds or not for this action, or the idempotency key belongs to another request. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -6311,7 +7092,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The engine that holds the stream does not answer. */
+            /** @description The engine that holds the stream does not answer, or what was waited for did not come. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6325,6 +7106,12 @@ export interface operations {
     read_playlist: {
         parameters: {
             query?: {
+                /** @description Answer once the playlist holds the segment of this number. */
+                _HLS_msn?: number;
+                /** @description Or this part of it already. */
+                _HLS_part?: number;
+                /** @description YES: leave out segments that the player knows. */
+                _HLS_skip?: string;
                 /** @description Of a signed playback address. */
                 expires?: number;
                 /** @description Of a signed playback address. */
@@ -6346,6 +7133,15 @@ export interface operations {
                 };
                 content: {
                     "application/vnd.apple.mpegurl": string;
+                };
+            };
+            /** @description The directives make no sense, or ask too far ahead. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No or no valid token. */
@@ -6375,7 +7171,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The engine that holds the stream does not answer. */
+            /** @description The engine that holds the stream does not answer, or what was waited for did not come. */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -10,7 +10,7 @@ use sm_service_kit::http::{Query, etag};
 
 use super::Context;
 use super::body::Document;
-use super::layer::{StreamQuery, optional};
+use super::layer::{LayersQuery, optional};
 use super::shape::{Batch, BatchAnswer, BatchResult};
 use crate::domain::Proposal;
 use crate::scenes::Changed;
@@ -20,14 +20,14 @@ use crate::scenes::Changed;
 /// The scene's revision is raised by one; its events come in the order of the operations.
 /// `If-Match`, where sent, is the scene's revision that the caller has read.
 #[utoipa::path(
-    post, path = "/api/layers/batch", tag = "layer-service", params(StreamQuery, ("If-Match" = Option<String>, Header, description = "The `ETag` of the list.")),
+    post, path = "/api/layers/batch", tag = "layer-service", params(LayersQuery, ("If-Match" = Option<String>, Header, description = "The `ETag` of the list.")),
     request_body = Batch,
     responses(
         (status = 200, description = "All was done.", body = BatchAnswer, headers(("ETag" = String, description = "The scene's revision."))),
         (status = 400, description = "The body is not of the expected shape.", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The role does not allow it.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such stream or layer.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such stream, scene or layer.", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The scene would hold more layers than it may.", body = Problem, content_type = "application/problem+json"),
         (status = 412, description = "The scene or a layer has changed.", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
@@ -40,13 +40,13 @@ use crate::scenes::Changed;
 pub(crate) async fn change_layers(
     caller: Authorized<EditLayers>,
     request: HttpRequest,
-    Query(StreamQuery { stream }): Query<StreamQuery>,
+    Query(query): Query<LayersQuery>,
     Document(body): Document,
     context: Data<Context>,
 ) -> Result<HttpResponse, ApiProblem> {
     let proposal = Proposal::read_batch(&body, context.operations_max, LayerId::generate)
         .expecting(optional(request.headers())?);
-    let Changed { scene, steps } = context.change(&caller.identity, &stream, &proposal).await?;
+    let Changed { scene, steps } = context.change(&caller.identity, &query, &proposal).await?;
     let answer = BatchAnswer {
         scene: SceneSummary::of(&scene),
         results: steps.into_iter().map(BatchResult::from).collect(),

@@ -8,7 +8,7 @@ use sm_service_kit::http::etag;
 
 use crate::assets::{RemoveError, UploadError};
 use crate::domain::upload::Unacceptable;
-use crate::domain::{Faults, Refusal, Rejected};
+use crate::domain::{Faults, ListRefusal, Refusal, Rejected};
 use crate::scenes::SceneError;
 
 /// Why a request of this service is refused.
@@ -53,7 +53,24 @@ fn scene(error: SceneError) -> ApiProblem {
         SceneError::NoStream(_) => {
             ApiProblem::new(ProblemCode::StreamNotFound).detail(error.to_string())
         }
+        SceneError::NoScene(_) => {
+            ApiProblem::new(ProblemCode::SceneNotFound).detail(error.to_string())
+        }
         SceneError::Rejected(rejected) => refused(rejected),
+        SceneError::List(refusal) => {
+            let code = match refusal {
+                ListRefusal::Full { .. } => ProblemCode::SceneLimit,
+                ListRefusal::OnAir(_) | ListRefusal::InPreview(_) | ListRefusal::Slate(_) => {
+                    ProblemCode::SceneInUse
+                }
+                ListRefusal::Last => ProblemCode::SceneLast,
+            };
+            ApiProblem::new(code).detail(refusal.to_string())
+        }
+        SceneError::Stale { current } => ApiProblem::new(ProblemCode::RevisionStale)
+            .detail(error.to_string())
+            .etag(etag(current)),
+        SceneError::Invalid(faults) => invalid(faults),
         SceneError::Contended => ApiProblem::unavailable(error),
         SceneError::Slow => ApiProblem::unavailable(error).detail(UNKNOWN),
         SceneError::Unconfirmed(cause) => bus(cause).detail(UNKNOWN),

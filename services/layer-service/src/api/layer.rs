@@ -2,7 +2,8 @@ use actix_web::http::header::{ETAG, HeaderMap, IF_MATCH, LOCATION};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
-use sm_common::id::{LayerId, StreamId};
+use sm_bus::Which;
+use sm_common::id::{LayerId, SceneId, StreamId};
 use sm_common::layer::Layer;
 use sm_common::problem::{Problem, ProblemCode};
 use sm_common::scene::{LayerList, Scene};
@@ -16,6 +17,7 @@ use super::body::Document;
 use super::error::ApiError;
 use super::shape::{LayerPatch, NewLayer};
 use crate::domain::{Action, Expected, Proposal};
+use crate::store::Loaded;
 
 /// Which stream is meant.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
@@ -27,6 +29,24 @@ pub(crate) struct StreamQuery {
     pub(crate) stream: StreamId,
 }
 
+/// Which stream and scene are meant.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct LayersQuery {
+    /// The stream; `main` unless said otherwise.
+    #[serde(default)]
+    pub(crate) stream: StreamId,
+    /// The scene; the one that is wanted on air unless said otherwise.
+    scene: Option<SceneId>,
+}
+
+impl LayersQuery {
+    pub(crate) fn which(&self) -> Which {
+        self.scene.map_or(Which::OnAir, Which::Scene)
+    }
+}
+
 /// Which layer is meant.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
@@ -35,28 +55,33 @@ pub(crate) struct LayerPath {
     id: LayerId,
 }
 
-/// Lists the layers of a stream's scene, from the back of the picture to the front.
+/// Lists the layers of a scene, from the back of the picture to the front.
 ///
 /// The `ETag` is the scene's revision, which every change of any layer raises. A layer's `status`
 /// is how the engine does with it, absent while the stream is off air.
 #[utoipa::path(
-    get, path = "/api/layers", tag = "layer-service", params(StreamQuery),
+    get, path = "/api/layers", tag = "layer-service", params(LayersQuery),
     responses(
         (status = 200, description = "The layers.", body = LayerList, headers(("ETag" = String, description = "The scene's revision."))),
         (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The role does not allow it.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such stream.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such stream or scene.", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The layers cannot be read now.", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = [])),
 )]
 pub(crate) async fn list_layers(
     _caller: Authorized<ReadStream>,
-    Query(StreamQuery { stream }): Query<StreamQuery>,
+    Query(query): Query<LayersQuery>,
     context: Data<Context>,
 ) -> Result<HttpResponse, ApiProblem> {
-    let scene = context.scenes.read(&stream).await.map_err(ApiError::from)?;
+    let scene = read(&context, &query).await?;
     Ok(list(scene.joined()))
+}
+
+async fn read(context: &Context, query: &LayersQuery) -> Result<Loaded, ApiProblem> {
+    let scene = context.scenes.read(&query.stream, query.which()).await;
+    Ok(scene.map_err(ApiError::from)?)
 }
 
 /// A scene's layers, with the scene's entity tag.
@@ -68,12 +93,12 @@ pub(crate) fn list(scene: Scene) -> HttpResponse {
 
 /// Reads one layer.
 #[utoipa::path(
-    get, path = "/api/layers/{id}", tag = "layer-service", params(LayerPath, StreamQuery),
+    get, path = "/api/layers/{id}", tag = "layer-service", params(LayerPath, LayersQuery),
     responses(
         (status = 200, description = "The layer.", body = Layer, headers(("ETag" = String, description = "The layer's revision."))),
         (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The role does not allow it.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such stream or layer.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such stream, scene or layer.", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The layer cannot be read now.", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = [])),
@@ -81,22 +106,22 @@ pub(crate) fn list(scene: Scene) -> HttpResponse {
 pub(crate) async fn read_layer(
     _caller: Authorized<ReadStream>,
     Path(LayerPath { id }): Path<LayerPath>,
-    Query(StreamQuery { stream }): Query<StreamQuery>,
+    Query(query): Query<LayersQuery>,
     context: Data<Context>,
 ) -> Result<HttpResponse, ApiProblem> {
-    let scene = context.scenes.read(&stream).await.map_err(ApiError::from)?;
+    let scene = read(&context, &query).await?;
     Ok(tagged(&one(scene.joined(), id)?))
 }
 
 /// Creates a layer, at the front of the picture unless `index` says otherwise.
 #[utoipa::path(
-    post, path = "/api/layers", tag = "layer-service", params(StreamQuery), request_body = NewLayer,
+    post, path = "/api/layers", tag = "layer-service", params(LayersQuery), request_body = NewLayer,
     responses(
         (status = 201, description = "The new layer.", body = Layer, headers(("ETag" = String, description = "The layer's revision."), ("Location" = String, description = "The layer."))),
         (status = 400, description = "The body is not of the expected shape.", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The role does not allow it.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such stream.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such stream or scene.", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The scene holds as many layers as it may.", body = Problem, content_type = "application/problem+json"),
         (status = 412, description = "`If-Match` was sent, and the scene has changed; `ETag` is its revision now.", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
@@ -108,18 +133,20 @@ pub(crate) async fn read_layer(
 pub(crate) async fn create_layer(
     caller: Authorized<EditLayers>,
     request: HttpRequest,
-    Query(StreamQuery { stream }): Query<StreamQuery>,
+    Query(query): Query<LayersQuery>,
     Document(layer): Document,
     context: Data<Context>,
 ) -> Result<HttpResponse, ApiProblem> {
     let id = LayerId::generate();
     let proposal =
         Proposal::of(Action::Create { id, layer }).expecting(optional(request.headers())?);
-    let scene = context.change(&caller.identity, &stream, &proposal).await?;
+    let scene = context.change(&caller.identity, &query, &proposal).await?;
     let layer = one(scene.scene, id)?;
+    let (stream, scene) = (&layer.stream, layer.scene);
+    let location = format!("/api/layers/{id}?stream={stream}&scene={scene}");
     Ok(HttpResponse::Created()
         .insert_header((ETAG, etag(layer.revision)))
-        .insert_header((LOCATION, format!("/api/layers/{id}?stream={stream}")))
+        .insert_header((LOCATION, location))
         .json(layer))
 }
 
@@ -128,14 +155,14 @@ pub(crate) async fn create_layer(
 /// `If-Match` is the layer's revision that the caller has read. A patch that changes nothing
 /// raises no revision.
 #[utoipa::path(
-    patch, path = "/api/layers/{id}", tag = "layer-service", params(LayerPath, StreamQuery, ("If-Match" = String, Header, description = "The layer's `ETag`.")),
+    patch, path = "/api/layers/{id}", tag = "layer-service", params(LayerPath, LayersQuery, ("If-Match" = String, Header, description = "The layer's `ETag`.")),
     request_body(content((LayerPatch = "application/json"), (LayerPatch = "application/merge-patch+json"))),
     responses(
         (status = 200, description = "The layer now.", body = Layer, headers(("ETag" = String, description = "The layer's revision."))),
         (status = 400, description = "The body is not of the expected shape.", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The role does not allow it.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such stream or layer.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such stream, scene or layer.", body = Problem, content_type = "application/problem+json"),
         (status = 412, description = "The layer has changed; `ETag` is its revision now.", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Fields are out of bounds; `errors` names each.", body = Problem, content_type = "application/problem+json"),
@@ -149,7 +176,7 @@ pub(crate) async fn update_layer(
     caller: Authorized<EditLayers>,
     request: HttpRequest,
     Path(LayerPath { id }): Path<LayerPath>,
-    Query(StreamQuery { stream }): Query<StreamQuery>,
+    Query(query): Query<LayersQuery>,
     Document(patch): Document,
     context: Data<Context>,
 ) -> Result<HttpResponse, ApiProblem> {
@@ -159,18 +186,18 @@ pub(crate) async fn update_layer(
         expected,
         patch,
     });
-    let scene = context.change(&caller.identity, &stream, &proposal).await?;
+    let scene = context.change(&caller.identity, &query, &proposal).await?;
     Ok(tagged(&one(scene.scene, id)?))
 }
 
 /// Deletes a layer.
 #[utoipa::path(
-    delete, path = "/api/layers/{id}", tag = "layer-service", params(LayerPath, StreamQuery, ("If-Match" = String, Header, description = "The layer's `ETag`.")),
+    delete, path = "/api/layers/{id}", tag = "layer-service", params(LayerPath, LayersQuery, ("If-Match" = String, Header, description = "The layer's `ETag`.")),
     responses(
         (status = 204, description = "It is gone."),
         (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The role does not allow it.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such stream or layer.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such stream, scene or layer.", body = Problem, content_type = "application/problem+json"),
         (status = 412, description = "The layer has changed; `ETag` is its revision now.", body = Problem, content_type = "application/problem+json"),
         (status = 423, description = "The layer is locked.", body = Problem, content_type = "application/problem+json"),
         (status = 428, description = "`If-Match` is missing.", body = Problem, content_type = "application/problem+json"),
@@ -182,12 +209,12 @@ pub(crate) async fn delete_layer(
     caller: Authorized<EditLayers>,
     request: HttpRequest,
     Path(LayerPath { id }): Path<LayerPath>,
-    Query(StreamQuery { stream }): Query<StreamQuery>,
+    Query(query): Query<LayersQuery>,
     context: Data<Context>,
 ) -> Result<HttpResponse, ApiProblem> {
     let expected = Some(required(request.headers())?);
     let proposal = Proposal::of(Action::Delete { id, expected });
-    context.change(&caller.identity, &stream, &proposal).await?;
+    context.change(&caller.identity, &query, &proposal).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

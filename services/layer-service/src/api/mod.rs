@@ -12,11 +12,11 @@ mod shape;
 
 use actix_web::web::{self, Data, ServiceConfig};
 use sm_common::auth::Identity;
-use sm_common::id::StreamId;
 use sm_service_kit::ApiProblem;
 use utoipa::OpenApi;
 
 use self::error::ApiError;
+use self::layer::LayersQuery;
 use crate::assets::Assets;
 use crate::domain::Proposal;
 use crate::scenes::{Changed, Scenes};
@@ -35,14 +35,15 @@ impl Context {
     async fn change(
         &self,
         caller: &Identity,
-        stream: &StreamId,
+        query: &LayersQuery,
         proposal: &Proposal,
     ) -> Result<Changed, ApiProblem> {
-        let changed = self.scenes.change(stream, proposal).await;
+        let stream = &query.stream;
+        let changed = self.scenes.change(stream, query.which(), proposal).await;
         let changed = changed.map_err(ApiError::from)?;
         tracing::info!(
-            stream.id = %stream, user.id = %caller.user, scene.revision = changed.scene.revision,
-            operations = changed.steps.len(), "scene changed"
+            stream.id = %stream, user.id = %caller.user, scene.id = %changed.scene.id,
+            scene.revision = changed.scene.revision, operations = changed.steps.len(), "scene changed"
         );
         Ok(changed)
     }
@@ -66,7 +67,19 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
                     .patch(layer::update_layer)
                     .delete(layer::delete_layer),
             )
-            .service(web::resource("/api/scenes").get(scene::list_scenes))
+            .service(
+                web::resource("/api/scenes")
+                    .get(scene::list_scenes)
+                    .post(scene::create_scene),
+            )
+            .service(web::resource("/api/scenes/order").put(scene::reorder_scenes))
+            .service(
+                web::resource("/api/scenes/{id}")
+                    .get(scene::read_scene)
+                    .patch(scene::update_scene)
+                    .delete(scene::delete_scene),
+            )
+            .service(web::resource("/api/scenes/{id}/duplicate").post(scene::duplicate_scene))
             .service(
                 web::resource("/api/assets")
                     .get(asset::list_assets)
@@ -96,6 +109,12 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
         order::reorder_layers,
         batch::change_layers,
         scene::list_scenes,
+        scene::create_scene,
+        scene::read_scene,
+        scene::update_scene,
+        scene::delete_scene,
+        scene::duplicate_scene,
+        scene::reorder_scenes,
         asset::list_assets,
         asset::upload_asset,
         asset::read_asset,

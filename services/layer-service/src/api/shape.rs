@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use sm_common::id::LayerId;
+use sm_common::id::{LayerId, SceneId};
 use sm_common::layer::{
     Anchor, Blend, Easing, Fit, Layer, LayerKind, LayerSource, Transform, Transition,
 };
@@ -97,6 +97,9 @@ pub(crate) struct NewLayer {
     /// How much later than the picture its sound comes, in milliseconds.
     #[schema(minimum = 0, maximum = 5000, default = 0)]
     audio_delay_ms: Option<u32>,
+    /// Whether the slate is on air while this layer fails.
+    #[schema(default = false)]
+    required: Option<bool>,
     /// Its place from the back, 0 to the number of layers; the front unless said otherwise.
     #[schema(minimum = 0)]
     index: Option<usize>,
@@ -135,6 +138,8 @@ pub(crate) struct LayerPatch {
     /// How much later than the picture its sound comes, in milliseconds.
     #[schema(minimum = 0, maximum = 5000)]
     audio_delay_ms: Option<u32>,
+    /// Whether the slate is on air while this layer fails.
+    required: Option<bool>,
 }
 
 /// The members of a transform to change, in canvas pixels.
@@ -204,6 +209,32 @@ pub(crate) struct LayerOrder {
     order: Vec<LayerId>,
 }
 
+/// A scene to create, without a layer.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "shows the shape of a body that the domain reads")]
+pub(crate) struct NewScene {
+    /// 1 to 100 characters.
+    #[schema(min_length = 1, max_length = 100, example = "Interview")]
+    name: String,
+}
+
+/// A JSON merge patch (RFC 7396) of a scene; its layers have a path of their own.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "shows the shape of a body that the domain reads")]
+pub(crate) struct ScenePatch {
+    /// 1 to 100 characters; it stays when it is left out.
+    #[schema(min_length = 1, max_length = 100)]
+    name: Option<String>,
+}
+
+/// An order of all scenes of a stream.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "shows the shape of a body that the domain reads")]
+pub(crate) struct SceneOrder {
+    /// Each scene exactly once.
+    order: Vec<SceneId>,
+}
+
 /// Changes that happen together or not at all.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "shows the shape of a body that the domain reads")]
@@ -264,7 +295,7 @@ mod tests {
 
     use serde_json::{Value, json};
     use sm_common::clock::Timestamp;
-    use sm_common::id::{SceneId, StreamId};
+    use sm_common::id::StreamId;
     use sm_common::scene::Scene;
 
     use super::*;

@@ -235,6 +235,7 @@ impl Work<'_> {
             volume: draft.volume,
             muted: draft.muted,
             audio_delay_ms: draft.audio_delay_ms,
+            required: draft.required,
             revision: 1,
             created_at: now,
             updated_at: now,
@@ -324,9 +325,9 @@ impl Work<'_> {
 
     /// The order is the scene's, not the layer's: a locked layer can be passed by others.
     fn reorder(&mut self, order: &Value, at: &str) -> Option<Step> {
-        let order = ordering::read(order, at, &self.scene.layers, &mut self.faults)?;
-        let before = self.scene.layers.iter().map(|layer| layer.id);
-        let changed = !before.eq(order.iter().copied());
+        let before: Vec<LayerId> = self.scene.layers.iter().map(|layer| layer.id).collect();
+        let order = ordering::read(order, at, &before, ordering::LAYERS, &mut self.faults)?;
+        let changed = before != order;
         let layers = std::mem::take(&mut self.scene.layers);
         self.scene.layers = ordering::arrange(layers, &order);
         Some(Step::Reordered { order, changed })

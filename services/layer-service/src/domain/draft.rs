@@ -31,6 +31,10 @@ pub(crate) struct Canvas {
 
 /// Everything of a layer that callers decide.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own on the wire"
+)]
 pub(crate) struct Draft {
     pub(crate) name: String,
     #[serde(flatten)]
@@ -44,6 +48,7 @@ pub(crate) struct Draft {
     pub(crate) volume: f64,
     pub(crate) muted: bool,
     pub(crate) audio_delay_ms: u32,
+    pub(crate) required: bool,
 }
 
 impl Draft {
@@ -71,6 +76,7 @@ impl Draft {
         let muted = fields.or("muted", false, faults, boolean);
         let delay = integer(0, AUDIO_DELAY_MS_MAX.into());
         let audio_delay_ms = fields.or("audio_delay_ms", 0, faults, delay);
+        let required = fields.or("required", false, faults, boolean);
         Some(Self {
             name: name?,
             source: source?,
@@ -83,6 +89,7 @@ impl Draft {
             volume: volume?,
             muted: muted?,
             audio_delay_ms: audio_delay_ms?,
+            required: required?,
         })
     }
 
@@ -100,6 +107,7 @@ impl Draft {
             volume: layer.volume,
             muted: layer.muted,
             audio_delay_ms: layer.audio_delay_ms,
+            required: layer.required,
         }
     }
 
@@ -117,6 +125,7 @@ impl Draft {
             volume,
             muted,
             audio_delay_ms,
+            required,
         } = self;
         layer.name = name;
         layer.source = source;
@@ -129,6 +138,7 @@ impl Draft {
         layer.volume = volume;
         layer.muted = muted;
         layer.audio_delay_ms = audio_delay_ms;
+        layer.required = required;
     }
 
     /// The draft as a JSON object, to be patched or compared.

@@ -11,6 +11,7 @@ mod patch;
 mod proposal;
 #[cfg(test)]
 mod samples;
+pub(crate) mod scene_list;
 mod source;
 mod text_style;
 mod ticker;
@@ -23,3 +24,4 @@ pub(crate) use demo::demo_layers;
 pub(crate) use draft::Canvas;
 pub(crate) use fault::Faults;
 pub(crate) use proposal::{Action, Expected, Operation, Proposal};
+pub(crate) use scene_list::{List, ListRefusal};

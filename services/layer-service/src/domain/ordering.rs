@@ -1,7 +1,9 @@
-//! The order of the layers of a scene, from the back of the picture to the front.
+//! The order of the layers of a scene, from the back of the picture to the front, and of the
+//! scenes of a stream.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sm_common::id::LayerId;
 use sm_common::layer::Layer;
@@ -9,25 +11,46 @@ use sm_common::layer::Layer;
 use super::fault::Faults;
 use super::field::parsed;
 
-/// Reads a wanted order, which must name each of `layers` exactly once.
-pub(crate) fn read(
+/// What is ordered: one of them, and what it is a part of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Noun {
+    one: &'static str,
+    whole: &'static str,
+}
+
+/// The layers of a scene.
+pub(crate) const LAYERS: Noun = Noun {
+    one: "layer",
+    whole: "scene",
+};
+/// The scenes of a stream.
+pub(crate) const SCENES: Noun = Noun {
+    one: "scene",
+    whole: "stream",
+};
+
+/// Reads a wanted order, which must name each of `known` exactly once.
+pub(crate) fn read<T: DeserializeOwned + Copy + Ord>(
     order: &Value,
     pointer: &str,
-    layers: &[Layer],
+    known: &[T],
+    Noun { one, whole }: Noun,
     faults: &mut Faults,
-) -> Option<Vec<LayerId>> {
+) -> Option<Vec<T>> {
     let Some(items) = order.as_array() else {
-        faults.shape(pointer, "must be a list of layer identifiers");
+        faults.shape(pointer, format!("must be a list of {one} identifiers"));
         return None;
     };
-    let known: BTreeSet<LayerId> = layers.iter().map(|layer| layer.id).collect();
+    let known: BTreeSet<T> = known.iter().copied().collect();
     let mut wanted = Vec::with_capacity(items.len());
     let mut named = BTreeSet::new();
     let mut faultless = true;
     for (index, item) in items.iter().enumerate() {
         let pointer = format!("{pointer}/{index}");
-        match parsed::<LayerId>(item) {
-            Ok(id) if !known.contains(&id) => faults.value(pointer, "is no layer of this scene"),
+        match parsed::<T>(item) {
+            Ok(id) if !known.contains(&id) => {
+                faults.value(pointer, format!("is no {one} of this {whole}"));
+            }
             Ok(id) if !named.insert(id) => faults.value(pointer, "is named twice"),
             Ok(id) => {
                 wanted.push(id);
@@ -42,7 +65,7 @@ pub(crate) fn read(
         faults.value(
             pointer,
             format!(
-                "must name each of the {} layers; {missing} missing",
+                "must name each of the {} {one}s; {missing} missing",
                 known.len()
             ),
         );
@@ -79,13 +102,16 @@ mod tests {
         let stranger = LayerId::generate();
         let mut faults = Faults::default();
         let order = json!([a, b, a, stranger, "front", 7]);
-        assert_eq!(read(&order, "/order", &layers, &mut faults), None);
+        assert_eq!(
+            read(&order, "/order", &ids(&layers), LAYERS, &mut faults),
+            None
+        );
         let pointers: Vec<&str> = faults.errors().iter().map(|e| e.pointer.as_str()).collect();
         assert_eq!(pointers, ["/order/2", "/order/3", "/order/4", "/order/5"]);
         for short in [json!([a, b]), json!([]), json!({"first": a}), json!("abc")] {
             let mut faults = Faults::default();
             assert_eq!(
-                read(&short, "/order", &layers, &mut faults),
+                read(&short, "/order", &ids(&layers), LAYERS, &mut faults),
                 None,
                 "{short}"
             );
@@ -101,7 +127,7 @@ mod tests {
                 .prop_flat_map(|layers| (Just(layers.clone()), Just(ids(&layers)).prop_shuffle()))
         ) {
             let mut faults = Faults::default();
-            let read = read(&json!(wanted), "/order", &layers, &mut faults);
+            let read = read(&json!(wanted), "/order", &ids(&layers), LAYERS, &mut faults);
             prop_assert_eq!(read.as_deref(), Some(wanted.as_slice()));
             prop_assert_eq!(ids(&arrange(layers, &wanted)), wanted);
         }
@@ -116,7 +142,7 @@ mod tests {
                 })
         ) {
             let mut faults = Faults::default();
-            prop_assert!(read(&json!(kept), "", &layers, &mut faults).is_none());
+            prop_assert!(read(&json!(kept), "", &ids(&layers), LAYERS, &mut faults).is_none());
             prop_assert!(!faults.is_empty());
         }
     }

@@ -22,3 +22,4 @@ mod network;
 mod operations;
 mod order;
 mod outage;
+mod scenes;

@@ -70,16 +70,22 @@ fn the_document_names_every_route() {
         [
             "change_layers",
             "create_layer",
+            "create_scene",
             "delete_asset",
             "delete_layer",
+            "delete_scene",
+            "duplicate_scene",
             "list_assets",
             "list_layers",
             "list_scenes",
             "read_asset",
             "read_asset_content",
             "read_layer",
+            "read_scene",
             "reorder_layers",
+            "reorder_scenes",
             "update_layer",
+            "update_scene",
             "upload_asset",
         ]
     );

@@ -3,30 +3,17 @@ use std::time::Duration;
 use actix_web::http::header::{HeaderMap, LOCATION};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use serde::{Deserialize, Serialize};
-use sm_common::id::StreamId;
 use sm_common::problem::Problem;
 use sm_service_kit::ApiProblem;
 use sm_service_kit::auth::{Authorized, ControlStream};
 use sm_service_kit::http::Json;
-use utoipa::ToSchema;
 
 use super::Context;
 use super::error::ApiError;
 use super::idempotency::idempotency;
-use crate::domain::{Action, Operation, OperationStatus};
+use super::request::ControlRequest;
+use crate::domain::{Operation, OperationStatus};
 use crate::operations::{self, Accepted, CommandError};
-
-/// A control command.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ControlRequest {
-    /// What to do.
-    action: Action,
-    /// The stream; `main` unless said otherwise.
-    #[serde(default)]
-    stream: StreamId,
-}
 
 /// Steers a stream.
 ///
@@ -45,9 +32,9 @@ pub(crate) struct ControlRequest {
         (status = 400, description = "The body cannot be read.", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The role does not allow it.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such stream.", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "Not legal in this status.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "The idempotency key belongs to another request.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such stream or scene.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Not legal in this status, or nothing is in preview to be taken.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A field is out of bounds or not for this action, or the idempotency key belongs to another request.", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Redis does not answer, and the command may have been kept: send it again with the same `Idempotency-Key`.", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = [])),
@@ -58,13 +45,14 @@ pub(crate) async fn control_stream(
     Json(body): Json<ControlRequest>,
     context: Data<Context>,
 ) -> Result<HttpResponse, ApiProblem> {
+    let command = body.command().map_err(ApiProblem::invalid)?;
     let idempotency = idempotency(request.headers(), &caller.identity, &body)?;
     let limit = preferred_wait(request.headers(), context.config.stream.wait_max_s);
-    let ControlRequest { action, stream } = body;
+    let ControlRequest { action, stream, .. } = body;
     let outcome = Box::pin(operations::command(
         &context.store,
         &stream,
-        action,
+        &command,
         &caller.identity,
         idempotency,
     ))

@@ -4,7 +4,7 @@ use sm_service_kit::ApiProblem;
 use sm_service_kit::body::fault::Faults;
 use sm_service_kit::http::etag;
 
-use crate::domain::Refused;
+use crate::domain::{ChoiceRefusal, Refusal, Refused};
 use crate::operations::CommandError;
 use crate::outputs::OutputError;
 
@@ -35,7 +35,13 @@ impl From<ApiError> for ApiProblem {
             ApiError::Command(error) => {
                 let code = match &error {
                     CommandError::UnknownStream(_) => ProblemCode::StreamNotFound,
-                    CommandError::Illegal(_) => ProblemCode::StreamActionIllegal,
+                    CommandError::Refused(Refusal::Illegal(_)) => ProblemCode::StreamActionIllegal,
+                    CommandError::Refused(Refusal::Choice(ChoiceRefusal::NoSuchScene(_))) => {
+                        ProblemCode::SceneNotFound
+                    }
+                    CommandError::Refused(Refusal::Choice(ChoiceRefusal::NothingInPreview)) => {
+                        ProblemCode::PreviewEmpty
+                    }
                     CommandError::IdempotencyConflict => ProblemCode::IdempotencyConflict,
                     CommandError::Contended | CommandError::Bus(_) => ProblemCode::Unavailable,
                 };

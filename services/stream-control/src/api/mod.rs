@@ -7,6 +7,7 @@ mod idempotency;
 mod operation;
 mod outputs;
 mod playback;
+mod request;
 mod state;
 
 use actix_web::web::{self, Data, ServiceConfig};
@@ -69,6 +70,7 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
         audit::list_audit,
         playback::create_playback_url,
     ),
+    // The type of a parameter is not found through its path.
     components(schemas(outputs::OutputCommand)),
     tags((name = "stream-control", description = "Steer streams, and read what they do."))
 )]

@@ -5,6 +5,9 @@ use sm_common::output::{FileTarget, Output, OutputTarget};
 use sm_common::stream::{DesiredState, DesiredStatus, ObservedState, StreamStatus};
 use utoipa::ToSchema;
 
+use super::choice::{ChoiceRefusal, KnownScenes, choose};
+use super::command::Command;
+
 /// What an operator may ask of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -23,6 +26,12 @@ pub(crate) enum Action {
     RecordStart,
     /// Record no more: disables it.
     RecordStop,
+    /// Put a scene on air; off air: the one that will be.
+    Take,
+    /// Put a scene into preview, or none.
+    Preview,
+    /// Change how the stream is to be: which scene is its slate.
+    Configure,
 }
 
 impl Action {
@@ -35,6 +44,9 @@ impl Action {
             Self::Restart => "restart",
             Self::RecordStart => "record-start",
             Self::RecordStop => "record-stop",
+            Self::Take => "take",
+            Self::Preview => "preview",
+            Self::Configure => "configure",
         }
     }
 }
@@ -45,6 +57,15 @@ impl Action {
 pub(crate) struct Illegal {
     pub(crate) action: Action,
     pub(crate) status: StreamStatus,
+}
+
+/// Why a command is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error(transparent)]
+    Illegal(#[from] Illegal),
+    #[error(transparent)]
+    Choice(#[from] ChoiceRefusal),
 }
 
 /// What the stream counts as when a command arrives: the observed status, unless the engine has
@@ -72,19 +93,20 @@ pub(crate) fn standing(desired: &DesiredState, observed: &ObservedState) -> Stre
 /// The one table of what is legal when.
 ///
 /// ```text
-///               start  stop  pause  resume  restart  record-start  record-stop
-/// offline         x                                                     x
-/// starting               x                     x           x            x
-/// live                   x     x               x           x            x
-/// paused                 x            x        x           x            x
-/// degraded               x     x               x           x            x
-/// reconnecting           x     x      x        x           x            x
-/// stopping        x                                                     x
-/// failed          x      x                     x                        x
+///               start  stop  pause  resume  restart  record-start  record-stop  the others
+/// offline         x                                                     x           x
+/// starting               x                     x           x            x           x
+/// live                   x     x               x           x            x           x
+/// paused                 x            x        x           x            x           x
+/// degraded               x     x               x           x            x           x
+/// reconnecting           x     x      x        x           x            x           x
+/// stopping        x                                                     x           x
+/// failed          x      x                     x                        x           x
 /// ```
 ///
-/// Of a reconnecting stream, pause and resume: whichever is not wanted. A recording can be ended
-/// in every status, so that it does not begin again with the next start.
+/// The others are take, preview and configure. Of a reconnecting stream, pause and resume:
+/// whichever is not wanted. A recording can be ended in every status, so that it does not begin
+/// again with the next start.
 const fn is_legal(action: Action, status: StreamStatus) -> bool {
     use StreamStatus::{Degraded, Failed, Live, Offline, Paused, Reconnecting, Starting, Stopping};
     match action {
@@ -106,36 +128,44 @@ const fn is_legal(action: Action, status: StreamStatus) -> bool {
         Action::RecordStart => {
             matches!(status, Starting | Live | Paused | Degraded | Reconnecting)
         }
-        Action::RecordStop => true,
+        Action::RecordStop | Action::Take | Action::Preview | Action::Configure => true,
     }
 }
 
-/// The desired state after `action`, or why there is none.
+/// The desired state after `command`, or why there is none.
 pub(crate) fn apply(
     desired: &DesiredState,
     standing: StreamStatus,
-    action: Action,
+    command: &Command,
+    scenes: &KnownScenes,
     by: &str,
     now: Timestamp,
-) -> Result<DesiredState, Illegal> {
+) -> Result<DesiredState, Refusal> {
+    let action = command.action();
     let illegal = Illegal {
         action,
         status: standing,
     };
     if !is_legal(action, standing) {
-        return Err(illegal);
+        return Err(illegal.into());
     }
+    let chosen = choose(&desired.chosen, command, scenes)?;
     let status = match action {
         Action::Start | Action::Resume => DesiredStatus::Live,
         Action::Stop => DesiredStatus::Offline,
         Action::Pause => DesiredStatus::Paused,
         // A restart of what was to be off air would be a start.
-        Action::Restart | Action::RecordStart | Action::RecordStop => desired.status,
+        Action::Restart
+        | Action::RecordStart
+        | Action::RecordStop
+        | Action::Take
+        | Action::Preview
+        | Action::Configure => desired.status,
     };
     let changes_nothing =
         status == desired.status && matches!(action, Action::Pause | Action::Resume);
     if changes_nothing {
-        return Err(illegal);
+        return Err(illegal.into());
     }
     // A failed stream whose desired status stays the same needs a new generation to be tried again.
     let again = matches!(action, Action::Restart | Action::Start);
@@ -154,10 +184,16 @@ pub(crate) fn apply(
         outputs: match action {
             Action::RecordStart => recording(&desired.outputs, true, now),
             Action::RecordStop => recording(&desired.outputs, false, now),
-            Action::Start | Action::Stop | Action::Pause | Action::Resume | Action::Restart => {
-                desired.outputs.clone()
-            }
+            Action::Start
+            | Action::Stop
+            | Action::Pause
+            | Action::Resume
+            | Action::Restart
+            | Action::Take
+            | Action::Preview
+            | Action::Configure => desired.outputs.clone(),
         },
+        chosen,
     })
 }
 
@@ -190,6 +226,8 @@ fn recording(outputs: &[Output], enabled: bool, now: Timestamp) -> Vec<Output> {
 mod tests {
     use sm_common::id::StreamId;
     use sm_common::program::ProgramFormat;
+    use sm_common::stream::ChosenScenes;
+    use sm_common::transition::SceneTransition;
 
     use super::*;
 
@@ -205,6 +243,7 @@ mod tests {
             changed_by: "somebody".to_owned(),
             program: ProgramFormat::default(),
             outputs: Vec::new(),
+            chosen: ChosenScenes::default(),
         }
     }
 
@@ -215,7 +254,7 @@ mod tests {
         observed
     }
 
-    const ACTIONS: [Action; 7] = [
+    const ACTIONS: [Action; 10] = [
         Action::Start,
         Action::Stop,
         Action::Pause,
@@ -223,40 +262,34 @@ mod tests {
         Action::Restart,
         Action::RecordStart,
         Action::RecordStop,
+        Action::Take,
+        Action::Preview,
+        Action::Configure,
     ];
+    /// What is legal in every status.
+    const ALWAYS: &str = "record-stop take preview configure";
 
     /// The table in the comment of [`is_legal`], as text.
     const TABLE: [(StreamStatus, &str); 8] = [
-        (StreamStatus::Offline, "start record-stop"),
-        (
-            StreamStatus::Starting,
-            "stop restart record-start record-stop",
-        ),
-        (
-            StreamStatus::Live,
-            "stop pause restart record-start record-stop",
-        ),
-        (
-            StreamStatus::Paused,
-            "stop resume restart record-start record-stop",
-        ),
-        (
-            StreamStatus::Degraded,
-            "stop pause restart record-start record-stop",
-        ),
+        (StreamStatus::Offline, "start"),
+        (StreamStatus::Starting, "stop restart record-start"),
+        (StreamStatus::Live, "stop pause restart record-start"),
+        (StreamStatus::Paused, "stop resume restart record-start"),
+        (StreamStatus::Degraded, "stop pause restart record-start"),
         (
             StreamStatus::Reconnecting,
-            "stop pause resume restart record-start record-stop",
+            "stop pause resume restart record-start",
         ),
-        (StreamStatus::Stopping, "start record-stop"),
-        (StreamStatus::Failed, "start stop restart record-stop"),
+        (StreamStatus::Stopping, "start"),
+        (StreamStatus::Failed, "start stop restart"),
     ];
 
     #[test]
     fn every_action_is_legal_in_exactly_the_statuses_of_the_table() {
         for (status, legal) in TABLE {
             for action in ACTIONS {
-                let expected = legal.split(' ').any(|word| word == action.as_str());
+                let mut legal = legal.split(' ').chain(ALWAYS.split(' '));
+                let expected = legal.any(|word| word == action.as_str());
                 assert_eq!(is_legal(action, status), expected, "{action:?} in {status}");
             }
         }
@@ -267,7 +300,8 @@ mod tests {
         let refused = apply(
             &desired(DesiredStatus::Offline),
             StreamStatus::Offline,
-            Action::Stop,
+            &Command::Stop,
+            &KnownScenes::default(),
             "a",
             NOW,
         );
@@ -279,15 +313,16 @@ mod tests {
     fn each_action_leads_to_the_state_it_names() {
         use DesiredStatus::{Live, Offline, Paused};
         let cases = [
-            (Offline, StreamStatus::Offline, Action::Start, Live, 4),
-            (Live, StreamStatus::Live, Action::Stop, Offline, 3),
-            (Live, StreamStatus::Live, Action::Pause, Paused, 3),
-            (Paused, StreamStatus::Paused, Action::Resume, Live, 3),
-            (Paused, StreamStatus::Paused, Action::Restart, Paused, 4),
-            (Live, StreamStatus::Failed, Action::Start, Live, 4),
+            (Offline, StreamStatus::Offline, Command::Start, Live, 4),
+            (Live, StreamStatus::Live, Command::Stop, Offline, 3),
+            (Live, StreamStatus::Live, Command::Pause, Paused, 3),
+            (Paused, StreamStatus::Paused, Command::Resume, Live, 3),
+            (Paused, StreamStatus::Paused, Command::Restart, Paused, 4),
+            (Live, StreamStatus::Failed, Command::Start, Live, 4),
         ];
-        for (before, standing, action, after, generation) in cases {
-            let next = apply(&desired(before), standing, action, "ana", NOW).unwrap();
+        let none = KnownScenes::default();
+        for (before, standing, command, after, generation) in cases {
+            let next = apply(&desired(before), standing, &command, &none, "ana", NOW).unwrap();
             assert_eq!(
                 (next.status, next.generation, next.revision),
                 (after, generation, 8)
@@ -298,20 +333,29 @@ mod tests {
             } else {
                 NOW.as_unix_millis()
             };
-            assert_eq!(next.since.as_unix_millis(), expected_since, "{action:?}");
+            assert_eq!(next.since.as_unix_millis(), expected_since, "{command:?}");
         }
     }
 
     #[test]
     fn a_reconnecting_stream_can_be_paused_once() {
         let paused = desired(DesiredStatus::Paused);
-        let again = apply(&paused, StreamStatus::Reconnecting, Action::Pause, "a", NOW);
+        let none = KnownScenes::default();
+        let again = apply(
+            &paused,
+            StreamStatus::Reconnecting,
+            &Command::Pause,
+            &none,
+            "a",
+            NOW,
+        );
         assert!(again.is_err());
         assert!(
             apply(
                 &paused,
                 StreamStatus::Reconnecting,
-                Action::Resume,
+                &Command::Resume,
+                &none,
                 "a",
                 NOW
             )
@@ -321,18 +365,19 @@ mod tests {
 
     #[test]
     fn a_recording_is_added_once_and_then_switched() {
-        let apply = |desired: &DesiredState, action| {
-            apply(desired, StreamStatus::Live, action, "ana", NOW).unwrap()
+        let scenes = KnownScenes::default();
+        let apply = |desired: &DesiredState, command| {
+            apply(desired, StreamStatus::Live, &command, &scenes, "ana", NOW).unwrap()
         };
-        let nothing = apply(&desired(DesiredStatus::Live), Action::RecordStop);
+        let nothing = apply(&desired(DesiredStatus::Live), Command::RecordStop);
         assert!(nothing.outputs.is_empty());
-        let on = apply(&nothing, Action::RecordStart);
-        let still_on = apply(&on, Action::RecordStart);
+        let on = apply(&nothing, Command::RecordStart);
+        let still_on = apply(&on, Command::RecordStart);
         assert_eq!(still_on.outputs, on.outputs);
-        let off = apply(&still_on, Action::RecordStop);
+        let off = apply(&still_on, Command::RecordStop);
         assert_eq!((off.status, off.generation), (DesiredStatus::Live, 3));
         assert_eq!((off.outputs.len(), off.outputs[0].enabled), (1, false));
-        let again = apply(&off, Action::RecordStart);
+        let again = apply(&off, Command::RecordStart);
         assert_eq!((again.outputs.len(), again.outputs[0].revision), (1, 3));
         assert!(again.outputs[0].enabled);
     }
@@ -370,5 +415,30 @@ mod tests {
             standing(&unwanted, &observed(StreamStatus::Offline, 6)),
             StreamStatus::Offline
         );
+    }
+
+    #[test]
+    fn a_take_changes_what_is_on_air_and_nothing_else() {
+        let scene = sm_common::id::SceneId::generate();
+        let scenes = KnownScenes {
+            ids: vec![scene],
+            ..KnownScenes::default()
+        };
+        let take = Command::Take {
+            scene: Some(scene),
+            transition: SceneTransition::default(),
+        };
+        for status in StreamStatus::ALL {
+            let before = desired(DesiredStatus::Paused);
+            let after = apply(&before, status, &take, &scenes, "ana", NOW).unwrap();
+            assert_eq!(after.chosen.scene, Some(scene), "{status}");
+            let unchanged = DesiredState {
+                revision: before.revision,
+                changed_by: before.changed_by.clone(),
+                chosen: before.chosen.clone(),
+                ..after
+            };
+            assert_eq!(unchanged, before);
+        }
     }
 }

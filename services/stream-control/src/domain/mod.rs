@@ -1,10 +1,14 @@
 //! The rules: pure, without a clock, a database or a wire.
 
 mod action;
+mod choice;
+mod command;
 mod operation;
 mod output;
 
-pub(crate) use action::{Action, Illegal, apply, standing};
+pub(crate) use action::{Action, Refusal, apply, standing};
+pub(crate) use choice::{ChoiceRefusal, KnownScenes};
+pub(crate) use command::Command;
 pub(crate) use operation::{Operation, OperationStatus};
 pub(crate) use output::{
     Change, OutputAction, OutputList, OutputView, Refused, Rules, apply_change,

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 use sm_common::clock::Timestamp;
-use sm_common::id::{OperationId, OutputId, StreamId};
+use sm_common::id::{OperationId, OutputId, SceneId, StreamId};
 use sm_common::stream::{DesiredState, DesiredStatus, ObservedState, StreamStatus};
 use utoipa::ToSchema;
 
@@ -29,6 +29,9 @@ pub(crate) struct Operation {
     pub(crate) stream: StreamId,
     /// What was asked.
     pub(crate) action: Action,
+    /// The scene that is taken, in preview or the slate by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) scene: Option<SceneId>,
     /// What became of it.
     pub(crate) status: OperationStatus,
     /// The revision of the desired state that it made.
@@ -61,6 +64,7 @@ impl Operation {
             id: OperationId::generate(),
             stream: desired.stream.clone(),
             action,
+            scene: chosen(action, desired),
             status: OperationStatus::Pending,
             desired_revision: desired.revision,
             generation: desired.generation,
@@ -101,22 +105,25 @@ impl Operation {
     fn outcome(&self, desired: &DesiredState, observed: &ObservedState) -> OperationStatus {
         let caught_up = observed.desired_revision >= self.desired_revision
             && observed.generation >= self.generation;
-        // A newer desired state is looked at when the engine did not get to this one, unless it
-        // wants the same of the stream: a change of outputs does.
+        // A newer desired state is looked at only where it wants the same.
         let exact = observed.desired_revision == self.desired_revision;
-        let still_wanted = self.is_wanted_by(desired);
-        if caught_up && (exact || still_wanted) && self.is_reached(desired.status, observed.status)
-        {
+        let wanted = desired.revision <= self.desired_revision || self.is_still_wanted(desired);
+        if caught_up && (exact || wanted) && self.is_reached(desired.status, observed) {
             return OperationStatus::Succeeded;
         }
-        if desired.revision > self.desired_revision && !still_wanted {
+        if !wanted {
             return OperationStatus::Superseded;
         }
         let given_up = observed.status == StreamStatus::Failed
             && observed.generation >= self.generation
             && !matches!(
                 self.action,
-                Action::Stop | Action::RecordStart | Action::RecordStop
+                Action::Stop
+                    | Action::RecordStart
+                    | Action::RecordStop
+                    | Action::Take
+                    | Action::Preview
+                    | Action::Configure
             );
         if given_up {
             OperationStatus::Failed
@@ -125,45 +132,75 @@ impl Operation {
         }
     }
 
-    /// Whether the desired state still wants what this command wanted.
-    fn is_wanted_by(&self, desired: &DesiredState) -> bool {
-        let status = match self.action {
-            Action::Start | Action::Resume => DesiredStatus::Live,
-            Action::Stop => DesiredStatus::Offline,
-            Action::Pause => DesiredStatus::Paused,
-            Action::Restart => desired.status,
-            Action::RecordStart | Action::RecordStop => {
-                let id = OutputId::recording();
-                let recording = desired.outputs.iter().find(|output| output.id == id);
-                let is_on = recording.is_some_and(|output| output.enabled);
-                return is_on == (self.action == Action::RecordStart);
+    /// Whether a later command has left alone what this one wanted.
+    fn is_still_wanted(&self, desired: &DesiredState) -> bool {
+        let same_worker = desired.generation == self.generation;
+        match self.action {
+            Action::Start | Action::Resume => desired.status == DesiredStatus::Live && same_worker,
+            Action::Stop => desired.status == DesiredStatus::Offline && same_worker,
+            Action::Pause => desired.status == DesiredStatus::Paused && same_worker,
+            Action::Restart => desired.status != DesiredStatus::Offline && same_worker,
+            Action::RecordStart => is_recording(desired),
+            Action::RecordStop => !is_recording(desired),
+            Action::Take | Action::Preview | Action::Configure => {
+                chosen(self.action, desired) == self.scene
             }
-        };
-        desired.generation == self.generation && desired.status == status
+        }
     }
 
-    fn is_reached(&self, desired: DesiredStatus, observed: StreamStatus) -> bool {
+    fn is_reached(&self, desired: DesiredStatus, observed: &ObservedState) -> bool {
         use StreamStatus::{Degraded, Live, Offline, Paused, Reconnecting};
+        let status = observed.status;
+        // Once the engine has caught up, a stream that is coming back was on air as wanted.
+        let is_on_air = matches!(status, Live | Degraded | Reconnecting);
         match self.action {
-            // Once the engine has caught up, a stream that is coming back was on air as wanted.
-            Action::Start | Action::Resume => matches!(observed, Live | Degraded | Reconnecting),
-            Action::Stop => observed == Offline,
-            Action::Pause => observed == Paused,
+            Action::Start | Action::Resume => is_on_air,
+            Action::Stop => status == Offline,
+            Action::Pause => status == Paused,
             Action::Restart => match desired {
-                DesiredStatus::Paused => observed == Paused,
-                DesiredStatus::Live | DesiredStatus::Offline => {
-                    matches!(observed, Live | Degraded | Reconnecting)
-                }
+                DesiredStatus::Paused => status == Paused,
+                DesiredStatus::Live | DesiredStatus::Offline => is_on_air,
             },
+            // Off air it is what will be on air, and nothing is to be done.
+            Action::Take => !status.is_on_air() || self.is_shown(observed),
             // The engine has told the worker.
-            Action::RecordStart | Action::RecordStop => true,
+            Action::RecordStart | Action::RecordStop | Action::Preview | Action::Configure => true,
         }
+    }
+
+    /// Whether the scene is in the picture, or would be without the slate.
+    fn is_shown(&self, observed: &ObservedState) -> bool {
+        let program = observed.covered.as_ref().or(observed.scene.as_ref());
+        program.map(|scene| scene.id) == self.scene
+    }
+}
+
+fn is_recording(desired: &DesiredState) -> bool {
+    let id = OutputId::recording();
+    let recording = desired.outputs.iter().find(|output| output.id == id);
+    recording.is_some_and(|output| output.enabled)
+}
+
+/// The scene that a command of this kind chooses.
+fn chosen(action: Action, desired: &DesiredState) -> Option<SceneId> {
+    match action {
+        Action::Start
+        | Action::Stop
+        | Action::Pause
+        | Action::Resume
+        | Action::Restart
+        | Action::RecordStart
+        | Action::RecordStop => None,
+        Action::Take => desired.chosen.scene,
+        Action::Preview => desired.chosen.preview,
+        Action::Configure => desired.chosen.slate,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use sm_common::program::ProgramFormat;
+    use sm_common::stream::{ChosenScenes, SceneOnAir};
 
     use super::*;
 
@@ -183,6 +220,7 @@ mod tests {
             changed_by: "ana".to_owned(),
             program: ProgramFormat::default(),
             outputs: Vec::new(),
+            chosen: ChosenScenes::default(),
         };
         let mut observed = ObservedState::never_held(StreamId::default(), NOW);
         observed.status = status;
@@ -288,5 +326,57 @@ mod tests {
         assert_eq!(seen.status, OperationStatus::Superseded);
         let later = seen.seen(&desired, &observed, Timestamp::from_unix_millis(99));
         assert_eq!(later, seen, "an ended operation stays as it ended");
+    }
+
+    #[test]
+    fn a_take_is_over_when_its_scene_is_in_the_picture_or_would_be() {
+        use OperationStatus::{Pending, Succeeded, Superseded};
+        let (scene, other) = (SceneId::generate(), SceneId::generate());
+        let shown = |id| {
+            Some(SceneOnAir {
+                id,
+                name: "a".to_owned(),
+                revision: 1,
+            })
+        };
+        let cases = [
+            // status, in the picture, covered, satisfied, expected
+            (StreamStatus::Live, shown(other), None, 4, Pending),
+            (StreamStatus::Live, shown(other), None, 5, Pending),
+            (StreamStatus::Live, shown(scene), None, 5, Succeeded),
+            (StreamStatus::Paused, None, shown(scene), 5, Succeeded),
+            (StreamStatus::Paused, shown(scene), shown(other), 5, Pending),
+            (StreamStatus::Offline, None, None, 5, Succeeded),
+            (StreamStatus::Failed, None, None, 5, Succeeded),
+            (StreamStatus::Failed, None, None, 4, Pending),
+        ];
+        for (status, in_picture, covered, satisfied, expected) in cases {
+            let (mut desired, mut observed) = documents(DesiredStatus::Live, status, satisfied);
+            desired.chosen.scene = Some(scene);
+            (observed.scene, observed.covered) = (in_picture, covered);
+            let operation = Operation::accepted(&desired, Action::Take, status, NOW);
+            let seen = operation.seen(&desired, &observed, NOW);
+            assert_eq!(seen.status, expected, "{observed:?}");
+        }
+        let (mut desired, observed) = documents(DesiredStatus::Live, StreamStatus::Live, 4);
+        desired.chosen.scene = Some(scene);
+        let operation = Operation::accepted(&desired, Action::Take, observed.status, NOW);
+        desired.revision = 6;
+        desired.chosen.scene = Some(other);
+        let seen = operation.seen(&desired, &observed, NOW);
+        assert_eq!(seen.status, Superseded);
+    }
+
+    #[test]
+    fn a_later_command_that_wants_something_else_besides_supersedes_nothing() {
+        let (mut desired, mut observed) = documents(DesiredStatus::Live, StreamStatus::Starting, 4);
+        let operation = Operation::accepted(&desired, Action::Start, observed.status, NOW);
+        desired.revision = 6;
+        desired.chosen.preview = Some(SceneId::generate());
+        let seen = operation.seen(&desired, &observed, NOW);
+        assert_eq!(seen.status, OperationStatus::Pending);
+        (observed.status, observed.desired_revision) = (StreamStatus::Live, 6);
+        let seen = operation.seen(&desired, &observed, NOW);
+        assert_eq!(seen.status, OperationStatus::Succeeded);
     }
 }

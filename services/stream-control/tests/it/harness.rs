@@ -3,8 +3,8 @@ use std::time::Duration;
 use sm_bus::{Bus, Commit, keys};
 use sm_common::auth::Role;
 use sm_common::event::StreamStateChanged;
-use sm_common::id::StreamId;
-use sm_common::stream::{DesiredState, ObservedState, StreamState, StreamStatus};
+use sm_common::id::{SceneId, StreamId};
+use sm_common::stream::{DesiredState, ObservedState, SceneOnAir, StreamState, StreamStatus};
 use sm_stream_control::{ABOUT, Config, serve};
 use sm_test_kit::{Api, Issuer, Redis, Running, until};
 
@@ -78,10 +78,24 @@ impl Harness {
 
     /// Plays the engine: observes `status` and has caught up with the desired state.
     pub(crate) async fn observe(&self, status: StreamStatus) {
+        Box::pin(self.observe_scene(status, None)).await;
+    }
+
+    /// The same, with a scene in the picture.
+    pub(crate) async fn show(&self, status: StreamStatus, scene: SceneId) {
+        Box::pin(self.observe_scene(status, Some(scene))).await;
+    }
+
+    async fn observe_scene(&self, status: StreamStatus, scene: Option<SceneId>) {
         let desired = self.desired().await;
         let mut observed =
             ObservedState::never_held(StreamId::default(), self.engine.clock().now());
         observed.status = status;
+        observed.scene = scene.map(|id| SceneOnAir {
+            id,
+            name: "a scene".to_owned(),
+            revision: 1,
+        });
         observed.desired_revision = desired.revision;
         observed.generation = desired.generation;
         observed.revision = desired.revision + 100;

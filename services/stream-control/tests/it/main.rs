@@ -6,4 +6,5 @@ mod control;
 mod harness;
 mod outage;
 mod outputs;
+mod scenes;
 mod state;

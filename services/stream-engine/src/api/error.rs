@@ -6,7 +6,9 @@ use sm_service_kit::ApiProblem;
 
 use crate::live::forward::HolderSilent;
 use crate::live::playback::PlaybackRefusal;
+use crate::live::reload::NotDirectives;
 use crate::live::snapshot::SnapshotError;
+use crate::live::waiting::WaitError;
 
 /// When to ask again for a picture that is not there.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -22,6 +24,12 @@ pub(crate) enum ApiError {
     HolderUnknown,
     #[error(transparent)]
     HolderSilent(#[from] HolderSilent),
+    #[error(transparent)]
+    Directives(#[from] NotDirectives),
+    #[error("the playlist will not hold that for a while; read it without directives first")]
+    TooFarAhead,
+    #[error(transparent)]
+    Waited(#[from] WaitError),
     #[error("the segment has left the playlist, or never was in it")]
     UnknownFile,
     #[error("there is no such recording here")]
@@ -40,9 +48,10 @@ impl From<ApiError> for ApiProblem {
     fn from(error: ApiError) -> Self {
         let code = match &error {
             ApiError::UnknownStream(_) => ProblemCode::StreamNotFound,
-            ApiError::NotOnAir | ApiError::Snapshot(SnapshotError::NotOnAir) => {
-                ProblemCode::StreamNotOnAir
-            }
+            ApiError::NotOnAir
+            | ApiError::Waited(WaitError::OffAir)
+            | ApiError::Snapshot(SnapshotError::NotOnAir) => ProblemCode::StreamNotOnAir,
+            ApiError::Directives(_) | ApiError::TooFarAhead => ProblemCode::QueryInvalid,
             ApiError::UnknownRecording => ProblemCode::RecordingNotFound,
             ApiError::RecordingInUse => ProblemCode::RecordingInUse,
             ApiError::UnknownFile => ProblemCode::SegmentNotFound,
@@ -50,6 +59,7 @@ impl From<ApiError> for ApiProblem {
             ApiError::Playback(PlaybackRefusal::Expired) => ProblemCode::PlaybackExpired,
             ApiError::HolderUnknown
             | ApiError::HolderSilent(_)
+            | ApiError::Waited(WaitError::Full | WaitError::TooLate | WaitError::Ending)
             | ApiError::Snapshot(SnapshotError::TooLate | SnapshotError::Refused(_)) => {
                 ProblemCode::Unavailable
             }

@@ -16,8 +16,10 @@ use super::access::Watcher;
 use super::error::ApiError;
 use super::sending::send;
 use crate::live::file_name::LiveFile;
-use crate::live::forward::Forwarder;
+use crate::live::forward::{Forwarder, Promptness};
 use crate::live::playback::PlaybackClaim;
+use crate::live::playlist::{Playlist, Standing, Wanted};
+use crate::live::reload::Directives;
 use crate::live::shelf::{Place, Shelf};
 
 /// The media type of an HLS playlist (RFC 8216).
@@ -39,19 +41,26 @@ enum Answering {
 }
 
 /// The HLS playlist of what is on air.
+///
+/// It lists parts of segments and takes the delivery directives of low-latency HLS where parts are
+/// configured; players that know neither pass over them.
 #[utoipa::path(
     get, path = "/live/{stream}/index.m3u8", tag = "stream-engine",
     params(
         ("stream" = StreamId, Path, description = "The stream."),
+        ("_HLS_msn" = Option<u64>, Query, description = "Answer once the playlist holds the segment of this number."),
+        ("_HLS_part" = Option<u64>, Query, description = "Or this part of it already."),
+        ("_HLS_skip" = Option<String>, Query, description = "YES: leave out segments that the player knows."),
         ("expires" = Option<i64>, Query, description = "Of a signed playback address."),
         ("signature" = Option<String>, Query, description = "Of a signed playback address."),
     ),
     responses(
         (status = 200, description = "The playlist.", body = String, content_type = "application/vnd.apple.mpegurl"),
+        (status = 400, description = "The directives make no sense, or ask too far ahead.", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The playback address is not valid, or not any more.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such stream, or it is not on air.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The engine that holds the stream does not answer.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The engine that holds the stream does not answer, or what was waited for did not come.", body = Problem, content_type = "application/problem+json"),
     ),
     security((), ("bearer" = [])),
 )]
@@ -60,20 +69,63 @@ pub(crate) async fn read_playlist(
     watcher: Watcher,
     context: Data<Context>,
 ) -> Result<HttpResponse, ApiProblem> {
-    let shelf = match locate(&request, &watcher.stream, &context).await? {
+    let directives = Directives::read(request.query_string()).map_err(ApiError::from)?;
+    let promptness = match directives.wanted {
+        Some(_) => Promptness::MayWait,
+        None => Promptness::AtOnce,
+    };
+    let shelf = match locate(&request, &watcher.stream, &context, promptness).await? {
         Answering::Here(shelf) => shelf,
         Answering::Done(answer) => return Ok(answer),
     };
     let playlist = shelf.playlist().ok_or(ApiError::NotOnAir)?;
     note_viewer(&request, &shelf, &context);
+    let wanted = directives.wanted.filter(|_| playlist.can_be_awaited());
+    let (playlist, caching) = match wanted {
+        None => (playlist, "no-cache".to_owned()),
+        Some(wanted) => {
+            let playlist = awaited(&shelf, &playlist, wanted, &context).await?;
+            // A player that waits is still there.
+            note_viewer(&request, &shelf, &context);
+            let seconds = playlist.cached_for().as_secs();
+            (
+                playlist,
+                format!("{}, max-age={seconds}", context.caching_scope),
+            )
+        }
+    };
     let query = watcher.playback.as_ref().map(PlaybackClaim::query);
+    let query = query.unwrap_or_default();
+    let text = if directives.delta {
+        playlist.render_delta(&query)
+    } else {
+        playlist.render(&query)
+    };
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, PLAYLIST_TYPE))
-        .insert_header((CACHE_CONTROL, "no-cache"))
-        .body(playlist.render(&query.unwrap_or_default())))
+        .insert_header((CACHE_CONTROL, caching))
+        .body(text))
 }
 
-/// A segment, or what a player reads before the first one.
+/// The playlist once it holds what is wanted.
+async fn awaited(
+    shelf: &Shelf,
+    playlist: &Arc<Playlist>,
+    wanted: Wanted,
+    context: &Context,
+) -> Result<Arc<Playlist>, ApiError> {
+    match playlist.standing(wanted) {
+        Standing::There => Ok(Arc::clone(playlist)),
+        Standing::TooFar => Err(ApiError::TooFarAhead),
+        Standing::Coming => {
+            let is_there = |playlist: &Playlist| playlist.standing(wanted) == Standing::There;
+            Ok(context.waiting.playlist(shelf, is_there).await?)
+        }
+    }
+}
+
+/// A segment, a part of one, or what a player reads before the first one. The part that the
+/// playlist hints at is waited for.
 #[utoipa::path(
     get, path = "/live/{stream}/{file}", tag = "stream-engine",
     params(
@@ -89,7 +141,7 @@ pub(crate) async fn read_playlist(
         (status = 403, description = "The playback address is not valid, or not any more.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such stream or segment.", body = Problem, content_type = "application/problem+json"),
         (status = 416, description = "The range lies behind the end."),
-        (status = 503, description = "The engine that holds the stream does not answer.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The engine that holds the stream does not answer, or what was waited for did not come.", body = Problem, content_type = "application/problem+json"),
     ),
     security((), ("bearer" = [])),
 )]
@@ -100,10 +152,25 @@ pub(crate) async fn read_live_file(
     context: Data<Context>,
 ) -> Result<HttpResponse, ApiProblem> {
     let file: LiveFile = file.parse().map_err(|_not_one| ApiError::UnknownFile)?;
-    let shelf = match locate(&request, &watcher.stream, &context).await? {
+    let promptness = match file {
+        LiveFile::Part(..) => Promptness::MayWait,
+        LiveFile::Init(_) | LiveFile::Segment(..) => Promptness::AtOnce,
+    };
+    let shelf = match locate(&request, &watcher.stream, &context, promptness).await? {
         Answering::Here(shelf) => shelf,
         Answering::Done(answer) => return Ok(answer),
     };
+    let is_hint = |playlist: &Playlist| playlist.hint().as_ref() == Some(&file);
+    if shelf.playlist().is_some_and(|playlist| is_hint(&playlist)) {
+        let came = |playlist: &Playlist| !is_hint(playlist);
+        drop(
+            context
+                .waiting
+                .playlist(&shelf, came)
+                .await
+                .map_err(ApiError::from)?,
+        );
+    }
     Ok(send_file(&request, &shelf, &file, &context).await?)
 }
 
@@ -129,7 +196,8 @@ pub(crate) async fn read_snapshot(
     watcher: Watcher,
     context: Data<Context>,
 ) -> Result<HttpResponse, ApiProblem> {
-    let shelf = match locate(&request, &watcher.stream, &context).await? {
+    let prompt = Promptness::AtOnce;
+    let shelf = match locate(&request, &watcher.stream, &context, prompt).await? {
         Answering::Here(shelf) => shelf,
         Answering::Done(answer) => return Ok(answer),
     };
@@ -154,6 +222,7 @@ async fn locate(
     request: &HttpRequest,
     stream: &StreamId,
     context: &Context,
+    promptness: Promptness,
 ) -> Result<Answering, ApiError> {
     let shelf = context
         .registry
@@ -170,7 +239,11 @@ async fn locate(
             Err(ApiError::NotOnAir)
         }
         Place::Elsewhere(holder) => {
-            let answer = context.forwarder.pass_on(request, &holder).await?;
+            let passing = context.forwarder.pass_on(request, &holder, promptness);
+            let answer = match promptness {
+                Promptness::AtOnce => passing.await?,
+                Promptness::MayWait => context.waiting.hold(passing).await??,
+            };
             Ok(Answering::Done(answer))
         }
     }

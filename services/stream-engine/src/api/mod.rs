@@ -17,6 +17,7 @@ use utoipa::OpenApi;
 
 use crate::live::forward::Forwarder;
 use crate::live::playback::PlaybackVerifier;
+use crate::live::waiting::WaitingRoom;
 use crate::tasks::Registry;
 
 /// What handlers work with.
@@ -27,6 +28,7 @@ pub(crate) struct Context {
     /// Where the recordings of every stream are.
     pub(crate) recordings: PathBuf,
     pub(crate) forwarder: Forwarder,
+    pub(crate) waiting: WaitingRoom,
     pub(crate) playback: PlaybackVerifier,
     pub(crate) clock: SharedClock,
     /// Base address at which siblings reach this process.
@@ -34,6 +36,8 @@ pub(crate) struct Context {
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// `Cache-Control` of segments: a shared cache may keep them only where the public may watch.
     pub(crate) file_caching: &'static str,
+    /// Who may keep playlists that were waited for.
+    pub(crate) caching_scope: &'static str,
 }
 
 /// Every path of this service. Players of any origin may read what they are let to: no cookie

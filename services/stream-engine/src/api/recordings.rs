@@ -16,6 +16,7 @@ use super::Context;
 use super::error::ApiError;
 use super::sending::send;
 use crate::live::forward::Forwarder;
+use crate::live::forward::Promptness;
 use crate::live::shelf::Place;
 use crate::recordings::folder::{Folder, RecordingList};
 use crate::recordings::name::RecordingName;
@@ -184,7 +185,10 @@ async fn locate(
         Place::Elsewhere(holder)
             if holder != context.own_url && !Forwarder::was_passed_on(request) =>
         {
-            let answer = context.forwarder.pass_on(request, &holder).await?;
+            let answer = context
+                .forwarder
+                .pass_on(request, &holder, Promptness::AtOnce)
+                .await?;
             Ok(Answering::Done(answer))
         }
         Place::Here | Place::Nowhere | Place::Unknown | Place::Elsewhere(_) => {

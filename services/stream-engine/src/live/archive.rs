@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,12 +11,13 @@ use sm_common::id::StreamId;
 use tokio::sync::watch;
 
 use super::file_name::LiveFile;
-use super::playlist::Playlist;
+use super::playlist::{Playlist, Unfinished};
 
 /// Distance between two looks for files that nobody needs any more.
 const CLEAN_EVERY: Duration = Duration::from_secs(2);
 const PLAYLIST: &str = "playlist.json";
 const PLAYLIST_DRAFT: &str = "playlist.json.draft";
+const SEGMENT_DRAFT: &str = "segment.draft";
 const SNAPSHOT: &str = "snapshot.jpg";
 
 /// The directory. Its methods block: call them where that is allowed.
@@ -75,6 +76,17 @@ impl Archive {
             files.extend(name.to_str().and_then(|name| name.parse().ok()));
         }
         Ok(files)
+    }
+
+    /// Writes the segment that nobody finished: it is what its parts are together.
+    pub(crate) fn finish(&self, unfinished: &Unfinished) -> std::io::Result<()> {
+        let mut bytes = Vec::new();
+        for part in &unfinished.parts {
+            fs::File::open(self.path(part))?.read_to_end(&mut bytes)?;
+        }
+        let draft = self.directory.join(SEGMENT_DRAFT);
+        fs::write(&draft, bytes)?;
+        fs::rename(draft, self.path(&unfinished.segment))
     }
 
     /// Writes the playlist so that a reader finds the old one or the new one, whatever happens.

@@ -1,4 +1,5 @@
-//! Names of the files that a worker writes: `init-{run}.mp4` and `{run}-{number}.m4s`.
+//! Names of the files that a worker writes: `init-{run}.mp4`, `{run}-{number}.m4s` and
+//! `{run}-{number}.{part}.m4s`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -65,13 +66,15 @@ pub(crate) enum LiveFile {
     Init(Run),
     /// A segment, by its number within the run.
     Segment(Run, u64),
+    /// A part of a segment, by the segment's number and its own within it.
+    Part(Run, u64, u64),
 }
 
 impl LiveFile {
     /// The run it belongs to.
     pub(crate) const fn run(&self) -> &Run {
         match self {
-            Self::Init(run) | Self::Segment(run, _) => run,
+            Self::Init(run) | Self::Segment(run, _) | Self::Part(run, _, _) => run,
         }
     }
 }
@@ -81,6 +84,7 @@ impl fmt::Display for LiveFile {
         match self {
             Self::Init(run) => write!(f, "init-{}.mp4", run.0),
             Self::Segment(run, number) => write!(f, "{}-{number}.m4s", run.0),
+            Self::Part(run, number, part) => write!(f, "{}-{number}.{part}.m4s", run.0),
         }
     }
 }
@@ -94,18 +98,27 @@ impl FromStr for LiveFile {
         {
             return Ok(Self::Init(run.parse()?));
         }
-        let (run, number) = text
+        let (run, numbers) = text
             .strip_suffix(".m4s")
             .and_then(|rest| rest.split_once('-'))
             .ok_or(NotALiveFile)?;
-        let canonical = number.len() <= DIGITS_MAX
-            && number.bytes().all(|byte| byte.is_ascii_digit())
-            && (number == "0" || !number.starts_with('0'));
-        if !canonical {
-            return Err(NotALiveFile);
-        }
-        let number = number.parse().map_err(|_not_a_number| NotALiveFile)?;
-        Ok(Self::Segment(run.parse()?, number))
+        let run = run.parse()?;
+        Ok(match numbers.split_once('.') {
+            None => Self::Segment(run, number(numbers)?),
+            Some((segment, part)) => Self::Part(run, number(segment)?, number(part)?),
+        })
+    }
+}
+
+/// The only way to write a number in a name.
+fn number(text: &str) -> Result<u64, NotALiveFile> {
+    let canonical = text.len() <= DIGITS_MAX
+        && text.bytes().all(|byte| byte.is_ascii_digit())
+        && (text == "0" || !text.starts_with('0'));
+    if canonical {
+        text.parse().map_err(|_not_a_number| NotALiveFile)
+    } else {
+        Err(NotALiveFile)
     }
 }
 
@@ -130,7 +143,11 @@ mod tests {
     #[test]
     fn a_name_reads_back_as_it_was_written() {
         let run = Run::generate();
-        for file in [LiveFile::Init(run.clone()), LiveFile::Segment(run, 1234)] {
+        for file in [
+            LiveFile::Init(run.clone()),
+            LiveFile::Segment(run.clone(), 1234),
+            LiveFile::Part(run, 1234, 0),
+        ] {
             assert_eq!(file.to_string().parse(), Ok(file));
         }
     }
@@ -149,6 +166,11 @@ mod tests {
             "a-00.m4s",
             "a-+1.m4s",
             "a-1.m4s ",
+            "a-1..m4s",
+            "a-1.02.m4s",
+            "a-1.2.3.m4s",
+            "a-.2.m4s",
+            "a-1.+2.m4s",
             "-1.m4s",
             "a-99999999999999999999.m4s",
             "init-.mp4",

@@ -43,29 +43,37 @@ const RESPONSE_HEADERS: [&str; 8] = [
 #[error("the engine that holds the stream does not answer")]
 pub(crate) struct HolderSilent(#[source] reqwest::Error);
 
+/// Whether the holder may let the request wait for what is not there yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Promptness {
+    /// It answers at once.
+    AtOnce,
+    /// It may.
+    MayWait,
+}
+
 /// Passes requests on.
 #[derive(Clone, Debug)]
 pub(crate) struct Forwarder {
-    client: Client,
+    prompt: Client,
+    patient: Client,
     name: String,
 }
 
 impl Forwarder {
     /// `name` is this process's. An answer may take any time as a whole, but `between` bounds the
-    /// wait for its next bytes.
+    /// wait for its next bytes; the holder may let requests wait for `wait` besides.
     pub(crate) fn new(
         name: String,
         connect: Duration,
         between: Duration,
+        wait: Duration,
     ) -> Result<Self, reqwest::Error> {
-        let client = Client::builder()
-            .connect_timeout(connect)
-            .read_timeout(between)
-            .redirect(reqwest::redirect::Policy::none())
-            // Siblings are reached directly, whatever the environment says.
-            .no_proxy()
-            .build()?;
-        Ok(Self { client, name })
+        Ok(Self {
+            prompt: client(connect, between)?,
+            patient: client(connect, between.saturating_add(wait))?,
+            name,
+        })
     }
 
     /// Whether a sibling has passed this request on.
@@ -78,14 +86,18 @@ impl Forwarder {
         &self,
         request: &HttpRequest,
         holder: &str,
+        promptness: Promptness,
     ) -> Result<HttpResponse, HolderSilent> {
+        let client = match promptness {
+            Promptness::AtOnce => &self.prompt,
+            Promptness::MayWait => &self.patient,
+        };
         let method = match request.method().as_str() {
             "HEAD" => Method::HEAD,
             "DELETE" => Method::DELETE,
             _ => Method::GET,
         };
-        let mut asking = self
-            .client
+        let mut asking = client
             .request(method, format!("{holder}{}", request.uri()))
             .header(PASSED_ON, &self.name);
         for name in REQUEST_HEADERS {
@@ -98,6 +110,16 @@ impl Forwarder {
         }
         Ok(relay(asking.send().await.map_err(HolderSilent)?))
     }
+}
+
+fn client(connect: Duration, between: Duration) -> Result<Client, reqwest::Error> {
+    Client::builder()
+        .connect_timeout(connect)
+        .read_timeout(between)
+        .redirect(reqwest::redirect::Policy::none())
+        // Siblings are reached directly, whatever the environment says.
+        .no_proxy()
+        .build()
 }
 
 /// The way the request has come, this process's peer last.

@@ -3,19 +3,26 @@
 //! Media sequence numbers and discontinuity sequence numbers only ever grow: across workers,
 //! across restarts of this process, and across hosts. Within a run the segments follow on one
 //! another; between two runs there is a discontinuity.
+//!
+//! A run may deliver its segments in parts. Players then fetch the segment that is being made part
+//! by part, so its number is in use before it is listed, and stays so when nobody finishes it.
+
+mod growing;
+mod reload;
+mod text;
 
 use std::collections::VecDeque;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sm_common::clock::Timestamp;
-use sm_media_protocol::Segment;
+use sm_media_protocol::{Part, Segment};
 
 use super::file_name::{LiveFile, Run};
+use growing::{Growing, ListedPart};
 
-/// The version of HLS that fragmented MP4 in plain playlists needs.
-const HLS_VERSION: u8 = 7;
+pub(crate) use growing::Unfinished;
+pub(crate) use reload::{Standing, Wanted};
 
 /// A segment in the playlist.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,12 +34,14 @@ pub(crate) struct Listed {
     file: LiveFile,
     duration_s: f64,
     starts_at: Timestamp,
+    /// Its parts, where all of them are known.
+    #[serde(default)]
+    parts: Vec<ListedPart>,
 }
 
 impl Listed {
     fn ends_at(&self) -> Timestamp {
-        let length = Duration::try_from_secs_f64(self.duration_s).unwrap_or_default();
-        self.starts_at.plus(length)
+        self.starts_at.plus(seconds(self.duration_s))
     }
 }
 
@@ -64,6 +73,12 @@ pub(crate) struct Playlist {
     /// The number, within the run, of the next segment that is not known here yet.
     #[serde(default)]
     next_in_run: u64,
+    /// Longest part to be expected, in milliseconds; `None`: the run delivers no parts.
+    #[serde(default)]
+    part_target_ms: Option<u64>,
+    /// What the run has delivered of its next segment.
+    #[serde(default)]
+    growing: Option<Growing>,
 }
 
 impl Default for Playlist {
@@ -82,6 +97,8 @@ impl Playlist {
             run: None,
             begun: false,
             next_in_run: 0,
+            part_target_ms: None,
+            growing: None,
         }
     }
 
@@ -94,9 +111,15 @@ impl Playlist {
         self.listed.is_empty()
     }
 
-    /// When the last segment's picture ends.
+    /// When the picture ends that players have.
     pub(crate) fn ends_at(&self) -> Option<Timestamp> {
-        self.listed.back().map(Listed::ends_at)
+        let growing = self.growing.as_ref().map(Growing::ends_at);
+        growing.or_else(|| self.listed.back().map(Listed::ends_at))
+    }
+
+    /// Longest segment to be expected.
+    pub(crate) const fn target(&self) -> Duration {
+        Duration::from_secs(self.target_s)
     }
 
     /// Goes on counting from `numbers` where they are ahead.
@@ -104,6 +127,7 @@ impl Playlist {
         // Numbers in a playlist have no gaps: after a jump it has to begin anew.
         if numbers.next_segment > self.numbers.next_segment {
             self.listed.clear();
+            self.growing = None;
             let discontinuity = self.numbers.discontinuity.max(numbers.discontinuity);
             self.numbers = Numbers {
                 discontinuity,
@@ -114,12 +138,14 @@ impl Playlist {
 
     /// Takes every segment off the list; the current run may add no more.
     pub(crate) fn clear(&mut self) {
+        self.abandon();
         self.listed.clear();
         self.run = None;
     }
 
     /// A new worker will deliver segments, each about `segment` long.
     pub(crate) fn begin(&mut self, run: Run, segment: Duration) {
+        self.abandon();
         let rounded_up = segment.saturating_add(Duration::from_millis(999)).as_secs();
         self.target_s = rounded_up.max(1);
         if let Some(longest) = self
@@ -133,6 +159,12 @@ impl Playlist {
         self.run = Some(run);
         self.begun = false;
         self.next_in_run = 0;
+        self.part_target_ms = None;
+    }
+
+    /// The run will deliver its segments in parts that are at most so long.
+    pub(crate) const fn expect_parts(&mut self, target_ms: u64) {
+        self.part_target_ms = Some(target_ms);
     }
 
     /// Whether this run has added segments, and may add more.
@@ -155,32 +187,51 @@ impl Playlist {
     pub(crate) fn push(&mut self, segment: &Segment, window: usize) -> Result<(), ForeignSegment> {
         let file: LiveFile = segment.file.parse().map_err(|_not_one| ForeignSegment)?;
         let run = self.run.as_ref().ok_or(ForeignSegment)?;
-        let next = self.next_in_run;
-        let fits = matches!(&file, LiveFile::Segment(of, number) if of == run && *number >= next);
-        let measured = segment.duration_s.is_finite() && segment.duration_s > 0.0;
-        if !fits || !measured {
+        let number = match &file {
+            LiveFile::Segment(of, number) if of == run && *number >= self.next_in_run => *number,
+            LiveFile::Segment(..) | LiveFile::Init(_) | LiveFile::Part(..) => {
+                return Err(ForeignSegment);
+            }
+        };
+        if !is_measured(segment.duration_s) {
             return Err(ForeignSegment);
         }
-        self.next_in_run = segment.number.saturating_add(1);
-        self.target_s = self.target_s.max(rounded(segment.duration_s));
+        self.note_begin();
+        let parts = self.take_parts(number);
+        self.next_in_run = number.saturating_add(1);
+        self.list(file, (segment.starts_at, segment.duration_s), parts, window);
+        Ok(())
+    }
+
+    /// The very first run of a stream follows on nothing.
+    fn note_begin(&mut self) {
         if !self.begun {
             self.begun = true;
-            // The very first run of a stream follows on nothing.
             let follows = u64::from(self.numbers.next_segment > 0);
             self.numbers.discontinuity = self.numbers.discontinuity.saturating_add(follows);
         }
+    }
+
+    fn list(
+        &mut self,
+        file: LiveFile,
+        (starts_at, duration_s): (Timestamp, f64),
+        parts: Vec<ListedPart>,
+        window: usize,
+    ) {
+        self.target_s = self.target_s.max(rounded(duration_s));
         self.listed.push_back(Listed {
             number: self.numbers.next_segment,
             discontinuity: self.numbers.discontinuity,
             file,
-            duration_s: segment.duration_s,
-            starts_at: segment.starts_at,
+            duration_s,
+            starts_at,
+            parts,
         });
         self.numbers.next_segment = self.numbers.next_segment.saturating_add(1);
         while self.listed.len() > window.max(1) {
             self.listed.pop_front();
         }
-        Ok(())
     }
 
     /// Keeps only what can still be played: `present` are the files that exist.
@@ -192,6 +243,7 @@ impl Playlist {
         if let Some(last_missing) = self.listed.iter().rposition(|listed| !playable(listed)) {
             self.listed.drain(..=last_missing);
         }
+        self.keep_playable_parts(present);
     }
 
     /// Whether a player of this list needs the file now, or is about to.
@@ -199,49 +251,32 @@ impl Playlist {
         let listed = |listed: &Listed| match file {
             LiveFile::Init(run) => listed.file.run() == run,
             LiveFile::Segment(..) => listed.file == *file,
-        };
-        let upcoming = matches!(file, LiveFile::Init(run) if self.run.as_ref() == Some(run));
-        upcoming || self.listed.iter().any(listed)
-    }
-
-    /// The playlist as text; `query` is appended to every address in it, `?` included.
-    pub(crate) fn render(&self, query: &str) -> String {
-        let mut text = String::with_capacity(128_usize.saturating_mul(self.listed.len()));
-        let first = self.listed.front();
-        let media = first.map_or(self.numbers.next_segment, |listed| listed.number);
-        let discontinuity = first.map_or(self.numbers.discontinuity, |listed| listed.discontinuity);
-        // Writing to a String cannot fail.
-        let _ = write!(
-            text,
-            "#EXTM3U\n#EXT-X-VERSION:{HLS_VERSION}\n#EXT-X-TARGETDURATION:{}\n\
-             #EXT-X-MEDIA-SEQUENCE:{media}\n#EXT-X-DISCONTINUITY-SEQUENCE:{discontinuity}\n\
-             #EXT-X-INDEPENDENT-SEGMENTS\n",
-            self.target_s
-        );
-        let mut before: Option<&Run> = None;
-        for listed in &self.listed {
-            let run = listed.file.run();
-            if before != Some(run) {
-                if before.is_some() {
-                    text.push_str("#EXT-X-DISCONTINUITY\n");
-                }
-                let init = LiveFile::Init(run.clone());
-                let _ = writeln!(text, "#EXT-X-MAP:URI=\"{init}{query}\"");
-                before = Some(run);
+            LiveFile::Part(run, number, _) => {
+                !listed.parts.is_empty() && listed.file == LiveFile::Segment(run.clone(), *number)
             }
-            let _ = write!(
-                text,
-                "#EXT-X-PROGRAM-DATE-TIME:{}\n#EXTINF:{:.5},\n{}{query}\n",
-                listed.starts_at, listed.duration_s, listed.file
-            );
-        }
-        text
+        };
+        let upcoming = match file {
+            LiveFile::Init(run) => self.run.as_ref() == Some(run),
+            LiveFile::Segment(..) => false,
+            LiveFile::Part(run, number, _) => {
+                self.run.as_ref() == Some(run) && self.next_in_run == *number
+            }
+        };
+        upcoming || self.listed.iter().any(listed)
     }
 }
 
 /// The duration as the playlist's target has to cover it.
 fn rounded(duration_s: f64) -> u64 {
     Duration::try_from_secs_f64(duration_s.round()).map_or(1, |duration| duration.as_secs())
+}
+
+fn seconds(duration_s: f64) -> Duration {
+    Duration::try_from_secs_f64(duration_s).unwrap_or_default()
+}
+
+fn is_measured(duration_s: f64) -> bool {
+    duration_s.is_finite() && duration_s > 0.0
 }
 
 #[cfg(test)]

@@ -4,14 +4,14 @@ use proptest::prelude::*;
 
 use super::*;
 
-const WINDOW: usize = 3;
-const SECOND: Duration = Duration::from_secs(1);
+pub(super) const WINDOW: usize = 3;
+pub(super) const SECOND: Duration = Duration::from_secs(1);
 
-fn run(name: &str) -> Run {
+pub(super) fn run(name: &str) -> Run {
     name.parse().unwrap()
 }
 
-fn segment(run: &str, number: u64) -> Segment {
+pub(super) fn segment(run: &str, number: u64) -> Segment {
     Segment {
         file: format!("{run}-{number}.m4s"),
         number,
@@ -19,6 +19,21 @@ fn segment(run: &str, number: u64) -> Segment {
         bytes: 100,
         starts_at: Timestamp::from_unix_millis(i64::try_from(number).unwrap() * 1000),
         independent: true,
+    }
+}
+
+/// Parts of a quarter of a second, four to a segment.
+pub(super) fn part(run: &str, number: u64, part: u64) -> Part {
+    let starts_at = i64::try_from(number * 1000 + part * 250).unwrap();
+    Part {
+        file: format!("{run}-{number}.{part}.m4s"),
+        number,
+        part,
+        duration_s: 0.25,
+        bytes: 25,
+        independent: part == 0,
+        starts_at: Timestamp::from_unix_millis(starts_at),
+        last: part == 3,
     }
 }
 
@@ -174,7 +189,10 @@ fn a_restarted_host_lists_what_it_still_has() {
 #[derive(Clone, Debug)]
 enum Step {
     Begin,
+    BeginInParts,
     Push,
+    Part,
+    End { finished: bool },
     Clear,
     Advance(u64),
     Restart,
@@ -182,8 +200,11 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        2 => Just(Step::Begin),
+        1 => Just(Step::Begin),
+        2 => Just(Step::BeginInParts),
         6 => Just(Step::Push),
+        9 => Just(Step::Part),
+        1 => proptest::bool::ANY.prop_map(|finished| Step::End { finished }),
         1 => Just(Step::Clear),
         1 => (0..40_u64).prop_map(Step::Advance),
         1 => Just(Step::Restart),
@@ -191,26 +212,44 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    /// A number means one segment for ever, numbers never go back, and counting the
+    /// A number means one segment for ever, from its first part on, numbers never go back, and counting the
     /// discontinuities in the text gives every segment the discontinuity number that it had.
     #[test]
     fn numbers_mean_the_same_for_ever(steps in proptest::collection::vec(step(), 1..120)) {
         let mut playlist = Playlist::new(Numbers::default());
         let mut runs = 0_u64;
         let mut pushed = 0_u64;
+        let mut parts = 0_u64;
         let mut seen: HashMap<u64, (LiveFile, u64)> = HashMap::new();
         let mut before = Numbers::default();
         for step in steps {
             match step {
                 Step::Begin => {
                     runs += 1;
-                    pushed = 0;
+                    (pushed, parts) = (0, 0);
                     playlist.begin(run(&format!("r{runs}")), SECOND);
+                }
+                Step::BeginInParts => {
+                    runs += 1;
+                    (pushed, parts) = (0, 0);
+                    playlist.begin(run(&format!("r{runs}")), SECOND);
+                    playlist.expect_parts(250);
                 }
                 Step::Push => {
                     if playlist.push(&segment(&format!("r{runs}"), pushed), WINDOW).is_ok() {
                         pushed += 1;
+                        parts = 0;
                     }
+                }
+                Step::Part => {
+                    let next = Part { last: false, ..part(&format!("r{runs}"), pushed, parts) };
+                    if playlist.push_part(&next) == Ok(true) {
+                        parts += 1;
+                    }
+                }
+                Step::End { finished } => {
+                    let unfinished = playlist.unfinished().filter(|_| finished);
+                    playlist.end_run(unfinished.as_ref(), WINDOW);
                 }
                 Step::Clear => playlist.clear(),
                 Step::Advance(to) => {
@@ -229,6 +268,13 @@ proptest! {
             before = numbers;
             let mut counted = playlist.listed.front().map_or(0, |first| first.discontinuity);
             let mut last_run = None;
+            if let Some(Unfinished { segment, parts }) = playlist.unfinished() {
+                let known = seen
+                    .entry(numbers.next_segment)
+                    .or_insert_with(|| (segment.clone(), numbers.discontinuity));
+                prop_assert_eq!(known, &(segment, numbers.discontinuity));
+                prop_assert!(!parts.is_empty());
+            }
             for (expected, listed) in (numbers.next_segment - u64::try_from(playlist.listed.len()).unwrap()..).zip(&playlist.listed) {
                 counted += u64::from(last_run.is_some_and(|last| last != listed.file.run()));
                 last_run = Some(listed.file.run());

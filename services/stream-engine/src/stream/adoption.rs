@@ -46,6 +46,8 @@ impl Tenure {
         if !seen {
             self.gap =
                 previous.and_then(|previous| unwatched_gap(previous, &self.playlist, &on_air));
+            // The list ends with another run, and that is over: this one came after it.
+            self.end_run();
         }
         let saved = std::mem::take(&mut self.playlist);
         self.playlist = carry_on(Some(saved), previous, (&on_air, &run), now);
@@ -75,6 +77,7 @@ impl Tenure {
         self.observation
             .errors
             .limit(|error| error.component == WORKER, until);
+        self.still_lost(&on_air.picture, now);
         self.catch_up(on_air);
     }
 
@@ -84,7 +87,7 @@ impl Tenure {
             return;
         };
         // What was said last may have been lost with the line.
-        running.outputs = None;
+        running.tell_anew();
         if let Some(screen) = running.screen_mut() {
             screen.resume(on_air.revision, on_air.picture.clone());
         }
@@ -98,6 +101,7 @@ impl Tenure {
             layers,
             outputs,
             segments,
+            parts,
             ..
         } = on_air;
         let now = self.surroundings.clock().now();
@@ -110,10 +114,17 @@ impl Tenure {
         for report in outputs.into_iter().map(Report::Output) {
             self.report(report);
         }
+        let mut parts = parts.iter().peekable();
         for segment in &segments {
+            while let Some(part) = parts.next_if(|part| part.number <= segment.number) {
+                self.part_written(part);
+            }
             if segment.number >= self.playlist.next_in_run() {
                 self.segment_written(segment);
             }
+        }
+        for part in parts {
+            self.part_written(part);
         }
     }
 

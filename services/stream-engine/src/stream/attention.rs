@@ -39,13 +39,12 @@ impl Concern {
         }
     }
 
-    /// Whether there is reason for it. The slate may be black, still and silent.
+    /// Whether there is reason for it. What covers the scene may be black, still and silent.
     pub(super) fn is_present(self, stats: &Stats, shown: Showing<'_>, watch: &WatchConfig) -> bool {
-        let scene = match shown.picture {
-            ScenePicture::Slate => return false,
-            ScenePicture::Black => None,
-            ScenePicture::Program(_) => shown.scene,
-        };
+        if shown.picture.cover.is_some() {
+            return false;
+        }
+        let scene = shown.scene.filter(|_| shown.picture.scene.is_some());
         let lasts = |seconds: Option<u64>, limit_s| seconds.is_some_and(|long| long >= limit_s);
         match self {
             Self::Black => lasts(stats.black_s, watch.black_s),
@@ -91,13 +90,12 @@ fn is_to_be_heard(scene: Option<&Scene>, layer: sm_common::id::LayerId) -> bool 
 
 fn black_because(shown: Showing<'_>) -> &'static str {
     let layers = shown.scene.map_or(&[][..], |scene| &scene.layers);
-    match shown.picture {
-        ScenePicture::Program(_) if layers.iter().any(|layer| layer.visible) => {
+    match &shown.picture.scene {
+        Some(_) if layers.iter().any(|layer| layer.visible) => {
             "the picture is black: its layers show nothing; see their status"
         }
-        ScenePicture::Program(_) => "the picture is black: the scene has no visible layer",
-        ScenePicture::Black => "the picture is black: no scene is known yet",
-        ScenePicture::Slate => "the picture is black",
+        Some(_) => "the picture is black: the scene has no visible layer",
+        None => "the picture is black: no scene is known yet",
     }
 }
 
@@ -108,9 +106,10 @@ mod tests {
     use sm_common::id::{LayerId, SceneId, StreamId};
     use sm_common::layer::Layer;
     use sm_common::performance::LayerPerformance;
-    use sm_common::stream::SceneOnAir;
+    use sm_media_protocol::{CoverPicture, CoverReason};
 
     use super::*;
+    use crate::scene::on_air;
 
     const WATCH: WatchConfig = WatchConfig {
         black_s: 3,
@@ -136,11 +135,10 @@ mod tests {
             updated_at: Timestamp::from_unix_millis(0),
             layers: vec![layer],
         };
-        let picture = ScenePicture::Program(SceneOnAir {
-            id: scene.id,
-            name: scene.name.clone(),
-            revision: 1,
-        });
+        let picture = ScenePicture {
+            scene: Some(on_air(&scene)),
+            ..ScenePicture::default()
+        };
         (picture, scene, id)
     }
 
@@ -175,12 +173,18 @@ mod tests {
         };
         assert_eq!(present(&stats(2, 9, 9), &shown, &scene), []);
         assert_eq!(present(&stats(3, 10, 10), &shown, &scene), Concern::ALL);
+        for why in [CoverReason::Paused, CoverReason::LayerLost] {
+            let covered = ScenePicture {
+                cover: Some(CoverPicture {
+                    why,
+                    scene: Some(on_air(&scene)),
+                }),
+                ..shown.clone()
+            };
+            assert_eq!(present(&stats(99, 99, 99), &covered, &scene), []);
+        }
         assert_eq!(
-            present(&stats(99, 99, 99), &ScenePicture::Slate, &scene),
-            []
-        );
-        assert_eq!(
-            present(&stats(3, 0, 0), &ScenePicture::Black, &scene),
+            present(&stats(3, 0, 0), &ScenePicture::default(), &scene),
             [Concern::Black]
         );
         let still = Stats {
@@ -229,7 +233,7 @@ mod tests {
         };
         let message = because(&picture);
         assert!(message.contains("its layers show nothing"), "{message}");
-        let message = because(&ScenePicture::Black);
+        let message = because(&ScenePicture::default());
         assert!(message.contains("no scene"), "{message}");
     }
 }

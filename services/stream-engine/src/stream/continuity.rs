@@ -8,6 +8,7 @@ use sm_common::stream::{Interruption, ObservedState, StreamStatus};
 use sm_media_protocol::OnAir;
 
 use crate::live::file_name::Run;
+use crate::live::part::PartPlan;
 use crate::live::playlist::{Numbers, Playlist};
 
 /// The picture is gone.
@@ -76,6 +77,9 @@ pub(super) fn carry_on(
         }
         let segment = Duration::from_millis(on_air.program.keyframe_interval_ms.into());
         playlist.begin(run.clone(), segment);
+        if let Some(plan) = PartPlan::found(on_air.hls.part_frames, &on_air.program) {
+            playlist.expect_parts(plan.target_ms);
+        }
     }
     skip_forgotten(&mut playlist, on_air);
     let is_new = |number: u64| number >= playlist.next_in_run();
@@ -89,8 +93,9 @@ pub(super) fn carry_on(
     {
         // What was saved is older than all this, or lost. No number may be given out twice, and
         // what the worker remembers may have been listed under numbers that are not known here.
-        let last = on_air.segments.last();
-        playlist.skip_to(last.map_or(0, |last| last.number.saturating_add(1)));
+        let segment = on_air.segments.last().map(|segment| segment.number);
+        let part = on_air.parts.last().map(|part| part.number);
+        playlist.skip_to(segment.max(part).map_or(0, |last| last.saturating_add(1)));
         playlist.advance_to(Numbers {
             next_segment: previous
                 .next_segment
@@ -130,14 +135,16 @@ pub(super) fn unwatched_gap(
 }
 
 /// How many segments the previous holder may have listed after it last wrote how many there were.
-/// No number may be given out twice, so at least so many are skipped.
+/// No number may be given out twice, so at least so many are skipped, and one more: players may
+/// have had parts of the next.
 fn unwritten_segments(previous: &ObservedState, now: Timestamp) -> u64 {
     let (Some(program), true) = (&previous.program, previous.live_since.is_some()) else {
         return 0;
     };
     let segment_ms = u128::from(program.keyframe_interval_ms.max(1));
     let elapsed_ms = now.since(previous.at).as_millis();
-    u64::try_from(elapsed_ms.div_ceil(segment_ms)).unwrap_or(u64::MAX)
+    let listed = u64::try_from(elapsed_ms.div_ceil(segment_ms)).unwrap_or(u64::MAX);
+    listed.saturating_add(1)
 }
 
 /// The gap that a new holder finds; `None` when the stream was not on air.
@@ -168,7 +175,7 @@ mod tests {
     use sm_common::id::StreamId;
     use sm_common::program::ProgramFormat;
     use sm_common::stream::EngineLease;
-    use sm_media_protocol::{HlsSettings, Hosting, ScenePicture, Segment, WorkerState};
+    use sm_media_protocol::{HlsSettings, Hosting, Part, ScenePicture, Segment, WorkerState};
 
     use super::*;
 
@@ -231,6 +238,7 @@ mod tests {
             hls: HlsSettings {
                 directory: "/live".into(),
                 run: "a".to_owned(),
+                part_frames: 0,
             },
             hosting: Hosting {
                 generation: 1,
@@ -239,11 +247,37 @@ mod tests {
             since: at(100),
             state: WorkerState::Playing,
             revision: 1,
-            picture: ScenePicture::Black,
+            picture: ScenePicture::default(),
             layers: Vec::new(),
             outputs: Vec::new(),
             segments: segments.map(segment).collect(),
+            parts: Vec::new(),
         }
+    }
+
+    fn part(number: u64, part: u64) -> Part {
+        Part {
+            file: format!("a-{number}.{part}.m4s"),
+            number,
+            part,
+            duration_s: 0.5,
+            bytes: 1,
+            independent: part == 0,
+            starts_at: at(100),
+            last: part == 1,
+        }
+    }
+
+    /// The same in parts of half a second, of which the first of the next segment is there.
+    fn delivering_parts(segments: std::ops::Range<u64>) -> OnAir {
+        let mut on_air = delivering(segments.clone());
+        on_air.hls.part_frames = 15;
+        on_air.parts = segments
+            .clone()
+            .flat_map(|number| [part(number, 0), part(number, 1)])
+            .chain([part(segments.end, 0)])
+            .collect();
+        on_air
     }
 
     fn carried(saved: Option<Playlist>, on_air: &OnAir) -> (Playlist, Vec<u64>) {
@@ -283,8 +317,32 @@ mod tests {
         for lost in [None, Some(saved(20))] {
             let (playlist, added) = carried(lost, &delivering(0..4));
             assert_eq!(added, [0_u64; 0], "they may have been listed");
-            assert_eq!(playlist.numbers().next_segment, 54);
+            assert_eq!(playlist.numbers().next_segment, 55);
         }
+    }
+
+    #[test]
+    fn a_segment_that_players_may_have_parts_of_is_not_listed_under_another_number() {
+        let on_air = delivering_parts(0..4);
+        let (mut playlist, added) = carried(None, &on_air);
+        assert_eq!(added, [0_u64; 0]);
+        assert_eq!(playlist.push_part(&part(4, 0)), Ok(false));
+        assert!(playlist.push(&segment(4), 1000).is_err());
+        assert_eq!(playlist.push_part(&part(5, 0)), Ok(true));
+        assert_eq!(playlist.numbers().next_segment, 55);
+        // Where nothing was lost, it goes on growing.
+        let mut saved = saved(50);
+        saved.expect_parts(500);
+        let (mut playlist, added) = carried(Some(saved), &on_air);
+        assert_eq!(added, [1, 2, 3]);
+        assert_eq!(playlist.push_part(&part(4, 0)), Ok(true));
+    }
+
+    #[test]
+    fn a_run_that_is_new_here_is_expected_in_its_parts() {
+        let awaited = |on_air: &OnAir| carried(None, on_air).0.can_be_awaited();
+        assert!(awaited(&delivering_parts(0..4)));
+        assert!(!awaited(&delivering(0..4)));
     }
 
     #[test]
@@ -304,12 +362,12 @@ mod tests {
         assert_eq!(
             playlist.numbers(),
             Numbers {
-                next_segment: 54,
+                next_segment: 55,
                 discontinuity: 3
             }
         );
         let stale = take_over(Some(saved(20)), Some(&on_air()), MINUTE, at(104));
-        assert_eq!(stale.numbers().next_segment, 54);
+        assert_eq!(stale.numbers().next_segment, 55);
         assert!(stale.is_empty());
     }
 

@@ -32,6 +32,8 @@ impl Tenure {
         };
         self.observation.worker_gone(end.at);
         self.surroundings.metrics.silent();
+        self.end_run();
+        self.publish_playlist();
         // What it delivered last, after it was told to end, was still seen.
         if let (Some(gap), Some(seen)) = (&mut self.gap, self.playlist.ends_at()) {
             gap.at = seen.min(end.at);
@@ -83,7 +85,8 @@ impl Tenure {
         self.playlist.clear();
         self.publish_playlist();
         self.observation.off_air(self.surroundings.clock().now());
-        self.expect_layers(&Canvas::Black, false);
+        self.required.rest();
+        self.expect_layers(&Canvas::default(), false);
         let over = self.observation.errors.clear(|_| true);
         self.note(over);
     }

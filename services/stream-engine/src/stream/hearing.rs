@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use sm_common::clock::Timestamp;
 use sm_common::stream::{LayerState, Severity};
-use sm_media_protocol::{LayerReport, OutputReport, Report, ScenePicture, Segment, Stats};
+use sm_media_protocol::{LayerReport, OutputReport, Part, Report, Segment, Stats};
 
 use super::attention::{Concern, Showing};
 use super::errors::Problem;
@@ -37,6 +37,7 @@ impl Tenure {
             Report::SceneApplied { revision, at } => self.scene_applied(revision, at),
             Report::Layer(layer) => self.layer_changed(layer, now),
             Report::SegmentWritten(segment) => self.segment_written(&segment),
+            Report::PartWritten(part) => self.part_written(&part),
             Report::Output(output) => self.output_changed(&output, now),
             Report::Stats(stats) => self.measured(&stats),
             Report::Snapshot { id, error } => {
@@ -80,19 +81,9 @@ impl Tenure {
         self.note_scene();
     }
 
-    /// The scene in the picture is the one that the worker confirmed last.
-    pub(super) fn note_scene(&mut self) {
-        let running = self.running.as_ref();
-        let shown = running
-            .and_then(|running| running.screen())
-            .and_then(|screen| screen.shown());
-        self.observation.scene = match shown {
-            Some(ScenePicture::Program(scene)) => Some(scene.clone()),
-            Some(ScenePicture::Black | ScenePicture::Slate) | None => None,
-        };
-    }
-
     fn layer_changed(&mut self, report: LayerReport, now: Timestamp) {
+        self.required
+            .heard(report.layer, report.state, Instant::now());
         let Some(status) = self.observation.layers.heard(report, now) else {
             return;
         };
@@ -118,6 +109,18 @@ impl Tenure {
             self.raise(problem, now, None);
         }
         self.news.push(News::Layer(status));
+    }
+
+    /// A part that is known already changes nothing.
+    pub(super) fn part_written(&mut self, part: &Part) {
+        match self.playlist.push_part(part) {
+            // With a segment's last part the segment is listed, all at once.
+            Ok(listed) if listed && !part.last => self.publish_playlist(),
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(stream.id = %self.surroundings.stream, %error, file = part.file);
+            }
+        }
     }
 
     fn output_changed(&mut self, report: &OutputReport, now: Timestamp) {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use sm_common::clock::Timestamp;
-use sm_common::id::{OutputId, StreamId};
+use sm_common::id::{OutputId, SceneId, StreamId};
 use sm_common::output::{OutputCounters, OutputKind, OutputState, OutputStatus};
 use sm_common::performance::{Performance, Viewers};
 use sm_common::program::ProgramFormat;
@@ -33,6 +33,10 @@ pub(super) struct Observation {
     desired_revision: u64,
     generation: u64,
     pub(super) scene: Option<SceneOnAir>,
+    pub(super) covered: Option<SceneOnAir>,
+    pub(super) preview: Option<SceneOnAir>,
+    /// The scene of the program that was last confirmed, by whatever process.
+    pub(super) taken: Option<SceneId>,
     pub(super) program: Option<ProgramFormat>,
     pub(super) errors: Errors,
     pub(super) layers: Layers,
@@ -70,6 +74,13 @@ impl Observation {
             desired_revision: previous.desired_revision,
             generation: previous.generation,
             scene: None,
+            covered: None,
+            preview: None,
+            taken: previous
+                .covered
+                .as_ref()
+                .or(previous.scene.as_ref())
+                .map(|scene| scene.id),
             program: None,
             errors: Errors::inherit(&previous.errors),
             layers: Layers::inherit(&previous.layers),
@@ -214,6 +225,7 @@ impl Observation {
             ..Performance::default()
         };
         self.segment_kbps = None;
+        self.preview = None;
     }
 
     /// The stream is off air, not just for the moment.
@@ -222,6 +234,9 @@ impl Observation {
         self.outputs.off_air(now);
         self.live_since = None;
         self.scene = None;
+        self.covered = None;
+        self.preview = None;
+        self.taken = None;
         self.program = None;
         self.performance = Performance::default();
         self.viewers = Viewers::default();
@@ -247,6 +262,8 @@ impl Observation {
             revision: 0,
             at: now,
             scene: self.scene.clone(),
+            covered: self.covered.clone(),
+            preview: self.preview.clone(),
             program: self.program.clone(),
             outputs: std::iter::once(self.hls())
                 .chain(self.outputs.list())

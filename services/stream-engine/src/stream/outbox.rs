@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use sm_bus::{Bus, BusError, Commit, CommitOutcome, Guard, OutgoingEvent, keys};
 use sm_common::event::{
-    StreamErrorCleared, StreamErrorRaised, StreamInterrupted, StreamStateChanged,
+    SceneTakeStarted, SceneTaken, StreamErrorCleared, StreamErrorRaised, StreamInterrupted,
+    StreamStateChanged,
 };
 use sm_common::id::StreamId;
 use sm_common::performance::MetricsSample;
@@ -30,6 +31,8 @@ pub(super) enum News {
     Error(ErrorNews),
     Interrupted(Interruption),
     Layer(LayerStatus),
+    TakeStarted(SceneTakeStarted),
+    Taken(SceneTaken),
 }
 
 /// A document on its way.
@@ -286,6 +289,8 @@ impl Courier {
                     bus.event(stream, &StreamInterrupted(interruption.clone()), None)?
                 }
                 News::Layer(status) => bus.event(stream, status, None)?,
+                News::TakeStarted(started) => bus.event(stream, started, None)?,
+                News::Taken(taken) => bus.event(stream, taken, None)?,
             });
         }
         if let (true, Some(desired)) = (letter.changed, &letter.desired) {

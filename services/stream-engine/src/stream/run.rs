@@ -2,18 +2,16 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use sm_common::id::SceneId;
 use sm_common::program::ProgramFormat;
+use sm_media_protocol::{Command, CoverReason, LeaseTerms, WantedOutput};
 use tokio_util::sync::DropGuard;
 
 use super::screen::Screen;
 use crate::live::file_name::Run;
 use crate::live::snapshot::{SnapshotError, SnapshotRequest};
-use crate::reconcile::{Making, Picture, WorkerView};
+use crate::reconcile::{Making, Previewed, Shot, WorkerView};
 use crate::status::WorkerPhase;
 use crate::supervisor::{Busy, Worker};
-
-use sm_media_protocol::{Command, LeaseTerms, ScenePicture, WantedOutput};
 
 /// Snapshots that wait for a worker at most.
 const SNAPSHOTS_MAX: usize = 8;
@@ -45,6 +43,8 @@ pub(super) struct RunningWorker {
     pub(super) generation: u64,
     pub(super) program: ProgramFormat,
     pub(super) frames_dropped: u64,
+    /// The scene beside the program that it was last told of.
+    pub(super) previewed: Previewed,
     /// The outputs that it was last told of; `None` where another process told it.
     pub(super) outputs: Option<Vec<WantedOutput>>,
     stage: Stage,
@@ -68,6 +68,7 @@ impl RunningWorker {
             generation,
             program,
             frames_dropped: 0,
+            previewed: Previewed::Told(None),
             outputs: None,
             stage: Stage::Booting,
             ending: None,
@@ -90,10 +91,12 @@ impl RunningWorker {
             Some(since) => Stage::OnAir(screen, since),
             None => Stage::Working(screen),
         };
-        Self {
+        let mut found = Self {
             stage,
             ..Self::new(worker, run, (generation, program), reports)
-        }
+        };
+        found.tell_anew();
+        found
     }
 
     /// Tells it how long this host has the stream.
@@ -117,17 +120,21 @@ impl RunningWorker {
             (None, Stage::Working(screen) | Stage::OnAir(screen, _)) => WorkerView::Working {
                 making,
                 sent: screen.sent(),
+                previewed: self.previewed,
                 outputs: self.outputs.as_deref(),
             },
         }
     }
 
-    /// The scene that it was last told to show.
-    pub(super) fn scene(&self) -> Option<(SceneId, u64)> {
-        match self.screen()?.sent() {
-            Picture::Program { scene, revision } => Some((scene, revision)),
-            Picture::Black | Picture::Slate => None,
-        }
+    /// The scene of the program that it was last told of.
+    pub(super) fn scene(&self) -> Option<Shot> {
+        self.screen()?.sent().program
+    }
+
+    /// What it was told of beside the picture may be lost, or another process told it.
+    pub(super) fn tell_anew(&mut self) {
+        self.outputs = None;
+        self.previewed = Previewed::Unknown;
     }
 
     pub(super) fn phase(&self) -> WorkerPhase {
@@ -136,7 +143,10 @@ impl RunningWorker {
             (Some(Ending::GivingWay), _) => WorkerPhase::GivingWay,
             (None, Stage::Booting | Stage::Working(_)) => WorkerPhase::Preparing,
             (None, Stage::OnAir(screen, _)) => WorkerPhase::OnAir {
-                slate: matches!(screen.shown(), Some(ScenePicture::Slate)),
+                slate: screen.shown().is_some_and(|shown| {
+                    let cover = shown.cover.as_ref();
+                    cover.is_some_and(|cover| cover.why == CoverReason::Paused)
+                }),
             },
         }
     }

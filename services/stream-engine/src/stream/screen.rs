@@ -5,52 +5,102 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sm_common::clock::Timestamp;
+use sm_common::id::LayerId;
 use sm_common::scene::Scene;
 use sm_common::stream::SceneOnAir;
-use sm_media_protocol::ScenePicture;
+use sm_common::transition::Take;
+use sm_media_protocol::{CoverPicture, CoverReason, ScenePicture};
 
-use crate::reconcile::Picture;
-use crate::scene::changed_at;
+use crate::reconcile::{Cover, Picture, Shot};
+use crate::scene::{changed_at, on_air};
+use crate::store::Wanted;
 
 /// Pictures that wait to be confirmed at most; the oldest is forgotten, not the newest.
 const WAITING_MAX: usize = 64;
 
-/// A picture with the scene that it is made of.
+/// A picture with the scenes that it is made of.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Canvas {
+    /// `None` stands for black.
+    pub(super) program: Option<Arc<Scene>>,
+    /// The take that brought it on air, if one did.
+    pub(super) take: Option<Take>,
+    pub(super) cover: Option<Drape>,
+}
+
+/// The slate over the program.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Canvas {
-    Black,
-    Program(Arc<Scene>),
-    Slate,
+pub(super) struct Drape {
+    pub(super) why: CoverReason,
+    /// `None` stands for the built-in slate.
+    pub(super) slate: Option<Arc<Scene>>,
 }
 
 impl Canvas {
-    /// The picture that is wanted, with the scene that is known.
-    pub(super) fn of(picture: Picture, scene: Option<&Arc<Scene>>) -> Self {
-        match (picture, scene) {
-            (Picture::Slate, _) => Self::Slate,
-            (Picture::Program { .. }, Some(scene)) => Self::Program(Arc::clone(scene)),
-            (Picture::Program { .. }, None) | (Picture::Black, _) => Self::Black,
-        }
-    }
-
-    /// What it is, in a word that the worker keeps for the next host.
-    pub(super) fn described(&self) -> ScenePicture {
-        match self {
-            Self::Black => ScenePicture::Black,
-            Self::Slate => ScenePicture::Slate,
-            Self::Program(scene) => ScenePicture::Program(SceneOnAir {
-                id: scene.id,
-                name: scene.name.clone(),
-                revision: scene.revision,
+    /// The picture that is wanted, with the scenes that are known.
+    pub(super) fn of(picture: Picture, wanted: &Wanted) -> Self {
+        let program = wanted.scene.clone().filter(|_| picture.program.is_some());
+        let taken = program.as_ref().map(|scene| scene.id);
+        let desired = wanted.desired.as_ref();
+        let take = desired.and_then(|desired| desired.chosen.take.clone());
+        Self {
+            program,
+            take: take.filter(|take| Some(take.scene) == taken),
+            cover: picture.cover.map(|cover| Drape {
+                why: cover.why,
+                slate: wanted.slate.clone(),
             }),
         }
     }
 
-    fn scene(self) -> Option<Arc<Scene>> {
-        match self {
-            Self::Program(scene) => Some(scene),
-            Self::Black | Self::Slate => None,
+    /// What it is, in words that the worker keeps for the next host.
+    pub(super) fn described(&self) -> ScenePicture {
+        let on_air = |scene: &Arc<Scene>| on_air(scene);
+        ScenePicture {
+            scene: self.program.as_ref().map(on_air),
+            take: self.take.clone(),
+            cover: self.cover.as_ref().map(|drape| CoverPicture {
+                why: drape.why,
+                scene: drape.slate.as_ref().map(on_air),
+            }),
         }
+    }
+
+    /// The layers that the worker reports on.
+    pub(super) fn layers(&self) -> Vec<LayerId> {
+        let slate = self.cover.as_ref().and_then(|drape| drape.slate.as_ref());
+        let scenes = [self.program.as_ref(), slate].into_iter().flatten();
+        let mut layers: Vec<LayerId> = scenes
+            .flat_map(|scene| &scene.layers)
+            .map(|layer| layer.id)
+            .collect();
+        layers.sort_unstable();
+        layers.dedup();
+        layers
+    }
+
+    /// When the change that makes this picture of `before` was acknowledged, where it is a change
+    /// of the scene that is seen.
+    fn changed_since(&self, before: &Self) -> Option<Timestamp> {
+        let (before_program, program) = (before.program.as_ref()?, self.program.as_ref()?);
+        let seen = before.cover.is_none() && self.cover.is_none();
+        (seen && before_program.id == program.id).then(|| changed_at(program, before_program))
+    }
+}
+
+pub(super) fn shot(scene: &Arc<Scene>) -> Shot {
+    (scene.id, scene.revision)
+}
+
+/// The picture as decisions see it.
+pub(super) fn in_short(picture: &ScenePicture) -> Picture {
+    let shot = |scene: &SceneOnAir| (scene.id, scene.revision);
+    Picture {
+        program: picture.scene.as_ref().map(shot),
+        cover: picture.cover.as_ref().map(|cover| Cover {
+            why: cover.why,
+            slate: cover.scene.as_ref().map(shot),
+        }),
     }
 }
 
@@ -60,8 +110,8 @@ pub(super) struct Screen {
     /// Number of the latest picture sent; workers echo it.
     sequence: u64,
     sent: ScenePicture,
-    /// The scene of the picture last sent, where this process has sent it.
-    scene: Option<Arc<Scene>>,
+    /// The picture last sent, where this process has sent it.
+    canvas: Option<Canvas>,
     waiting: VecDeque<Waiting>,
     shown: Option<ScenePicture>,
 }
@@ -79,8 +129,8 @@ impl Screen {
     pub(super) fn new(canvas: Canvas) -> Self {
         let mut screen = Self {
             sequence: 0,
-            sent: ScenePicture::Black,
-            scene: None,
+            sent: ScenePicture::default(),
+            canvas: None,
             waiting: VecDeque::new(),
             shown: None,
         };
@@ -93,7 +143,7 @@ impl Screen {
         Self {
             sequence,
             sent: picture.clone(),
-            scene: None,
+            canvas: None,
             waiting: VecDeque::new(),
             shown: Some(picture),
         }
@@ -104,21 +154,14 @@ impl Screen {
         if sequence != self.sequence {
             self.sequence = self.sequence.max(sequence);
             self.sent = picture;
-            self.scene = None;
+            self.canvas = None;
             self.waiting.retain(|waiting| waiting.sequence <= sequence);
         }
     }
 
     /// The picture last sent.
-    pub(super) const fn sent(&self) -> Picture {
-        match &self.sent {
-            ScenePicture::Black => Picture::Black,
-            ScenePicture::Slate => Picture::Slate,
-            ScenePicture::Program(scene) => Picture::Program {
-                scene: scene.id,
-                revision: scene.revision,
-            },
-        }
+    pub(super) fn sent(&self) -> Picture {
+        in_short(&self.sent)
     }
 
     /// The picture in the frame, as far as the worker has said.
@@ -133,14 +176,15 @@ impl Screen {
 
     /// The picture is sent, under the number [`Self::next`].
     pub(super) fn send(&mut self, canvas: Canvas) {
+        let before = self.canvas.as_ref();
+        let changed_at = before.and_then(|before| canvas.changed_since(before));
         self.sequence = self.next();
         self.sent = canvas.described();
-        let before = std::mem::replace(&mut self.scene, canvas.scene());
-        let change = before.zip(self.scene.as_ref());
+        self.canvas = Some(canvas);
         self.waiting.push_back(Waiting {
             sequence: self.sequence,
             picture: self.sent.clone(),
-            changed_at: change.map(|(before, after)| changed_at(after, &before)),
+            changed_at,
         });
         if self.waiting.len() > WAITING_MAX {
             self.waiting.pop_front();
@@ -181,20 +225,38 @@ mod tests {
     use super::*;
 
     fn program(revision: u64) -> Canvas {
-        Canvas::Program(Arc::new(Scene {
-            id: SceneId::from_uuid(Uuid::from_u128(1)),
+        another_program(1, revision)
+    }
+
+    fn another_program(id: u128, revision: u64) -> Canvas {
+        let scene = Arc::new(Scene {
+            id: SceneId::from_uuid(Uuid::from_u128(id)),
             stream: StreamId::default(),
             name: "Main".to_owned(),
             revision,
             updated_at: Timestamp::from_unix_millis(i64::try_from(revision).unwrap() * 1000),
             layers: Vec::new(),
-        }))
+        });
+        Canvas {
+            program: Some(scene),
+            ..Canvas::default()
+        }
+    }
+
+    fn covered(canvas: Canvas) -> Canvas {
+        Canvas {
+            cover: Some(Drape {
+                why: CoverReason::Paused,
+                slate: None,
+            }),
+            ..canvas
+        }
     }
 
     fn picture(revision: u64) -> Picture {
-        Picture::Program {
-            scene: SceneId::from_uuid(Uuid::from_u128(1)),
-            revision,
+        Picture {
+            program: Some((SceneId::from_uuid(Uuid::from_u128(1)), revision)),
+            cover: None,
         }
     }
 
@@ -214,10 +276,12 @@ mod tests {
         let delay = screen.applied(2, at(2033));
         assert_eq!(delay, Some(Duration::from_millis(33)));
         assert_eq!(screen.shown(), Some(&program(2).described()));
-        screen.send(Canvas::Slate);
+        screen.send(covered(program(2)));
         assert_eq!(screen.applied(3, at(9000)), None);
         screen.send(program(2));
         assert_eq!(screen.applied(4, at(9000)), None, "resuming is no change");
+        screen.send(another_program(2, 1));
+        assert_eq!(screen.applied(5, at(9000)), None, "a take is no change");
     }
 
     #[test]
@@ -227,13 +291,13 @@ mod tests {
         screen.send(program(2));
         screen.resume(2, program(2).described());
         assert_eq!(screen.sent(), picture(2), "it knows");
-        screen.send(Canvas::Slate);
+        screen.send(covered(program(2)));
         screen.resume(2, program(2).described());
         assert_eq!(screen.sent(), picture(2));
         assert_eq!(screen.next(), 4, "a number means one picture");
-        screen.send(Canvas::Slate);
+        screen.send(covered(program(2)));
         screen.applied(4, at(9000));
-        assert_eq!(screen.shown(), Some(&ScenePicture::Slate));
+        assert_eq!(screen.shown(), Some(&covered(program(2)).described()));
     }
 
     #[test]
@@ -241,8 +305,21 @@ mod tests {
         let screen = Screen::found(7, program(3).described());
         assert_eq!(screen.sent(), picture(3));
         assert_eq!(screen.next(), 8);
-        let slate = Screen::found(7, ScenePicture::Slate);
-        assert_eq!(slate.shown(), Some(&ScenePicture::Slate));
+        let slate = Screen::found(7, covered(program(3)).described());
+        assert_eq!(slate.shown(), Some(&covered(program(3)).described()));
+        let cover = Cover {
+            why: CoverReason::Paused,
+            slate: None,
+        };
+        assert_eq!(slate.sent().program, picture(3).program);
+        assert_eq!(slate.sent().cover, Some(cover));
+        let mut screen = screen;
+        screen.send(program(4));
+        assert_eq!(
+            screen.applied(8, Timestamp::from_unix_millis(9000)),
+            None,
+            "what an earlier host sent is not known well enough to be timed"
+        );
     }
 
     #[test]

@@ -164,6 +164,7 @@ impl Tenure {
                     && running.generation == desired.generation
                     && running.program == desired.program
                     && running.outputs == Some(outputs::wanted(Some(desired)))
+                    && self.shows_what_is_wanted(running)
             }
         }
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use sm_bus::Lease;
 use sm_common::clock::Timestamp;
 use sm_common::stream::{DesiredStatus, EngineLease, ObservedState, Severity};
-use sm_media_protocol::{Command, LeaseTerms, WantedScene};
+use sm_media_protocol::{Command, LeaseTerms};
 use tokio::sync::watch;
 
 use super::Surroundings;
@@ -14,17 +14,20 @@ use super::continuity::{Gap, inherited_gap, take_over};
 use super::errors::{ErrorNews, Problem};
 use super::observation::Observation;
 use super::outbox::{News, Outbox};
+use super::required::RequiredWatch;
 use super::run::{Ending, RunningWorker};
+use super::scenes::{lost_scene, wanted_scene};
 use super::screen::{Canvas, Screen};
 use crate::lease::Holding;
 use crate::live::file_name::Run;
+use crate::live::part::PartPlan;
 use crate::live::playlist::Playlist;
 use crate::live::snapshot::{SnapshotError, SnapshotRequest};
 use crate::reconcile::{self, Action, Situation, WorkerView};
 use crate::restart::Restarts;
 use crate::store::Wanted;
 use crate::supervisor::{Cause, End, Found, Told, Worker};
-use crate::{outputs, scene, tasks};
+use crate::{outputs, tasks};
 
 /// Where an error of the worker's process is.
 pub(super) const WORKER: &str = "worker";
@@ -40,6 +43,7 @@ pub(super) struct Tenure {
     pub(super) permit: Option<LeaseTerms>,
     pub(super) wanted: Wanted,
     pub(super) observation: Observation,
+    pub(super) required: RequiredWatch,
     pub(super) playlist: Playlist,
     pub(super) running: Option<RunningWorker>,
     pub(super) gap: Option<Gap>,
@@ -86,6 +90,10 @@ impl Tenure {
             permit: None,
             wanted: Wanted::default(),
             observation: Observation::inherit(surroundings.stream.clone(), previous, now),
+            required: RequiredWatch::new(
+                surroundings.config.engine.required_grace(),
+                previous.and_then(lost_scene),
+            ),
             playlist,
             running: None,
             leaving: false,
@@ -132,9 +140,10 @@ impl Tenure {
         }
         loop {
             self.heed_commands();
+            self.heed_scenes();
             let now = Instant::now();
             match self.decide(now) {
-                Action::Nothing => return None,
+                Action::Nothing => return self.looks_at_layers(),
                 Action::WaitUntil(moment) => return Some(moment),
                 Action::Start => self.start(),
                 Action::Show(_) => {
@@ -145,6 +154,11 @@ impl Tenure {
                 }
                 Action::ApplyOutputs => {
                     if !self.apply_outputs() {
+                        return None;
+                    }
+                }
+                Action::Preview(_) => {
+                    if !self.show_preview() {
                         return None;
                     }
                 }
@@ -163,14 +177,12 @@ impl Tenure {
 
     fn decide(&self, now: Instant) -> Action {
         let desired = self.wanted.desired.as_deref();
-        let scene = self.wanted.scene.as_ref();
         let worker = self.running.as_ref();
         let outputs = outputs::wanted(desired);
         reconcile::decide(&Situation {
             desired: desired.filter(|_| !self.leaving),
-            scene: scene
-                .map(|scene| (scene.id, scene.revision))
-                .or_else(|| worker.and_then(RunningWorker::scene)),
+            shots: self.shots(),
+            lost: self.required.is_lost(),
             worker: worker.map_or(WorkerView::Absent, RunningWorker::view),
             outputs: &outputs,
             clearance: self.restarts.clearance(now),
@@ -222,7 +234,12 @@ impl Tenure {
             }
         };
         let run = Run::generate();
+        self.end_run();
         self.playlist.begin(run.clone(), segment);
+        let part_ms = surroundings.config.live.part_ms;
+        if let Some(plan) = PartPlan::of(&desired.program, part_ms) {
+            self.playlist.expect_parts(plan.target_ms);
+        }
         self.publish_playlist();
         if let Some(cause) = self.replacing.take() {
             surroundings.metrics.worker_replaced(cause);
@@ -236,18 +253,36 @@ impl Tenure {
         self.running = Some(RunningWorker::new(worker, run, making, reports));
     }
 
+    /// The playlist's run is over. Players have parts of the segment that it has left: it becomes
+    /// a short one. That is a file of a second or so, and both it and its parts are in memory.
+    pub(super) fn end_run(&mut self) {
+        let unfinished = self.playlist.unfinished().filter(|unfinished| {
+            let written = self.surroundings.archive.finish(unfinished);
+            if let Err(error) = &written {
+                let stream = &self.surroundings.stream;
+                tracing::warn!(stream.id = %stream, %error, "the last segment is lost");
+            }
+            written.is_ok()
+        });
+        let window = self.surroundings.config.live.window_segments;
+        self.playlist.end_run(unfinished.as_ref(), window);
+    }
+
     /// Sends the worker its configuration, with the picture that is wanted now.
     pub(super) fn configure(&mut self) {
         let canvas = self.canvas();
+        let part_ms = self.surroundings.config.live.part_ms;
         let outputs = outputs::wanted(self.wanted.desired.as_deref());
         let Some(running) = &mut self.running else {
             return;
         };
+        let parts = PartPlan::of(&running.program, part_ms);
         let screen = Screen::new(canvas.clone());
         let surroundings = &self.surroundings;
         let hls = sm_media_protocol::HlsSettings {
             directory: surroundings.archive.directory().to_owned(),
             run: running.run.as_str().to_owned(),
+            part_frames: parts.map_or(0, |plan| plan.frames),
         };
         let command = Command::Configure {
             program: running.program.clone(),
@@ -268,29 +303,8 @@ impl Tenure {
             Ok(()) => running.configured(screen, outputs),
             Err(_busy) => running.worker.kill(),
         }
+        self.required.begin();
         self.expect_layers(&canvas, true);
-    }
-
-    /// Sends the worker the picture that is wanted now. False when it does not read.
-    fn show(&mut self) -> bool {
-        let canvas = self.canvas();
-        let surroundings = Arc::clone(&self.surroundings);
-        let Some(running) = &mut self.running else {
-            return false;
-        };
-        let program = running.program.clone();
-        let Some(next) = running.screen().map(Screen::next) else {
-            return false;
-        };
-        let scene = wanted_scene(&surroundings, &canvas, next, &program);
-        if running.worker.send(Command::ApplyScene { scene }).is_err() {
-            return false;
-        }
-        if let Some(screen) = running.screen_mut() {
-            screen.send(canvas.clone());
-        }
-        self.expect_layers(&canvas, false);
-        true
     }
 
     /// Tells the worker of the outputs that are wanted now. False when it does not read.
@@ -309,22 +323,8 @@ impl Tenure {
         true
     }
 
-    fn canvas(&self) -> Canvas {
-        let status = self
-            .wanted
-            .desired
-            .as_ref()
-            .map_or(DesiredStatus::Live, |desired| desired.status);
-        let scene = self.wanted.scene.as_ref();
-        let picture = reconcile::picture(status, scene.map(|scene| (scene.id, scene.revision)));
-        Canvas::of(picture, scene)
-    }
-
     pub(super) fn expect_layers(&mut self, canvas: &Canvas, anew: bool) {
-        let layers: Vec<_> = match canvas {
-            Canvas::Program(scene) => scene.layers.iter().map(|layer| layer.id).collect(),
-            Canvas::Black | Canvas::Slate => Vec::new(),
-        };
+        let layers = canvas.layers();
         let now = self.surroundings.clock().now();
         let news = self.observation.layers.expect(&layers, anew, now);
         self.news.extend(news.into_iter().map(News::Layer));
@@ -391,17 +391,4 @@ impl Tenure {
 
 fn whole_ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn wanted_scene(
-    surroundings: &Surroundings,
-    canvas: &Canvas,
-    revision: u64,
-    program: &sm_common::program::ProgramFormat,
-) -> WantedScene {
-    match canvas {
-        Canvas::Black => scene::black(revision),
-        Canvas::Slate => scene::slate(revision, &surroundings.config.slate, program),
-        Canvas::Program(scene) => scene::wanted(scene, revision, &surroundings.assets),
-    }
 }

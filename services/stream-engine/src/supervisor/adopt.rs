@@ -133,6 +133,7 @@ async fn introduce(
         | Report::Layer(_)
         | Report::Output(_)
         | Report::InitWritten { .. }
+        | Report::PartWritten(_)
         | Report::SegmentWritten(_)
         | Report::Stats(_)
         | Report::Snapshot { .. }

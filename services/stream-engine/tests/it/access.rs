@@ -11,9 +11,10 @@ use sm_test_kit::{Answer, Api};
 use crate::harness::{Studio, until_playlist};
 
 const PLAYLIST: &str = "/live/main/index.m3u8";
-const SECRET: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-fn query(stream: &str, in_seconds: i64) -> String {
+/// The query of a signed address.
+pub(crate) fn query(stream: &str, in_seconds: i64) -> String {
     let expires = SystemClock.now().as_unix_seconds() + in_seconds;
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
     mac.update(format!("{stream}\n{expires}").as_bytes());

@@ -8,11 +8,13 @@ use serde_json::{Value, json};
 use sm_bus::{Bus, Commit, keys};
 use sm_common::auth::Role;
 use sm_common::clock::{Clock as _, SystemClock};
-use sm_common::event::{Channel, Event, LayerReordered, StreamStateChanged};
+use sm_common::event::{Channel, Event, LayerReordered, SceneReordered, StreamStateChanged};
 use sm_common::id::{LayerId, SceneId, StreamId};
 use sm_common::output::Output;
 use sm_common::program::ProgramFormat;
-use sm_common::stream::{DesiredState, DesiredStatus, ObservedState, StreamState, StreamStatus};
+use sm_common::stream::{
+    ChosenScenes, DesiredState, DesiredStatus, ObservedState, StreamState, StreamStatus,
+};
 use sm_stream_engine::{ABOUT, Config, serve};
 use sm_test_kit::{Answer, Api, Issuer, Redis, Running, until, until_some};
 use tempfile::TempDir;
@@ -21,8 +23,10 @@ use crate::playlist::Playlist;
 
 /// Longest wait for anything; the machine may be busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-/// Length of a segment in these tests.
+/// Length of a segment in these tests, unless the studio is told otherwise.
 const SEGMENT_MS: u32 = 200;
+/// A setting with which segments of that length come off in three parts of two frames.
+pub(crate) const IN_PARTS: (&str, &str) = ("live.part_ms", "67");
 
 /// One host's directories, with its own copy of the fake worker.
 #[derive(Debug)]
@@ -111,6 +115,35 @@ impl Drop for Host {
     }
 }
 
+/// A scene to write.
+#[derive(Clone, Debug)]
+pub(crate) struct Set<'a> {
+    pub(crate) id: SceneId,
+    pub(crate) name: &'a str,
+    pub(crate) revision: u64,
+    /// Whether the scene must not be seen without it.
+    pub(crate) layers: Vec<(LayerId, bool)>,
+}
+
+impl<'a> Set<'a> {
+    /// A scene of one layer.
+    pub(crate) fn new(name: &'a str) -> Self {
+        Self {
+            id: SceneId::generate(),
+            name,
+            revision: 1,
+            layers: vec![(LayerId::generate(), false)],
+        }
+    }
+
+    pub(crate) fn requiring(mut self) -> Self {
+        for (_, required) in &mut self.layers {
+            *required = true;
+        }
+        self
+    }
+}
+
 /// Redis, an identity issuer, and one host.
 #[derive(Debug)]
 pub(crate) struct Studio {
@@ -119,6 +152,7 @@ pub(crate) struct Studio {
     pub(crate) host: Host,
     pub(crate) bus: Bus,
     pub(crate) stream: StreamId,
+    pub(crate) segment_ms: u32,
 }
 
 impl Studio {
@@ -131,6 +165,7 @@ impl Studio {
             host: Host::new(),
             bus,
             stream: StreamId::default(),
+            segment_ms: SEGMENT_MS,
         }
     }
 
@@ -159,6 +194,7 @@ impl Studio {
         self.engine_process_with(host, address, &[])
     }
 
+    /// The same, with changes to its settings.
     pub(crate) fn engine_process_with(
         &self,
         host: &Host,
@@ -206,7 +242,7 @@ impl Studio {
 
     /// Writes the desired state as stream-control does.
     pub(crate) async fn desire(&self, status: DesiredStatus, generation: u64) -> u64 {
-        self.desire_with(status, generation, Vec::new()).await
+        self.desire_so(status, generation, |_| {}).await
     }
 
     /// The same with these outputs.
@@ -216,22 +252,53 @@ impl Studio {
         generation: u64,
         outputs: Vec<Output>,
     ) -> u64 {
+        self.desire_so(status, generation, |desired| desired.outputs = outputs)
+            .await
+    }
+
+    /// Chooses scenes as stream-control does; the first time wants the stream on air.
+    pub(crate) async fn choose(&self, change: impl FnOnce(&mut ChosenScenes)) -> u64 {
+        let before = self.desired().await;
+        let (status, generation) = before.map_or((DesiredStatus::Live, 1), |before| {
+            (before.status, before.generation)
+        });
+        self.desire_so(status, generation, |desired| change(&mut desired.chosen))
+            .await
+    }
+
+    async fn desired(&self) -> Option<DesiredState> {
         let key = keys::desired(&self.stream);
-        let before: Option<DesiredState> = self.bus.hash_document(&key, "doc").await.unwrap();
+        self.bus.hash_document(&key, "doc").await.unwrap()
+    }
+
+    /// What `change` leaves alone stays as it was.
+    async fn desire_so(
+        &self,
+        status: DesiredStatus,
+        generation: u64,
+        change: impl FnOnce(&mut DesiredState),
+    ) -> u64 {
+        let key = keys::desired(&self.stream);
+        let before = self.desired().await;
         let now = SystemClock.now();
-        let desired = DesiredState {
+        let mut desired = DesiredState {
             stream: self.stream.clone(),
             status,
             generation,
-            revision: before.map_or(1, |before| before.revision + 1),
+            revision: before.as_ref().map_or(1, |before| before.revision + 1),
             since: now,
             changed_by: "test".to_owned(),
             program: ProgramFormat {
-                keyframe_interval_ms: SEGMENT_MS,
+                keyframe_interval_ms: self.segment_ms,
                 ..ProgramFormat::default()
             },
-            outputs,
+            outputs: Vec::new(),
+            chosen: ChosenScenes::default(),
         };
+        if let Some(before) = before {
+            (desired.outputs, desired.chosen) = (before.outputs, before.chosen);
+        }
+        change(&mut desired);
         let observed = ObservedState::never_held(self.stream.clone(), now);
         let news = StreamStateChanged(StreamState::join(&desired, observed));
         let event = self.bus.event(&self.stream, &news, None).unwrap();
@@ -243,16 +310,21 @@ impl Studio {
         desired.revision
     }
 
-    /// Takes away what is wanted, and the scene.
+    /// Takes away what is wanted, and the scenes.
     pub(crate) async fn forget_what_is_wanted(&self) {
-        let keys = [keys::desired(&self.stream), keys::scene(&self.stream)];
+        let keys = [
+            keys::desired(&self.stream),
+            keys::scenes(&self.stream),
+            keys::former_scene(&self.stream),
+        ];
         let commit = keys.into_iter().fold(Commit::new(), |commit, key| {
             commit.write("DEL", key, Vec::new())
         });
         self.bus.commit(commit, Vec::new()).await.unwrap();
     }
 
-    /// Writes a scene of text layers as layer-service does, with these texts.
+    /// Writes the one scene of a stream, of text layers with these texts, as versions with one
+    /// scene did.
     pub(crate) async fn compose(&self, revision: u64, layers: &[(LayerId, &str)]) {
         let scene = SceneId::from_uuid("01900000-0000-7000-8000-000000000001".parse().unwrap());
         let now = SystemClock.now();
@@ -260,7 +332,7 @@ impl Studio {
         let document = json!({
             "id": scene, "stream": "main", "name": "Main", "order": order, "updated_at": now,
         });
-        let key = keys::scene(&self.stream);
+        let key = keys::former_scene(&self.stream);
         let mut commit = Commit::new()
             .hash_set(key.clone(), "revision", revision.to_string())
             .hash_set(key, "doc", document.to_string())
@@ -280,6 +352,51 @@ impl Studio {
             scene,
             order,
             scene_revision: revision,
+        };
+        let event = self.bus.event(&self.stream, &news, None).unwrap();
+        self.bus.commit(commit, vec![event]).await.unwrap();
+    }
+
+    /// Writes scenes of text layers as layer-service does, of which the first was made first.
+    pub(crate) async fn stage(&self, scenes: &[Set<'_>]) {
+        let now = SystemClock.now();
+        let key = keys::scenes(&self.stream);
+        let order: Vec<SceneId> = scenes.iter().map(|set| set.id).collect();
+        let mut commit = Commit::new()
+            .hash_set(key.clone(), "revision", "1")
+            .hash_set(key.clone(), "order", json!(order).to_string())
+            .hash_set(key.clone(), "first", scenes.first().unwrap().id.to_string());
+        for set in scenes {
+            let order: Vec<LayerId> = set.layers.iter().map(|(id, ..)| *id).collect();
+            let document = json!({
+                "id": set.id, "name": set.name, "order": order, "updated_at": now,
+            });
+            commit = commit
+                .hash_set(
+                    key.clone(),
+                    &keys::scene_revision_field(set.id),
+                    set.revision.to_string(),
+                )
+                .hash_set(
+                    key.clone(),
+                    &keys::scene_document_field(set.id),
+                    document.to_string(),
+                );
+            for (id, required) in &set.layers {
+                let layer = json!({
+                    "id": id, "stream": "main", "scene": set.id, "name": set.name,
+                    "kind": "text", "source": {"text": set.name},
+                    "transform": {"x": 0, "y": 0, "width": 100, "height": 50}, "opacity": 1.0,
+                    "visible": true, "locked": false, "volume": 1.0, "muted": false,
+                    "required": required, "revision": 1, "created_at": now, "updated_at": now,
+                });
+                let field = keys::layer_field(*id);
+                commit = commit.hash_set(keys::layers(&self.stream), &field, layer.to_string());
+            }
+        }
+        let news = SceneReordered {
+            order,
+            scenes_revision: 1,
         };
         let event = self.bus.event(&self.stream, &news, None).unwrap();
         self.bus.commit(commit, vec![event]).await.unwrap();

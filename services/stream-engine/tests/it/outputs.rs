@@ -5,7 +5,7 @@ use sm_common::event::Channel;
 use sm_common::output::{Output, OutputState, OutputStatus, OutputTarget, RtmpTarget};
 use sm_common::stream::{DesiredStatus, ObservedState, StreamStatus};
 
-use crate::harness::{Studio, send_signal};
+use crate::harness::{Set, Studio, send_signal};
 
 /// The key that nobody but the worker may see.
 const SECRET: &str = "planted-secret-4711";
@@ -122,6 +122,40 @@ async fn a_new_worker_is_told_of_the_outputs_and_counters_go_on() {
 }
 
 #[tokio::test]
+async fn outputs_go_on_undisturbed_through_take_preview_and_pause() {
+    let studio = Studio::open();
+    let _engine = studio.engine(&[]);
+    let (main, next) = (Set::new("Main"), Set::new("Next"));
+    studio.stage(&[main.clone(), next.clone()]).await;
+    studio
+        .desire_with(DesiredStatus::Live, 1, vec![output("one")])
+        .await;
+    studio
+        .until_observed("the output delivers", |observed| {
+            status(observed, "one") == Some(OutputStatus::Live)
+        })
+        .await;
+    let worker = studio.host.worker_pid();
+    studio
+        .choose(|chosen| (chosen.scene, chosen.preview) = (Some(next.id), Some(main.id)))
+        .await;
+    for wanted in [DesiredStatus::Paused, DesiredStatus::Live] {
+        let revision = studio.desire(wanted, 1).await;
+        let obeyed = studio
+            .until_observed("obeyed", |observed| observed.desired_revision == revision)
+            .await;
+        assert_eq!(status(&obeyed, "one"), Some(OutputStatus::Live));
+        assert!(obeyed.preview.is_some());
+    }
+    let commands = studio.host.commands();
+    let of_outputs = commands
+        .iter()
+        .filter(|one| one["command"] == "apply-outputs");
+    assert_eq!(of_outputs.count(), 0, "told once, with the configuration");
+    assert_eq!(studio.host.worker_pid(), worker);
+}
+
+#[tokio::test]
 async fn a_stream_without_its_network_outputs_is_reconnecting_and_hls_goes_on() {
     let studio = Studio::open();
     studio.host.demand("fail-outputs");
@@ -146,7 +180,7 @@ async fn a_stream_without_its_network_outputs_is_reconnecting_and_hls_goes_on() 
 
     studio.host.demand("fail-outputs");
     studio.until_status(StreamStatus::Reconnecting).await;
-    studio.desire(DesiredStatus::Live, 1).await;
+    studio.desire_with(DesiredStatus::Live, 1, Vec::new()).await;
     let removed = studio.until_status(StreamStatus::Live).await;
     assert!(removed.errors.is_empty(), "what is removed is not wrong");
 }

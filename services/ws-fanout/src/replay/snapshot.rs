@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use sm_bus::{BusError, keys, redis};
+use sm_bus::{BusError, SceneQuery, Which, keys, redis};
 use sm_common::chat::ChatMessage;
 use sm_common::event::{Channel, Epoch, Payload, Position};
 use sm_common::id::{LayerId, StreamId};
@@ -24,16 +24,6 @@ type Reading = (Value, Option<Position>);
 type PositionAnswer = (Option<String>, Option<u64>);
 /// Desired state, observed state, position.
 type StateAnswer = (Option<String>, Option<String>, PositionAnswer);
-/// Fields and values of a hash.
-type Fields = Vec<(String, String)>;
-/// Whether the stream exists, the scene's revision and document, layers, statuses, position.
-type SceneAnswer = (
-    bool,
-    (Option<u64>, Option<String>),
-    Fields,
-    Fields,
-    PositionAnswer,
-);
 
 impl Replay {
     /// What `GET /api/stream/state` answers. The documents and the position are of one moment:
@@ -56,38 +46,31 @@ impl Replay {
         Ok((write(&state)?, read_position(position)))
     }
 
-    /// The scene and its layers, with how they do in the picture; null before the stream has a
-    /// scene.
+    /// The scene that is wanted on air and its layers, with how they do in the picture; null before
+    /// the stream has a scene.
     pub(super) async fn scene(&self, stream: &StreamId) -> Result<Reading, ReplayError> {
-        let scene_key = keys::scene(stream);
-        let (layers_key, statuses_key) = (keys::layers(stream), keys::layer_statuses(stream));
-        let mut pipeline = redis::pipe();
-        pipeline.atomic();
-        pipeline.cmd("EXISTS").arg(keys::desired(stream));
-        pipeline
-            .cmd("HMGET")
-            .arg(&scene_key)
-            .arg("revision")
-            .arg("doc");
-        pipeline.cmd("HGETALL").arg(&layers_key);
-        pipeline.cmd("HGETALL").arg(&statuses_key);
-        ask_position(&mut pipeline, stream, Channel::LayerUpdates);
-        let (exists, (revision, scene), layers, statuses, position): SceneAnswer =
-            self.bus.pipeline(&pipeline).await?;
-        let position = read_position(position);
-        let (Some(revision), Some(scene)) = (revision, scene) else {
-            if exists {
-                return Ok((Value::Null, position));
+        let query = SceneQuery {
+            wanted: vec![Which::OnAir],
+            ..SceneQuery::default()
+        };
+        let mut stored = self.bus.scenes(stream, &query).await?;
+        let scene = stored.on_air.and_then(|id| stored.scenes.remove(&id));
+        let Some(scene) = scene else {
+            if stored.desired_revision.is_some() {
+                return Ok((Value::Null, stored.position));
             }
             return Err(ReplayError::UnknownStream(stream.clone()));
         };
-        let document: SceneDocument = read(&scene_key, &scene)?;
-        let layers = layers.iter().map(|(_, text)| read(&layers_key, text));
+        let (layers_key, statuses_key) = (keys::layers(stream), keys::layer_statuses(stream));
+        let document: SceneDocument = read(&keys::scenes(stream), &scene.document)?;
+        let layers = scene.layers.iter().flatten();
+        let layers = layers.map(|text| read(&layers_key, text));
         let layers = layers.collect::<Result<Vec<Layer>, _>>()?;
-        let statuses = statuses.iter().map(|(_, text)| read(&statuses_key, text));
+        let statuses = stored.statuses.iter().map(|text| read(&statuses_key, text));
         let statuses = statuses.collect::<Result<Vec<LayerStatus>, _>>()?;
-        let scene = document.join(stream.clone(), revision, with_status(layers, statuses));
-        Ok((write(&LayerList::from(scene))?, position))
+        let layers = with_status(layers, statuses);
+        let scene = document.join(stream.clone(), scene.revision, layers);
+        Ok((write(&LayerList::from(scene))?, stored.position))
     }
 
     /// The newest sample; null before the first.

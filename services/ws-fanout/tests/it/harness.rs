@@ -9,7 +9,7 @@ use sm_common::event::{Channel, LayerDeleted, Position};
 use sm_common::id::{InstanceId, LayerId, MessageId, SceneId, SessionId, StreamId, UserId};
 use sm_common::performance::{MetricsSample, Performance, Viewers};
 use sm_common::program::ProgramFormat;
-use sm_common::stream::{DesiredState, DesiredStatus};
+use sm_common::stream::{ChosenScenes, DesiredState, DesiredStatus};
 use sm_common::ws::{ClientMessage, ServerMessage};
 use sm_test_kit::{Api, Issuer, Redis, Running, Socket, until};
 use sm_ws_fanout::{ABOUT, serve};
@@ -70,6 +70,7 @@ impl World {
             changed_by: "test".to_owned(),
             program: ProgramFormat::default(),
             outputs: Vec::new(),
+            chosen: ChosenScenes::default(),
         };
         let mut command = redis::cmd("HSET");
         command.arg(keys::desired(&self.stream));

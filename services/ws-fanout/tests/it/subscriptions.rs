@@ -75,8 +75,12 @@ async fn the_layers_come_in_their_order_with_how_they_do() {
         since: NOW,
     };
     let mut write = Commit::new()
-        .hash_set(keys::scene(&world.stream), "revision", "7")
-        .hash_set(keys::scene(&world.stream), "doc", document.to_string())
+        .hash_set(keys::former_scene(&world.stream), "revision", "7")
+        .hash_set(
+            keys::former_scene(&world.stream),
+            "doc",
+            document.to_string(),
+        )
         .hash_set(
             keys::layer_statuses(&world.stream),
             &keys::layer_field(front.id),
@@ -111,6 +115,54 @@ async fn the_layers_come_in_their_order_with_how_they_do() {
         (event.channel, event.offset),
         (Channel::LayerUpdates, published.offset)
     );
+}
+
+#[tokio::test]
+async fn the_snapshot_is_of_the_scene_that_is_wanted_on_air() {
+    let world = World::start().await;
+    let [first, chosen] = [SceneId::generate(), SceneId::generate()];
+    let scenes_key = keys::scenes(&world.stream);
+    let mut write = Commit::new()
+        .hash_set(scenes_key.clone(), "revision", "2")
+        .hash_set(
+            scenes_key.clone(),
+            "order",
+            json!([chosen, first]).to_string(),
+        )
+        .hash_set(scenes_key.clone(), "first", first.to_string());
+    for (scene, name) in [(first, "First"), (chosen, "Chosen")] {
+        let layer = layer(&world, scene, name);
+        let document = json!({"id": scene, "name": name, "order": [layer.id], "updated_at": NOW});
+        write = write
+            .hash_set(scenes_key.clone(), &keys::scene_revision_field(scene), "7")
+            .hash_set(
+                scenes_key.clone(),
+                &keys::scene_document_field(scene),
+                document.to_string(),
+            )
+            .hash_set(
+                keys::layers(&world.stream),
+                &keys::layer_field(layer.id),
+                serde_json::to_string(&layer).unwrap(),
+            );
+    }
+    world.bus.commit(write, Vec::new()).await.unwrap();
+    let mut socket = world.socket(Role::Viewer).await;
+    let subscription = socket.subscribe(Channel::LayerUpdates, None).await;
+    let snapshot = subscription.snapshot.unwrap();
+    assert_eq!(snapshot["layers"][0]["name"], "First");
+
+    let key = keys::desired(&world.stream);
+    let mut desired: Value = world.bus.hash_document(&key, "doc").await.unwrap().unwrap();
+    desired["scene"] = json!(chosen);
+    let write = Commit::new().hash_set(key, "doc", desired.to_string());
+    world.bus.commit(write, Vec::new()).await.unwrap();
+    let mut socket = world.socket(Role::Viewer).await;
+    let subscription = socket.subscribe(Channel::LayerUpdates, None).await;
+    let snapshot = subscription.snapshot.unwrap();
+    assert_eq!(snapshot["scene"]["name"], "Chosen");
+    assert_eq!(snapshot["layers"].as_array().unwrap().len(), 1);
+    assert_eq!(snapshot["layers"][0]["name"], "Chosen");
 }
 
 #[tokio::test]

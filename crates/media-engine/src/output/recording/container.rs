@@ -2,7 +2,7 @@ use sm_common::output::FileFormat;
 
 use crate::fmp4::{self, AAC_PACKET_SAMPLES};
 use crate::mkv::{self, Block, Track};
-use crate::pipeline::{Cut, Origin, Tracks, frames_in};
+use crate::pipeline::{Origin, Piece, Tracks, frames_in};
 use crate::timeline::{Timeline, sample_start_ns};
 
 const NANOS_PER_MILLI: u64 = 1_000_000;
@@ -41,28 +41,28 @@ impl Container {
     /// `fragments` already.
     pub(super) fn fragment(
         &self,
-        cut: &Cut,
+        piece: &Piece,
         fragments: u64,
         origin: Origin,
         timeline: Timeline,
     ) -> Vec<u8> {
         match self.format {
-            FileFormat::Mp4 => cut.fragment(fragments + 1, origin),
-            FileFormat::Mkv => mkv::cluster(&blocks(cut, origin, timeline)),
+            FileFormat::Mp4 => piece.fragment(fragments + 1, origin),
+            FileFormat::Mkv => mkv::cluster(&blocks(piece, origin, timeline)),
         }
     }
 }
 
 /// Picture and sound of a segment in the order of their times, the picture first.
-fn blocks(cut: &Cut, origin: Origin, timeline: Timeline) -> Vec<Block> {
-    let mut number = cut.start;
-    let frames = cut.samples.iter().map(|sample| {
+fn blocks(piece: &Piece, origin: Origin, timeline: Timeline) -> Vec<Block> {
+    let mut number = piece.start;
+    let frames = piece.samples.iter().map(|sample| {
         let start = timeline.frame_start_ns(origin.frames_to(number));
         number += frames_in(sample.duration);
         (start, Track::Video, sample.keyframe, &sample.data)
     });
-    let mut position = cut.audio_start;
-    let packets = cut.packets.iter().map(|packet| {
+    let mut position = piece.audio_start;
+    let packets = piece.packets.iter().map(|packet| {
         let start = sample_start_ns(origin.samples_to(position));
         position += u64::from(AAC_PACKET_SAMPLES);
         (start, Track::Audio, true, packet)

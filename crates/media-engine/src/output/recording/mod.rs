@@ -12,7 +12,7 @@ use sm_common::output::FileTarget;
 use super::delivery::{Delivery, Look, Surroundings};
 use super::failure::Failure;
 use super::queue::Item;
-use crate::pipeline::{Cut, Origin, Segmenter};
+use crate::pipeline::{Origin, Piece, Segmenter};
 use crate::timeline::Timeline;
 use container::Container;
 use file::RecordingFile;
@@ -25,6 +25,7 @@ pub(super) struct Recorder {
     folder: Folder,
     container: Container,
     timeline: Timeline,
+    /// Without parts: every piece is a whole segment.
     segmenter: Segmenter,
     part: Option<Part>,
     bytes: u64,
@@ -63,14 +64,21 @@ impl Recorder {
             folder,
             container: Container::new(target.format, &tracks),
             timeline,
-            segmenter: Segmenter::new(timeline),
+            segmenter: Segmenter::new(timeline, 0),
             part: None,
             bytes: 0,
             frames_waiting: 0,
         })
     }
 
-    fn write(&mut self, cut: &Cut) -> Result<(), Failure> {
+    fn write_complete(&mut self) -> Result<(), Failure> {
+        while let Some(segment) = self.segmenter.next() {
+            self.write(&segment)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, piece: &Piece) -> Result<(), Failure> {
         self.folder.check_room()?;
         self.frames_waiting = 0;
         if self.is_full() {
@@ -79,17 +87,17 @@ impl Recorder {
         if let Some(part) = &mut self.part {
             let bytes = self
                 .container
-                .fragment(cut, part.fragments, part.origin, self.timeline);
+                .fragment(piece, part.fragments, part.origin, self.timeline);
             part.file.append(&bytes).map_err(unwritable)?;
             part.fragments += 1;
-            part.seconds += cut.duration_s;
+            part.seconds += self.timeline.seconds(piece.frames);
             self.bytes += crate::number::to_u64(bytes.len());
             return Ok(());
         }
-        let origin = Origin::at_frame(self.timeline, cut.start);
+        let origin = Origin::at_frame(self.timeline, piece.start);
         let mut bytes = self.container.head().to_vec();
-        bytes.extend(self.container.fragment(cut, 0, origin, self.timeline));
-        let began = cut.starts_at.unwrap_or_else(|| SystemClock.now());
+        bytes.extend(self.container.fragment(piece, 0, origin, self.timeline));
+        let began = piece.starts_at.unwrap_or_else(|| SystemClock.now());
         let file = self
             .folder
             .create(began, self.container.extension(), &bytes)
@@ -99,7 +107,7 @@ impl Recorder {
             file,
             origin,
             fragments: 1,
-            seconds: cut.duration_s,
+            seconds: self.timeline.seconds(piece.frames),
         });
         self.tidy();
         Ok(())
@@ -143,17 +151,14 @@ impl Delivery for Recorder {
     }
 
     fn give(&mut self, item: Item) -> Result<(), Failure> {
-        let cut = match item {
+        match item {
             Item::Video(frame) => {
                 self.frames_waiting += 1;
-                self.segmenter.video(frame)
+                self.segmenter.video(frame);
             }
             Item::Audio(packet) => self.segmenter.audio(packet),
-        };
-        match cut {
-            Some(cut) => self.write(&cut),
-            None => Ok(()),
         }
+        self.write_complete()
     }
 
     fn look(&mut self) -> Result<Look, Failure> {
@@ -169,10 +174,8 @@ impl Delivery for Recorder {
     }
 
     fn finish(&mut self, _deadline: Instant) {
-        let rest = match self.segmenter.finish() {
-            Some(rest) => self.write(&rest),
-            None => Ok(()),
-        };
+        self.segmenter.ended();
+        let rest = self.write_complete();
         if let Err(failure) = rest.and_then(|()| self.close()) {
             tracing::warn!(%failure, "a recording is not finished");
         }

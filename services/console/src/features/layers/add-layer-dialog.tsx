@@ -32,6 +32,8 @@ export function AddLayerDialog({ onClose }: { readonly onClose: () => void }) {
   const [progress, setProgress] = useState<number | null>(null);
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<Failure | null>(null);
+  // The layer goes into the scene that was shown when the dialog was opened.
+  const [scene] = useState(() => layers.scene.get()?.id);
   const leaving = useRef<AbortController>(null);
   const needsFile = ACCEPT[input.kind] !== undefined;
 
@@ -53,12 +55,12 @@ export function AddLayerDialog({ onClose }: { readonly onClose: () => void }) {
     const canvas = state.state.get()?.program ?? DEFAULT_CANVAS;
     const outcome = await outcomeOf(
       api.POST("/api/layers", {
-        params: { query: { stream } },
+        params: { query: scene ? { stream, scene } : { stream } },
         body: newLayer({ ...input, name, asset }, canvas),
       }),
     );
     if (!outcome.ok) return outcome.failure;
-    layers.add(outcome.data);
+    if (layers.scene.get()?.id === outcome.data.scene) layers.add(outcome.data);
     return null;
   };
 

@@ -17,14 +17,15 @@ export function DeleteLayerDialog({ id, onClose }: DeleteLayerDialogProps) {
   useObservable(layers.scene);
   const [failure, setFailure] = useState<Failure | null>(null);
   const layer = layers.layer(id);
-  const status = state.state.get()?.status;
-  const seen = layer?.visible && status && isOnAir(status);
+  const now = state.state.get();
+  const isSeen = now && isOnAir(now.status) && now.scene?.id === layer?.scene;
+  const seen = layer?.visible && isSeen;
 
   const remove = async () => {
     if (!layer) return;
     const params = {
       path: { id },
-      query: { stream: layer.stream },
+      query: { stream: layer.stream, scene: layer.scene },
       header: { "If-Match": `"${layer.revision}"` },
     };
     const outcome = await outcomeOf(api.DELETE("/api/layers/{id}", { params }));

@@ -55,6 +55,15 @@ export function LayerEditor({ id, layer, disabled, change, onDelete }: LayerEdit
           <SoundFields layer={layer} disabled={disabled} change={change} />
         </Section>
       )}
+      <label className="layer-editor__required">
+        <input
+          type="checkbox"
+          checked={layer.required ?? false}
+          disabled={disabled}
+          onChange={(event) => change({ required: event.target.checked })}
+        />
+        Required: show the slate while this layer fails
+      </label>
       <div className="layer-editor__foot">
         <DraftField
           label="Name"

@@ -28,6 +28,7 @@ export function newLayer(input: NewLayerInput, canvas: Canvas) {
     volume: 1,
     muted: false,
     audio_delay_ms: 0,
+    required: false,
   };
 }
 

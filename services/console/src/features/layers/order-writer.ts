@@ -53,7 +53,9 @@ export class OrderWriter {
     const base = this.store.scene.get();
     if (!base) return null;
     for (let round = 0; round < REBASES_MAX; round++) {
-      const scene = this.store.scene.get() ?? base;
+      const scene = this.store.scene.get();
+      // Another scene was selected meanwhile: this order is not for it.
+      if (scene?.id !== base.id) return null;
       const outcome = await this.put(scene, ids);
       if (outcome.ok) {
         this.store.order(ids, revisionOf(outcome));
@@ -67,8 +69,8 @@ export class OrderWriter {
     return REORDERED;
   }
 
-  private put({ revision }: SceneView, ids: readonly string[]): Promise<Outcome<unknown>> {
-    const query = { stream: this.stream };
+  private put({ id, revision }: SceneView, ids: readonly string[]): Promise<Outcome<unknown>> {
+    const query = { stream: this.stream, scene: id };
     return outcomeOf(
       this.api.PUT("/api/layers/order", {
         params: { query, header: { "If-Match": `"${revision}"` } },

@@ -18,7 +18,12 @@ const event = (type: EventType, data: EventMessage["data"]): EventMessage => ({
 function storeWith(...ids: string[]): LayerStore {
   const store = new LayerStore(createClient<paths>({ baseUrl: "http://server.test" }), "main");
   const layers = ids.map((id) => textLayer(id, 5));
-  const scene = { id: "s", name: "Demo", revision: 5, updated_at: "2030-01-01T00:00:00.000Z" };
+  const scene = {
+    id: "scene-1",
+    name: "Demo",
+    revision: 5,
+    updated_at: "2030-01-01T00:00:00.000Z",
+  };
   store.snapshot({ scene, layers });
   return store;
 }
@@ -34,9 +39,11 @@ it("follows the events of the channel", () => {
   const created = { layer: textLayer("c"), index: 1, scene_revision: 6 };
   store.event(event("layer.created", created));
   expect(ids(store)).toBe("acb");
-  store.event(event("layer.reordered", { scene: "s", order: ["c", "b", "a"], scene_revision: 7 }));
+  store.event(
+    event("layer.reordered", { scene: "scene-1", order: ["c", "b", "a"], scene_revision: 7 }),
+  );
   expect(ids(store)).toBe("cba");
-  store.event(event("layer.deleted", { layer: "b", scene: "s", scene_revision: 8 }));
+  store.event(event("layer.deleted", { layer: "b", scene: "scene-1", scene_revision: 8 }));
   expect(ids(store)).toBe("ca");
   expect(store.scene.get()?.revision).toBe(8);
 });
@@ -45,7 +52,7 @@ it("does not go back to an older version or order", () => {
   const store = storeWith("a", "b");
   const old = { layer: { ...textLayer("a", 4), name: "Old" }, changed: [], scene_revision: 4 };
   store.event(event("layer.updated", old));
-  store.event(event("layer.reordered", { scene: "s", order: ["b", "a"], scene_revision: 4 }));
+  store.event(event("layer.reordered", { scene: "scene-1", order: ["b", "a"], scene_revision: 4 }));
   expect(store.layer("a")?.name).toBe("Title");
   expect(ids(store)).toBe("ab");
 });
@@ -53,7 +60,9 @@ it("does not go back to an older version or order", () => {
 it("takes every event of a batch, which share one revision", () => {
   const store = storeWith("a", "b");
   store.event(event("layer.created", { layer: textLayer("c"), index: 2, scene_revision: 6 }));
-  store.event(event("layer.reordered", { scene: "s", order: ["c", "b", "a"], scene_revision: 6 }));
+  store.event(
+    event("layer.reordered", { scene: "scene-1", order: ["c", "b", "a"], scene_revision: 6 }),
+  );
   expect(ids(store)).toBe("cba");
 });
 
@@ -64,6 +73,20 @@ it("keeps how a layer does in the picture when its fields change", () => {
   const update = { layer: textLayer("a", 6), changed: [], scene_revision: 6 };
   store.event(event("layer.updated", update));
   expect(store.layer("a")?.status?.state).toBe("failing");
+});
+
+it("is not changed by what happens to other scenes", () => {
+  const store = storeWith("a", "b");
+  const other = { ...textLayer("c"), scene: "scene-2" };
+  store.event(event("layer.created", { layer: other, index: 0, scene_revision: 9 }));
+  const order = ["b", "a"];
+  store.event(event("layer.reordered", { scene: "scene-2", order, scene_revision: 9 }));
+  store.event(event("layer.deleted", { layer: "a", scene: "scene-2", scene_revision: 9 }));
+  expect(ids(store)).toBe("ab");
+  expect(store.scene.get()?.revision).toBe(5);
+  const scene = { id: "scene-1", name: "Other", revision: 6, updated_at: "2030-01-01T00:00:00Z" };
+  store.event(event("scene.updated", { scene, changed: ["/name"] }));
+  expect(store.scene.get()?.name).toBe("Other");
 });
 
 it("moves one layer and keeps the others' order", () => {

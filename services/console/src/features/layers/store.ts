@@ -8,6 +8,8 @@ import type {
   LayerReordered,
   LayerStatus,
   LayerUpdated,
+  SceneDeleted,
+  SceneUpdated,
 } from "../../api/types.ts";
 import { Observable } from "../../observable.ts";
 import type { ChannelListener } from "../../ws/channel-reader.ts";
@@ -22,11 +24,14 @@ export interface SceneView {
 }
 
 /**
- * The layers as the server has them. Changes come from the channel and from answers to own requests,
- * in any order; revisions decide which is newer.
+ * The layers of one scene as the server has them: of the one that was selected, or of the one on
+ * air. Changes come from the channel and from answers to own requests, in any order; revisions decide
+ * which is newer. The channel tells of every scene.
  */
 export class LayerStore implements ChannelListener {
   readonly scene = new Observable<SceneView | null>(null);
+  /** The scene that was selected; null follows the one on air. */
+  readonly selected = new Observable<string | null>(null);
   private readonly api: Api;
   private readonly stream: string;
 
@@ -39,14 +44,35 @@ export class LayerStore implements ChannelListener {
     return this.scene.get()?.layers.find((layer) => layer.id === id);
   }
 
-  /** Null before the stream has a scene. */
+  /** Shows another scene; null follows the one on air. */
+  async select(id: string | null): Promise<void> {
+    if (id === this.selected.get()) return;
+    this.selected.set(id);
+    await this.load();
+  }
+
+  /** The scene on air, or null before the stream has a scene. */
   snapshot(value: unknown): void {
-    if (value === null) void this.load();
-    else this.scene.set(viewOf(value as LayerList));
+    const list = value as LayerList | null;
+    const selected = this.selected.get();
+    if (list === null || (selected !== null && selected !== list.scene.id)) void this.load();
+    else this.scene.set(viewOf(list));
   }
 
   event({ event, data }: EventMessage): void {
+    if (event === "scene.deleted") {
+      if ((data as SceneDeleted).scene === this.selected.get()) void this.select(null);
+      return;
+    }
+    if (event === "layer.status.changed") {
+      this.statusChanged(data as LayerStatus);
+      return;
+    }
+    if (sceneOf(event, data) !== this.scene.get()?.id) return;
     switch (event) {
+      case "scene.updated":
+        this.renamed(data as SceneUpdated);
+        break;
       case "layer.created":
         this.created(data as LayerCreated);
         break;
@@ -59,18 +85,18 @@ export class LayerStore implements ChannelListener {
       case "layer.reordered":
         this.reordered(data as LayerReordered);
         break;
-      case "layer.status.changed":
-        this.statusChanged(data as LayerStatus);
-        break;
     }
   }
 
   /** Fetches everything; false when that failed. */
   async load(): Promise<boolean> {
-    const outcome = await outcomeOf(
-      this.api.GET("/api/layers", { params: { query: { stream: this.stream } } }),
-    );
+    const scene = this.selected.get();
+    const query = scene === null ? { stream: this.stream } : { stream: this.stream, scene };
+    const outcome = await outcomeOf(this.api.GET("/api/layers", { params: { query } }));
+    // An answer that comes after another selection is of no use any more.
+    if (scene !== this.selected.get()) return outcome.ok;
     if (outcome.ok) this.scene.set(viewOf(outcome.data));
+    else if (scene !== null && outcome.failure.status === 404) void this.select(null);
     return outcome.ok;
   }
 
@@ -108,6 +134,11 @@ export class LayerStore implements ChannelListener {
     if (scene_revision >= (this.scene.get()?.revision ?? 0)) this.order(order, scene_revision);
   }
 
+  private renamed({ scene: { name, revision } }: SceneUpdated): void {
+    const scene = this.scene.get();
+    if (scene && revision >= scene.revision) this.scene.set({ ...scene, name, revision });
+  }
+
   private statusChanged(status: LayerStatus): void {
     this.change(0, (layers) =>
       layers.map((layer) => (layer.id === status.layer ? { ...layer, status } : layer)),
@@ -122,6 +153,22 @@ export class LayerStore implements ChannelListener {
       revision: Math.max(scene.revision, revision),
       layers: edit(scene.layers),
     });
+  }
+}
+
+/** The scene that an event is about. */
+function sceneOf(event: EventMessage["event"], data: unknown): string | null {
+  switch (event) {
+    case "layer.created":
+    case "layer.updated":
+      return (data as LayerUpdated).layer.scene;
+    case "layer.deleted":
+    case "layer.reordered":
+      return (data as LayerReordered).scene;
+    case "scene.updated":
+      return (data as SceneUpdated).scene.id;
+    default:
+      return null;
   }
 }
 

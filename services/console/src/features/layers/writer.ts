@@ -47,6 +47,7 @@ export class LayerWriter {
   /** Changes fields of a layer. */
   change(id: string, patch: Patch): void {
     const line = this.line(id);
+    line.known = this.store.layer(id) ?? line.known;
     line.waiting = laidOver(line.waiting ?? {}, patch);
     line.note = line.note?.kind === "conflict" ? line.note : null;
     this.show(id, line);
@@ -88,7 +89,8 @@ export class LayerWriter {
 
   private async send(id: string, line: Line): Promise<void> {
     const patch = line.waiting;
-    const base = this.store.layer(id);
+    // Of another scene, when that was selected since: the change is made nevertheless.
+    const base = this.store.layer(id) ?? line.known;
     if (!patch || !base || line.sending) return;
     line.waiting = null;
     line.sending = patch;
@@ -126,7 +128,7 @@ export class LayerWriter {
       this.api.PATCH("/api/layers/{id}", {
         params: {
           path: { id: layer.id },
-          query: { stream: layer.stream },
+          query: { stream: layer.stream, scene: layer.scene },
           header: { "If-Match": `"${layer.revision}"` },
         },
         body: patch as LayerPatch,
@@ -134,8 +136,8 @@ export class LayerWriter {
     );
   }
 
-  private fetch({ id, stream }: Layer): Promise<Outcome<Layer>> {
-    const params = { path: { id }, query: { stream } };
+  private fetch({ id, stream, scene }: Layer): Promise<Outcome<Layer>> {
+    const params = { path: { id }, query: { stream, scene } };
     return outcomeOf(this.api.GET("/api/layers/{id}", { params }));
   }
 
@@ -148,7 +150,7 @@ export class LayerWriter {
   private line(id: string): Line {
     let line = this.lines.get(id);
     if (!line) {
-      line = { waiting: null, sending: null, scheduled: false, sentAt: 0, note: null };
+      line = { known: null, waiting: null, sending: null, scheduled: false, sentAt: 0, note: null };
       this.lines.set(id, line);
     }
     return line;
@@ -165,6 +167,8 @@ export class LayerWriter {
 
 /** What is on its way for one layer. */
 interface Line {
+  /** The layer when it was last changed here. */
+  known: Layer | null;
   /** Not sent yet. */
   waiting: Patch | null;
   /** Sent, not answered yet. */

@@ -34,6 +34,10 @@ const STUCK_MS = 6_000;
 /** Without a single playlist for this long everything is started anew. */
 const SILENT_MS = 20_000;
 const RESTART_MS = 1_000;
+/** How far behind to stay, in seconds, where the playlist does not say so itself. */
+const BEHIND_S = 2.5;
+/** Farther behind than this it jumps. */
+const BEHIND_MAX_S = 8;
 
 const forever = (retryDelayMs: number) => ({
   maxNumRetry: 1_000,
@@ -41,7 +45,7 @@ const forever = (retryDelayMs: number) => ({
   maxRetryDelayMs: 2_000,
 });
 
-function hlsConfig(options: PlayerOptions): Partial<HlsConfig> {
+function hlsConfig(options: PlayerOptions, lowLatencyMode: boolean): Partial<HlsConfig> {
   const policy = (retryDelayMs: number) => ({
     default: {
       maxTimeToFirstByteMs: 5_000,
@@ -53,9 +57,7 @@ function hlsConfig(options: PlayerOptions): Partial<HlsConfig> {
   return {
     // A worker would be made from a blob, which the content security policy does not allow.
     enableWorker: false,
-    lowLatencyMode: false,
-    liveSyncDuration: 2.5,
-    liveMaxLatencyDuration: 8,
+    lowLatencyMode,
     maxLiveSyncPlaybackRate: 1.2,
     backBufferLength: 10,
     maxBufferLength: 10,
@@ -84,6 +86,8 @@ export class LivePlayer {
   private movedAt = 0;
   private startedAt = 0;
   private playlistAt = 0;
+  /** Until something goes wrong: whole segments are played everywhere. */
+  private lowLatency = true;
 
   constructor(video: HTMLVideoElement, options: PlayerOptions) {
     this.video = video;
@@ -92,6 +96,7 @@ export class LivePlayer {
 
   start(): void {
     if (this.state.get() !== "off") return;
+    this.lowLatency = true;
     this.state.set("loading");
     void this.open();
   }
@@ -126,12 +131,16 @@ export class LivePlayer {
     // MediaSource first: it can send the token, and tells what goes wrong.
     const { default: Hls } = await import("hls.js/light");
     if (run !== this.run) return;
-    if (Hls.isSupported()) this.openHls(new Hls(hlsConfig(this.options)), Hls, run);
+    if (Hls.isSupported())
+      this.openHls(new Hls(hlsConfig(this.options, this.lowLatency)), Hls, run);
     else await this.openNative(run);
   }
 
   private openHls(hls: HlsLight, { Events, ErrorTypes }: typeof HlsLight, run: number): void {
     this.hls = hls;
+    // Given to the constructor, these would overrule the playlist's PART-HOLD-BACK.
+    hls.config.liveSyncDuration = BEHIND_S;
+    hls.config.liveMaxLatencyDuration = BEHIND_MAX_S;
     hls.on(Events.LEVEL_LOADED, () => {
       this.playlistAt = this.options.clock.now();
     });
@@ -141,6 +150,7 @@ export class LivePlayer {
       if (run !== this.run) return;
       this.renewIfRefused(data);
       if (!data.fatal) return;
+      this.lowLatency = false;
       const now = this.options.clock.now();
       if (data.type === ErrorTypes.MEDIA_ERROR && now - recoveredAt > STUCK_MS) {
         recoveredAt = now;
@@ -183,6 +193,7 @@ export class LivePlayer {
     if (document.hidden) this.movedAt = Math.max(this.movedAt, now - FROZEN_MS);
     this.look(now);
     if (this.isStuck(now)) {
+      this.lowLatency = false;
       void this.open();
       return;
     }

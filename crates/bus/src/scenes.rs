@@ -1,0 +1,172 @@
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use deadpool_redis::redis::Script;
+use serde::{Serialize, Serializer};
+use sm_common::event::{Channel, Epoch, Position};
+use sm_common::id::{SceneId, StreamId};
+
+use crate::connection::{Bus, read_document, write_document};
+use crate::error::BusError;
+use crate::keys;
+
+static SCENES: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/scenes.lua")));
+
+/// Which scene is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The one that is wanted on air.
+    OnAir,
+    /// The one that is wanted in preview.
+    Preview,
+    /// The one that stands in for the program.
+    Slate,
+    /// This one.
+    Scene(SceneId),
+}
+
+impl Serialize for Which {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::OnAir => serializer.serialize_str("on-air"),
+            Self::Preview => serializer.serialize_str("preview"),
+            Self::Slate => serializer.serialize_str("slate"),
+            Self::Scene(scene) => scene.serialize(serializer),
+        }
+    }
+}
+
+/// What to read of a stream's scenes.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct SceneQuery {
+    /// Whether the desired state is read as well. It holds secrets.
+    pub desired: bool,
+    /// Scenes to read with their layers.
+    pub wanted: Vec<Which>,
+    /// Whether every other scene is read without its layers.
+    pub documents: bool,
+    /// Revisions that the caller has: the layers of such a scene are left out.
+    #[serde(serialize_with = "as_text")]
+    pub known: BTreeMap<SceneId, u64>,
+}
+
+/// As they are stored, so that the script need not read numbers.
+fn as_text<S: Serializer>(
+    known: &BTreeMap<SceneId, u64>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(
+        known
+            .iter()
+            .map(|(scene, revision)| (scene, revision.to_string())),
+    )
+}
+
+/// A scene as it is stored.
+#[derive(Clone, Debug)]
+pub struct StoredScene {
+    /// Its revision.
+    pub revision: u64,
+    /// Its `SceneDocument`.
+    pub document: String,
+    /// Its layers in no particular order; `None` where they were not read.
+    pub layers: Option<Vec<String>>,
+}
+
+/// A stream's scenes, and what is wanted of the stream, at one moment. Documents are text: what
+/// an unreadable one means is for the reader to say.
+#[derive(Clone, Debug)]
+pub struct StoredScenes {
+    /// The desired state, where it was asked for.
+    pub desired: Option<String>,
+    /// Its revision; `None` when there is no such stream.
+    pub desired_revision: Option<u64>,
+    /// The list's revision; `None` before a version with several scenes has written it.
+    pub revision: Option<u64>,
+    /// Every scene, in the order that people gave them.
+    pub order: Vec<SceneId>,
+    /// The scene that was made first, of those that are left.
+    pub first: Option<SceneId>,
+    /// The scene that is wanted on air; it may be gone.
+    pub on_air: Option<SceneId>,
+    /// The scene that is wanted in preview.
+    pub preview: Option<SceneId>,
+    /// The scene that stands in for the program.
+    pub slate: Option<SceneId>,
+    /// The scenes that were asked for, as far as there are such.
+    pub scenes: BTreeMap<SceneId, StoredScene>,
+    /// How layers do in the picture.
+    pub statuses: Vec<String>,
+    /// Where `layer-updates` is.
+    pub position: Option<Position>,
+}
+
+type Answer = (
+    (Option<String>, Option<u64>, Option<u64>, Option<String>),
+    [Option<String>; 4],
+    (Vec<String>, Vec<u64>, Vec<String>, Vec<Option<Vec<String>>>),
+    Vec<String>,
+    (Option<String>, Option<u64>),
+);
+
+impl Bus {
+    /// Reads scenes of `stream` in one round trip.
+    pub async fn scenes(
+        &self,
+        stream: &StreamId,
+        query: &SceneQuery,
+    ) -> Result<StoredScenes, BusError> {
+        let mut invocation = SCENES.prepare_invoke();
+        invocation
+            .key(keys::desired(stream))
+            .key(keys::scenes(stream))
+            .key(keys::former_scene(stream))
+            .key(keys::layers(stream))
+            .key(keys::layer_statuses(stream))
+            .key(keys::position(stream, Channel::LayerUpdates))
+            .arg(write_document(query)?);
+        let answer: Answer = self.script(&invocation).await?;
+        let (
+            (desired, desired_revision, revision, order),
+            [first, on_air, preview, slate],
+            (ids, revisions, documents, layers),
+            statuses,
+            (epoch, offset),
+        ) = answer;
+        let key = keys::scenes(stream);
+        let order: Option<Vec<SceneId>> =
+            order.map(|order| read_document(&key, &order)).transpose()?;
+        let mut scenes = BTreeMap::new();
+        let stored = revisions.into_iter().zip(documents).zip(layers);
+        for (id, ((revision, document), layers)) in ids.into_iter().zip(stored) {
+            let scene = StoredScene {
+                revision,
+                document,
+                layers,
+            };
+            scenes.insert(identifier(&id)?, scene);
+        }
+        let identifier = |id: Option<String>| id.as_deref().map(identifier).transpose();
+        Ok(StoredScenes {
+            desired,
+            desired_revision,
+            revision,
+            order: order.unwrap_or_default(),
+            first: identifier(first)?,
+            on_air: identifier(on_air)?,
+            preview: identifier(preview)?,
+            slate: identifier(slate)?,
+            scenes,
+            statuses,
+            position: epoch.zip(offset).map(|(epoch, offset)| Position {
+                epoch: Epoch::from(epoch),
+                offset,
+            }),
+        })
+    }
+}
+
+fn identifier(text: &str) -> Result<SceneId, BusError> {
+    text.parse()
+        .map_err(|_not_an_id| BusError::ScriptAnswer { script: "scenes" })
+}

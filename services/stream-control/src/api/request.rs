@@ -1,0 +1,220 @@
+//! The body of a control command, read into a [`Command`].
+
+use serde::{Deserialize, Deserializer, Serialize};
+use sm_common::id::{SceneId, StreamId};
+use sm_common::problem::FieldError;
+use sm_common::transition::{Direction, SceneTransition, TRANSITION_MS_MAX, TransitionKind};
+use utoipa::ToSchema;
+
+use crate::domain::{Action, Command};
+
+/// Length of a transition that nobody has given one, in milliseconds.
+const TRANSITION_MS: u32 = 500;
+
+/// A member that names a scene, or says with null that there is to be none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+enum Named {
+    /// The member is not there.
+    #[default]
+    Absent,
+    /// The scene, or none.
+    Present(Option<SceneId>),
+}
+
+impl Named {
+    const fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent)
+    }
+
+    const fn scene(self) -> Option<SceneId> {
+        match self {
+            Self::Absent => None,
+            Self::Present(scene) => scene,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Named {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Option::deserialize(deserializer).map(Self::Present)
+    }
+}
+
+/// A control command.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ControlRequest {
+    /// What to do.
+    pub(crate) action: Action,
+    /// The stream; `main` unless said otherwise.
+    #[serde(default)]
+    pub(crate) stream: StreamId,
+    /// `take`: the scene to put on air, the one in preview unless said otherwise. `preview`: the
+    /// scene to put into preview, null for none.
+    #[serde(default, skip_serializing_if = "Named::is_absent")]
+    #[schema(value_type = Option<SceneId>)]
+    scene: Named,
+    /// `take`: what happens between the two scenes; a cut unless said otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    transition: Option<TransitionKind>,
+    /// `take`: where a wipe or a slide moves to; left unless said otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    direction: Option<Direction>,
+    /// `take`: how long the transition takes; 500 unless said otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 10000)]
+    duration_ms: Option<u32>,
+    /// `configure`: the scene that stands in for the program, null for the built-in slate.
+    #[serde(default, skip_serializing_if = "Named::is_absent")]
+    #[schema(value_type = Option<SceneId>)]
+    slate: Named,
+}
+
+impl ControlRequest {
+    /// The command, or every field that is wrong.
+    pub(crate) fn command(&self) -> Result<Command, Vec<FieldError>> {
+        let mut errors = self.strangers();
+        let command = match self.action {
+            Action::Start => Command::Start,
+            Action::Stop => Command::Stop,
+            Action::Pause => Command::Pause,
+            Action::Resume => Command::Resume,
+            Action::Restart => Command::Restart,
+            Action::RecordStart => Command::RecordStart,
+            Action::RecordStop => Command::RecordStop,
+            Action::Take => Command::Take {
+                scene: self.scene.scene(),
+                transition: self.transition(&mut errors),
+            },
+            Action::Preview => {
+                if self.scene.is_absent() {
+                    errors.push(FieldError::new("/scene", "name a scene, or null for none"));
+                }
+                Command::Preview {
+                    scene: self.scene.scene(),
+                }
+            }
+            Action::Configure => {
+                if self.slate.is_absent() {
+                    let detail = "name a scene, or null for the built-in slate";
+                    errors.push(FieldError::new("/slate", detail));
+                }
+                Command::Configure {
+                    slate: self.slate.scene(),
+                }
+            }
+        };
+        if errors.is_empty() {
+            Ok(command)
+        } else {
+            Err(errors)
+        }
+    }
+
+    fn transition(&self, errors: &mut Vec<FieldError>) -> SceneTransition {
+        let kind = self.transition.unwrap_or_default();
+        let duration_ms = self.duration_ms.unwrap_or(TRANSITION_MS);
+        if duration_ms > TRANSITION_MS_MAX {
+            let detail = format!("must be from 0 to {TRANSITION_MS_MAX}");
+            errors.push(FieldError::new("/duration_ms", detail));
+        }
+        SceneTransition {
+            kind,
+            direction: self.direction.unwrap_or_default(),
+            duration_ms: match kind {
+                TransitionKind::Cut => 0,
+                TransitionKind::Fade | TransitionKind::Wipe | TransitionKind::Slide => duration_ms,
+            },
+        }
+    }
+
+    /// Members that mean nothing to the action.
+    fn strangers(&self) -> Vec<FieldError> {
+        let (takes, previews) = (Action::Take, Action::Preview);
+        let members: [(&str, bool, &[Action]); 5] = [
+            ("/scene", !self.scene.is_absent(), &[takes, previews]),
+            ("/transition", self.transition.is_some(), &[takes]),
+            ("/direction", self.direction.is_some(), &[takes]),
+            ("/duration_ms", self.duration_ms.is_some(), &[takes]),
+            ("/slate", !self.slate.is_absent(), &[Action::Configure]),
+        ];
+        members
+            .into_iter()
+            .filter(|(_, there, actions)| *there && !actions.contains(&self.action))
+            .map(|(pointer, ..)| {
+                FieldError::new(pointer, format!("is not for `{}`", self.action.as_str()))
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(body: Value) -> Result<Command, Vec<String>> {
+        let request: ControlRequest = serde_json::from_value(body).unwrap();
+        request
+            .command()
+            .map_err(|errors| errors.into_iter().map(|error| error.pointer).collect())
+    }
+
+    #[test]
+    fn a_take_has_its_transition() {
+        let scene = SceneId::generate();
+        let take = |body: Value| {
+            let Command::Take { scene, transition } = read(body).unwrap() else {
+                panic!("a take")
+            };
+            (scene, transition)
+        };
+        let cut = take(json!({"action": "take", "duration_ms": 700}));
+        assert_eq!(cut, (None, SceneTransition::default()));
+        let wipe = take(
+            json!({"action": "take", "scene": scene, "transition": "wipe",
+            "direction": "up", "duration_ms": 0}),
+        );
+        let expected = SceneTransition {
+            kind: TransitionKind::Wipe,
+            direction: Direction::Up,
+            duration_ms: 0,
+        };
+        assert_eq!(wipe, (Some(scene), expected));
+        let (_, fade) = take(json!({"action": "take", "transition": "fade"}));
+        assert_eq!(fade.duration_ms, TRANSITION_MS);
+    }
+
+    #[test]
+    fn nothing_is_told_from_no_scene() {
+        let none = read(json!({"action": "preview", "scene": null}));
+        assert_eq!(none, Ok(Command::Preview { scene: None }));
+        let built_in = read(json!({"action": "configure", "slate": null}));
+        assert_eq!(built_in, Ok(Command::Configure { slate: None }));
+        for (body, pointer) in [
+            (json!({"action": "preview"}), "/scene"),
+            (json!({"action": "configure"}), "/slate"),
+            (json!({"action": "start", "scene": null}), "/scene"),
+            (
+                json!({"action": "preview", "scene": null, "slate": null}),
+                "/slate",
+            ),
+            (json!({"action": "pause", "duration_ms": 5}), "/duration_ms"),
+            (
+                json!({"action": "take", "duration_ms": 10_001}),
+                "/duration_ms",
+            ),
+        ] {
+            assert_eq!(read(body), Err(vec![pointer.to_owned()]));
+        }
+    }
+
+    #[test]
+    fn a_request_without_new_members_has_the_digest_it_had() {
+        let request: ControlRequest = serde_json::from_value(json!({"action": "start"})).unwrap();
+        let text = serde_json::to_string(&request).unwrap();
+        assert_eq!(text, r#"{"action":"start","stream":"main"}"#);
+    }
+}

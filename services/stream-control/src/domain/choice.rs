@@ -1,0 +1,176 @@
+//! Which scene is on air, in preview and the slate.
+
+use sm_common::id::SceneId;
+use sm_common::stream::ChosenScenes;
+use sm_common::transition::Take;
+
+use super::command::Command;
+
+/// The scenes that there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct KnownScenes {
+    /// The revision of their list; `None` before a version with several scenes has written it.
+    pub(crate) revision: Option<u64>,
+    pub(crate) ids: Vec<SceneId>,
+    /// The one that is on air while nobody has chosen another.
+    pub(crate) first: Option<SceneId>,
+}
+
+/// Why a scene is not chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ChoiceRefusal {
+    #[error("there is no scene {0}")]
+    NoSuchScene(SceneId),
+    #[error("no scene is in preview; name the scene to take, or put one into preview first")]
+    NothingInPreview,
+}
+
+/// The chosen scenes after `command`.
+pub(crate) fn choose(
+    chosen: &ChosenScenes,
+    command: &Command,
+    scenes: &KnownScenes,
+) -> Result<ChosenScenes, ChoiceRefusal> {
+    let known = |scene: SceneId| {
+        let there = scenes.ids.contains(&scene);
+        there
+            .then_some(scene)
+            .ok_or(ChoiceRefusal::NoSuchScene(scene))
+    };
+    let mut next = chosen.clone();
+    match command {
+        Command::Start
+        | Command::Stop
+        | Command::Pause
+        | Command::Resume
+        | Command::Restart
+        | Command::RecordStart
+        | Command::RecordStop => {}
+        Command::Take { scene, transition } => {
+            let scene = scene
+                .or(chosen.preview)
+                .ok_or(ChoiceRefusal::NothingInPreview)?;
+            let scene = known(scene)?;
+            let number = chosen.take.as_ref().map_or(0, |take| take.number);
+            // The two change places, so that the next take goes back.
+            if chosen.preview == Some(scene) {
+                let former = chosen.scene.or(scenes.first);
+                next.preview = former.filter(|former| *former != scene);
+            }
+            next.scene = Some(scene);
+            next.take = Some(Take {
+                scene,
+                transition: *transition,
+                number: number.saturating_add(1),
+            });
+        }
+        Command::Preview { scene } => next.preview = scene.map(known).transpose()?,
+        Command::Configure { slate } => next.slate = slate.map(known).transpose()?,
+    }
+    Ok(next)
+}
+
+#[cfg(test)]
+mod tests {
+    use sm_common::transition::{Direction, SceneTransition, TransitionKind};
+
+    use super::*;
+
+    const FADE: SceneTransition = SceneTransition {
+        kind: TransitionKind::Fade,
+        direction: Direction::Left,
+        duration_ms: 500,
+    };
+
+    fn take(scene: Option<SceneId>) -> Command {
+        Command::Take {
+            scene,
+            transition: FADE,
+        }
+    }
+
+    #[test]
+    fn every_choice_has_its_outcome() {
+        let [a, b, c, gone] = [(); 4].map(|()| SceneId::generate());
+        let scenes = KnownScenes {
+            revision: Some(1),
+            ids: vec![a, b, c],
+            first: Some(a),
+        };
+        // scene, preview before; command; scene, preview after
+        let cases = [
+            (None, None, take(Some(b)), Ok((Some(b), None))),
+            (None, Some(b), take(None), Ok((Some(b), Some(a)))),
+            (Some(c), Some(b), take(None), Ok((Some(b), Some(c)))),
+            (Some(c), Some(b), take(Some(b)), Ok((Some(b), Some(c)))),
+            (Some(c), Some(b), take(Some(a)), Ok((Some(a), Some(b)))),
+            (Some(b), Some(b), take(None), Ok((Some(b), None))),
+            (
+                Some(a),
+                None,
+                take(None),
+                Err(ChoiceRefusal::NothingInPreview),
+            ),
+            (
+                Some(a),
+                Some(gone),
+                take(None),
+                Err(ChoiceRefusal::NoSuchScene(gone)),
+            ),
+            (
+                Some(a),
+                None,
+                Command::Preview { scene: Some(b) },
+                Ok((Some(a), Some(b))),
+            ),
+            (
+                Some(a),
+                Some(b),
+                Command::Preview { scene: None },
+                Ok((Some(a), None)),
+            ),
+            (
+                Some(a),
+                Some(b),
+                Command::Preview { scene: Some(gone) },
+                Err(ChoiceRefusal::NoSuchScene(gone)),
+            ),
+            (Some(a), Some(b), Command::Pause, Ok((Some(a), Some(b)))),
+        ];
+        for (scene, preview, command, expected) in cases {
+            let chosen = ChosenScenes {
+                scene,
+                preview,
+                ..ChosenScenes::default()
+            };
+            let next = choose(&chosen, &command, &scenes);
+            let outcome = next.map(|next| (next.scene, next.preview));
+            assert_eq!(outcome, expected, "{command:?}");
+        }
+    }
+
+    #[test]
+    fn every_take_has_a_number_of_its_own_and_its_transition() {
+        let [a, b] = [(); 2].map(|()| SceneId::generate());
+        let scenes = KnownScenes {
+            ids: vec![a, b],
+            ..KnownScenes::default()
+        };
+        let first = choose(&ChosenScenes::default(), &take(Some(a)), &scenes).unwrap();
+        let second = choose(&first, &take(Some(a)), &scenes).unwrap();
+        let expected = Take {
+            scene: a,
+            transition: FADE,
+            number: 2,
+        };
+        assert_eq!(second.take, Some(expected));
+        let slate = Command::Configure { slate: Some(b) };
+        let configured = choose(&second, &slate, &scenes).unwrap();
+        assert_eq!(
+            (configured.slate, &configured.take),
+            (Some(b), &second.take)
+        );
+        let again = Command::Configure { slate: None };
+        assert_eq!(choose(&configured, &again, &scenes).unwrap().slate, None);
+    }
+}

@@ -1,0 +1,59 @@
+use sm_common::id::SceneId;
+use sm_common::transition::SceneTransition;
+
+use super::Action;
+
+/// An action with everything it needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    Start,
+    Stop,
+    Pause,
+    Resume,
+    Restart,
+    RecordStart,
+    RecordStop,
+    Take {
+        /// The one in preview unless said otherwise.
+        scene: Option<SceneId>,
+        transition: SceneTransition,
+    },
+    Preview {
+        scene: Option<SceneId>,
+    },
+    Configure {
+        /// `None` stands for the built-in slate.
+        slate: Option<SceneId>,
+    },
+}
+
+impl Command {
+    pub(crate) const fn action(&self) -> Action {
+        match self {
+            Self::Start => Action::Start,
+            Self::Stop => Action::Stop,
+            Self::Pause => Action::Pause,
+            Self::Resume => Action::Resume,
+            Self::Restart => Action::Restart,
+            Self::RecordStart => Action::RecordStart,
+            Self::RecordStop => Action::RecordStop,
+            Self::Take { .. } => Action::Take,
+            Self::Preview { .. } => Action::Preview,
+            Self::Configure { .. } => Action::Configure,
+        }
+    }
+
+    /// Whether it is decided by which scenes there are.
+    pub(crate) const fn is_choice(&self) -> bool {
+        match self {
+            Self::Start
+            | Self::Stop
+            | Self::Pause
+            | Self::Resume
+            | Self::Restart
+            | Self::RecordStart
+            | Self::RecordStop => false,
+            Self::Take { .. } | Self::Preview { .. } | Self::Configure { .. } => true,
+        }
+    }
+}

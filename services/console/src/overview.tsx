@@ -1,7 +1,7 @@
 import { ChatPanel } from "./features/chat/chat-panel.tsx";
 import { LayerPanel } from "./features/layers/layer-panel.tsx";
-import { ScenePanel } from "./features/scenes/scene-panel.tsx";
 import { OutputPanel } from "./features/outputs/output-panel.tsx";
+import { ScenePanel } from "./features/scenes/scene-panel.tsx";
 import { LiveBar } from "./features/stream/live-bar.tsx";
 import { StreamCard } from "./features/stream/stream-card.tsx";
 import "./overview.css";

@@ -3,8 +3,8 @@ import type { ListedScene } from "../../api/types.ts";
 import { useObservable } from "../../observable.ts";
 import { useRuntime } from "../../runtime-context.ts";
 import { Dialog } from "../../ui/dialog.tsx";
+import { Field } from "../../ui/fields.tsx";
 import { Message } from "../../ui/message.tsx";
-import { Field } from "../layers/fields.tsx";
 
 interface NameDialogProps {
   readonly title: string;

@@ -12,6 +12,10 @@ use crate::id::{LayerId, StreamId};
 pub struct Performance {
     /// Frames that left the encoder per second.
     pub fps: Option<f64>,
+    /// Frames that were composed since the worker started.
+    pub frames_composed: Option<u64>,
+    /// Frames of those that were composed more than a frame's length after their time.
+    pub frames_late: Option<u64>,
     /// Frames that left the encoder since the worker started.
     pub frames_total: Option<u64>,
     /// Frames that were due and were never composed.
@@ -22,6 +26,14 @@ pub struct Performance {
     pub bytes_total: Option<u64>,
     /// Encoded video bitrate over the last second, in kbit/s.
     pub bitrate_kbps: Option<f64>,
+    /// The same over the last 60 seconds, or since the worker started where that is less.
+    pub bitrate_kbps_60s: Option<f64>,
+    /// Composed frames that wait for the encoder.
+    pub encoder_queue_frames: Option<u64>,
+    /// The same in milliseconds of program.
+    pub encoder_queue_ms: Option<f64>,
+    /// Mixed sound that waits for its encoder, in milliseconds.
+    pub sound_queue_ms: Option<f64>,
     /// Time from composed to encoded frame, median, in milliseconds.
     pub encode_ms_p50: Option<f64>,
     /// Time from composed to encoded frame, 99th percentile, in milliseconds.

@@ -352,6 +352,9 @@ pub struct StreamState {
     /// The latest take.
     #[serde(default)]
     pub take: Option<Take>,
+    /// The format of the program that is wanted; `program` is the one on air.
+    #[serde(default)]
+    pub wanted_program: Option<ProgramFormat>,
     /// What is observed.
     #[serde(flatten)]
     pub observed: ObservedState,
@@ -368,6 +371,7 @@ impl StreamState {
             wanted_preview: desired.chosen.preview,
             slate: desired.chosen.slate,
             take: desired.chosen.take.clone(),
+            wanted_program: Some(desired.program.clone()),
             observed,
         }
     }

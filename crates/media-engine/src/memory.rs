@@ -68,6 +68,9 @@ impl Note {
             }),
             Command::ApplyScene { scene } => Some(Self::Scene(SceneNote::of(scene))),
             Command::ApplyOutputs { outputs } => Some(Self::Outputs(identifiers(outputs))),
+            // What comes of it is reported.
+            Command::ChangeRates { .. } => None,
+            Command::Rebuild { scene, .. } => Some(Self::Scene(SceneNote::of(scene))),
             // The next host tells of its preview anew.
             Command::Lease(_)
             | Command::ApplyPreview { .. }
@@ -185,12 +188,22 @@ impl Memory {
             Report::SegmentWritten(segment) => {
                 known.segments.keep(segment.duration_s, segment.clone());
             }
+            Report::ProgramChanged { program, hls } => {
+                if known.hls.run != hls.run {
+                    // Those of another run are listed already, or lost with the host.
+                    known.segments = Recent::new(KEPT_S, SEGMENTS_MAX);
+                    known.parts = Recent::new(PARTS_KEPT_S, PARTS_MAX);
+                }
+                known.program = program.clone();
+                known.hls = hls.clone();
+            }
             Report::PartWritten(part) => known.parts.keep(part.duration_s, part.clone()),
             Report::Layer(_)
             | Report::Output(_)
             | Report::Ready { .. }
             | Report::SceneApplied { .. }
             | Report::InitWritten { .. }
+            | Report::ProgramRefused { .. }
             | Report::Stats(_)
             | Report::Snapshot { .. }
             | Report::Fault { .. }

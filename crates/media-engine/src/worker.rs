@@ -1,5 +1,7 @@
 //! The worker's loop: hears one event after the other, and acts.
 
+mod format;
+
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -26,6 +28,7 @@ use crate::pipeline::{Fanout, Program, ProgramClock, ProgramSettings};
 use crate::process::{UsageMeter, boot_ms};
 use crate::state::Lifecycle;
 use crate::timeline::Timeline;
+use format::Next;
 
 /// How often the program is measured.
 const STATS_INTERVAL: Duration = Duration::from_secs(1);
@@ -78,6 +81,11 @@ struct Worker {
 /// What is on air.
 struct Air {
     program: Program,
+    /// The same in another format, which takes over when its scene is ready.
+    next: Option<Next>,
+    /// The one before, until its last segment is written.
+    former: Option<Program>,
+    clock: Arc<ProgramClock>,
     layers: Layers,
     outputs: Outputs,
     /// Until when the newest scene waits for what is being drawn.
@@ -160,10 +168,15 @@ impl Worker {
             Event::SceneShown { revision, at } => {
                 self.reports.send(Report::SceneApplied { revision, at });
             }
-            Event::ProgramFailed { message } => {
-                return Some(FinishReason::PipelineFailed { message });
+            Event::ProgramFailed { program, message } => {
+                if self.is_former(program) {
+                    self.forget_former(program);
+                } else {
+                    return Some(FinishReason::PipelineFailed { message });
+                }
             }
-            Event::Ended => {
+            Event::Ended { program } if self.is_former(program) => self.forget_former(program),
+            Event::Ended { .. } => {
                 let message = "the program ended by itself".to_owned();
                 return Some(FinishReason::PipelineFailed { message });
             }
@@ -199,6 +212,12 @@ impl Worker {
                 };
                 return self.configure(program, wanted);
             }
+            Command::ChangeRates { program } => self.change_rates(program),
+            Command::Rebuild {
+                program,
+                hls,
+                scene,
+            } => self.rebuild(program, hls, scene),
             // Nobody looks at it yet.
             Command::ApplyPreview { .. } => {}
             Command::ApplyOutputs { outputs } => match &mut self.air {
@@ -272,10 +291,11 @@ impl Worker {
             return Some(FinishReason::ConfigurationRefused { message });
         }
         let settings = ProgramSettings {
+            number: 0,
             format,
             fanout,
             hls,
-            clock,
+            clock: Arc::clone(&clock),
             wall: SharedClock::clone(&self.wall),
             events: self.events.clone(),
             reports: self.reports.clone(),
@@ -285,6 +305,9 @@ impl Worker {
                 self.hosts.configured(orphan);
                 self.air = Some(Air {
                     program,
+                    next: None,
+                    former: None,
+                    clock,
                     layers,
                     outputs,
                     waits_until: None,
@@ -307,7 +330,8 @@ impl Worker {
             air.waits_until = air.layers.settles_at();
             if air.waits_until.is_none() {
                 air.layers.settle();
-                air.program.show(air.layers.stage());
+                let stage = air.layers.stage();
+                air.program_to_show().show(stage);
             }
         }
         self.report_layers();
@@ -409,6 +433,8 @@ impl Worker {
         let Some(mut air) = self.air.take() else {
             return;
         };
+        air.next = None;
+        let program = air.program.number();
         air.program.stop();
         let deadline = Instant::now() + STOP_TIMEOUT;
         let failed = matches!(reason, FinishReason::PipelineFailed { .. });
@@ -416,7 +442,7 @@ impl Worker {
             // Its encoders will not say that they have ended.
             air.outputs.stop();
         }
-        self.wait_for_the_end(heard, &mut air.outputs, failed, deadline);
+        self.wait_for_the_end((heard, program), &mut air.outputs, failed, deadline);
         if !air.layers.close(CLOSE_TIMEOUT) {
             tracing::warn!("a layer's source does not end");
         }
@@ -426,7 +452,7 @@ impl Worker {
     /// outputs have ended; or until `deadline`.
     fn wait_for_the_end(
         &self,
-        heard: &Receiver<Event>,
+        (heard, program): (&Receiver<Event>, u64),
         outputs: &mut Outputs,
         mut written: bool,
         deadline: Instant,
@@ -434,8 +460,8 @@ impl Worker {
         while !(written && outputs.are_over()) {
             let left = deadline.saturating_duration_since(Instant::now());
             match heard.recv_timeout(left) {
-                Ok(Event::Ended) => written = true,
-                Ok(Event::ProgramFailed { message }) => {
+                Ok(Event::Ended { program: ended }) => written |= ended == program,
+                Ok(Event::ProgramFailed { message, .. }) => {
                     tracing::warn!(%message, "the program failed while it ended");
                     outputs.stop();
                     written = true;

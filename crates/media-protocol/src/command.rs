@@ -38,6 +38,24 @@ pub enum Command {
         #[serde(default)]
         network: NetworkPolicy,
     },
+    /// Go on at the rates of this format, which differs in nothing else from the one on air.
+    /// Nothing is interrupted. Answered by [`crate::Report::ProgramChanged`] or
+    /// [`crate::Report::ProgramRefused`].
+    ChangeRates {
+        /// The format.
+        program: ProgramFormat,
+    },
+    /// Go on in another format: with other encoders and another run of segments, from one frame to
+    /// the next, while layers keep their sources. Outputs begin anew. Answered as
+    /// [`Command::ChangeRates`]; what is refused leaves everything as it was.
+    Rebuild {
+        /// The format.
+        program: ProgramFormat,
+        /// Where segments go from then on; the run is a new one.
+        hls: HlsSettings,
+        /// The scene, for this format.
+        scene: WantedScene,
+    },
     /// Make the picture show this scene, all changes on one frame.
     ApplyScene {
         /// The whole scene; the worker finds the difference.

@@ -5,6 +5,8 @@ use std::time::Duration;
 use sm_bus::BusError;
 use sm_common::auth::Identity;
 use sm_common::id::StreamId;
+use sm_common::problem::FieldError;
+use sm_common::stream::DesiredState;
 
 use crate::audit::{AuditAction, AuditEntry};
 use crate::domain::{Command, Operation, OperationStatus, Refusal, apply, standing};
@@ -21,6 +23,8 @@ pub(crate) enum CommandError {
     UnknownStream(StreamId),
     #[error(transparent)]
     Refused(#[from] Refusal),
+    #[error("the program cannot have this format")]
+    Format(Vec<FieldError>),
     #[error("the idempotency key belongs to another request")]
     IdempotencyConflict,
     #[error("the stream was changed {ATTEMPTS_MAX} times while this command was decided")]
@@ -69,15 +73,22 @@ pub(crate) async fn command(
         };
         let by = &caller.name;
         let applied = apply(&documents.desired, standing, command, &scenes, by, now);
+        let before = &documents.desired.program;
+        let program = command
+            .format(before, store.limits())
+            .map_err(CommandError::Format)?;
         let desired = match applied {
-            Ok(desired) => desired,
+            Ok(desired) => DesiredState { program, ..desired },
             Err(refusal) => {
                 audit.refused = Some(refusal.to_string());
                 store.write_refusal(stream, &audit).await?;
                 return Err(refusal.into());
             }
         };
-        let operation = Operation::accepted(&desired, command.action(), standing, now);
+        let mut operation = Operation::accepted(&desired, command.action(), standing, now);
+        if command.changes_format() {
+            operation = operation.changing(&desired.program, before);
+        }
         audit.operation = Some(operation.id);
         audit.scene = operation.scene;
         let scenes = command.is_choice().then_some(&scenes);

@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 use sm_common::clock::{Clock as _, SystemClock, Timestamp};
 use sm_common::id::LayerId;
 use sm_common::output::{OutputCounters, OutputStatus};
+use sm_common::program::ProgramFormat;
 use sm_common::stream::{LayerState, Severity};
 use sm_media_protocol::{
     Command, FinishReason, HlsSettings, LayerReport, OnAir, OutputReport, OutputStats, Part,
@@ -61,6 +62,8 @@ enum Demand {
     FailOutputs,
     /// Reports a fault of the program once.
     Fault,
+    /// Cannot have another format.
+    RefuseFormat,
     /// Takes no snapshots.
     NoSnapshots,
     /// Shows a black picture.
@@ -83,10 +86,18 @@ impl Demand {
             Self::FailLayers => "fail-layers",
             Self::FailOutputs => "fail-outputs",
             Self::Fault => "fault",
+            Self::RefuseFormat => "refuse-format",
             Self::NoSnapshots => "no-snapshots",
             Self::Black => "black",
         }
     }
+}
+
+/// What a command changes of what is delivered.
+enum Changed {
+    Nothing,
+    Outputs(Vec<WantedOutput>),
+    Run(ProgramFormat, HlsSettings),
 }
 
 /// What a host says, or that the connection of this number is gone.
@@ -117,7 +128,16 @@ impl Line {
                 }
                 Report::PartWritten(part) => on_air.parts.push(part.clone()),
                 Report::SegmentWritten(segment) => on_air.segments.push(segment.clone()),
+                Report::ProgramChanged { program, hls } => {
+                    if on_air.hls.run != hls.run {
+                        on_air.segments.clear();
+                        on_air.parts.clear();
+                    }
+                    on_air.program = program.clone();
+                    on_air.hls = hls.clone();
+                }
                 Report::Ready { .. }
+                | Report::ProgramRefused { .. }
                 | Report::StateChanged { .. }
                 | Report::SceneApplied { .. }
                 | Report::Output(_)
@@ -393,7 +413,7 @@ impl Worker {
         &self,
         hls: &HlsSettings,
         (length, orphan): (Duration, Duration),
-        (framerate, mut outputs): (u32, Vec<WantedOutput>),
+        (mut framerate, mut outputs): (u32, Vec<WantedOutput>),
         said: &Receiver<Said>,
     ) {
         let (mut host, mut gone_at) = (0, None::<Instant>);
@@ -402,7 +422,16 @@ impl Worker {
         let mut hanging = false;
         loop {
             match said.recv_timeout(due.saturating_duration_since(Instant::now())) {
-                Ok(Said::Command(command)) => self.log(&command).obey(*command, &mut outputs),
+                Ok(Said::Command(command)) => match self.log(&command).change(*command) {
+                    Changed::Nothing => {}
+                    Changed::Outputs(wanted) => outputs = wanted,
+                    Changed::Run(program, hls) => {
+                        framerate = program.framerate;
+                        let length = Duration::from_millis(program.keyframe_interval_ms.into());
+                        segment = Growing::new(hls, length, framerate);
+                        due = Instant::now() + segment.step();
+                    }
+                },
                 Ok(Said::Came(number)) => (host, gone_at) = (number, None),
                 Ok(Said::Gone(number)) if number >= host => gone_at = Some(Instant::now()),
                 Ok(Said::Gone(_)) => {}
@@ -431,12 +460,58 @@ impl Worker {
         }
     }
 
-    fn obey(&self, command: Command, outputs: &mut Vec<WantedOutput>) {
+    fn change(&self, command: Command) -> Changed {
+        match command {
+            Command::ApplyOutputs { outputs } => Changed::Outputs(outputs),
+            Command::ChangeRates { program } | Command::Rebuild { program, .. }
+                if self.is_asked(&Demand::RefuseFormat) =>
+            {
+                self.line.say(&Report::ProgramRefused {
+                    program,
+                    code: "program.encoder.missing".to_owned(),
+                    message: "refused as demanded".to_owned(),
+                });
+                Changed::Nothing
+            }
+            Command::ChangeRates { program } => {
+                let mut hls = None;
+                self.line
+                    .remember(|on_air| hls = on_air.as_ref().map(|on_air| on_air.hls.clone()));
+                let hls = hls.unwrap();
+                self.line.say(&Report::ProgramChanged { program, hls });
+                Changed::Nothing
+            }
+            Command::Rebuild {
+                program,
+                hls,
+                scene,
+            } => {
+                let file = format!("init-{}.mp4", hls.run);
+                write(&hls.directory, &file, "init");
+                self.line.say(&Report::ProgramChanged {
+                    program: program.clone(),
+                    hls: hls.clone(),
+                });
+                self.line.say(&Report::InitWritten { file });
+                self.apply(&scene);
+                Changed::Run(program, hls)
+            }
+            other => {
+                self.obey(other);
+                Changed::Nothing
+            }
+        }
+    }
+
+    fn obey(&self, command: Command) {
         match command {
             Command::Configure { .. } => std::process::exit(2),
             Command::ApplyScene { scene } => self.apply(&scene),
-            Command::Lease(_) | Command::ApplyPreview { .. } => {}
-            Command::ApplyOutputs { outputs: wanted } => *outputs = wanted,
+            Command::Lease(_)
+            | Command::ApplyPreview { .. }
+            | Command::ApplyOutputs { .. }
+            | Command::ChangeRates { .. }
+            | Command::Rebuild { .. } => {}
             Command::Snapshot { id, path } => {
                 let refused = self.is_asked(&Demand::NoSnapshots);
                 if !refused {

@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use sm_common::id::SceneId;
-use sm_common::program::ProgramFormat;
+use sm_common::program::{FormatChange, ProgramFormat};
 use sm_common::stream::{DesiredState, DesiredStatus};
 use sm_media_protocol::{CoverReason, WantedOutput};
 
@@ -83,7 +83,10 @@ pub(crate) enum WorkerView<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Making<'a> {
     pub(crate) generation: u64,
+    /// The format that it was last told to have.
     pub(crate) program: &'a ProgramFormat,
+    /// The format that it said it cannot have.
+    pub(crate) refused: Option<&'a ProgramFormat>,
 }
 
 /// Everything the decision depends on.
@@ -111,6 +114,10 @@ pub(crate) enum Action {
     Start,
     /// Tell the worker to show this.
     Show(Picture),
+    /// Tell the worker to go on at the rates that are wanted.
+    ChangeRates,
+    /// Tell the worker to go on in the format that is wanted, with the picture that is wanted.
+    Rebuild,
     /// Tell the worker of the outputs that are wanted.
     ApplyOutputs,
     /// Tell the worker to make a picture of this scene beside the program, or of none.
@@ -151,13 +158,18 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Action {
         }
         WorkerView::Booting(_) | WorkerView::Ending => Action::Nothing,
         WorkerView::Working {
+            making,
             sent,
             previewed,
             outputs: told,
-            ..
         } => {
             let wanted = picture(desired.status, *shots, *lost);
-            if *sent != wanted {
+            let format = format_change(making, desired);
+            if format.is_rebuild() {
+                Action::Rebuild
+            } else if format == FormatChange::Live {
+                Action::ChangeRates
+            } else if *sent != wanted {
                 Action::Show(wanted)
             } else if told.is_none_or(|told| told != *outputs) {
                 Action::ApplyOutputs
@@ -187,7 +199,16 @@ pub(crate) fn picture(status: DesiredStatus, shots: Shots, lost: bool) -> Pictur
 }
 
 fn is_outdated(making: &Making<'_>, desired: &DesiredState) -> bool {
-    making.generation != desired.generation || *making.program != desired.program
+    making.generation != desired.generation
+}
+
+/// What has to be done for the format. One that was refused is not asked for again.
+fn format_change(making: &Making<'_>, desired: &DesiredState) -> FormatChange {
+    if making.refused == Some(&desired.program) {
+        FormatChange::None
+    } else {
+        making.program.change_to(&desired.program)
+    }
 }
 
 #[cfg(test)]
@@ -217,7 +238,9 @@ mod tests {
 
     #[test]
     fn every_situation_has_its_action() {
-        use Action::{Nothing, Preview, Replace, Show, Start, Stop, WaitUntil};
+        use Action::{
+            ChangeRates, Nothing, Preview, Rebuild, Replace, Show, Start, Stop, WaitUntil,
+        };
         use DesiredStatus::{Live, Offline, Paused};
         let format = ProgramFormat::default();
         let larger = ProgramFormat {
@@ -236,17 +259,34 @@ mod tests {
             cover: None,
         };
         let slate = picture(Paused, shots, false);
+        let slower = ProgramFormat {
+            video_bitrate_kbps: 800,
+            ..ProgramFormat::default()
+        };
         let making = Making {
             generation: 3,
             program: &format,
+            refused: None,
         };
         let outdated = Making {
             generation: 2,
             program: &format,
+            refused: None,
         };
         let resized = Making {
             generation: 3,
             program: &larger,
+            refused: None,
+        };
+        let slowed = Making {
+            generation: 3,
+            program: &slower,
+            refused: None,
+        };
+        let unable = Making {
+            generation: 3,
+            program: &larger,
+            refused: Some(&format),
         };
         let working = |making, sent| WorkerView::Working {
             making,
@@ -287,7 +327,11 @@ mod tests {
             (Some(Live), adopted, now, Preview(shots.preview)),
             (Some(Live), working(making, slate), now, Show(program)),
             (Some(Live), working(outdated, program), now, Replace),
-            (Some(Live), working(resized, program), now, Replace),
+            (Some(Live), WorkerView::Booting(resized), now, Nothing),
+            (Some(Live), working(resized, program), now, Rebuild),
+            (Some(Live), working(resized, older), now, Rebuild),
+            (Some(Live), working(slowed, program), now, ChangeRates),
+            (Some(Live), working(unable, program), now, Nothing),
             // It is to show the slate.
             (Some(Paused), working(making, program), now, Show(slate)),
             (Some(Paused), working(making, slate), now, Nothing),
@@ -359,6 +403,7 @@ mod tests {
             let making = Making {
                 generation,
                 program: &format,
+                refused: None,
             };
             let situation = Situation {
                 desired: Some(&desired(status)),

@@ -57,6 +57,10 @@ trait Source {
     /// The layer changed in a way that this source can follow. Done before the change shows.
     fn update(&mut self, layer: &SceneLayer);
 
+    /// The program goes on with another frame rate. Sources that deliver frames at times of their
+    /// own need not care.
+    fn retime(&mut self, _timeline: Timeline) {}
+
     /// The source's own thread has something to tell.
     fn hear(&mut self, _news: News) {}
 
@@ -244,6 +248,14 @@ impl Layers {
             fading: BTreeMap::new(),
             settles_at: None,
             ended,
+        }
+    }
+
+    /// Goes on in a program with this many frames a second. Sources stay open.
+    pub(crate) fn retime(&mut self, timeline: Timeline) {
+        self.surroundings.timeline = timeline;
+        for opened in self.sources.values_mut() {
+            opened.source.retime(timeline);
         }
     }
 

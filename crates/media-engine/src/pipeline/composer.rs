@@ -8,8 +8,10 @@ use gstreamer_video as gst_video;
 use gstreamer_video::prelude::*;
 use sm_common::clock::SharedClock;
 use sm_common::layer::{Blend, Transform};
+use sm_common::program::ProgramFormat;
 
 use super::clock::ProgramClock;
+use super::encoder::SoundInput;
 use super::fitter::view;
 use super::frame_slot::Shown;
 use super::motion::{Look, Motions};
@@ -22,7 +24,7 @@ use crate::picture::{
 };
 use crate::sound::{CHANNELS, Fader, Limiter};
 use crate::stats::Meter;
-use crate::timeline::{Timeline, sample_start_ns};
+use crate::timeline::Timeline;
 
 /// How long after its moment a frame is composed, so that what is due at that moment is there.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -45,6 +47,8 @@ pub(super) struct Shared {
 /// Draws the picture and mixes the sound, frame by frame, on the program's clock.
 #[derive(Debug)]
 pub(super) struct Composer {
+    /// The number of the format.
+    pub(super) program: u64,
     pub(super) timeline: Timeline,
     /// Distance of keyframes, in frames.
     pub(super) keyframe_interval: u64,
@@ -53,13 +57,13 @@ pub(super) struct Composer {
     pub(super) shared: Shared,
     pub(super) pool: FramePool,
     pub(super) video: gst_app::AppSrc,
-    pub(super) audio: gst_app::AppSrc,
+    pub(super) sound: SoundInput,
     pub(super) events: Events,
 }
 
 /// Where a run of the composer is.
 #[derive(Debug, Default)]
-struct Progress {
+pub(super) struct Progress {
     /// The next frame.
     frame: u64,
     /// Samples that were mixed.
@@ -76,10 +80,28 @@ struct Progress {
     motions: Motions,
 }
 
+impl Progress {
+    /// The same moment for a composer of another format. Looks that are on their way are there at
+    /// once where frames or pixels are others.
+    pub(super) fn carried(mut self, from: &ProgramFormat, to: &ProgramFormat) -> Self {
+        let (before, after) = (Timeline::new(from.framerate), Timeline::new(to.framerate));
+        let moment = before.frame_start_ns(self.frame);
+        let nearest = after.nearest_frame(moment);
+        self.frame = nearest + u64::from(after.frame_start_ns(nearest) < moment);
+        self.interval = None;
+        self.revision = None;
+        if (from.width, from.height, from.framerate) != (to.width, to.height, to.framerate) {
+            self.stage = None;
+            self.motions = Motions::default();
+        }
+        self
+    }
+}
+
 impl Composer {
-    /// Composes until `stop` says so or is dropped, then ends both streams.
-    pub(super) fn run(self, stop: &Receiver<()>) {
-        let mut progress = Progress::default();
+    /// Composes from there until `stop` says so or is dropped, then ends both streams. Returns
+    /// where it came to.
+    pub(super) fn run(self, mut progress: Progress, stop: &Receiver<()>) -> Progress {
         self.clock.start();
         while self.wait_for(&mut progress, stop) {
             if self.compose(&mut progress).is_err() {
@@ -87,10 +109,10 @@ impl Composer {
                 break;
             }
         }
-        for source in [&self.video, &self.audio] {
-            // Refused only by a pipeline that has ended already.
-            let _ = source.end_of_stream();
-        }
+        // Refused only by a pipeline that has ended already.
+        let _ = self.video.end_of_stream();
+        self.sound.end();
+        progress
     }
 
     /// Waits until the next frame is to be composed; `false` when there shall be none.
@@ -98,8 +120,7 @@ impl Composer {
         let now = Duration::from_nanos(self.clock.now_ns().unwrap_or(0));
         let moment = Duration::from_nanos(self.timeline.frame_start_ns(progress.frame)) + PATIENCE;
         if now.saturating_sub(moment) > BEHIND_MAX {
-            let ns = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
-            progress.frame = self.timeline.nearest_frame(ns);
+            progress.frame = self.timeline.nearest_frame(nanos(now));
         }
         match moment.checked_sub(now) {
             Some(early) => matches!(stop.recv_timeout(early), Err(RecvTimeoutError::Timeout)),
@@ -157,7 +178,13 @@ impl Composer {
             buffer.set_duration(gst::ClockTime::from_nseconds(end_ns - start_ns));
         }
         let now_ns = self.clock.now_ns().unwrap_or(0);
-        self.lock_meter().composed(frame, now_ns, self.wall.now());
+        let due_ns = start_ns.saturating_add(nanos(PATIENCE));
+        self.lock_meter().composed(
+            (self.program, frame),
+            now_ns.saturating_sub(due_ns),
+            now_ns,
+            self.wall.now(),
+        );
         *self
             .shared
             .latest
@@ -209,20 +236,7 @@ impl Composer {
         let until = from + to_u64(mastered.len());
         progress.sounded = until;
         self.lock_meter().heard(&mastered);
-        let bytes: Vec<u8> = mastered
-            .as_flattened()
-            .iter()
-            .flat_map(|sample| sample.to_le_bytes())
-            .collect();
-        let mut buffer = gst::Buffer::from_slice(bytes);
-        if let Some(buffer) = buffer.get_mut() {
-            let start_ns = sample_start_ns(from);
-            buffer.set_pts(gst::ClockTime::from_nseconds(start_ns));
-            buffer.set_duration(gst::ClockTime::from_nseconds(
-                sample_start_ns(until) - start_ns,
-            ));
-        }
-        self.audio.push_buffer(buffer).map(|_taken| ())
+        self.sound.push(&mastered, from)
     }
 
     /// Tells that a scene is on air. The worker's queue is never waited for: what finds it full
@@ -247,6 +261,10 @@ impl Composer {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// A layer with the frame it shows, and where.

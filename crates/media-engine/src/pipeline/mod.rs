@@ -26,10 +26,11 @@ mod tracks;
 
 pub(crate) use clock::ProgramClock;
 pub(crate) use encoded::{Encoded, EncodedFrame, EncodedPacket};
+pub(crate) use encoder::EncoderError;
 pub(crate) use fanout::{Fanout, Listener};
 pub(crate) use fitter::{Frame, bitmap_of, scale_bitmap};
 pub(crate) use frame_slot::FrameSlot;
-pub(crate) use program::{Program, ProgramSettings};
+pub(crate) use program::{Program, ProgramError, ProgramSettings};
 pub(crate) use segmenter::{Origin, Piece, Segmenter, frames_in};
 pub(crate) use stage::{Item, Stage, Surface, Voice};
 pub(crate) use strip::{Motion, Strip};

@@ -65,8 +65,14 @@ impl SegmentWriter {
         }
     }
 
-    /// Writes until both streams have ended.
-    pub(super) fn run(mut self, encoded: &Receiver<Encoded>) {
+    /// Writes until both streams have ended. `follows` another format of the program.
+    pub(super) fn run(mut self, encoded: &Receiver<Encoded>, follows: bool) {
+        if follows {
+            self.reports.send(Report::ProgramChanged {
+                program: self.format.clone(),
+                hls: self.hls.clone(),
+            });
+        }
         let (mut video_ended, mut audio_ended) = (false, false);
         while !(video_ended && audio_ended)
             && let Ok(next) = encoded.recv()

@@ -17,6 +17,7 @@ mod continuity;
 mod countdown;
 mod cover;
 mod failing;
+mod format;
 mod hosts;
 mod life;
 mod look;

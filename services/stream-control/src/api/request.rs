@@ -6,7 +6,7 @@ use sm_common::problem::FieldError;
 use sm_common::transition::{Direction, SceneTransition, TRANSITION_MS_MAX, TransitionKind};
 use utoipa::ToSchema;
 
-use crate::domain::{Action, Command};
+use crate::domain::{Action, Command, ProgramChange, Slate};
 
 /// Length of a transition that nobody has given one, in milliseconds.
 const TRANSITION_MS: u32 = 500;
@@ -69,6 +69,9 @@ pub(crate) struct ControlRequest {
     #[serde(default, skip_serializing_if = "Named::is_absent")]
     #[schema(value_type = Option<SceneId>)]
     slate: Named,
+    /// `configure`: what of the program's format is to be another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    program: Option<ProgramChange>,
 }
 
 impl ControlRequest {
@@ -96,12 +99,18 @@ impl ControlRequest {
                 }
             }
             Action::Configure => {
-                if self.slate.is_absent() {
-                    let detail = "name a scene, or null for the built-in slate";
+                let program = self.program.clone().unwrap_or_default();
+                if self.slate.is_absent() && program.is_empty() {
+                    let detail = "name a scene, or null for the built-in slate; or say in `program` \
+                                  what is to be another";
                     errors.push(FieldError::new("/slate", detail));
                 }
                 Command::Configure {
-                    slate: self.slate.scene(),
+                    slate: match self.slate {
+                        Named::Absent => Slate::Keep,
+                        Named::Present(scene) => Slate::Is(scene),
+                    },
+                    program,
                 }
             }
         };
@@ -132,12 +141,13 @@ impl ControlRequest {
     /// Members that mean nothing to the action.
     fn strangers(&self) -> Vec<FieldError> {
         let (takes, previews) = (Action::Take, Action::Preview);
-        let members: [(&str, bool, &[Action]); 5] = [
+        let members: [(&str, bool, &[Action]); 6] = [
             ("/scene", !self.scene.is_absent(), &[takes, previews]),
             ("/transition", self.transition.is_some(), &[takes]),
             ("/direction", self.direction.is_some(), &[takes]),
             ("/duration_ms", self.duration_ms.is_some(), &[takes]),
             ("/slate", !self.slate.is_absent(), &[Action::Configure]),
+            ("/program", self.program.is_some(), &[Action::Configure]),
         ];
         members
             .into_iter()
@@ -192,10 +202,20 @@ mod tests {
         let none = read(json!({"action": "preview", "scene": null}));
         assert_eq!(none, Ok(Command::Preview { scene: None }));
         let built_in = read(json!({"action": "configure", "slate": null}));
-        assert_eq!(built_in, Ok(Command::Configure { slate: None }));
+        let configure = |slate, program| Command::Configure { slate, program };
+        let unchanged = ProgramChange::default();
+        assert_eq!(built_in, Ok(configure(Slate::Is(None), unchanged)));
+        let faster = ProgramChange {
+            framerate: Some(60),
+            ..ProgramChange::default()
+        };
+        let format = read(json!({"action": "configure", "program": {"framerate": 60}}));
+        assert_eq!(format, Ok(configure(Slate::Keep, faster)));
         for (body, pointer) in [
             (json!({"action": "preview"}), "/scene"),
             (json!({"action": "configure"}), "/slate"),
+            (json!({"action": "configure", "program": {}}), "/slate"),
+            (json!({"action": "stop", "program": {}}), "/program"),
             (json!({"action": "start", "scene": null}), "/scene"),
             (
                 json!({"action": "preview", "scene": null, "slate": null}),

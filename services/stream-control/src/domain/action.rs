@@ -30,7 +30,7 @@ pub(crate) enum Action {
     Take,
     /// Put a scene into preview, or none.
     Preview,
-    /// Change how the stream is to be: which scene is its slate.
+    /// Change how the stream is to be: which scene is its slate, and the program's format.
     Configure,
 }
 

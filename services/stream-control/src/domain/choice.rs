@@ -4,7 +4,7 @@ use sm_common::id::SceneId;
 use sm_common::stream::ChosenScenes;
 use sm_common::transition::Take;
 
-use super::command::Command;
+use super::command::{Command, Slate};
 
 /// The scenes that there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,7 +65,11 @@ pub(crate) fn choose(
             });
         }
         Command::Preview { scene } => next.preview = scene.map(known).transpose()?,
-        Command::Configure { slate } => next.slate = slate.map(known).transpose()?,
+        Command::Configure { slate, .. } => {
+            if let Slate::Is(slate) = slate {
+                next.slate = slate.map(known).transpose()?;
+            }
+        }
     }
     Ok(next)
 }
@@ -75,6 +79,7 @@ mod tests {
     use sm_common::transition::{Direction, SceneTransition, TransitionKind};
 
     use super::*;
+    use crate::domain::ProgramChange;
 
     const FADE: SceneTransition = SceneTransition {
         kind: TransitionKind::Fade,
@@ -164,13 +169,19 @@ mod tests {
             number: 2,
         };
         assert_eq!(second.take, Some(expected));
-        let slate = Command::Configure { slate: Some(b) };
+        let configure = |slate| Command::Configure {
+            slate,
+            program: ProgramChange::default(),
+        };
+        let slate = configure(Slate::Is(Some(b)));
         let configured = choose(&second, &slate, &scenes).unwrap();
         assert_eq!(
             (configured.slate, &configured.take),
             (Some(b), &second.take)
         );
-        let again = Command::Configure { slate: None };
+        let kept = configure(Slate::Keep);
+        assert_eq!(choose(&configured, &kept, &scenes).unwrap(), configured);
+        let again = configure(Slate::Is(None));
         assert_eq!(choose(&configured, &again, &scenes).unwrap().slate, None);
     }
 }

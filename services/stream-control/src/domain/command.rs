@@ -1,7 +1,10 @@
 use sm_common::id::SceneId;
+use sm_common::problem::FieldError;
+use sm_common::program::ProgramFormat;
 use sm_common::transition::SceneTransition;
 
 use super::Action;
+use super::format::{ProgramChange, ProgramLimits};
 
 /// An action with everything it needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,9 +25,18 @@ pub(crate) enum Command {
         scene: Option<SceneId>,
     },
     Configure {
-        /// `None` stands for the built-in slate.
-        slate: Option<SceneId>,
+        slate: Slate,
+        program: ProgramChange,
     },
+}
+
+/// What is to become of the slate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Slate {
+    /// It stays what it is.
+    Keep,
+    /// This scene, or the built-in one.
+    Is(Option<SceneId>),
 }
 
 impl Command {
@@ -40,6 +52,31 @@ impl Command {
             Self::Take { .. } => Action::Take,
             Self::Preview { .. } => Action::Preview,
             Self::Configure { .. } => Action::Configure,
+        }
+    }
+
+    /// Whether it names a format of the program.
+    pub(crate) fn changes_format(&self) -> bool {
+        matches!(self, Self::Configure { program, .. } if !program.is_empty())
+    }
+
+    /// The format of a program that has `format` now, or every member that is wrong.
+    pub(crate) fn format(
+        &self,
+        format: &ProgramFormat,
+        limits: &ProgramLimits,
+    ) -> Result<ProgramFormat, Vec<FieldError>> {
+        match self {
+            Self::Configure { program, .. } => program.applied_to(format, limits),
+            Self::Start
+            | Self::Stop
+            | Self::Pause
+            | Self::Resume
+            | Self::Restart
+            | Self::RecordStart
+            | Self::RecordStop
+            | Self::Take { .. }
+            | Self::Preview { .. } => Ok(format.clone()),
         }
     }
 

@@ -3,12 +3,14 @@
 mod action;
 mod choice;
 mod command;
+mod format;
 mod operation;
 mod output;
 
 pub(crate) use action::{Action, Refusal, apply, standing};
 pub(crate) use choice::{ChoiceRefusal, KnownScenes};
-pub(crate) use command::Command;
+pub(crate) use command::{Command, Slate};
+pub(crate) use format::{ProgramChange, ProgramLimits};
 pub(crate) use operation::{Operation, OperationStatus};
 pub(crate) use output::{
     Change, OutputAction, OutputList, OutputView, Refused, Rules, apply_change,

@@ -242,3 +242,66 @@ async fn only_operators_steer() {
     }
     post(harness.as_role(Role::Admin)).await.expect(202);
 }
+
+#[tokio::test]
+async fn the_answer_to_a_change_of_the_format_says_what_it_interrupts() {
+    let harness = Harness::start().await;
+    command(&harness, json!({"action": "start"}), &[])
+        .await
+        .expect(202);
+    harness.observe(StreamStatus::Live).await;
+    let configure = |program: Value| json!({"action": "configure", "program": program});
+
+    let live = configure(json!({"video_bitrate_kbps": 1200, "audio_bitrate_kbps": 96}));
+    let answer = command(&harness, live, &[]).await.expect(202).body;
+    assert_eq!(answer["rebuild"], false);
+    assert_eq!(answer["rebuilt_for"], Value::Null);
+    assert_eq!(answer["program"]["video_bitrate_kbps"], 1200);
+    assert_eq!(harness.desired().await.program.video_bitrate_kbps, 1200);
+
+    let other = configure(json!({"encoder": "openh264", "framerate": 25}));
+    let answer = command(&harness, other, &[]).await.expect(202).body;
+    assert_eq!(answer["rebuild"], true);
+    assert_eq!(answer["rebuilt_for"], json!(["framerate", "encoder", "profile"]));
+    let desired = harness.desired().await;
+    assert_eq!(desired.generation, 1, "the worker stays");
+    let state = harness.operator().get("/api/stream/state").await.expect(200);
+    assert_eq!(state.body["wanted_program"]["encoder"], "openh264");
+
+    let wrong = configure(json!({"width": 1281, "framerate": 500}));
+    let problem = command(&harness, wrong, &[]).await;
+    let problem = problem.expect_problem(422, "request.validation.failed");
+    assert_eq!(problem.body["errors"][0]["pointer"], "/program/width");
+    assert_eq!(problem.body["errors"][1]["pointer"], "/program/framerate");
+    let unknown = configure(json!({"colour": "red"}));
+    let problem = command(&harness, unknown, &[]).await;
+    let _refused = problem.expect_problem(400, "request.body.invalid");
+    assert_eq!(harness.desired().await.revision, desired.revision);
+}
+
+#[tokio::test]
+async fn a_format_that_the_engine_cannot_give_fails_with_its_reason() {
+    let harness = Harness::start().await;
+    command(&harness, json!({"action": "start"}), &[])
+        .await
+        .expect(202);
+    let body = json!({"action": "configure", "program": {"encoder": "openh264"}});
+    let before = harness.desired().await.program;
+    let answer = command(&harness, body, &[]).await.expect(202).body;
+    let path = format!("/api/stream/operations/{}", answer["id"].as_str().unwrap());
+    harness
+        .observe_format(StreamStatus::Live, before, Some("not installed"))
+        .await;
+    let seen = harness.operator().get(&path).await.expect(200).body;
+    assert_eq!((&seen["status"], &seen["detail"]), (&json!("failed"), &json!("not installed")));
+
+    let body = json!({"action": "configure", "program": {"framerate": 25}});
+    let answer = command(&harness, body, &[]).await.expect(202).body;
+    let path = format!("/api/stream/operations/{}", answer["id"].as_str().unwrap());
+    let seen = harness.operator().get(&path).await.expect(200).body;
+    assert_eq!(seen["status"], "pending");
+    let wanted = harness.desired().await.program;
+    harness.observe_format(StreamStatus::Live, wanted, None).await;
+    let seen = harness.operator().get(&path).await.expect(200).body;
+    assert_eq!(seen["status"], "succeeded");
+}

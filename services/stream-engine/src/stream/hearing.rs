@@ -40,6 +40,12 @@ impl Tenure {
             Report::PartWritten(part) => self.part_written(&part),
             Report::Output(output) => self.output_changed(&output, now),
             Report::Stats(stats) => self.measured(&stats),
+            Report::ProgramChanged { program, hls } => self.program_changed(program, &hls),
+            Report::ProgramRefused {
+                program,
+                code,
+                message,
+            } => self.program_refused(program, code, &message),
             Report::Snapshot { id, error } => {
                 let path = self.surroundings.archive.snapshot();
                 if let Some(running) = &mut self.running {

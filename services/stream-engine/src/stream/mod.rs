@@ -6,6 +6,7 @@ mod attention;
 mod continuity;
 mod ending;
 mod errors;
+mod format;
 mod hearing;
 mod layers;
 mod observation;

@@ -41,7 +41,10 @@ pub(super) struct RunningWorker {
     pub(super) worker: Worker,
     pub(super) run: Run,
     pub(super) generation: u64,
+    /// The format that it was last told to have.
     pub(super) program: ProgramFormat,
+    /// The format that it said it cannot have.
+    pub(super) refused: Option<ProgramFormat>,
     pub(super) frames_dropped: u64,
     /// The scene beside the program that it was last told of.
     pub(super) previewed: Previewed,
@@ -67,6 +70,7 @@ impl RunningWorker {
             run,
             generation,
             program,
+            refused: None,
             frames_dropped: 0,
             previewed: Previewed::Told(None),
             outputs: None,
@@ -113,6 +117,7 @@ impl RunningWorker {
         let making = Making {
             generation: self.generation,
             program: &self.program,
+            refused: self.refused.as_ref(),
         };
         match (&self.ending, &self.stage) {
             (Some(_), _) => WorkerView::Ending,

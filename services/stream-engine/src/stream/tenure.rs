@@ -152,6 +152,16 @@ impl Tenure {
                         return None;
                     }
                 }
+                Action::ChangeRates => {
+                    if !self.change_rates() {
+                        return None;
+                    }
+                }
+                Action::Rebuild => {
+                    if !self.rebuild() {
+                        return None;
+                    }
+                }
                 Action::ApplyOutputs => {
                     if !self.apply_outputs() {
                         return None;
@@ -271,19 +281,16 @@ impl Tenure {
     /// Sends the worker its configuration, with the picture that is wanted now.
     pub(super) fn configure(&mut self) {
         let canvas = self.canvas();
-        let part_ms = self.surroundings.config.live.part_ms;
         let outputs = outputs::wanted(self.wanted.desired.as_deref());
+        let running = self.running.as_ref();
+        let Some(hls) = running.map(|running| self.hls(&running.run, &running.program)) else {
+            return;
+        };
         let Some(running) = &mut self.running else {
             return;
         };
-        let parts = PartPlan::of(&running.program, part_ms);
         let screen = Screen::new(canvas.clone());
         let surroundings = &self.surroundings;
-        let hls = sm_media_protocol::HlsSettings {
-            directory: surroundings.archive.directory().to_owned(),
-            run: running.run.as_str().to_owned(),
-            part_frames: parts.map_or(0, |plan| plan.frames),
-        };
         let command = Command::Configure {
             program: running.program.clone(),
             hls,

@@ -132,6 +132,8 @@ async fn introduce(
         | Report::SceneApplied { .. }
         | Report::Layer(_)
         | Report::Output(_)
+        | Report::ProgramChanged { .. }
+        | Report::ProgramRefused { .. }
         | Report::InitWritten { .. }
         | Report::PartWritten(_)
         | Report::SegmentWritten(_)

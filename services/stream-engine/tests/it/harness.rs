@@ -266,6 +266,15 @@ impl Studio {
             .await
     }
 
+    /// Wants another format of the program, as stream-control does.
+    pub(crate) async fn reformat(&self, change: impl FnOnce(&mut ProgramFormat)) -> u64 {
+        let before = self.desired().await.expect("there is something to change");
+        self.desire_so(before.status, before.generation, |desired| {
+            change(&mut desired.program);
+        })
+        .await
+    }
+
     async fn desired(&self) -> Option<DesiredState> {
         let key = keys::desired(&self.stream);
         self.bus.hash_document(&key, "doc").await.unwrap()
@@ -296,6 +305,7 @@ impl Studio {
             chosen: ChosenScenes::default(),
         };
         if let Some(before) = before {
+            desired.program = before.program;
             (desired.outputs, desired.chosen) = (before.outputs, before.chosen);
         }
         change(&mut desired);

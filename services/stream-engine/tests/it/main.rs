@@ -10,6 +10,7 @@
 mod access;
 mod adoption;
 mod control;
+mod format;
 mod harness;
 mod low_latency;
 mod outage;

@@ -67,6 +67,11 @@ pub struct Performance {
     /// From the acknowledged write of the latest layer change to the composed frame that shows
     /// it, in milliseconds.
     pub layer_change_to_air_ms: Option<f64>,
+    /// The same, median of the latest changes, at most 1000, since the stream went on air with
+    /// this engine.
+    pub layer_change_to_air_ms_p50: Option<f64>,
+    /// The same, 99th percentile.
+    pub layer_change_to_air_ms_p99: Option<f64>,
 }
 
 /// What a layer delivered over the last second.

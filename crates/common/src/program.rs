@@ -136,17 +136,23 @@ impl ProgramFormat {
             width,
             height,
             framerate,
-            video_bitrate_kbps: _,
+            video_bitrate_kbps,
             audio_bitrate_kbps: _,
             keyframe_interval_ms,
             encoder,
             preset,
             profile,
         } = self;
+        let other_bitrate = *video_bitrate_kbps != wanted.video_bitrate_kbps;
         let rebuilt = [
             ("width", *width != wanted.width),
             ("height", *height != wanted.height),
             ("framerate", *framerate != wanted.framerate),
+            (
+                "video_bitrate_kbps",
+                // It would begin anew by itself, with other headers.
+                other_bitrate && *encoder == VideoEncoder::Openh264,
+            ),
             (
                 "keyframe_interval_ms",
                 *keyframe_interval_ms != wanted.keyframe_interval_ms,
@@ -209,6 +215,19 @@ mod tests {
             });
             assert_eq!(format.change_to(&wanted), expected, "{member:?}");
         }
+    }
+
+    #[test]
+    fn the_picture_of_openh264_takes_a_new_encoder_for_another_bitrate() {
+        let open = ProgramFormat {
+            encoder: VideoEncoder::Openh264,
+            ..ProgramFormat::default()
+        };
+        let mut wanted = open.clone();
+        wanted.audio_bitrate_kbps = 64;
+        assert_eq!(open.change_to(&wanted), FormatChange::Live);
+        wanted.video_bitrate_kbps = 900;
+        assert!(open.change_to(&wanted).is_rebuild());
     }
 
     #[test]

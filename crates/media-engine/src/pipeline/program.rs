@@ -181,7 +181,12 @@ impl Program {
             None => None,
         };
         lock(&shared.meter).begin(number, timeline);
-        let (relay, go_on) = run((composer, format.clone()), (writer, to_write), before, events)?;
+        let (relay, go_on) = run(
+            (composer, format.clone()),
+            (writer, to_write),
+            before,
+            events,
+        )?;
         Ok(Self {
             number,
             format,

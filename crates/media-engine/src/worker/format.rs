@@ -80,12 +80,7 @@ impl Worker {
     }
 
     /// Makes everything ready for another format, which takes over with the scene.
-    pub(super) fn rebuild(
-        &mut self,
-        program: ProgramFormat,
-        hls: HlsSettings,
-        scene: WantedScene,
-    ) {
+    pub(super) fn rebuild(&mut self, program: ProgramFormat, hls: HlsSettings, scene: WantedScene) {
         match self.try_rebuild(program.clone(), hls, scene) {
             // That it is on air is reported by the one who writes its segments.
             Ok(()) => self.show(),

@@ -30,10 +30,7 @@ fn hls(worker: &Worker, run: &str) -> HlsSettings {
 
 /// An orange picture of this size.
 fn still(revision: u64, width: i32, height: i32) -> WantedScene {
-    scene(
-        revision,
-        &[layer(color("#ff8000"), [0, 0, width, height])],
-    )
+    scene(revision, &[layer(color("#ff8000"), [0, 0, width, height])])
 }
 
 /// Tells it to go on in this format, and waits until it does.
@@ -120,12 +117,10 @@ fn distortion(samples: &[f32]) -> f32 {
     rest / all
 }
 
-fn rates_change_unnoticed(encoder: VideoEncoder) {
+#[test]
+fn rates_change_without_a_trace() {
     let folder = tempfile::tempdir().unwrap();
-    let program = ProgramFormat {
-        encoder,
-        ..small()
-    };
+    let program = small();
     let mut worker = Worker::on_air(program.clone(), noise(folder.path()));
     worker.wait_for_segments(3);
     let slower = ProgramFormat {
@@ -169,13 +164,27 @@ fn rates_change_unnoticed(encoder: VideoEncoder) {
 }
 
 #[test]
-fn rates_of_x264_and_of_the_sound_change_without_a_trace() {
-    rates_change_unnoticed(VideoEncoder::X264);
-}
-
-#[test]
-fn rates_of_openh264_and_of_the_sound_change_without_a_trace() {
-    rates_change_unnoticed(VideoEncoder::Openh264);
+fn the_picture_of_openh264_needs_another_encoder_for_another_bitrate() {
+    let program = ProgramFormat {
+        encoder: VideoEncoder::Openh264,
+        ..small()
+    };
+    let mut worker = Worker::on_air(program.clone(), still(1, 320, 180));
+    let slower = ProgramFormat {
+        video_bitrate_kbps: 500,
+        ..program
+    };
+    worker.send(&Command::ChangeRates {
+        program: slower.clone(),
+    });
+    worker.wait_for("refusal", |report| match report {
+        Report::ProgramRefused { code, .. } => (code == "program.rebuild-needed").then_some(()),
+        _ => None,
+    });
+    rebuild(&mut worker, "slower", &slower, still(2, 320, 180));
+    wait_for_segment(&mut worker, "slower", 0);
+    worker.stop();
+    assert_eq!(played(&worker, "slower").complaints(), "");
 }
 
 #[test]
@@ -202,7 +211,10 @@ fn another_encoder_takes_over_from_one_frame_to_the_next() {
     assert_eq!(times[0] - last_before, FRAME);
     assert!(times.windows(2).all(|pair| pair[1] - pair[0] == FRAME));
     assert_eq!(after[1].duration_s.to_string(), "0.5");
-    assert_eq!((complaints, after_recording.complaints()), Default::default());
+    assert_eq!(
+        (complaints, after_recording.complaints()),
+        Default::default()
+    );
     for frame in after_recording.frames() {
         frame.assert_is(160, 90, ORANGE);
     }
@@ -247,8 +259,16 @@ fn size_and_frame_rate_change_while_layers_keep_their_sources() {
     assert_eq!(reopened.count(), 0, "its source stays open");
     let before = played(&worker, "test").packet_times("v");
     let after = played(&worker, "larger");
-    let end_s = (before.last().unwrap() + FRAME).to_string().parse::<f64>().unwrap() / 30_000.0;
-    let start_s = after.packet_times("v")[0].to_string().parse::<f64>().unwrap() / 25_000.0;
+    let end_s = (before.last().unwrap() + FRAME)
+        .to_string()
+        .parse::<f64>()
+        .unwrap()
+        / 30_000.0;
+    let start_s = after.packet_times("v")[0]
+        .to_string()
+        .parse::<f64>()
+        .unwrap()
+        / 25_000.0;
     assert!(
         (0.0..0.04).contains(&(start_s - end_s)),
         "{end_s} to {start_s}: less than a frame"
@@ -276,14 +296,19 @@ fn outputs_go_on_with_what_the_new_encoders_make() {
         ..small()
     };
     rebuild(&mut worker, "larger", &larger, still(2, 640, 360));
-    let given = worker.wait_for_output_stats(&outputs[1].id, |_| true).frames_total;
+    let given = worker
+        .wait_for_output_stats(&outputs[1].id, |_| true)
+        .frames_total;
     for output in &outputs {
         worker.wait_for_output_stats(&output.id, |counters| {
             counters.frames_total > given.map(|frames| frames + 60)
         });
     }
     worker.stop();
-    let folder = worker.path().join("recordings").join(outputs[1].id.as_str());
+    let folder = worker
+        .path()
+        .join("recordings")
+        .join(outputs[1].id.as_str());
     let recorded = files(&folder, "mp4");
     assert_eq!(recorded.len(), 2, "a file for each format");
     let received = server.recordings();
@@ -309,7 +334,10 @@ fn the_next_host_finds_the_format_that_is_on_air() {
     wait_for_segment(&mut worker, "slower", 0);
     worker.go_away();
     let on_air = worker.connect(2).expect("it stays on air");
-    assert_eq!((on_air.program, on_air.hls.run.as_str()), (slower, "slower"));
+    assert_eq!(
+        (on_air.program, on_air.hls.run.as_str()),
+        (slower, "slower")
+    );
     assert_eq!(on_air.revision, 2);
     let foreign = on_air
         .segments
@@ -338,7 +366,11 @@ fn without_openh264(folder: &Path) -> Process {
     ];
     for name in needed {
         let library = format!("libgst{name}.so");
-        symlink(Path::new(plugins.trim()).join(&library), folder.join(library)).unwrap();
+        symlink(
+            Path::new(plugins.trim()).join(&library),
+            folder.join(library),
+        )
+        .unwrap();
     }
     let mut worker = Process::new(WORKER);
     worker

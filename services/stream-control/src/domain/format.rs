@@ -20,7 +20,7 @@ pub(crate) struct ProgramChange {
     /// Frames per second.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) framerate: Option<u32>,
-    /// Video bitrate in kbit/s. Changes on air without a trace.
+    /// Video bitrate in kbit/s. Changes on air without a trace with x264.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) video_bitrate_kbps: Option<u32>,
     /// Audio bitrate in kbit/s. Changes on air without a trace.

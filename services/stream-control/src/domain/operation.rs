@@ -123,9 +123,9 @@ impl Operation {
             stream_status: observed.status,
             completed_at: (status != OperationStatus::Pending).then_some(now),
             detail: match status {
-                OperationStatus::Failed => self
-                    .refusal(observed)
-                    .or_else(|| observed.reason.clone()),
+                OperationStatus::Failed => {
+                    self.refusal(observed).or_else(|| observed.reason.clone())
+                }
                 OperationStatus::Pending
                 | OperationStatus::Succeeded
                 | OperationStatus::Superseded => None,

@@ -262,10 +262,17 @@ async fn the_answer_to_a_change_of_the_format_says_what_it_interrupts() {
     let other = configure(json!({"encoder": "openh264", "framerate": 25}));
     let answer = command(&harness, other, &[]).await.expect(202).body;
     assert_eq!(answer["rebuild"], true);
-    assert_eq!(answer["rebuilt_for"], json!(["framerate", "encoder", "profile"]));
+    assert_eq!(
+        answer["rebuilt_for"],
+        json!(["framerate", "encoder", "profile"])
+    );
     let desired = harness.desired().await;
     assert_eq!(desired.generation, 1, "the worker stays");
-    let state = harness.operator().get("/api/stream/state").await.expect(200);
+    let state = harness
+        .operator()
+        .get("/api/stream/state")
+        .await
+        .expect(200);
     assert_eq!(state.body["wanted_program"]["encoder"], "openh264");
 
     let wrong = configure(json!({"width": 1281, "framerate": 500}));
@@ -293,7 +300,10 @@ async fn a_format_that_the_engine_cannot_give_fails_with_its_reason() {
         .observe_format(StreamStatus::Live, before, Some("not installed"))
         .await;
     let seen = harness.operator().get(&path).await.expect(200).body;
-    assert_eq!((&seen["status"], &seen["detail"]), (&json!("failed"), &json!("not installed")));
+    assert_eq!(
+        (&seen["status"], &seen["detail"]),
+        (&json!("failed"), &json!("not installed"))
+    );
 
     let body = json!({"action": "configure", "program": {"framerate": 25}});
     let answer = command(&harness, body, &[]).await.expect(202).body;
@@ -301,7 +311,9 @@ async fn a_format_that_the_engine_cannot_give_fails_with_its_reason() {
     let seen = harness.operator().get(&path).await.expect(200).body;
     assert_eq!(seen["status"], "pending");
     let wanted = harness.desired().await.program;
-    harness.observe_format(StreamStatus::Live, wanted, None).await;
+    harness
+        .observe_format(StreamStatus::Live, wanted, None)
+        .await;
     let seen = harness.operator().get(&path).await.expect(200).body;
     assert_eq!(seen["status"], "succeeded");
 }

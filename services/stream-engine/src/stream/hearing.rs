@@ -81,8 +81,8 @@ impl Tenure {
         };
         let delay = screen.applied(sequence, at);
         if let Some(delay) = delay {
-            let delay_ms = delay.as_secs_f64() * 1000.0;
-            self.observation.performance.layer_change_to_air_ms = Some(delay_ms);
+            self.observation.layer_changed(delay);
+            self.surroundings.metrics.layer_changed(delay);
         }
         self.note_scene();
     }

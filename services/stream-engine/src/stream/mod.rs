@@ -4,6 +4,7 @@
 mod adoption;
 mod attention;
 mod continuity;
+mod delays;
 mod ending;
 mod errors;
 mod format;

@@ -30,7 +30,10 @@ async fn rates_change_without_a_discontinuity() {
         })
         .await;
     assert_eq!(observed.program.unwrap().video_bitrate_kbps, 900);
-    assert_eq!((observed.worker_restarts, observed.interruptions.len()), (0, 0));
+    assert_eq!(
+        (observed.worker_restarts, observed.interruptions.len()),
+        (0, 0)
+    );
     assert_eq!(studio.host.worker_pid(), worker);
     let list = until_playlist(&api, "three segments", |list| list.segments.len() > 2).await;
     assert_eq!((list.discontinuities, list.maps.len()), (0, 1));
@@ -63,7 +66,10 @@ async fn another_encoder_is_a_discontinuity_of_the_same_worker_that_an_adopting_
         (program.encoder, program.framerate),
         (VideoEncoder::Openh264, 25)
     );
-    assert_eq!((observed.worker_restarts, observed.interruptions.len()), (0, 0));
+    assert_eq!(
+        (observed.worker_restarts, observed.interruptions.len()),
+        (0, 0)
+    );
     assert_eq!(studio.host.worker_pid(), worker);
     let after = until_playlist(&api, "both runs", |list| list.maps.len() == 2).await;
     assert_eq!(after.discontinuities, 1);
@@ -86,7 +92,11 @@ async fn a_format_that_the_worker_cannot_have_leaves_everything_as_it_was() {
         })
         .await;
     assert_eq!(observed.program.unwrap().encoder, VideoEncoder::X264);
-    assert_eq!(observed.status, StreamStatus::Live, "viewers notice nothing");
+    assert_eq!(
+        observed.status,
+        StreamStatus::Live,
+        "viewers notice nothing"
+    );
     let error = &observed.errors[0];
     assert_eq!(
         (error.code.as_str(), error.component.as_str()),

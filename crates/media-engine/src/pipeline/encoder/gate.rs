@@ -62,7 +62,8 @@ impl Gate {
             Some(next) if encoder == self.speaking => {
                 let end = packet.position + u64::from(AAC_PACKET_SAMPLES);
                 let is_theirs = packet.position >= next.from;
-                let mut out: Vec<EncodedPacket> = (!is_theirs).then_some(packet).into_iter().collect();
+                let mut out: Vec<EncodedPacket> =
+                    (!is_theirs).then_some(packet).into_iter().collect();
                 if end >= next.from {
                     (self.speaking, self.since) = (next.encoder, next.from);
                     out.append(&mut next.held);
@@ -98,8 +99,26 @@ mod tests {
 
     #[test]
     fn one_encoder_goes_on_where_the_other_ends_whichever_is_first() {
-        let behind = [(0, 4), (1, 4), (0, 5), (1, 5), (0, 6), (1, 6), (1, 7), (0, 7)];
-        let ahead = [(1, 5), (1, 6), (0, 4), (1, 7), (0, 5), (1, 8), (0, 6), (0, 7)];
+        let behind = [
+            (0, 4),
+            (1, 4),
+            (0, 5),
+            (1, 5),
+            (0, 6),
+            (1, 6),
+            (1, 7),
+            (0, 7),
+        ];
+        let ahead = [
+            (1, 5),
+            (1, 6),
+            (0, 4),
+            (1, 7),
+            (0, 5),
+            (1, 8),
+            (0, 6),
+            (0, 7),
+        ];
         for (order, last) in [(behind, 7), (ahead, 8)] {
             let mut gate = Gate::default();
             assert_eq!(let_out(&mut gate, &[(0, 3), (1, 3)]), [3]);

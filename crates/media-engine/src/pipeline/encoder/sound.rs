@@ -128,7 +128,10 @@ impl Branches {
         }
         self.first.get_or_insert(from);
         self.next = from + to_u64(samples.len());
-        if let Some(Joining { branch, from: begin }) = &self.joining
+        if let Some(Joining {
+            branch,
+            from: begin,
+        }) = &self.joining
             && self.next > *begin
         {
             let skipped = to_usize(begin.saturating_sub(from));
@@ -171,8 +174,9 @@ impl Branches {
             Ok(gate) => gate.speaking(),
             Err(_held) => return,
         };
-        if let Some(Joining { branch, .. }) =
-            self.joining.take_if(|joining| joining.branch.number == speaking)
+        if let Some(Joining { branch, .. }) = self
+            .joining
+            .take_if(|joining| joining.branch.number == speaking)
         {
             let former = std::mem::replace(&mut self.current, branch);
             self.retire(former);

@@ -90,15 +90,13 @@ impl VideoChain {
             .build()
     }
 
-    /// Changes the bitrate from the next frame on. The rate buffer keeps its length in time, and
-    /// no keyframe comes of it.
+    /// Changes the bitrate from the next frame on. With x264 the rate buffer keeps its length in
+    /// time, and no keyframe comes of it. openh264 begins anew, with a keyframe and other headers:
+    /// who wants to change it builds another one ([`ProgramFormat::change_to`]).
     pub(in crate::pipeline) fn set_bitrate(&self, kbps: u32) {
         match self.kind {
             VideoEncoder::X264 => self.encoder.set_property("bitrate", kbps),
-            VideoEncoder::Openh264 => {
-                self.encoder
-                    .set_property("bitrate", kbps.saturating_mul(1000));
-            }
+            VideoEncoder::Openh264 => {}
         }
     }
 }

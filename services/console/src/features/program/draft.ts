@@ -16,8 +16,11 @@ export type Draft = Pick<ProgramFormat, "encoder" | "preset"> & {
   readonly profile: NonNullable<ProgramFormat["profile"]>;
 } & Readonly<Record<NumberMember, string>>;
 
-/** Members that change on air without a trace. */
-const LIVE: readonly string[] = ["video_bitrate_kbps", "audio_bitrate_kbps"];
+/** Members that change on air without a trace. openh264 begins anew with another bitrate. */
+const LIVE: Readonly<Record<Draft["encoder"], readonly string[]>> = {
+  x264: ["video_bitrate_kbps", "audio_bitrate_kbps"],
+  openh264: ["audio_bitrate_kbps"],
+};
 
 export const ENCODERS: Readonly<Record<Draft["encoder"], string>> = {
   x264: "x264",
@@ -62,9 +65,10 @@ export function changeOf(seen: Draft, draft: Draft): ProgramChange | null {
   return Object.keys(change).length > 0 ? change : null;
 }
 
-/** Whether the change interrupts something. */
-export function interrupts(change: ProgramChange | null): boolean {
-  return change !== null && Object.keys(change).some((member) => !LIVE.includes(member));
+/** Whether the change of what was `seen` interrupts something. */
+export function interrupts(seen: Draft, change: ProgramChange | null): boolean {
+  const live = LIVE[seen.encoder];
+  return change !== null && Object.keys(change).some((member) => !live.includes(member));
 }
 
 function whole(text: string): number {

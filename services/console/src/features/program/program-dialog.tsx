@@ -67,7 +67,11 @@ export function ProgramDialog({ format, isOnAir, onClose }: ProgramDialogProps) 
       <form onSubmit={submit} autoComplete="off">
         <div className="dialog__body">
           <fieldset className="program__group">
-            <legend>Changes without interruption</legend>
+            <legend>
+              {seen.encoder === "x264"
+                ? "Changes without interruption"
+                : "Bitrates; that of the picture takes a new encoder"}
+            </legend>
             {field("video_bitrate_kbps", "Video bitrate (kbit/s)")}
             {field("audio_bitrate_kbps", "Audio bitrate (kbit/s)")}
           </fieldset>
@@ -99,7 +103,7 @@ export function ProgramDialog({ format, isOnAir, onClose }: ProgramDialogProps) 
               onChange={(profile) => setDraft({ ...draft, profile })}
             />
           </fieldset>
-          {isOnAir && interrupts(change) && (
+          {isOnAir && interrupts(seen, change) && (
             <Message tone="warn">
               Players see a short discontinuity, connections to servers begin anew, and recordings
               begin a new file.

@@ -84,7 +84,7 @@ describe("the program's settings", () => {
 
   it("show a limit at its field", async () => {
     const errors = [{ pointer: "/program/width", detail: "must be even and from 128 to 3840" }];
-    scene(answered(422, { status: 422, title: "Not valid", errors }));
+    scene(answered(422, { status: 422, code: "request.validation.failed", title: "Not valid", errors }));
     open();
     fill("Width", "1281");
     submit();
@@ -111,8 +111,11 @@ describe("a change", () => {
   it("of rates interrupts nothing", () => {
     const seen = draftOf(FORMAT);
     expect(changeOf(seen, seen)).toBeNull();
-    expect(interrupts(changeOf(seen, { ...seen, audio_bitrate_kbps: "96" }))).toBe(false);
-    expect(interrupts(changeOf(seen, { ...seen, preset: "fast" }))).toBe(true);
+    expect(interrupts(seen, changeOf(seen, { ...seen, audio_bitrate_kbps: "96" }))).toBe(false);
+    const open = draftOf({ ...FORMAT, encoder: "openh264" });
+    const slower = changeOf(open, { ...open, video_bitrate_kbps: "900" });
+    expect([interrupts(open, slower), interrupts(seen, slower)]).toEqual([true, false]);
+    expect(interrupts(seen, changeOf(seen, { ...seen, preset: "fast" }))).toBe(true);
   });
 
   it("to openh264 takes its profile along", () => {

@@ -114,7 +114,7 @@ impl Studio {
             1 => json!({"opacity": f64::from(u32::try_from(part).unwrap()) / 100.0}),
             2 => json!({"source": {"color": format!("#{part:02x}00c0")}}),
             3 => json!({"transform": {"rotation": part, "corner_radius": part}}),
-            _ => json!({"visible": part % 2 == 0}),
+            _ => json!({"visible": part.is_multiple_of(2)}),
         };
         let patched = self.admin.patch(&self.layer, &self.etag, &change).await;
         patched

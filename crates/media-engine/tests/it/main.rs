@@ -19,6 +19,7 @@ mod cover;
 mod failing;
 mod format;
 mod hosts;
+mod killed;
 mod life;
 mod look;
 mod motion;

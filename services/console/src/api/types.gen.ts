@@ -1070,6 +1070,7 @@ export interface components {
              * @description `take`: how long the transition takes; 500 unless said otherwise.
              */
             duration_ms?: number | null;
+            program?: components["schemas"]["ProgramChange"] | null;
             scene?: components["schemas"]["SceneId"] | null;
             slate?: components["schemas"]["SceneId"] | null;
             /** @description The stream; `main` unless said otherwise. */
@@ -1183,10 +1184,11 @@ export interface components {
          */
         Easing: "linear" | "ease-in" | "ease-out" | "ease-in-out";
         /**
-         * @description libx264's trade between CPU and quality, cheapest first.
+         * @description The trade between CPU and quality, cheapest first: presets of libx264. openh264 has three
+         *     complexities, which stand for `superfast` and cheaper, up to `faster`, and above.
          * @enum {string}
          */
-        EncoderPreset: "ultrafast" | "superfast" | "veryfast" | "faster";
+        EncoderPreset: "ultrafast" | "superfast" | "veryfast" | "faster" | "fast" | "medium";
         /** @description The engine process that holds the stream. */
         EngineLease: {
             /** @description Its host's name. */
@@ -2097,6 +2099,14 @@ export interface components {
             generation: number;
             /** @description The operation. */
             id: components["schemas"]["OperationId"];
+            program?: components["schemas"]["ProgramFormat"] | null;
+            /**
+             * @description Of a change of the format: whether it takes new encoders. Then players see a discontinuity,
+             *     connections to servers begin anew, and recordings begin a new file.
+             */
+            rebuild?: boolean | null;
+            /** @description The members of the format that take them. */
+            rebuilt_for?: string[];
             /** @description When. */
             requested_at: components["schemas"]["Timestamp"];
             /** @description Who asked. */
@@ -2161,6 +2171,12 @@ export interface components {
              * @default null
              */
             frames_total: number | null;
+            /**
+             * Format: int64
+             * @description Bytes that wait to be sent.
+             * @default null
+             */
+            queue_bytes: number | null;
             /**
              * Format: double
              * @description Stream time that waits to be sent, in milliseconds.
@@ -2323,6 +2339,12 @@ export interface components {
              */
             bitrate_kbps: number | null;
             /**
+             * Format: double
+             * @description The same over the last 60 seconds, or since the worker started where that is less.
+             * @default null
+             */
+            bitrate_kbps_60s: number | null;
+            /**
              * Format: int64
              * @description For how many seconds the picture has been black; 0 when it is not.
              * @default null
@@ -2353,6 +2375,18 @@ export interface components {
              */
             encode_ms_p99: number | null;
             /**
+             * Format: int64
+             * @description Composed frames that wait for the encoder.
+             * @default null
+             */
+            encoder_queue_frames: number | null;
+            /**
+             * Format: double
+             * @description The same in milliseconds of program.
+             * @default null
+             */
+            encoder_queue_ms: number | null;
+            /**
              * Format: double
              * @description Frames that left the encoder per second.
              * @default null
@@ -2366,6 +2400,12 @@ export interface components {
             frame_interval_ms_max: number | null;
             /**
              * Format: int64
+             * @description Frames that were composed since the worker started.
+             * @default null
+             */
+            frames_composed: number | null;
+            /**
+             * Format: int64
              * @description Frames that were due and were never composed.
              * @default null
              */
@@ -2376,6 +2416,12 @@ export interface components {
              * @default null
              */
             frames_duplicated: number | null;
+            /**
+             * Format: int64
+             * @description Frames of those that were composed more than a frame's length after their time.
+             * @default null
+             */
+            frames_late: number | null;
             /**
              * Format: int64
              * @description Frames that left the encoder since the worker started.
@@ -2401,6 +2447,19 @@ export interface components {
              * @default null
              */
             layer_change_to_air_ms: number | null;
+            /**
+             * Format: double
+             * @description The same, median of the latest changes, at most 1000, since the stream went on air with
+             *     this engine.
+             * @default null
+             */
+            layer_change_to_air_ms_p50: number | null;
+            /**
+             * Format: double
+             * @description The same, 99th percentile.
+             * @default null
+             */
+            layer_change_to_air_ms_p99: number | null;
             /**
              * @description What each layer with a picture or sound of its own delivered.
              * @default []
@@ -2436,6 +2495,12 @@ export interface components {
              * @default null
              */
             silent_s: number | null;
+            /**
+             * Format: double
+             * @description Mixed sound that waits for its encoder, in milliseconds.
+             * @default null
+             */
+            sound_queue_ms: number | null;
         };
         /** @description What a playback address should allow. */
         PlaybackRequest: {
@@ -2512,6 +2577,55 @@ export interface components {
             /** @description A reference to the description of the code. */
             type: string;
         };
+        /**
+         * @description What of the program's format is to be another. Bitrates change on air without a trace;
+         *     everything else takes new encoders: players see a discontinuity, connections to servers begin
+         *     anew, and recordings begin a new file.
+         */
+        ProgramChange: {
+            /**
+             * Format: int32
+             * @description Audio bitrate in kbit/s. Changes on air without a trace.
+             * @default null
+             */
+            audio_bitrate_kbps: number | null;
+            /** @default null */
+            encoder: components["schemas"]["VideoEncoder"] | null;
+            /**
+             * Format: int32
+             * @description Frames per second.
+             * @default null
+             */
+            framerate: number | null;
+            /**
+             * Format: int32
+             * @description Canvas height in pixels; even.
+             * @default null
+             */
+            height: number | null;
+            /**
+             * Format: int32
+             * @description Distance between keyframes, and so the length of a segment, in milliseconds.
+             * @default null
+             */
+            keyframe_interval_ms: number | null;
+            /** @default null */
+            preset: components["schemas"]["EncoderPreset"] | null;
+            /** @default null */
+            profile: components["schemas"]["VideoProfile"] | null;
+            /**
+             * Format: int32
+             * @description Video bitrate in kbit/s. Changes on air without a trace with x264.
+             * @default null
+             */
+            video_bitrate_kbps: number | null;
+            /**
+             * Format: int32
+             * @description Canvas width in pixels; even.
+             * @default null
+             */
+            width: number | null;
+        };
         /** @description Size, rate and encoding of the program. */
         ProgramFormat: {
             /**
@@ -2538,6 +2652,8 @@ export interface components {
             keyframe_interval_ms: number;
             /** @description Encoder preset. */
             preset: components["schemas"]["EncoderPreset"];
+            /** @description H.264 profile. */
+            profile?: components["schemas"]["VideoProfile"];
             /**
              * Format: int32
              * @description Video bitrate in kbit/s.
@@ -3001,6 +3117,7 @@ export interface components {
             slate?: components["schemas"]["SceneId"] | null;
             take?: components["schemas"]["Take"] | null;
             wanted_preview?: components["schemas"]["SceneId"] | null;
+            wanted_program?: components["schemas"]["ProgramFormat"] | null;
             /**
              * Format: int64
              * @description Revision of the desired state that is wanted; `desired_revision` is the one that the engine
@@ -3510,7 +3627,7 @@ export interface components {
          * @description The H.264 encoder in use.
          * @enum {string}
          */
-        VideoEncoder: "x264";
+        VideoEncoder: "x264" | "openh264";
         /** @description Picture and encoder. */
         VideoMeasured: {
             /**
@@ -3530,6 +3647,11 @@ export interface components {
              */
             frames_dropped?: number | null;
         };
+        /**
+         * @description What decoders must know at most.
+         * @enum {string}
+         */
+        VideoProfile: "baseline" | "main" | "high";
         /** @description An uploaded video, stretched over the layer. */
         VideoSource: {
             /** @description The video. */

@@ -213,7 +213,7 @@ fn another_encoder_takes_over_from_one_frame_to_the_next() {
     assert_eq!(after[1].duration_s.to_string(), "0.5");
     assert_eq!(
         (complaints, after_recording.complaints()),
-        Default::default()
+        (String::new(), String::new())
     );
     for frame in after_recording.frames() {
         frame.assert_is(160, 90, ORANGE);

@@ -52,7 +52,9 @@ async fn a_stream_that_was_on_air_is_taken_over_however_full_the_host_is() {
     studio.go_live().await;
     let host = Studio::another_host();
     let _second = studio.engine_on(&host, &[ENFORCED, ROOMY, DEAR]);
-    first.stop().await;
+    tokio::task::spawn_blocking(move || first.stop())
+        .await
+        .unwrap();
     let worker = || host.worker_pid().is_some();
     crate::harness::until_true("the other host has a worker", worker).await;
     studio.until_status(StreamStatus::Live).await;

@@ -8,6 +8,7 @@
 pub mod address;
 pub mod asset;
 pub mod auth;
+pub mod capacity;
 pub mod chat;
 pub mod clock;
 pub mod event;

@@ -88,6 +88,8 @@ problem_codes! {
     StreamNotFound, "stream.not-found", 404, "There is no such stream", false;
     /// The action is not legal in this status.
     StreamActionIllegal, "stream.action.illegal", 409, "The action is not possible in this status", false;
+    /// No host has enough CPU left for it.
+    CapacityExceeded, "stream.capacity.exceeded", 503, "No host can carry this now", true;
     /// The idempotency key was used for another request.
     IdempotencyConflict, "stream.idempotency.conflict", 422, "The idempotency key belongs to another request", false;
     /// No such operation, or it is too old.

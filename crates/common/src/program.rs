@@ -26,9 +26,9 @@ pub enum EncoderPreset {
     Veryfast,
     /// More quality still.
     Faster,
-    /// About twice the CPU of `superfast`.
+    /// About four times the CPU of `superfast`.
     Fast,
-    /// The preset of libx264 itself when nobody says otherwise.
+    /// About five times the CPU of `superfast`.
     Medium,
 }
 

@@ -119,6 +119,9 @@ pub struct DesiredState {
     /// Where the program goes beside HLS, in the order in which the outputs were added.
     #[serde(default)]
     pub outputs: Vec<Output>,
+    /// Whether the hosts carry the program even where they count on too little CPU for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forced: bool,
     /// Which scenes are wanted, and for what.
     #[serde(flatten)]
     pub chosen: ChosenScenes,

@@ -187,6 +187,7 @@ impl InstanceHealth {
             started_at: resources.started_at,
             reported_at: resources.at,
             scheduler_lag_ms: resources.scheduler_lag_ms,
+            capacity: None,
         }
     }
 }
@@ -236,6 +237,7 @@ mod tests {
             descriptors_limit: None,
             threads: None,
             scheduler_lag_ms: None,
+            capacity: None,
         }
     }
 

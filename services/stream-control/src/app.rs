@@ -94,6 +94,7 @@ async fn create_streams(kit: Kit, store: Store, config: Config) {
             changed_by: kit.about().name.to_owned(),
             program: config.stream.program.clone(),
             outputs: Vec::new(),
+            forced: false,
             chosen: ChosenScenes::default(),
         };
         loop {

@@ -5,6 +5,7 @@ use sm_bus::Bus;
 use sm_service_kit::health::Need;
 use sm_service_kit::{Kit, resources};
 
+use crate::admission::Admission;
 use crate::advertise::advertised;
 use crate::api::{self, Context};
 use crate::config::Config;
@@ -72,8 +73,10 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
             "private"
         },
     };
+    let admission = Admission::new(config.admission.clone());
     let launcher = Launcher {
         metrics,
+        admission: admission.clone(),
         assets: std::path::absolute(&config.worker.assets_directory)
             .context("find worker.assets_directory")?,
         recordings,
@@ -85,7 +88,9 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     };
     kit.start().context("start metrics and health")?;
     launcher.run().context("prepare live.directory")?;
-    report_resources(&kit, &bus);
+    let stop = kit.lifecycle().stopping().clone();
+    kit.lifecycle().spawn(admission.clone().measure(stop));
+    report_resources(&kit, &bus, admission);
     let served = kit
         .serve(api::routes(context))
         .await
@@ -95,12 +100,14 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     served
 }
 
-fn report_resources(kit: &Kit, bus: &Bus) {
+/// What this process uses, and what its host can carry.
+fn report_resources(kit: &Kit, bus: &Bus, admission: Admission) {
     let bus = bus.clone();
     let stop = kit.lifecycle().stopping().clone();
     kit.lifecycle()
-        .spawn(resources::report(kit.clone(), stop, move |sample| {
+        .spawn(resources::report(kit.clone(), stop, move |mut sample| {
             let bus = bus.clone();
+            sample.capacity = Some(admission.capacity());
             // A report that is lost is followed by the next.
             async move { drop(bus.report_instance(&sample).await) }
         }));

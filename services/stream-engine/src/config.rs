@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use sm_bus::BusConfig;
 use sm_common::address::NetworkPolicy;
+use sm_common::capacity::Costs;
 use sm_common::id::StreamId;
 use sm_common::layer::Color;
 use sm_service_kit::config::{
@@ -47,6 +48,20 @@ pub struct Config {
     pub(crate) sources: SourcesConfig,
     /// `[playback]`
     pub(crate) playback: PlaybackConfig,
+    /// `[admission]`
+    pub(crate) admission: AdmissionConfig,
+}
+
+/// `[admission]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AdmissionConfig {
+    pub(crate) enforced: bool,
+    pub(crate) cpu_max: f64,
+    pub(crate) window_s: u64,
+    settle_s: u64,
+    pub(crate) hysteresis_cores: f64,
+    pub(crate) costs: Costs,
 }
 
 /// `[engine]`
@@ -164,6 +179,13 @@ pub(crate) struct SourcesConfig {
 #[serde(deny_unknown_fields)]
 pub(crate) struct PlaybackConfig {
     pub(crate) secret_file: PathBuf,
+}
+
+impl AdmissionConfig {
+    /// At least a second, so that a promise can fade.
+    pub(crate) fn settle(&self) -> Duration {
+        Duration::from_secs(self.settle_s.max(1))
+    }
 }
 
 impl SourcesConfig {

@@ -6,6 +6,7 @@
 //! it, and what only the holder of the lease may do dies with the lease. It links no media
 //! library: pictures are the worker's business.
 
+mod admission;
 mod advertise;
 mod api;
 mod app;

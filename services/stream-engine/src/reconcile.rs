@@ -232,6 +232,7 @@ mod tests {
             changed_by: "somebody".to_owned(),
             program: ProgramFormat::default(),
             outputs: Vec::new(),
+            forced: false,
             chosen: ChosenScenes::default(),
         }
     }

@@ -65,18 +65,20 @@ impl SegmentWriter {
         }
     }
 
-    /// Writes until both streams have ended. `follows` another format of the program.
+    /// Writes until both streams have ended. Where it `follows` another format of the program, that
+    /// is told as soon as anything comes: what is stopped before has never been on air.
     pub(super) fn run(mut self, encoded: &Receiver<Encoded>, follows: bool) {
-        if follows {
-            self.reports.send(Report::ProgramChanged {
-                program: self.format.clone(),
-                hls: self.hls.clone(),
-            });
-        }
+        let mut untold = follows;
         let (mut video_ended, mut audio_ended) = (false, false);
         while !(video_ended && audio_ended)
             && let Ok(next) = encoded.recv()
         {
+            if std::mem::take(&mut untold) {
+                self.reports.send(Report::ProgramChanged {
+                    program: self.format.clone(),
+                    hls: self.hls.clone(),
+                });
+            }
             match next {
                 Encoded::Video(frame) => self.segmenter.video(frame),
                 Encoded::Audio(packet) => self.segmenter.audio(packet),

@@ -143,6 +143,7 @@ impl Harness {
             changed_by: "test".to_owned(),
             program: ProgramFormat::default(),
             outputs: Vec::new(),
+            forced: false,
             chosen: ChosenScenes::default(),
         };
         let mut observed = ObservedState::never_held(StreamId::default(), since);

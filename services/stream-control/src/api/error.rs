@@ -46,6 +46,8 @@ impl From<ApiError> for ApiProblem {
                     CommandError::IdempotencyConflict => ProblemCode::IdempotencyConflict,
                     CommandError::Contended | CommandError::Bus(_) => ProblemCode::Unavailable,
                     CommandError::Format(_) => ProblemCode::ValidationFailed,
+                    CommandError::Capacity(_) => ProblemCode::CapacityExceeded,
+                    CommandError::ForceForbidden => ProblemCode::Forbidden,
                 };
                 Self::new(code).detail(error.to_string())
             }

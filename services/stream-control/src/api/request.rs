@@ -72,6 +72,9 @@ pub(crate) struct ControlRequest {
     /// `configure`: what of the program's format is to be another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     program: Option<ProgramChange>,
+    /// `start` and `configure`, of admins: also where the hosts have not enough CPU left for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) force: bool,
 }
 
 impl ControlRequest {
@@ -141,12 +144,13 @@ impl ControlRequest {
     /// Members that mean nothing to the action.
     fn strangers(&self) -> Vec<FieldError> {
         let (takes, previews) = (Action::Take, Action::Preview);
-        let members: [(&str, bool, &[Action]); 6] = [
+        let members: [(&str, bool, &[Action]); 7] = [
             ("/scene", !self.scene.is_absent(), &[takes, previews]),
             ("/transition", self.transition.is_some(), &[takes]),
             ("/direction", self.direction.is_some(), &[takes]),
             ("/duration_ms", self.duration_ms.is_some(), &[takes]),
             ("/slate", !self.slate.is_absent(), &[Action::Configure]),
+            ("/force", self.force, &[Action::Start, Action::Configure]),
             ("/program", self.program.is_some(), &[Action::Configure]),
         ];
         members
@@ -216,6 +220,7 @@ mod tests {
             (json!({"action": "configure"}), "/slate"),
             (json!({"action": "configure", "program": {}}), "/slate"),
             (json!({"action": "stop", "program": {}}), "/program"),
+            (json!({"action": "restart", "force": true}), "/force"),
             (json!({"action": "start", "scene": null}), "/scene"),
             (
                 json!({"action": "preview", "scene": null, "slate": null}),

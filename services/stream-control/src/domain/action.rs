@@ -193,6 +193,7 @@ pub(crate) fn apply(
             | Action::Preview
             | Action::Configure => desired.outputs.clone(),
         },
+        forced: desired.forced,
         chosen,
     })
 }
@@ -243,6 +244,7 @@ mod tests {
             changed_by: "somebody".to_owned(),
             program: ProgramFormat::default(),
             outputs: Vec::new(),
+            forced: false,
             chosen: ChosenScenes::default(),
         }
     }

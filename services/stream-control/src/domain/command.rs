@@ -60,6 +60,11 @@ impl Command {
         matches!(self, Self::Configure { program, .. } if !program.is_empty())
     }
 
+    /// Whether an admin may insist on it where the hosts cannot carry it.
+    pub(crate) const fn may_be_forced(&self) -> bool {
+        matches!(self, Self::Start | Self::Configure { .. })
+    }
+
     /// The format of a program that has `format` now, or every member that is wrong.
     pub(crate) fn format(
         &self,

@@ -9,34 +9,34 @@ use utoipa::ToSchema;
 /// everything else takes new encoders: players see a discontinuity, connections to servers begin
 /// anew, and recordings begin a new file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct ProgramChange {
     /// Canvas width in pixels; even.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) width: Option<u32>,
     /// Canvas height in pixels; even.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) height: Option<u32>,
     /// Frames per second.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) framerate: Option<u32>,
     /// Video bitrate in kbit/s. Changes on air without a trace with x264.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) video_bitrate_kbps: Option<u32>,
     /// Audio bitrate in kbit/s. Changes on air without a trace.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) audio_bitrate_kbps: Option<u32>,
     /// Distance between keyframes, and so the length of a segment, in milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) keyframe_interval_ms: Option<u32>,
     /// Encoder. openh264 takes the profile `baseline` with it unless another is named.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) encoder: Option<VideoEncoder>,
     /// Encoder preset.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) preset: Option<EncoderPreset>,
     /// H.264 profile.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) profile: Option<VideoProfile>,
 }
 

@@ -4,6 +4,7 @@ mod action;
 mod choice;
 mod command;
 mod format;
+mod load;
 mod operation;
 mod output;
 
@@ -11,6 +12,7 @@ pub(crate) use action::{Action, Refusal, apply, standing};
 pub(crate) use choice::{ChoiceRefusal, KnownScenes};
 pub(crate) use command::{Command, Slate};
 pub(crate) use format::{ProgramChange, ProgramLimits};
+pub(crate) use load::Load;
 pub(crate) use operation::{Operation, OperationStatus};
 pub(crate) use output::{
     Change, OutputAction, OutputList, OutputView, Refused, Rules, apply_change,

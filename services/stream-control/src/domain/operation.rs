@@ -275,6 +275,7 @@ mod tests {
             changed_by: "ana".to_owned(),
             program: ProgramFormat::default(),
             outputs: Vec::new(),
+            forced: false,
             chosen: ChosenScenes::default(),
         };
         let mut observed = ObservedState::never_held(StreamId::default(), NOW);

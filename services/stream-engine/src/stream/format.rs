@@ -13,6 +13,8 @@ use super::tenure::Tenure;
 use crate::live::file_name::Run;
 use crate::live::part::PartPlan;
 
+/// The host has not enough CPU left for a format; the worker is not told of it.
+const EXCEEDED: &str = "program.capacity.exceeded";
 /// Where an error of the program's format is.
 const PROGRAM: &str = "program";
 
@@ -48,6 +50,11 @@ impl Tenure {
         let Some(program) = self.wanted_program() else {
             return false;
         };
+        if let Some(refusal) = self.format_exceeds(&program) {
+            let message = format!("this host cannot carry another one now: {refusal}");
+            self.program_refused(program, EXCEEDED.to_owned(), &message);
+            return true;
+        }
         let canvas = self.canvas();
         let hls = self.hls(&Run::generate(), &program);
         let surroundings = Arc::clone(&self.surroundings);
@@ -109,7 +116,9 @@ impl Tenure {
             running.program = on_air;
         }
         running.refused = Some(program);
-        if let Some(screen) = running.screen_mut() {
+        if code != EXCEEDED
+            && let Some(screen) = running.screen_mut()
+        {
             // The scene that came with it was refused as well.
             screen.forget_sent();
         }

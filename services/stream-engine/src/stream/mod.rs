@@ -1,6 +1,7 @@
 //! A stream: one task that owns everything about it. It looks, chooses, acts, tells, and waits
 //! for the next thing to happen.
 
+mod admittance;
 mod adoption;
 mod attention;
 mod continuity;
@@ -31,6 +32,7 @@ use sm_service_kit::{Kit, Lifecycle};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::admission::Admission;
 use crate::config::Config;
 use crate::lease::{Address, Holding, LeaseHandle, LeaseView};
 use crate::live::archive::Archive;
@@ -61,6 +63,7 @@ pub(crate) struct Surroundings {
     pub(crate) recordings: PathBuf,
     pub(crate) watching: Arc<Watching>,
     pub(crate) metrics: StreamMetrics,
+    pub(crate) admission: Admission,
     /// The stream's name among the components of `/health`.
     pub(crate) component: &'static str,
 }

@@ -145,7 +145,10 @@ impl Tenure {
             match self.decide(now) {
                 Action::Nothing => return self.looks_at_layers(),
                 Action::WaitUntil(moment) => return Some(moment),
-                Action::Start => self.start(),
+                Action::Start => match self.refused_until() {
+                    Some(moment) => return Some(moment),
+                    None => self.start(),
+                },
                 Action::Show(_) => {
                     if !self.show() {
                         // The worker does not read; its watchdog is counting.
@@ -212,6 +215,7 @@ impl Tenure {
             self.gave_up = false;
         }
         if off && self.running.is_none() && !self.leaving {
+            self.fits();
             self.go_off_air();
         }
     }

@@ -10,6 +10,7 @@ use sm_service_kit::Kit;
 use sm_service_kit::health::Need;
 use tokio::sync::{Notify, mpsc, watch};
 
+use crate::admission::Admission;
 use crate::config::Config;
 use crate::lease::{Address, Keeper, LeaseView, Terms};
 use crate::live::archive::{self, Archive};
@@ -80,6 +81,7 @@ pub(crate) struct Launcher {
     /// Where recordings go, as an absolute path.
     pub(crate) recordings: PathBuf,
     pub(crate) metrics: Metrics,
+    pub(crate) admission: Admission,
     pub(crate) registry: Registry,
 }
 
@@ -204,6 +206,7 @@ impl Launcher {
             recordings: self.recordings.join(stream.as_str()),
             watching,
             metrics,
+            admission: self.admission.clone(),
             component: component(stream),
         };
         self.kit

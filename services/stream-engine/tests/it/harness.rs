@@ -88,6 +88,8 @@ impl Host {
         let path = |name: &str| self.path(name).display().to_string();
         let settings = [
             ("redis.url", redis.url()),
+            // The machine may be as busy as it likes.
+            ("admission.enforced", "false".to_owned()),
             ("lease.ttl_ms", "2000".to_owned()),
             ("lease.renew_ms", "300".to_owned()),
             ("worker.program", path("media-worker")),
@@ -266,6 +268,18 @@ impl Studio {
             .await
     }
 
+    /// Insists on the stream, or no longer does.
+    pub(crate) async fn force(&self, forced: bool) -> u64 {
+        let before = self
+            .desired()
+            .await
+            .expect("there is something to insist on");
+        self.desire_so(before.status, before.generation, |desired| {
+            desired.forced = forced;
+        })
+        .await
+    }
+
     /// Wants another format of the program, as stream-control does.
     pub(crate) async fn reformat(&self, change: impl FnOnce(&mut ProgramFormat)) -> u64 {
         let before = self.desired().await.expect("there is something to change");
@@ -302,10 +316,11 @@ impl Studio {
                 ..ProgramFormat::default()
             },
             outputs: Vec::new(),
+            forced: false,
             chosen: ChosenScenes::default(),
         };
         if let Some(before) = before {
-            desired.program = before.program;
+            (desired.program, desired.forced) = (before.program, before.forced);
             (desired.outputs, desired.chosen) = (before.outputs, before.chosen);
         }
         change(&mut desired);

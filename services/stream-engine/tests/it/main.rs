@@ -8,6 +8,7 @@
 )]
 
 mod access;
+mod admission;
 mod adoption;
 mod control;
 mod format;

@@ -70,6 +70,7 @@ impl World {
             changed_by: "test".to_owned(),
             program: ProgramFormat::default(),
             outputs: Vec::new(),
+            forced: false,
             chosen: ChosenScenes::default(),
         };
         let mut command = redis::cmd("HSET");

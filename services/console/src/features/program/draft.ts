@@ -32,8 +32,8 @@ export const PRESETS: Readonly<Record<Draft["preset"], string>> = {
   superfast: "Superfast",
   veryfast: "Veryfast",
   faster: "Faster",
-  fast: "Fast: about twice the CPU of superfast",
-  medium: "Medium: best picture",
+  fast: "Fast: about four times the CPU of superfast",
+  medium: "Medium: five times, best picture",
 };
 
 export const PROFILES: Readonly<Record<Draft["profile"], string>> = {

@@ -66,13 +66,13 @@ impl Note {
                 scene: SceneNote::of(scene),
                 outputs: identifiers(outputs),
             }),
-            Command::ApplyScene { scene } => Some(Self::Scene(SceneNote::of(scene))),
+            Command::ApplyScene { scene } | Command::Rebuild { scene, .. } => {
+                Some(Self::Scene(SceneNote::of(scene)))
+            }
             Command::ApplyOutputs { outputs } => Some(Self::Outputs(identifiers(outputs))),
-            // What comes of it is reported.
-            Command::ChangeRates { .. } => None,
-            Command::Rebuild { scene, .. } => Some(Self::Scene(SceneNote::of(scene))),
-            // The next host tells of its preview anew.
+            // The next host tells of its preview anew, and what becomes of rates is reported.
             Command::Lease(_)
+            | Command::ChangeRates { .. }
             | Command::ApplyPreview { .. }
             | Command::Snapshot { .. }
             | Command::Stop => None,

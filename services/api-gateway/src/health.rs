@@ -187,7 +187,6 @@ impl InstanceHealth {
             started_at: resources.started_at,
             reported_at: resources.at,
             scheduler_lag_ms: resources.scheduler_lag_ms,
-            capacity: None,
         }
     }
 }

@@ -496,7 +496,12 @@ impl Worker {
                 self.apply(&scene);
                 Changed::Run(program, hls)
             }
-            other => {
+            other @ (Command::Configure { .. }
+            | Command::ApplyScene { .. }
+            | Command::Lease(_)
+            | Command::ApplyPreview { .. }
+            | Command::Snapshot { .. }
+            | Command::Stop) => {
                 self.obey(other);
                 Changed::Nothing
             }

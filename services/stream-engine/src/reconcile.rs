@@ -239,15 +239,9 @@ mod tests {
 
     #[test]
     fn every_situation_has_its_action() {
-        use Action::{
-            ChangeRates, Nothing, Preview, Rebuild, Replace, Show, Start, Stop, WaitUntil,
-        };
+        use Action::{Nothing, Preview, Replace, Show, Start, Stop, WaitUntil};
         use DesiredStatus::{Live, Offline, Paused};
         let format = ProgramFormat::default();
-        let larger = ProgramFormat {
-            width: 1920,
-            ..ProgramFormat::default()
-        };
         let (scene, other) = (SceneId::generate(), SceneId::generate());
         let shots = Shots {
             program: Some((scene, 4)),
@@ -260,10 +254,6 @@ mod tests {
             cover: None,
         };
         let slate = picture(Paused, shots, false);
-        let slower = ProgramFormat {
-            video_bitrate_kbps: 800,
-            ..ProgramFormat::default()
-        };
         let making = Making {
             generation: 3,
             program: &format,
@@ -273,21 +263,6 @@ mod tests {
             generation: 2,
             program: &format,
             refused: None,
-        };
-        let resized = Making {
-            generation: 3,
-            program: &larger,
-            refused: None,
-        };
-        let slowed = Making {
-            generation: 3,
-            program: &slower,
-            refused: None,
-        };
-        let unable = Making {
-            generation: 3,
-            program: &larger,
-            refused: Some(&format),
         };
         let working = |making, sent| WorkerView::Working {
             making,
@@ -328,11 +303,6 @@ mod tests {
             (Some(Live), adopted, now, Preview(shots.preview)),
             (Some(Live), working(making, slate), now, Show(program)),
             (Some(Live), working(outdated, program), now, Replace),
-            (Some(Live), WorkerView::Booting(resized), now, Nothing),
-            (Some(Live), working(resized, program), now, Rebuild),
-            (Some(Live), working(resized, older), now, Rebuild),
-            (Some(Live), working(slowed, program), now, ChangeRates),
-            (Some(Live), working(unable, program), now, Nothing),
             // It is to show the slate.
             (Some(Paused), working(making, program), now, Show(slate)),
             (Some(Paused), working(making, slate), now, Nothing),
@@ -349,6 +319,64 @@ mod tests {
                 clearance,
             };
             assert_eq!(decide(&situation), expected, "{situation:?}");
+        }
+    }
+
+    #[test]
+    fn the_worker_is_told_of_another_format_before_anything_else() {
+        use Action::{ChangeRates, Nothing, Rebuild, Replace, Show};
+        let wanted = ProgramFormat::default();
+        let larger = ProgramFormat {
+            width: 1920,
+            ..ProgramFormat::default()
+        };
+        let poorer = ProgramFormat {
+            video_bitrate_kbps: 800,
+            ..ProgramFormat::default()
+        };
+        let shots = Shots::default();
+        let (black, slate) = (
+            picture(DesiredStatus::Live, shots, false),
+            picture(DesiredStatus::Paused, shots, false),
+        );
+        // Generation, format that it was told, format that it refused, picture it was told; action.
+        let cases = [
+            (3, &wanted, None, black, Nothing),
+            (3, &wanted, None, slate, Show(black)),
+            (3, &larger, None, black, Rebuild),
+            (3, &larger, None, slate, Rebuild),
+            (3, &poorer, None, black, ChangeRates),
+            (3, &larger, Some(&wanted), black, Nothing),
+            (3, &larger, Some(&wanted), slate, Show(black)),
+            (3, &larger, Some(&poorer), black, Rebuild),
+            (2, &larger, None, black, Replace),
+        ];
+        for (generation, program, refused, sent, expected) in cases {
+            let making = Making {
+                generation,
+                program,
+                refused,
+            };
+            let desired = desired(DesiredStatus::Live);
+            let situation = |worker| Situation {
+                desired: Some(&desired),
+                shots,
+                lost: false,
+                outputs: &[],
+                worker,
+                clearance: Clearance::Now,
+            };
+            let working = situation(WorkerView::Working {
+                making,
+                sent,
+                previewed: Previewed::Told(None),
+                outputs: Some(&[]),
+            });
+            assert_eq!(decide(&working), expected, "{working:?}");
+            // Who does not take commands yet is told when it does.
+            let booting = situation(WorkerView::Booting(making));
+            let expected = if generation == 3 { Nothing } else { Replace };
+            assert_eq!(decide(&booting), expected, "{booting:?}");
         }
     }
 

@@ -99,7 +99,6 @@ impl ProgramChange {
             encoder,
             preset: self.preset.unwrap_or(format.preset),
             profile,
-            ..format.clone()
         })
     }
 

@@ -160,10 +160,10 @@ async fn bad_input_is_refused_with_what_to_change() {
             "/action",
         ),
         (
-            json!({"action": "start", "force": true}),
+            json!({"action": "start", "loud": true}),
             400,
             "request.body.invalid",
-            "/force",
+            "/loud",
         ),
         (
             json!({"action": "start", "stream": "../x"}),

@@ -79,16 +79,12 @@ impl Ledger {
         } else {
             None
         };
-        match refusal {
-            Some(refusal) => {
-                self.refused.insert(stream.clone());
-                Err(refusal)
-            }
-            None => {
-                self.promise(stream, cores, now);
-                Ok(())
-            }
+        if let Some(refusal) = refusal {
+            self.refused.insert(stream.clone());
+            return Err(refusal);
         }
+        self.promise(stream, cores, now);
+        Ok(())
     }
 }
 

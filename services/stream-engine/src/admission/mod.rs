@@ -16,11 +16,16 @@ use ledger::Ledger;
 
 /// Distance between two looks at the machine.
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
+/// The same between the first two, so that there is something to decide by.
+const MEASURE_FIRST: Duration = Duration::from_millis(200);
+/// A machine that tells nothing for so long tells nothing at all.
+const MEASURED_WITHIN: Duration = Duration::from_secs(2);
 
 /// What is decided about more load, and by what. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Admission {
     config: AdmissionConfig,
+    since: Instant,
     cpu: Arc<Mutex<Cpu>>,
     ledger: Arc<Mutex<Ledger>>,
 }
@@ -29,6 +34,7 @@ impl Admission {
     pub(crate) fn new(config: AdmissionConfig) -> Self {
         let ledger = Ledger::new(config.settle(), config.hysteresis_cores);
         Self {
+            since: Instant::now(),
             cpu: Arc::new(Mutex::new(Cpu::of_this_machine(config.window_s))),
             ledger: Arc::new(Mutex::new(ledger)),
             config,
@@ -37,13 +43,20 @@ impl Admission {
 
     /// Measures the machine until `stop`.
     pub(crate) async fn measure(self, stop: CancellationToken) {
+        let mut wait = MEASURE_FIRST;
         while !stop.is_cancelled() {
             self.cpu().measure(Instant::now());
             tokio::select! {
-                () = tokio::time::sleep(MEASURE_EVERY) => {}
+                () = tokio::time::sleep(wait) => wait = MEASURE_EVERY,
                 () = stop.cancelled() => {}
             }
         }
+    }
+
+    /// Whether nothing is known yet that decisions could be made by, as this process has just begun.
+    pub(crate) fn is_to_be_measured(&self) -> bool {
+        let is_young = self.since.elapsed() < MEASURED_WITHIN;
+        self.config.enforced && is_young && self.cpu().used_cores().is_none()
     }
 
     /// What this host can carry, and carries.

@@ -10,6 +10,8 @@ use super::tenure::Tenure;
 
 /// The host has not enough CPU left.
 const EXCEEDED: &str = "stream.capacity.exceeded";
+/// How often to look whether the machine is measured.
+const MEASURED_SOON: Duration = Duration::from_millis(50);
 /// How often what was refused is tried again.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -23,6 +25,8 @@ impl Tenure {
         let stream = &self.surroundings.stream;
         if desired.forced || self.observation.was_on_air() {
             admission.take(stream, cores);
+        } else if admission.is_to_be_measured() {
+            return Instant::now().checked_add(MEASURED_SOON);
         } else if let Err(refusal) = admission.ask(stream, cores) {
             self.exceeded(&refusal);
             return Instant::now().checked_add(AGAIN_AFTER);

@@ -270,10 +270,7 @@ impl Studio {
 
     /// Insists on the stream, or no longer does.
     pub(crate) async fn force(&self, forced: bool) -> u64 {
-        let before = self
-            .desired()
-            .await
-            .expect("there is something to insist on");
+        let before = self.desired().await.unwrap();
         self.desire_so(before.status, before.generation, |desired| {
             desired.forced = forced;
         })
@@ -282,7 +279,7 @@ impl Studio {
 
     /// Wants another format of the program, as stream-control does.
     pub(crate) async fn reformat(&self, change: impl FnOnce(&mut ProgramFormat)) -> u64 {
-        let before = self.desired().await.expect("there is something to change");
+        let before = self.desired().await.unwrap();
         self.desire_so(before.status, before.generation, |desired| {
             change(&mut desired.program);
         })

@@ -24,8 +24,8 @@ const PACKETS_UNHEARD: u64 = 8;
 
 /// Where the composer leaves the sound.
 ///
-/// FFmpeg's encoder of AAC takes its bitrate when it is opened and never again. So another one is
-/// opened beside it, both are given the same sound for a while, and from one packet to the next
+/// The encoder of AAC takes its bitrate when it is opened and never again. So another one is opened
+/// beside it, both are given the same sound for a while, and from one packet to the next
 /// the other one's are used ([`Gate`]).
 #[derive(Clone, Debug)]
 pub(in crate::pipeline) struct SoundInput(Arc<Mutex<Branches>>);
@@ -37,7 +37,7 @@ struct Branches {
     gate: Arc<Mutex<Gate>>,
     current: Branch,
     joining: Option<Joining>,
-    branches: u64,
+    built: u64,
     /// The first sample ever given; all packets lie on a grid that begins there.
     first: Option<u64>,
     /// The sample after the last that was given.
@@ -76,7 +76,7 @@ impl SoundInput {
             gate,
             current,
             joining: None,
-            branches: 0,
+            built: 0,
             first: None,
             next: 0,
             kbps,
@@ -151,8 +151,8 @@ impl Branches {
             lock(&self.gate).stay();
             self.retire(branch);
         }
-        self.branches += 1;
-        let number = self.branches;
+        self.built += 1;
+        let number = self.built;
         let branch = Branch::build(&self.pipeline, (number, kbps), &self.encoded, &self.gate)?;
         for element in &branch.elements {
             element.sync_state_with_parent()?;
@@ -210,13 +210,13 @@ impl Branch {
     ) -> Result<Self, gst::glib::BoolError> {
         let source = source(&format!("sound-{number}"), &sound_caps());
         let bitrate = i32::try_from(kbps.saturating_mul(1000)).unwrap_or(i32::MAX);
-        let encoder = gst::ElementFactory::make("avenc_aac")
+        let aac = gst::ElementFactory::make("avenc_aac")
             .property("bitrate", bitrate)
             .build()?;
         let callbacks = callbacks(number, encoded.clone(), Arc::clone(gate));
         let sink = sink(&format!("encoded-sound-{number}"), &aac_caps(), callbacks);
         // Those that are given sound come last: what they push into is ready then.
-        let elements = vec![sink.upcast(), encoder, source.clone().upcast()];
+        let elements = vec![sink.upcast(), aac, source.clone().upcast()];
         let links: Vec<&gst::Element> = elements.iter().rev().collect();
         chain(pipeline, &links)?;
         Ok(Self {

@@ -228,8 +228,8 @@ impl ChatReader {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn what_is_new_is_gathered_and_what_is_deleted_is_told_at_once() {
+    #[test]
+    fn what_is_new_is_gathered_and_what_is_deleted_is_told_at_once() {
         let every = Duration::from_millis(100);
         let start = Instant::now();
         let mut following = Following {

@@ -65,7 +65,9 @@ impl Chat {
         let posted = self.try_post(stream, author, text, traceparent).await;
         self.metrics.chat(match &posted {
             Ok(_) => "posted",
-            Err(ChatError::Text(_) | ChatError::UnknownStream(_)) => "refused",
+            Err(
+                ChatError::Text(_) | ChatError::UnknownStream(_) | ChatError::UnknownMessage(_),
+            ) => "refused",
             Err(ChatError::TooFast { .. }) => "limited",
             Err(ChatError::Bus(_)) => "failed",
         });

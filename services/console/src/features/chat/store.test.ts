@@ -28,7 +28,10 @@ describe("the chat", () => {
   });
 
   it("deletes a message, and keeps it where that is refused", async () => {
-    const answers = [{ ok: false, status: 503, headers: new Headers() }, { ok: true, headers: new Headers() }];
+    const answers = [
+      { ok: false, status: 503, headers: new Headers() },
+      { ok: true, headers: new Headers() },
+    ];
     const DELETE = vi.fn(async () => ({ response: answers.shift() }));
     const store = new ChatStore({ DELETE } as unknown as Api, "main");
     store.snapshot([message("a")]);

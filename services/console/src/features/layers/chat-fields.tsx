@@ -17,7 +17,7 @@ export function ChatFields({ source, disabled, change }: ChatFieldsProps) {
       <div className="layer-editor__row">
         <NumberField
           label="Messages at most"
-          value={source.max_messages ?? 8}
+          value={source.max_messages}
           min={1}
           max={40}
           disabled={disabled}
@@ -25,7 +25,7 @@ export function ChatFields({ source, disabled, change }: ChatFieldsProps) {
         />
         <NumberField
           label="Seconds to stay (empty: no limit)"
-          value={source.max_age_s ?? null}
+          value={source.max_age_s}
           min={1}
           max={86_400}
           disabled={disabled}
@@ -34,7 +34,7 @@ export function ChatFields({ source, disabled, change }: ChatFieldsProps) {
         />
         <NumberField
           label="Fade away (ms)"
-          value={source.fade_ms ?? 500}
+          value={source.fade_ms}
           min={0}
           max={5000}
           disabled={disabled}
@@ -42,7 +42,7 @@ export function ChatFields({ source, disabled, change }: ChatFieldsProps) {
         />
         <NumberField
           label="Gap"
-          value={source.gap ?? 8}
+          value={source.gap}
           min={0}
           max={500}
           disabled={disabled}
@@ -52,21 +52,21 @@ export function ChatFields({ source, disabled, change }: ChatFieldsProps) {
       <div className="layer-editor__row">
         <SelectField
           label="Order"
-          value={source.order ?? "newest-below"}
+          value={source.order}
           options={CHAT_ORDERS}
           disabled={disabled}
           onChange={(order) => change({ order })}
         />
         <SelectField
           label="Entrance"
-          value={source.entrance ?? "slide"}
+          value={source.entrance}
           options={ENTRANCES}
           disabled={disabled}
           onChange={(entrance) => change({ entrance })}
         />
         <NumberField
           label="Entrance (ms)"
-          value={source.entrance_ms ?? 250}
+          value={source.entrance_ms}
           min={0}
           max={2000}
           disabled={disabled}
@@ -79,17 +79,16 @@ export function ChatFields({ source, disabled, change }: ChatFieldsProps) {
 }
 
 function Names({ source: { names, name_color }, disabled, change }: ChatFieldsProps) {
-  const areShown = names ?? true;
   return (
     <div className="layer-editor__row">
       <div className="layer-editor__checks">
         <CheckField
           label="Names"
-          checked={areShown}
+          checked={names}
           disabled={disabled}
           onChange={(on) => change({ names: on })}
         />
-        {areShown && (
+        {names && (
           <CheckField
             label="A color for each writer"
             checked={name_color == null}
@@ -98,7 +97,7 @@ function Names({ source: { names, name_color }, disabled, change }: ChatFieldsPr
           />
         )}
       </div>
-      {areShown && name_color != null && (
+      {names && name_color != null && (
         <ColorField
           label="Color of names"
           value={name_color}

@@ -12,7 +12,7 @@ import {
   Timer,
   Type,
 } from "lucide-react";
-import type { LayerKind, TextStyle } from "../../api/types.ts";
+import type { ChatSource, LayerKind, TextStyle } from "../../api/types.ts";
 
 /** A kind of layer, in words. */
 export interface KindWords {
@@ -55,6 +55,20 @@ export const PLAIN: TextStyle = {
   letter_spacing: 0,
   outline: null,
   shadow: null,
+};
+
+/** How the chat shows unless told otherwise. */
+export const PLAIN_CHAT: ChatSource = {
+  max_messages: 8,
+  max_age_s: null,
+  fade_ms: 500,
+  order: "newest-below",
+  entrance: "slide",
+  entrance_ms: 250,
+  gap: 8,
+  names: true,
+  name_color: null,
+  style: PLAIN,
 };
 
 const FIELD_LABELS: Record<string, string> = {

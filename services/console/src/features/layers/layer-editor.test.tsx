@@ -1,6 +1,7 @@
 import { cleanup, fireEvent, render, screen } from "@testing-library/react";
 import { afterEach, expect, it, vi } from "vitest";
 import type { Layer } from "../../api/types.ts";
+import { PLAIN_CHAT } from "./kinds.ts";
 import { LayerEditor } from "./layer-editor.tsx";
 import { laidOver, type Patch } from "./patch.ts";
 import { textLayer } from "./samples.ts";
@@ -126,7 +127,7 @@ it("changes what a countdown and a ticker say", () => {
 });
 
 it("changes what a chat shows and how it comes and goes", () => {
-  const change = edited(layerOf({ kind: "chat", source: { max_age_s: 60 } }));
+  const change = edited(layerOf({ kind: "chat", source: { ...PLAIN_CHAT, max_age_s: 60 } }));
   enter("Messages at most", "12");
   enter("Seconds to stay (empty: no limit)", "");
   enter("Fade away (ms)", "0");

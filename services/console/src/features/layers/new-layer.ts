@@ -1,5 +1,5 @@
 import type { Asset, LayerKind, LayerSource, ProgramFormat, Transform } from "../../api/types.ts";
-import { PLAIN } from "./kinds.ts";
+import { PLAIN, PLAIN_CHAT } from "./kinds.ts";
 
 /** What a new layer of a kind starts as. */
 export interface NewLayerInput {
@@ -64,7 +64,7 @@ function sourceOf(input: NewLayerInput, canvas: Canvas): LayerSource {
     case "chat": {
       const shadow = { color: "#000000c0", x: 1, y: 1, blur: 3 };
       const small = { ...style, size: Math.max(4, Math.round(canvas.height / 26)), shadow };
-      return { kind: "chat", source: { max_messages: 8, max_age_s: 60, style: small } };
+      return { kind: "chat", source: { ...PLAIN_CHAT, max_age_s: 60, style: small } };
     }
     case "image":
       return { kind: "image", source: { asset: input.asset?.id ?? "" } };

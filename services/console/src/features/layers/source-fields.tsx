@@ -83,7 +83,7 @@ export function SourceFields({ layer, disabled, change }: SourceFieldsProps) {
       return (
         <>
           <ChatFields source={layer.source} {...fields} />
-          <TextStyleFields style={layer.source.style ?? PLAIN} isStacked {...fields} />
+          <TextStyleFields style={layer.source.style} isStacked {...fields} />
         </>
       );
     case "countdown":

@@ -209,10 +209,10 @@ impl Order {
             },
             Span::plain(&parts.text),
         ];
-        let painted = painter.paint_message(&spans, &message.style, message.size);
-        painted.ok().map(|painted| Sheet {
-            picture: Arc::new(painted.bitmap.to_picture(self.matrix)),
-            x: painted.x,
+        let drawn = painter.paint_message(&spans, &message.style, message.size);
+        drawn.ok().map(|drawn| Sheet {
+            picture: Arc::new(drawn.bitmap.to_picture(self.matrix)),
+            x: drawn.x,
         })
     }
 

@@ -75,7 +75,8 @@ impl ChatReader {
             }
             let end = stop.child_token();
             let _unsubscribes = end.clone().drop_guard();
-            if stop.run_until_cancelled(self.follow(end)).await.is_none() {
+            let followed = Box::pin(stop.run_until_cancelled(self.follow(end)));
+            if followed.await.is_none() {
                 return;
             }
             self.ends.feed.send_replace(None);
@@ -116,7 +117,6 @@ impl ChatReader {
         match signal {
             // What came before has to be read.
             Signal::Up => following.read_at = Some(now),
-            Signal::Down => {}
             Signal::Event(event) if event.stream == self.stream => {
                 let Some(record) = &mut following.record else {
                     return;
@@ -129,7 +129,7 @@ impl ChatReader {
                     Taken::Gap => following.read_at = Some(now),
                 }
             }
-            Signal::Event(_) => {}
+            Signal::Event(_) | Signal::Down => {}
         }
     }
 

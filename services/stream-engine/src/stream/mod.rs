@@ -151,7 +151,9 @@ impl StreamTask {
             let mut look_at = Instant::now().checked_add(LOOK_EVERY);
             if let Some(tenure) = &mut self.tenure {
                 tenure.wanted = self.inputs.wanted.borrow_and_update().clone();
-                tenure.chat = self.inputs.chat.feed.borrow_and_update().clone();
+                tenure
+                    .chat
+                    .clone_from(&self.inputs.chat.feed.borrow_and_update());
                 tenure.leaving = leaving;
                 tenure.tell_permit();
                 let moments = [tenure.act(), tenure.sample_at(), tenure.permit_at()];

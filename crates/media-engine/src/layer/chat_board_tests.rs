@@ -28,12 +28,12 @@ fn feed(messages: &[ChatLine], deleted: &[MessageId]) -> ChatFeed {
     }
 }
 
-fn sheet(height: usize) -> Option<Sheet> {
+fn sheet(height: usize) -> Sheet {
     let bitmap = Bitmap::from_premultiplied(&[], 40, 10, height);
-    Some(Sheet {
+    Sheet {
         picture: Arc::new(bitmap.to_picture(Matrix::Bt709)),
         x: 0,
-    })
+    }
 }
 
 fn board(source: ChatSource) -> Board {
@@ -56,7 +56,7 @@ fn draw(board: &mut Board, now: Timestamp) -> usize {
     let blanks = board.to_draw(now);
     board.ordered(&blanks);
     assert_eq!(board.to_draw(now), [], "nothing is ordered twice");
-    let drawn = blanks.iter().map(|blank| (blank.line.id, sheet(20)));
+    let drawn = blanks.iter().map(|blank| (blank.line.id, Some(sheet(20))));
     board.drawn(board.look(), drawn.collect());
     board.settle(now);
     blanks.len()
@@ -115,7 +115,7 @@ fn a_message_that_is_deleted_while_it_is_drawn_never_shows() {
     let blanks = board.to_draw(at(2));
     board.ordered(&blanks);
     board.hear(&feed(&[], &[lines[0].id]), true);
-    board.drawn(0, vec![(lines[0].id, sheet(20))]);
+    board.drawn(0, vec![(lines[0].id, Some(sheet(20)))]);
     board.settle(at(2));
     assert!(board.cards().is_empty());
 }
@@ -131,7 +131,7 @@ fn a_burst_shows_what_could_be_drawn_until_newer_ones_are() {
     // All fifty have been pushed out before any was drawn.
     let second: Vec<_> = (100..150).map(line).collect();
     board.hear(&feed(&second, &[blanks[0].line.id]), true);
-    let drawn = blanks.iter().map(|blank| (blank.line.id, sheet(20)));
+    let drawn = blanks.iter().map(|blank| (blank.line.id, Some(sheet(20))));
     board.drawn(0, drawn.collect());
     board.settle(at(199));
     assert_eq!(shown(&board), ["46", "47", "48", "49"]);

@@ -1,5 +1,6 @@
 //! The chat in the picture: what comes, goes and must not be seen. Blocks stand for letters.
 
+use std::slice::from_ref;
 use std::time::{Duration, Instant};
 
 use sm_common::clock::{Clock as _, SystemClock, Timestamp};
@@ -84,12 +85,12 @@ fn messages_stand_above_each_other_with_coloured_names_and_a_deleted_one_vanishe
         name_color: Some("#ff0000".parse().unwrap()),
         ..source()
     });
-    let mut worker = Worker::on_air(small(), scene(1, &[shown.clone()]));
+    let mut worker = Worker::on_air(small(), scene(1, from_ref(&shown)));
     let [older, newer] = ["█", "███"].map(line);
     tell(&mut worker, &[older.clone(), newer.clone()], &[]);
     worker.wait_for_layer(shown.id, LayerState::Ok);
     go_on(&mut worker, 2);
-    tell(&mut worker, std::slice::from_ref(&older), &[newer.id]);
+    tell(&mut worker, from_ref(&older), &[newer.id]);
     go_on(&mut worker, 2);
     let frames = worker.stop().frames();
 
@@ -118,9 +119,9 @@ fn a_new_message_moves_the_others_up_evenly_and_comes_to_rest() {
         entrance_ms: 500,
         ..source()
     });
-    let mut worker = Worker::on_air(small(), scene(1, &[shown.clone()]));
+    let mut worker = Worker::on_air(small(), scene(1, from_ref(&shown)));
     let [older, newer] = ["█", "█"].map(line);
-    tell(&mut worker, std::slice::from_ref(&older), &[]);
+    tell(&mut worker, from_ref(&older), &[]);
     worker.wait_for_layer(shown.id, LayerState::Ok);
     go_on(&mut worker, 1);
     tell(&mut worker, &[older, newer], &[]);
@@ -234,7 +235,7 @@ fn what_strangers_write_stays_in_its_box_and_its_line() {
 #[test]
 fn a_flood_of_messages_costs_the_program_no_frame_and_ends_with_the_newest() {
     let shown = chat(source());
-    let mut worker = Worker::on_air(small(), scene(1, &[shown.clone()]));
+    let mut worker = Worker::on_air(small(), scene(1, from_ref(&shown)));
     tell(&mut worker, &[], &[]);
     worker.wait_for_layer(shown.id, LayerState::Ok);
     // A thousand messages a second, as a host tells them: the newest, ten times a second.
@@ -273,7 +274,7 @@ fn a_flood_of_messages_costs_the_program_no_frame_and_ends_with_the_newest() {
 #[test]
 fn the_chat_survives_its_host_and_the_next_one_may_have_read_less() {
     let shown = chat(source());
-    let mut worker = Worker::on_air(small(), scene(1, &[shown.clone()]));
+    let mut worker = Worker::on_air(small(), scene(1, from_ref(&shown)));
     let [older, newer] = ["█", "██"].map(line);
     tell(&mut worker, &[older.clone(), newer.clone()], &[]);
     worker.wait_for_layer(shown.id, LayerState::Ok);
@@ -283,7 +284,7 @@ fn the_chat_survives_its_host_and_the_next_one_may_have_read_less() {
     go_on(&mut worker, 1);
     let anew = ChatFeed {
         read_at: Timestamp::from_unix_millis(2),
-        ..feed(std::slice::from_ref(&newer), &[])
+        ..feed(from_ref(&newer), &[])
     };
     worker.send(&Command::ApplyChat { chat: anew });
     go_on(&mut worker, 2);
@@ -307,7 +308,7 @@ fn the_chat_survives_its_host_and_the_next_one_may_have_read_less() {
 #[test]
 fn a_layer_that_comes_back_does_not_show_what_was_deleted_meanwhile() {
     let shown = chat(source());
-    let mut worker = Worker::on_air(small(), scene(1, &[shown.clone()]));
+    let mut worker = Worker::on_air(small(), scene(1, from_ref(&shown)));
     tell(&mut worker, &[line("█")], &[]);
     worker.wait_for_layer(shown.id, LayerState::Ok);
     go_on(&mut worker, 1);
@@ -316,7 +317,7 @@ fn a_layer_that_comes_back_does_not_show_what_was_deleted_meanwhile() {
         id: sm_common::id::LayerId::generate(),
         ..shown
     };
-    worker.apply(scene(3, &[again.clone()]));
+    worker.apply(scene(3, from_ref(&again)));
     worker.wait_for_layer(again.id, LayerState::Loading);
     go_on(&mut worker, 1);
     let frame = worker.stop().last_frame();

@@ -19,6 +19,7 @@ mod countdown;
 mod cover;
 mod failing;
 mod hosts;
+mod killed;
 mod life;
 mod look;
 mod motion;

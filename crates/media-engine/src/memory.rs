@@ -70,9 +70,11 @@ impl Note {
                 Some(Self::Scene(SceneNote::of(scene)))
             }
             Command::ApplyOutputs { outputs } => Some(Self::Outputs(identifiers(outputs))),
-            // The next host tells of its preview anew, and what becomes of rates is reported.
+            // The next host tells of its preview and of the chat anew, and what becomes of rates is
+            // reported.
             Command::Lease(_)
             | Command::ChangeRates { .. }
+            | Command::ApplyChat { .. }
             | Command::ApplyPreview { .. }
             | Command::Snapshot { .. }
             | Command::Stop => None,

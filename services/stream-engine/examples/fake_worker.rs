@@ -500,6 +500,7 @@ impl Worker {
             | Command::ApplyScene { .. }
             | Command::Lease(_)
             | Command::ApplyPreview { .. }
+            | Command::ApplyChat { .. }
             | Command::Snapshot { .. }
             | Command::Stop) => {
                 self.obey(other);
@@ -514,6 +515,7 @@ impl Worker {
             Command::ApplyScene { scene } => self.apply(&scene),
             Command::Lease(_)
             | Command::ApplyPreview { .. }
+            | Command::ApplyChat { .. }
             | Command::ApplyOutputs { .. }
             | Command::ChangeRates { .. }
             | Command::Rebuild { .. } => {}

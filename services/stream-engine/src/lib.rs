@@ -10,6 +10,7 @@ mod admission;
 mod advertise;
 mod api;
 mod app;
+mod chat;
 mod config;
 mod lease;
 mod live;

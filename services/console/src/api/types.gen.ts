@@ -2705,45 +2705,36 @@ export interface components {
             /**
              * Format: int32
              * @description Audio bitrate in kbit/s. Changes on air without a trace.
-             * @default null
              */
-            audio_bitrate_kbps: number | null;
-            /** @default null */
-            encoder: components["schemas"]["VideoEncoder"] | null;
+            audio_bitrate_kbps?: number | null;
+            encoder?: components["schemas"]["VideoEncoder"] | null;
             /**
              * Format: int32
              * @description Frames per second.
-             * @default null
              */
-            framerate: number | null;
+            framerate?: number | null;
             /**
              * Format: int32
              * @description Canvas height in pixels; even.
-             * @default null
              */
-            height: number | null;
+            height?: number | null;
             /**
              * Format: int32
              * @description Distance between keyframes, and so the length of a segment, in milliseconds.
-             * @default null
              */
-            keyframe_interval_ms: number | null;
-            /** @default null */
-            preset: components["schemas"]["EncoderPreset"] | null;
-            /** @default null */
-            profile: components["schemas"]["VideoProfile"] | null;
+            keyframe_interval_ms?: number | null;
+            preset?: components["schemas"]["EncoderPreset"] | null;
+            profile?: components["schemas"]["VideoProfile"] | null;
             /**
              * Format: int32
              * @description Video bitrate in kbit/s. Changes on air without a trace with x264.
-             * @default null
              */
-            video_bitrate_kbps: number | null;
+            video_bitrate_kbps?: number | null;
             /**
              * Format: int32
              * @description Canvas width in pixels; even.
-             * @default null
              */
-            width: number | null;
+            width?: number | null;
         };
         /** @description Size, rate and encoding of the program. */
         ProgramFormat: {

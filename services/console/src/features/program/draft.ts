@@ -45,7 +45,12 @@ export const PROFILES: Readonly<Record<Draft["profile"], string>> = {
 export function draftOf(format: ProgramFormat): Draft {
   const { encoder, preset, profile = "high" } = format;
   const numbers = NUMBERS.map((member) => [member, String(format[member])] as const);
-  return { ...(Object.fromEntries(numbers) as Record<NumberMember, string>), encoder, preset, profile };
+  return {
+    ...(Object.fromEntries(numbers) as Record<NumberMember, string>),
+    encoder,
+    preset,
+    profile,
+  };
 }
 
 /** What openh264 cannot make is not offered. */

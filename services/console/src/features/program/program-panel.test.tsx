@@ -84,7 +84,9 @@ describe("the program's settings", () => {
 
   it("show a limit at its field", async () => {
     const errors = [{ pointer: "/program/width", detail: "must be even and from 128 to 3840" }];
-    scene(answered(422, { status: 422, code: "request.validation.failed", title: "Not valid", errors }));
+    scene(
+      answered(422, { status: 422, code: "request.validation.failed", title: "Not valid", errors }),
+    );
     open();
     fill("Width", "1281");
     submit();

@@ -7,9 +7,7 @@ import { randomKey } from "../../random-key.ts";
 const WAIT_S = 10;
 
 /** What became of a change, or why it was refused. */
-export type Answer =
-  | { readonly operation: Operation }
-  | { readonly failure: Failure };
+export type Answer = { readonly operation: Operation } | { readonly failure: Failure };
 
 /** Changes the program's format. */
 export async function configure(api: Api, stream: string, program: ProgramChange): Promise<Answer> {

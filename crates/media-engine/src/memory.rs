@@ -34,6 +34,8 @@ pub(crate) enum Note {
     },
     /// Another scene.
     Scene(SceneNote),
+    /// The layers of another preview.
+    Preview(Vec<LayerId>),
     /// Other outputs.
     Outputs(Vec<OutputId>),
 }
@@ -68,11 +70,12 @@ impl Note {
             }),
             Command::ApplyScene { scene } => Some(Self::Scene(SceneNote::of(scene))),
             Command::ApplyOutputs { outputs } => Some(Self::Outputs(identifiers(outputs))),
-            // The next host tells of its preview anew.
-            Command::Lease(_)
-            | Command::ApplyPreview { .. }
-            | Command::Snapshot { .. }
-            | Command::Stop => None,
+            // The next host tells of its preview anew, and wants to know how its layers do.
+            Command::ApplyPreview { scene } => {
+                let layers = scene.iter().flat_map(|scene| &scene.layers);
+                Some(Self::Preview(layers.map(|layer| layer.id).collect()))
+            }
+            Command::Lease(_) | Command::Snapshot { .. } | Command::Stop => None,
         }
     }
 }
@@ -108,6 +111,8 @@ struct Known {
     since: Timestamp,
     state: WorkerState,
     scene: SceneNote,
+    /// The layers of the preview.
+    preview: Vec<LayerId>,
     outputs_wanted: Vec<OutputId>,
     layers: BTreeMap<LayerId, LayerReport>,
     outputs: BTreeMap<OutputId, OutputReport>,
@@ -149,6 +154,7 @@ impl Memory {
                     since: at,
                     state: WorkerState::Starting,
                     scene,
+                    preview: Vec::new(),
                     outputs_wanted: outputs,
                     layers: BTreeMap::new(),
                     outputs: BTreeMap::new(),
@@ -157,14 +163,19 @@ impl Memory {
                 });
             }
             (Some(known), Note::Scene(scene)) => {
-                known.layers.retain(|layer, _| scene.layers.contains(layer));
                 known.scene = scene;
+                known.forget_layers();
+            }
+            (Some(known), Note::Preview(layers)) => {
+                known.preview = layers;
+                known.forget_layers();
             }
             (Some(known), Note::Outputs(outputs)) => {
                 known.outputs.retain(|output, _| outputs.contains(output));
                 known.outputs_wanted = outputs;
             }
-            (Some(_), Note::Configured { .. }) | (None, Note::Scene(_) | Note::Outputs(_)) => {}
+            (Some(_), Note::Configured { .. })
+            | (None, Note::Scene(_) | Note::Preview(_) | Note::Outputs(_)) => {}
         }
     }
 
@@ -176,7 +187,7 @@ impl Memory {
         match report {
             Report::StateChanged { state } => known.state = *state,
             // What was on its way when the scene or the outputs changed is about what is gone.
-            Report::Layer(report) if known.scene.layers.contains(&report.layer) => {
+            Report::Layer(report) if known.has(report.layer) => {
                 known.layers.insert(report.layer, report.clone());
             }
             Report::Output(report) if known.outputs_wanted.contains(&report.output) => {
@@ -189,6 +200,7 @@ impl Memory {
             Report::Layer(_)
             | Report::Output(_)
             | Report::Ready { .. }
+            | Report::TakeStarted { .. }
             | Report::SceneApplied { .. }
             | Report::InitWritten { .. }
             | Report::Stats(_)
@@ -214,6 +226,18 @@ impl Memory {
             segments: known.segments.all(),
             parts: known.parts.all(),
         })
+    }
+}
+
+impl Known {
+    fn has(&self, layer: LayerId) -> bool {
+        self.scene.layers.contains(&layer) || self.preview.contains(&layer)
+    }
+
+    fn forget_layers(&mut self) {
+        let (scene, preview) = (&self.scene.layers, &self.preview);
+        self.layers
+            .retain(|layer, _| scene.contains(layer) || preview.contains(layer));
     }
 }
 

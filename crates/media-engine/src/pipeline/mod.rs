@@ -5,8 +5,11 @@
 //! clock, and black and silence where nothing is. So nothing a layer does can stop, stall or
 //! renegotiate what is on air.
 
+mod acts;
 mod clock;
 mod composer;
+mod crossing;
+mod drawing;
 mod encoded;
 mod encoder;
 mod fanout;
@@ -23,6 +26,7 @@ mod snapshot;
 mod stage;
 mod strip;
 mod tracks;
+mod voices;
 
 pub(crate) use clock::ProgramClock;
 pub(crate) use encoded::{Encoded, EncodedFrame, EncodedPacket};
@@ -31,6 +35,6 @@ pub(crate) use fitter::{Frame, bitmap_of, scale_bitmap};
 pub(crate) use frame_slot::FrameSlot;
 pub(crate) use program::{Program, ProgramSettings};
 pub(crate) use segmenter::{Origin, Piece, Segmenter, frames_in};
-pub(crate) use stage::{Item, Stage, Surface, Voice};
+pub(crate) use stage::{Act, Item, Stage, Surface, Voice};
 pub(crate) use strip::{Motion, Strip};
 pub(crate) use tracks::Tracks;

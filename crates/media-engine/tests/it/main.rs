@@ -33,5 +33,6 @@ mod sound;
 mod stats;
 mod texts;
 mod ticker;
+mod transitions;
 mod video;
 mod worker;

@@ -1,6 +1,7 @@
 //! Which scene is on air, in preview and the slate.
 
 use sm_common::id::SceneId;
+use sm_common::layer::Easing;
 use sm_common::stream::ChosenScenes;
 use sm_common::transition::Take;
 
@@ -80,6 +81,7 @@ mod tests {
         kind: TransitionKind::Fade,
         direction: Direction::Left,
         duration_ms: 500,
+        easing: Easing::Linear,
     };
 
     fn take(scene: Option<SceneId>) -> Command {

@@ -1,7 +1,6 @@
 //! Which scene is on air, in preview and the slate.
 
 use sm_common::id::SceneId;
-use sm_common::layer::Easing;
 use sm_common::stream::ChosenScenes;
 use sm_common::transition::Take;
 
@@ -73,6 +72,7 @@ pub(crate) fn choose(
 
 #[cfg(test)]
 mod tests {
+    use sm_common::layer::Easing;
     use sm_common::transition::{Direction, SceneTransition, TransitionKind};
 
     use super::*;

@@ -196,7 +196,7 @@ impl Screen {
     pub(super) fn applied(&mut self, sequence: u64, at: Timestamp) -> Option<Duration> {
         let mut delay = None;
         let on_air = |picture: &ScenePicture| picture.scene.as_ref().map(|scene| scene.id);
-        let before = self.shown.as_ref().and_then(on_air);
+        let mut before = self.shown.as_ref().map(on_air);
         while let Some(front) = self.waiting.front()
             && front.sequence <= sequence
         {

@@ -77,8 +77,11 @@ fn take(worker: &mut Worker, wanted: WantedScene, number: u64, transition: Scene
     worker.apply(taken(wanted, number, transition));
 }
 
+/// A take's number or a revision, and when.
+type Told = (u64, Timestamp);
+
 /// When each take began, and when each revision was all there was.
-fn told(worker: &Worker) -> (Vec<(u64, Timestamp)>, Vec<(u64, Timestamp)>) {
+fn told(worker: &Worker) -> (Vec<Told>, Vec<Told>) {
     let (mut started, mut applied) = (Vec::new(), Vec::new());
     for report in &worker.reports {
         match report {
@@ -219,7 +222,7 @@ fn a_slide_pushes_the_old_picture_out() {
         }
         let edge = 180 - moved;
         seen.assert_is(10, edge + 6, [0, 0, 255]);
-        if edge > 110 || edge < 70 {
+        if !(70..=110).contains(&edge) {
             seen.assert_is(10, edge - 6, [0, 0, 0]);
         }
     }

@@ -450,7 +450,7 @@ impl Worker {
         match command {
             Command::Configure { .. } => std::process::exit(2),
             Command::ApplyScene { scene } => self.apply(&scene),
-            Command::Lease(_) => {}
+            Command::Lease(_) | Command::ApplyChat { .. } => {}
             Command::ApplyPreview { scene } => {
                 self.failing.set(self.is_asked(&Demand::FailLayers));
                 for layer in scene.iter().flat_map(|scene| &scene.layers) {

@@ -1,23 +1,35 @@
-//! Draws text on a thread of its own, so that fonts never hold up the worker's loop.
+//! Draws text and gradients on a thread of its own, so that neither fonts nor large pictures hold up
+//! the worker's loop.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use sm_common::layer::TextStyle;
+use sm_common::layer::{GradientStop, TextStyle};
 
 use super::failure::Failure;
 use super::text_painter::TextPainter;
-use super::{Mailbox, News};
+use super::{Mailbox, News, gradient};
 use crate::picture::{Bitmap, Matrix, Picture};
 
-/// Everything that a text's picture depends on.
+/// Everything that a picture depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Written {
-    pub(super) text: String,
-    pub(super) style: TextStyle,
+    pub(super) subject: Subject,
     pub(super) shape: Shape,
+}
+
+/// What is in a picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// Text.
+    Text { text: String, style: TextStyle },
+    /// Colours that run into each other.
+    Gradient {
+        stops: Vec<GradientStop>,
+        angle: u32,
+    },
 }
 
 /// What text is drawn on.
@@ -150,15 +162,21 @@ impl Orders {
 
 impl Order {
     fn draw(&self, painter: &mut TextPainter) {
-        let Written { text, style, shape } = &self.written;
+        let Written { subject, shape } = &self.written;
         let picture = |bitmap: &Bitmap| Arc::new(bitmap.to_picture(self.matrix));
-        let drawn = match *shape {
-            Shape::Box { width, height } => painter
+        let drawn = match (subject, *shape) {
+            (Subject::Text { text, style }, Shape::Box { width, height }) => painter
                 .paint(text, style, width, height)
                 .map(|bitmap| Drawn::Box(picture(&bitmap))),
-            Shape::Strip { height } => painter
+            (Subject::Text { text, style }, Shape::Strip { height }) => painter
                 .paint_strip(text, style, height)
                 .map(|bitmap| Drawn::Strip([picture(&bitmap), picture(&bitmap.turned())])),
+            (Subject::Gradient { stops, angle }, Shape::Box { width, height }) => {
+                gradient::draw(stops, *angle, (width, height))
+                    .map(|bitmap| Drawn::Box(picture(&bitmap)))
+                    .ok_or_else(Failure::gradient)
+            }
+            (Subject::Gradient { .. }, Shape::Strip { .. }) => Err(Failure::gradient()),
         };
         self.tell(drawn);
     }

@@ -10,9 +10,10 @@ use sm_common::address::NetworkPolicy;
 use sm_common::clock::{SharedClock, SystemClock};
 use sm_common::program::ProgramFormat;
 use sm_common::stream::Severity;
+use sm_common::target::TargetPolicy;
 use sm_media_protocol::{
     Command, FinishReason, HlsSettings, LayerReport, OutputReport, RecordingSettings, Report,
-    WantedOutput, WantedScene, WorkerState,
+    RetryTerms, WantedOutput, WantedScene, WorkerState,
 };
 
 use crate::event::{Event, Events};
@@ -188,6 +189,8 @@ impl Worker {
                 outputs,
                 hosting,
                 network,
+                targets,
+                retry,
             } => {
                 let wanted = Wanted {
                     hls,
@@ -196,6 +199,8 @@ impl Worker {
                     outputs,
                     orphan: Duration::from_millis(hosting.orphan_ms),
                     network,
+                    targets,
+                    retry,
                 };
                 return self.configure(program, wanted);
             }
@@ -236,6 +241,8 @@ impl Worker {
             outputs: wanted_outputs,
             orphan,
             network,
+            targets,
+            retry,
         } = wanted;
         if self.air.is_some() {
             self.out_of_order("a configuration came twice");
@@ -252,7 +259,7 @@ impl Worker {
             Timeline::new(format.framerate),
             format.height,
             SharedClock::clone(&self.wall),
-            network,
+            (network, retry),
             self.events.clone(),
         );
         if let Err(refused) = layers.apply(scene) {
@@ -262,7 +269,7 @@ impl Worker {
         let fanout = Fanout::new(format.clone());
         let mut outputs = Outputs::new(
             fanout.clone(),
-            recordings,
+            (recordings, targets),
             SharedClock::clone(&self.wall),
             self.events.clone(),
             self.hosts.may_push(),
@@ -491,6 +498,8 @@ struct Wanted {
     outputs: Vec<WantedOutput>,
     orphan: Duration,
     network: NetworkPolicy,
+    targets: TargetPolicy,
+    retry: RetryTerms,
 }
 
 fn report_output(reports: &Reports, report: OutputReport) {

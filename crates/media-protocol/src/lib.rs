@@ -18,7 +18,7 @@ mod report;
 
 pub use command::{
     Command, Countdown, Cover, CoverReason, HlsSettings, Hosting, LayerContent, LeaseTerms,
-    RecordingSettings, SceneLayer, WantedOutput, WantedScene,
+    RecordingSettings, RetryTerms, SceneLayer, WantedOutput, WantedScene,
 };
 pub use framing::{FrameError, LINE_BYTES_MAX, decode, encode};
 pub use picture::{CoverPicture, ScenePicture};

@@ -32,7 +32,7 @@ use sm_common::clock::{SharedClock, Timestamp};
 use sm_common::id::LayerId;
 use sm_common::performance::LayerPerformance;
 use sm_common::stream::LayerState;
-use sm_media_protocol::{LayerContent, LayerReport, SceneLayer, WantedScene};
+use sm_media_protocol::{LayerContent, LayerReport, RetryTerms, SceneLayer, WantedScene};
 
 use crate::event::{Event, Events};
 use crate::number::{to_f64, to_i64};
@@ -120,7 +120,9 @@ fn open(layer: &SceneLayer, surroundings: &Surroundings) -> Box<dyn Source> {
             let motion = (*speed, *direction);
             Box::new(ticker::open(text, motion, style, layer, surroundings))
         }
-        LayerContent::Network { source } => network::open(source, layer, surroundings),
+        LayerContent::Network { source, secret } => {
+            network::open(source, secret.as_ref(), layer, surroundings)
+        }
     }
 }
 
@@ -157,6 +159,8 @@ struct Surroundings {
     text: std::rc::Rc<TextRenderer>,
     /// Where network sources may be.
     network: NetworkPolicy,
+    /// How long a source that failed waits.
+    retry: RetryTerms,
     events: Events,
     /// Held by every thread of a source: nobody holds it when all have ended.
     alive: SyncSender<()>,
@@ -222,7 +226,7 @@ impl Layers {
         timeline: Timeline,
         height: u32,
         wall: SharedClock,
-        network: NetworkPolicy,
+        (network, retry): (NetworkPolicy, RetryTerms),
         events: Events,
     ) -> Self {
         let (alive, ended) = sync_channel(0);
@@ -234,6 +238,7 @@ impl Layers {
                 wall,
                 text: std::rc::Rc::new(TextRenderer::start()),
                 network,
+                retry,
                 events,
                 alive,
                 opening: 0,

@@ -198,11 +198,12 @@ impl Reader {
             .get(&id.to_string())
             .and_then(|text| serde_json::from_str::<SourceSecret>(text.expose()).ok())
             .filter(|secret| origin.as_deref() == Ok(secret.origin.as_str()));
-        match secret {
-            Some(secret) => source.put_plain(secret.text),
-            None => tracing::warn!(
+        if let Some(secret) = secret {
+            source.put_plain(secret.text);
+        } else {
+            tracing::warn!(
                 stream.id = %self.stream, layer.id = %layer.id, "the layer's secret is not known"
-            ),
+            );
         }
     }
 }

@@ -144,7 +144,8 @@ fn with_controls(sdp: &str, base: &str) -> String {
     let mut control = |text: &mut String| {
         if streams > 0 {
             let number = streams - 1;
-            text.push_str(&format!("a=control:{base}trackID={number}\r\n"));
+            let line = format!("a=control:{base}trackID={number}\r\n");
+            text.push_str(&line);
         }
         streams += 1;
     };

@@ -57,9 +57,10 @@ pub(super) fn read(fields: &mut Members<'_>, faults: &mut Faults) -> Option<Netw
     );
     let on_loss = fields.or("on_loss", OnLoss::default(), faults, parsed);
     let (url, scheme) = url?;
-    let sent = match scheme {
-        SourceScheme::Srt => passphrase?,
-        _ => password?,
+    let sent = if scheme == SourceScheme::Srt {
+        passphrase?
+    } else {
+        password?
     };
     let mut source = NetworkSource {
         url,

@@ -24,7 +24,6 @@ use super::pipeline::Intake;
 use super::wanted::Wanted;
 use crate::layer::failure::Failure;
 use crate::layer::player::Watcher;
-use crate::number::to_u64;
 
 /// Longest wait for the server's answers until it sends.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -151,7 +150,7 @@ async fn read(
         }
         tokio::time::sleep(READY_INTERVAL).await;
     }
-    let opening = timeout(ANSWER_TIMEOUT, open(url, credentials, intake));
+    let opening = timeout(ANSWER_TIMEOUT, Box::pin(open(url, credentials, intake)));
     let (mut frames, inlets) = match unless(over, opening).await {
         None => return Ok(()),
         Some(Err(_elapsed)) => return Err(Failure::silent()),
@@ -164,29 +163,46 @@ async fn read(
             Some(None | Some(Err(_))) => return Err(Failure::lost()),
             Some(Some(Ok(item))) => item,
         };
-        let (stream, elapsed, rate, data) = match item {
-            CodecItem::VideoFrame(frame) => {
-                let at = frame.timestamp();
-                (
-                    frame.stream_id(),
-                    at.elapsed(),
-                    at.clock_rate(),
-                    frame.into_data(),
-                )
-            }
-            CodecItem::AudioFrame(frame) => {
-                let at = frame.timestamp();
-                let data = frame.data().to_vec();
-                (frame.stream_id(), at.elapsed(), at.clock_rate(), data)
-            }
-            _ => continue,
+        let Some(frame) = Frame::of(item) else {
+            continue;
         };
-        let inlet = inlets.iter().find(|(known, _)| *known == stream);
+        let inlet = inlets.iter().find(|(known, _)| *known == frame.stream);
         if let Some((_, inlet)) = inlet
-            && !push(inlet, data, place(elapsed, rate.get()))
+            && !push(inlet, frame)
         {
             return Ok(());
         }
+    }
+}
+
+/// A frame of a picture or of sound.
+struct Frame {
+    stream: usize,
+    at: gst::ClockTime,
+    data: Vec<u8>,
+}
+
+impl Frame {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the library may give more than frames"
+    )]
+    fn of(item: CodecItem) -> Option<Self> {
+        let (stream, at, data) = match item {
+            CodecItem::VideoFrame(frame) => {
+                (frame.stream_id(), frame.timestamp(), frame.into_data())
+            }
+            CodecItem::AudioFrame(frame) => {
+                let data = frame.data().to_vec();
+                (frame.stream_id(), frame.timestamp(), data)
+            }
+            _ => return None,
+        };
+        Some(Self {
+            stream,
+            at: place(at.elapsed(), at.clock_rate().get()),
+            data,
+        })
     }
 }
 
@@ -239,16 +255,20 @@ fn place(elapsed: i64, rate: u32) -> gst::ClockTime {
     gst::ClockTime::from_nseconds(u64::try_from(ns).unwrap_or(u64::MAX / 2))
 }
 
-fn push(inlet: &gst_app::AppSrc, data: Vec<u8>, at: gst::ClockTime) -> bool {
-    debug_assert!(to_u64(data.len()) > 0, "a frame holds something");
-    let mut buffer = gst::Buffer::from_slice(data);
+/// `false` when no more is needed.
+fn push(inlet: &gst_app::AppSrc, frame: Frame) -> bool {
+    let mut buffer = gst::Buffer::from_slice(frame.data);
     if let Some(buffer) = buffer.get_mut() {
-        buffer.set_pts(at);
+        buffer.set_pts(frame.at);
     }
     inlet.push_buffer(buffer).is_ok()
 }
 
 /// Why the server does not send. The library's own text names addresses, and is not told.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is given what `map_err` has"
+)]
 fn failure(error: retina::Error) -> Failure {
     if let Some(status) = error.status_code() {
         return match status {
@@ -258,7 +278,6 @@ fn failure(error: retina::Error) -> Failure {
         };
     }
     let text = error.to_string();
-    drop(error);
     // It says so in no other way.
     if text.starts_with("RTSP framing error") {
         return Failure::no_media();

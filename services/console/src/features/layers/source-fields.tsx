@@ -1,10 +1,5 @@
 import type { Layer } from "../../api/types.ts";
-import {
-  CheckField,
-  ColorField,
-  DraftField,
-  Field,
-} from "../../ui/fields.tsx";
+import { CheckField, ColorField, DraftField, Field } from "../../ui/fields.tsx";
 import { CountdownFields } from "./countdown-fields.tsx";
 import { GradientFields } from "./gradient-fields.tsx";
 import { PATTERNS, PLAIN } from "./kinds.ts";

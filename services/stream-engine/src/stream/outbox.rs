@@ -32,7 +32,7 @@ pub(super) enum News {
     Error(ErrorNews),
     Interrupted(Interruption),
     Layer(LayerStatus),
-    Output(OutputState),
+    Output(Box<OutputState>),
     TakeStarted(SceneTakeStarted),
     Taken(SceneTaken),
 }
@@ -292,7 +292,7 @@ impl Courier {
                 }
                 News::Layer(status) => bus.event(stream, status, None)?,
                 News::Output(state) => {
-                    bus.event(stream, &StreamOutputStatusChanged(state.clone()), None)?
+                    bus.event(stream, &StreamOutputStatusChanged((**state).clone()), None)?
                 }
                 News::TakeStarted(started) => bus.event(stream, started, None)?,
                 News::Taken(taken) => bus.event(stream, taken, None)?,

@@ -42,7 +42,7 @@ impl Tenure {
             .document(self.playlist.numbers(), engine, now);
         if let Some(told) = &self.told {
             let news = status_changes(&told.outputs, &observed.outputs);
-            self.news.extend(news.map(News::Output));
+            self.news.extend(news.map(Box::new).map(News::Output));
         }
         let changed = self
             .told

@@ -5,8 +5,8 @@ use sm_common::address::NetworkPolicy;
 use sm_common::clock::Timestamp;
 use sm_common::id::{LayerId, OutputId};
 use sm_common::layer::{
-    AtZero, Blend, Color, GradientStop, NetworkSource, Pattern, TextStyle, TickerDirection,
-    Transform, Transition,
+    AtZero, Blend, ChatSource, Color, GradientStop, NetworkSource, Pattern, TextStyle,
+    TickerDirection, Transform, Transition,
 };
 use sm_common::output::OutputTarget;
 use sm_common::program::ProgramFormat;
@@ -14,6 +14,8 @@ use sm_common::secret::Secret;
 use sm_common::stream::SceneOnAir;
 use sm_common::target::TargetPolicy;
 use sm_common::transition::Take;
+
+use crate::chat::ChatFeed;
 
 /// What the host tells the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,6 +62,12 @@ pub enum Command {
     ApplyOutputs {
         /// All of them; the worker finds the difference.
         outputs: Vec<WantedOutput>,
+    },
+    /// Show this chat in the layers that show the chat. Told again to a worker that is new, or was
+    /// told by another host; a worker without such layers forgets it.
+    ApplyChat {
+        /// All of it; the worker finds the difference.
+        chat: ChatFeed,
     },
     /// Write the picture on air as a JPEG file.
     Snapshot {
@@ -293,6 +301,11 @@ pub enum LayerContent {
         /// The password or passphrase.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         secret: Option<Secret>,
+    },
+    /// The stream's chat, as [`Command::ApplyChat`] tells it.
+    Chat {
+        /// How it looks.
+        source: ChatSource,
     },
 }
 

@@ -49,6 +49,8 @@ pub struct Config {
     pub(crate) sources: SourcesConfig,
     /// `[outputs]`
     pub(crate) outputs: TargetPolicy,
+    /// `[chat]`
+    pub(crate) chat: ChatConfig,
     /// `[playback]`
     pub(crate) playback: PlaybackConfig,
 }
@@ -165,6 +167,14 @@ pub(crate) struct SourcesConfig {
     retry_longest_ms: u64,
 }
 
+/// `[chat]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChatConfig {
+    pub(crate) history_events: usize,
+    tell_interval_ms: u64,
+}
+
 /// `[playback]`
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -184,6 +194,12 @@ impl SourcesConfig {
             first_ms: self.retry_first_ms,
             longest_ms: self.retry_longest_ms,
         }
+    }
+}
+
+impl ChatConfig {
+    pub(crate) const fn tell_every(&self) -> Duration {
+        Duration::from_millis(self.tell_interval_ms)
     }
 }
 

@@ -199,6 +199,9 @@ fn content(source: &LayerSource, assets: &Path) -> LayerContent {
             source: source.clone(),
             secret: source.plain().cloned(),
         },
+        LayerSource::Chat(source) => LayerContent::Chat {
+            source: source.clone(),
+        },
     }
 }
 

@@ -492,9 +492,9 @@ mod tests {
     #[test]
     fn only_corners_ask_for_every_pixel_and_nobody_sees_it() {
         let samples: Vec<u8> = (0_u8..200).cycle().take(40 * 20).collect();
-        let plane = |width, height| Plane::new(&samples, 40, width, height);
+        let sheet = |width, height| Plane::new(&samples, 40, width, height);
         let view = View {
-            planes: [plane(40, 20), plane(20, 10), plane(20, 10)],
+            planes: [sheet(40, 20), sheet(20, 10), sheet(20, 10)],
             alpha: None,
         };
         let matrix = Matrix::for_height(48);

@@ -289,8 +289,8 @@ async fn secrets_that_no_layer_names_are_forgotten_after_their_time() {
         .delete(&path_of(&unused.body), &tag_of(&unused.body))
         .await
         .expect(204);
-    until("one secret", LIMIT, || async {
-        kept(&app).await.len() == 1
+    until("one secret", LIMIT, || {
+        Box::pin(async { kept(&app).await.len() == 1 })
     })
     .await;
     assert!(kept(&app).await[0].contains("planted-used"));

@@ -33,6 +33,7 @@ mod recording;
 mod scene;
 mod sound;
 mod stats;
+mod tap;
 mod texts;
 mod ticker;
 mod video;

@@ -17,15 +17,16 @@ use sm_media_protocol::{
 };
 
 use crate::event::{Event, Events};
-use crate::host::{Fence, Reports, welcome_hosts, write_reports};
+use crate::host::{Door, Fence, Reports, write_reports};
 use crate::hosting::{Hosts, Now};
 use crate::layer::Layers;
 use crate::limits::check;
 use crate::memory::Note;
 use crate::output::Outputs;
-use crate::pipeline::{Fanout, Program, ProgramClock, ProgramSettings};
+use crate::pipeline::{Fanout, Monitor, Program, ProgramClock, ProgramSettings};
 use crate::process::{UsageMeter, boot_ms};
 use crate::state::Lifecycle;
+use crate::tap::{Source, Taps};
 use crate::timeline::Timeline;
 
 /// How often the program is measured.
@@ -51,8 +52,10 @@ pub fn run(socket: OwnedFd) -> anyhow::Result<FinishReason> {
         on_air: memory.on_air().map(Box::new),
     })?;
     let fence = Fence::default();
-    welcome_hosts(socket, reports.clone(), events.clone(), fence.clone())?;
-    let reason = Worker::new(events, reports.clone(), fence).serve(&heard);
+    let taps = Taps::default();
+    let door = Door::new(reports.clone(), events.clone(), fence.clone(), taps.clone());
+    door.open(socket)?;
+    let reason = Worker::new(events, reports.clone(), fence, taps).serve(&heard);
     reports.send(Report::Finished {
         reason: reason.clone(),
     });
@@ -73,6 +76,7 @@ struct Worker {
     usage: UsageMeter,
     hosts: Hosts,
     fence: Fence,
+    taps: Taps,
     air: Option<Air>,
 }
 
@@ -88,7 +92,7 @@ struct Air {
 }
 
 impl Worker {
-    fn new(events: Events, reports: Reports, fence: Fence) -> Self {
+    fn new(events: Events, reports: Reports, fence: Fence, taps: Taps) -> Self {
         Self {
             events,
             reports,
@@ -97,6 +101,7 @@ impl Worker {
             usage: UsageMeter::new(),
             hosts: Hosts::new(Instant::now()),
             fence,
+            taps,
             air: None,
         }
     }
@@ -285,9 +290,15 @@ impl Worker {
             let message = refused.to_string();
             return Some(FinishReason::ConfigurationRefused { message });
         }
+        let source = Source {
+            fanout: fanout.clone(),
+            monitor: Monitor::default(),
+            clock: Arc::clone(&clock),
+        };
         let settings = ProgramSettings {
             format,
             fanout,
+            monitor: source.monitor.clone(),
             hls,
             clock,
             wall: SharedClock::clone(&self.wall),
@@ -297,6 +308,7 @@ impl Worker {
         match Program::start(settings, layers.stage()) {
             Ok(program) => {
                 self.hosts.configured(orphan);
+                self.taps.on_air(source);
                 self.air = Some(Air {
                     program,
                     layers,

@@ -9,6 +9,9 @@
 //! [`Command::Configure`]; from then on it is on air until [`Command::Stop`], or until it had no
 //! host for [`Hosting::orphan_ms`]. A host that connects later, such as the successor of one that
 //! died, finds in [`OnAir`] what it needs to go on. A new connection takes an older one's place.
+//!
+//! Beside the host, readers of the tap may connect: they say [`Introduction::Tap`], and are given
+//! what the encoders make.
 #![warn(missing_docs)]
 
 mod chat;
@@ -16,6 +19,7 @@ mod command;
 mod framing;
 mod picture;
 mod report;
+mod tap;
 
 pub use chat::{CHAT_LINES_MAX, CHAT_NAME_CHARS_MAX, CHAT_TEXT_CHARS_MAX, ChatFeed, ChatLine};
 pub use command::{
@@ -28,3 +32,4 @@ pub use report::{
     FinishReason, LayerReport, OnAir, OutputReport, OutputStats, Part, Report, Segment, Stats,
     WorkerState,
 };
+pub use tap::{Introduction, TapError, TapHeader, TapKind, TapTerms};

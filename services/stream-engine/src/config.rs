@@ -16,6 +16,8 @@ use sm_service_kit::config::{
     TelemetryConfig,
 };
 
+use crate::webrtc::{CandidateAddress, IceServer};
+
 /// All settings; `config/default.toml` says what each is for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,6 +55,8 @@ pub struct Config {
     pub(crate) chat: ChatConfig,
     /// `[playback]`
     pub(crate) playback: PlaybackConfig,
+    /// `[webrtc]`
+    pub(crate) webrtc: WebrtcConfig,
 }
 
 /// `[engine]`
@@ -180,6 +184,51 @@ pub(crate) struct ChatConfig {
 #[serde(deny_unknown_fields)]
 pub(crate) struct PlaybackConfig {
     pub(crate) secret_file: PathBuf,
+}
+
+/// `[webrtc]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WebrtcConfig {
+    pub(crate) enabled: bool,
+    pub(crate) port: u16,
+    pub(crate) candidates: Vec<CandidateAddress>,
+    pub(crate) ice_servers: Vec<IceServer>,
+    pub(crate) sessions_max: usize,
+    pub(crate) sessions_per_stream_max: usize,
+    pub(crate) units_waiting_max: usize,
+    first_picture_ms: u64,
+    connect_max_ms: u64,
+    silence_max_ms: u64,
+    away_max_ms: u64,
+    loss_max_percent: u8,
+    loss_patience_ms: u64,
+}
+
+impl WebrtcConfig {
+    pub(crate) const fn first_picture(&self) -> Duration {
+        Duration::from_millis(self.first_picture_ms)
+    }
+
+    pub(crate) const fn connect_max(&self) -> Duration {
+        Duration::from_millis(self.connect_max_ms)
+    }
+
+    pub(crate) const fn silence_max(&self) -> Duration {
+        Duration::from_millis(self.silence_max_ms)
+    }
+
+    pub(crate) const fn away_max(&self) -> Duration {
+        Duration::from_millis(self.away_max_ms)
+    }
+
+    pub(crate) fn loss_max(&self) -> f32 {
+        f32::from(self.loss_max_percent) / 100.0
+    }
+
+    pub(crate) const fn loss_patience(&self) -> Duration {
+        Duration::from_millis(self.loss_patience_ms)
+    }
 }
 
 impl SourcesConfig {

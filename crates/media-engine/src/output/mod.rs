@@ -39,7 +39,7 @@ use difference::difference;
 use driver::Driver;
 pub(crate) use driver::News;
 use failure::Failure;
-use queue::Queue;
+pub(crate) use queue::{Item, Queue};
 use tally::Tally;
 
 /// An output whose thread has shown no life for this long hangs in the system, as on a disk that

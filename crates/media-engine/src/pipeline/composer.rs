@@ -12,6 +12,7 @@ use sm_common::layer::{Blend, Transform};
 use super::clock::ProgramClock;
 use super::fitter::view;
 use super::frame_slot::Shown;
+use super::monitor::Monitor;
 use super::motion::{Look, Motions};
 use super::pool::FramePool;
 use super::stage::{Item, Stage, Surface};
@@ -54,6 +55,8 @@ pub(super) struct Composer {
     pub(super) pool: FramePool,
     pub(super) video: gst_app::AppSrc,
     pub(super) audio: gst_app::AppSrc,
+    /// Who else hears the mix.
+    pub(super) monitor: Monitor,
     pub(super) events: Events,
 }
 
@@ -222,6 +225,7 @@ impl Composer {
                 sample_start_ns(until) - start_ns,
             ));
         }
+        self.monitor.offer(&buffer);
         self.audio.push_buffer(buffer).map(|_taken| ())
     }
 

@@ -37,6 +37,7 @@ mod rtsp_server;
 mod scene;
 mod sound;
 mod stats;
+mod tap;
 mod texts;
 mod ticker;
 mod video;

@@ -99,6 +99,7 @@ impl Host {
             ("recordings.directory", path("recordings")),
             ("restart.wait_ms", "50".to_owned()),
             ("restart.wait_max_ms", "200".to_owned()),
+            ("webrtc.port", "0".to_owned()),
         ];
         settings
             .map(|(key, value)| (key.to_owned(), value))

@@ -60,6 +60,8 @@ impl Note {
                 outputs,
                 hosting,
                 network: _,
+                targets: _,
+                retry: _,
             } => Some(Self::Configured {
                 program: program.clone(),
                 hls: hls.clone(),

@@ -11,7 +11,9 @@ use sm_common::id::{LayerId, SceneId};
 use sm_common::performance::LayerPerformance;
 use sm_common::stream::LayerState;
 use sm_common::transition::{SceneTransition, Take};
-use sm_media_protocol::{CHAT_LINES_MAX, ChatFeed, LayerContent, LayerReport, WantedScene};
+use sm_media_protocol::{
+    CHAT_LINES_MAX, ChatFeed, LayerContent, LayerReport, RetryTerms, WantedScene,
+};
 
 use super::cast::Cast;
 use super::seat::Role;
@@ -64,7 +66,7 @@ impl Layers {
         timeline: Timeline,
         height: u32,
         wall: SharedClock,
-        network: NetworkPolicy,
+        (network, retry): (NetworkPolicy, RetryTerms),
         events: Events,
     ) -> Self {
         let (alive, ended) = sync_channel(0);
@@ -77,6 +79,7 @@ impl Layers {
                 text: std::rc::Rc::new(TextRenderer::start()),
                 chat: None,
                 network,
+                retry,
                 events,
                 alive,
                 opening: 0,

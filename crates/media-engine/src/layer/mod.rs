@@ -36,7 +36,7 @@ use std::sync::{Arc, Mutex};
 use sm_common::address::NetworkPolicy;
 use sm_common::clock::{SharedClock, Timestamp};
 use sm_common::id::LayerId;
-use sm_media_protocol::{ChatFeed, LayerContent, SceneLayer};
+use sm_media_protocol::{ChatFeed, LayerContent, RetryTerms, SceneLayer};
 
 use crate::event::{Event, Events};
 use crate::picture::{Bitmap, Matrix};
@@ -119,7 +119,9 @@ fn open(layer: &SceneLayer, surroundings: &Surroundings) -> Box<dyn Source> {
             let motion = (*speed, *direction);
             Box::new(ticker::open(text, motion, style, layer, surroundings))
         }
-        LayerContent::Network { source } => network::open(source, layer, surroundings),
+        LayerContent::Network { source, secret } => {
+            network::open(source, secret.as_ref(), layer, surroundings)
+        }
         LayerContent::Chat { source } => Box::new(chat::open(source, layer, surroundings)),
     }
 }
@@ -159,6 +161,8 @@ struct Surroundings {
     chat: Option<ChatFeed>,
     /// Where network sources may be.
     network: NetworkPolicy,
+    /// How long a source that failed waits.
+    retry: RetryTerms,
     events: Events,
     /// Held by every thread of a source: nobody holds it when all have ended.
     alive: SyncSender<()>,

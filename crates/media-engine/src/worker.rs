@@ -12,21 +12,23 @@ use sm_common::address::NetworkPolicy;
 use sm_common::clock::{SharedClock, SystemClock};
 use sm_common::program::ProgramFormat;
 use sm_common::stream::Severity;
+use sm_common::target::TargetPolicy;
 use sm_media_protocol::{
     Command, FinishReason, HlsSettings, LayerReport, OutputReport, RecordingSettings, Report,
-    WantedOutput, WantedScene, WorkerState,
+    RetryTerms, WantedOutput, WantedScene, WorkerState,
 };
 
 use crate::event::{Event, Events};
-use crate::host::{Fence, Reports, welcome_hosts, write_reports};
+use crate::host::{Door, Fence, Reports, write_reports};
 use crate::hosting::{Hosts, Now};
 use crate::layer::Layers;
 use crate::limits::check;
 use crate::memory::Note;
 use crate::output::Outputs;
-use crate::pipeline::{Fanout, Program, ProgramClock, ProgramSettings};
+use crate::pipeline::{Fanout, Monitor, Program, ProgramClock, ProgramSettings};
 use crate::process::{UsageMeter, boot_ms};
 use crate::state::Lifecycle;
+use crate::tap::{Source, Taps};
 use crate::timeline::Timeline;
 use format::Next;
 
@@ -53,8 +55,10 @@ pub fn run(socket: OwnedFd) -> anyhow::Result<FinishReason> {
         on_air: memory.on_air().map(Box::new),
     })?;
     let fence = Fence::default();
-    welcome_hosts(socket, reports.clone(), events.clone(), fence.clone())?;
-    let reason = Worker::new(events, reports.clone(), fence).serve(&heard);
+    let taps = Taps::default();
+    let door = Door::new(reports.clone(), events.clone(), fence.clone(), taps.clone());
+    door.open(socket)?;
+    let reason = Worker::new(events, reports.clone(), fence, taps).serve(&heard);
     reports.send(Report::Finished {
         reason: reason.clone(),
     });
@@ -75,6 +79,7 @@ struct Worker {
     usage: UsageMeter,
     hosts: Hosts,
     fence: Fence,
+    taps: Taps,
     air: Option<Air>,
 }
 
@@ -85,17 +90,18 @@ struct Air {
     next: Option<Next>,
     /// The one before, until its last segment is written.
     former: Option<Program>,
-    clock: Arc<ProgramClock>,
+    source: Source,
+    taps: Taps,
     layers: Layers,
     outputs: Outputs,
-    /// Until when the newest scene waits for what is being drawn.
+    /// When something of the layers is waited for no longer.
     waits_until: Option<Instant>,
     frames_total: u64,
     stalled_seconds: u32,
 }
 
 impl Worker {
-    fn new(events: Events, reports: Reports, fence: Fence) -> Self {
+    fn new(events: Events, reports: Reports, fence: Fence, taps: Taps) -> Self {
         Self {
             events,
             reports,
@@ -104,6 +110,7 @@ impl Worker {
             usage: UsageMeter::new(),
             hosts: Hosts::new(Instant::now()),
             fence,
+            taps,
             air: None,
         }
     }
@@ -148,13 +155,22 @@ impl Worker {
                     tracing::warn!("the host is gone; the program goes on");
                 }
             }
-            Event::Layer {
-                layer,
-                opening,
-                news,
-            } => {
+            Event::Layer { opening, news } => {
                 if let Some(air) = &mut self.air {
-                    air.layers.hear(layer, opening, news);
+                    air.layers.hear(opening, news);
+                    self.show();
+                }
+            }
+            Event::ActBegan { act, at } => {
+                let began = self.air.as_mut().and_then(|air| air.layers.began(act));
+                if let Some((take, from)) = began {
+                    let from = Some(from);
+                    self.reports.send(Report::TakeStarted { take, from, at });
+                }
+            }
+            Event::ActSettled { act } => {
+                if let Some(air) = &mut self.air {
+                    air.layers.settled(act);
                     self.show();
                 }
             }
@@ -201,6 +217,8 @@ impl Worker {
                 outputs,
                 hosting,
                 network,
+                targets,
+                retry,
             } => {
                 let wanted = Wanted {
                     hls,
@@ -209,6 +227,8 @@ impl Worker {
                     outputs,
                     orphan: Duration::from_millis(hosting.orphan_ms),
                     network,
+                    targets,
+                    retry,
                 };
                 return self.configure(program, wanted);
             }
@@ -218,8 +238,15 @@ impl Worker {
                 hls,
                 scene,
             } => self.rebuild(program, hls, scene),
-            // Nobody looks at it yet.
-            Command::ApplyPreview { .. } => {}
+            Command::ApplyPreview { scene } => match &mut self.air {
+                Some(air) => {
+                    if let Err(refused) = air.layers.preview(scene) {
+                        self.warn("worker.preview.refused", refused.to_string());
+                    }
+                    self.show();
+                }
+                None => self.out_of_order("a preview came before the configuration"),
+            },
             Command::ApplyOutputs { outputs } => match &mut self.air {
                 Some(air) => {
                     if let Err(refused) = air.outputs.apply(outputs) {
@@ -262,6 +289,8 @@ impl Worker {
             outputs: wanted_outputs,
             orphan,
             network,
+            targets,
+            retry,
         } = wanted;
         if self.air.is_some() {
             self.out_of_order("a configuration came twice");
@@ -278,7 +307,7 @@ impl Worker {
             Timeline::new(format.framerate),
             format.height,
             SharedClock::clone(&self.wall),
-            network,
+            (network, retry),
             self.events.clone(),
         );
         if let Err(refused) = layers.apply(scene) {
@@ -288,7 +317,7 @@ impl Worker {
         let fanout = Fanout::new(format.clone());
         let mut outputs = Outputs::new(
             fanout.clone(),
-            recordings,
+            (recordings, targets),
             SharedClock::clone(&self.wall),
             self.events.clone(),
             self.hosts.may_push(),
@@ -297,12 +326,18 @@ impl Worker {
             let message = refused.to_string();
             return Some(FinishReason::ConfigurationRefused { message });
         }
+        let source = Source {
+            fanout: fanout.clone(),
+            monitor: Monitor::default(),
+            clock: Arc::clone(&clock),
+        };
         let settings = ProgramSettings {
             number: 0,
             format,
             fanout,
+            monitor: source.monitor.clone(),
             hls,
-            clock: Arc::clone(&clock),
+            clock,
             wall: SharedClock::clone(&self.wall),
             events: self.events.clone(),
             reports: self.reports.clone(),
@@ -310,11 +345,13 @@ impl Worker {
         match Program::start(settings, layers.stage()) {
             Ok(program) => {
                 self.hosts.configured(orphan);
+                self.taps.on_air(source.clone());
                 self.air = Some(Air {
                     program,
                     next: None,
                     former: None,
-                    clock,
+                    source,
+                    taps: self.taps.clone(),
                     layers,
                     outputs,
                     waits_until: None,
@@ -331,11 +368,12 @@ impl Worker {
         }
     }
 
-    /// Brings what the layers are now into the picture, unless a new scene is being drawn.
+    /// Brings what the layers are now into the picture, unless a change is being drawn.
     fn show(&mut self) {
         if let Some(air) = &mut self.air {
-            air.waits_until = air.layers.settles_at();
-            if air.waits_until.is_none() {
+            air.layers.bring_on(Instant::now());
+            air.waits_until = air.layers.waits_until();
+            if !air.layers.is_settling() {
                 air.layers.settle();
                 let stage = air.layers.stage();
                 air.program_to_show().show(stage);
@@ -344,7 +382,7 @@ impl Worker {
         self.report_layers();
     }
 
-    /// Shows a scene that has waited long enough for what is being drawn.
+    /// Shows what has waited long enough.
     fn show_what_waited(&mut self) {
         let waited = self.air.as_ref().and_then(|air| air.waits_until);
         if waited.is_some_and(|moment| moment <= Instant::now()) {
@@ -354,7 +392,7 @@ impl Worker {
 
     fn let_layers_change(&mut self) {
         if let Some(air) = &mut self.air
-            && air.layers.change(self.wall.now())
+            && air.layers.change_by_itself(self.wall.now())
         {
             self.show();
         }
@@ -484,6 +522,8 @@ impl Worker {
                     | Event::HostCame { .. }
                     | Event::HostGone { .. }
                     | Event::Layer { .. }
+                    | Event::ActBegan { .. }
+                    | Event::ActSettled { .. }
                     | Event::Playing
                     | Event::SceneShown { .. },
                 ) => {}
@@ -524,6 +564,8 @@ struct Wanted {
     outputs: Vec<WantedOutput>,
     orphan: Duration,
     network: NetworkPolicy,
+    targets: TargetPolicy,
+    retry: RetryTerms,
 }
 
 fn report_output(reports: &Reports, report: OutputReport) {

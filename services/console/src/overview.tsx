@@ -2,6 +2,7 @@ import { ChatPanel } from "./features/chat/chat-panel.tsx";
 import { LayerPanel } from "./features/layers/layer-panel.tsx";
 import { OutputPanel } from "./features/outputs/output-panel.tsx";
 import { ProgramPanel } from "./features/program/program-panel.tsx";
+import { RecordingPanel } from "./features/recordings/recording-panel.tsx";
 import { ScenePanel } from "./features/scenes/scene-panel.tsx";
 import { LiveBar } from "./features/stream/live-bar.tsx";
 import { StreamCard } from "./features/stream/stream-card.tsx";
@@ -20,6 +21,7 @@ export function Overview() {
           <StreamCard />
           <OutputPanel />
           <ProgramPanel />
+          <RecordingPanel />
         </div>
         <div className="overview__composing">
           <ScenePanel />

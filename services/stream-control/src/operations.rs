@@ -13,9 +13,6 @@ use crate::domain::{Command, Load, Operation, OperationStatus, Refusal, apply, s
 use crate::states::States;
 use crate::store::{Answer, Documents, Idempotency, KeptAnswer, Store, Written};
 
-/// How often a command is decided again after somebody else was faster.
-const ATTEMPTS_MAX: usize = 8;
-
 /// Why a command was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
@@ -31,8 +28,8 @@ pub(crate) enum CommandError {
     Format(Vec<FieldError>),
     #[error("the idempotency key belongs to another request")]
     IdempotencyConflict,
-    #[error("the stream was changed {ATTEMPTS_MAX} times while this command was decided")]
-    Contended,
+    #[error("the stream was changed {0} times while this command was decided")]
+    Contended(usize),
     #[error(transparent)]
     Bus(#[from] BusError),
 }
@@ -61,7 +58,7 @@ pub(crate) async fn command(
     {
         return replay(kept, idempotency);
     }
-    for _ in 0..ATTEMPTS_MAX {
+    for _ in 0..store.decisions_max() {
         let (documents, scenes) = store
             .situation(stream)
             .await?
@@ -133,7 +130,7 @@ pub(crate) async fn command(
             (Written::Replayed(_), None) | (Written::Outdated, _) => {}
         }
     }
-    Err(CommandError::Contended)
+    Err(CommandError::Contended(store.decisions_max()))
 }
 
 /// Why the hosts cannot carry this, as far as they say.

@@ -16,6 +16,7 @@ use super::encoder::{Encoder, EncoderError, Listeners, keyframe_interval_frames}
 use super::fanout::{Distribution, Fanout};
 use super::fitter::colorimetry;
 use super::inspector::Inspector;
+use super::monitor::Monitor;
 use super::pool::FramePool;
 use super::segment_writer::SegmentWriter;
 use super::snapshot::Photographer;
@@ -85,6 +86,8 @@ pub(crate) struct ProgramSettings {
     pub(crate) format: ProgramFormat,
     /// Where the encoders leave what they make, beside the segments.
     pub(crate) fanout: Fanout,
+    /// Where the composer leaves what it mixes, beside the encoders.
+    pub(crate) monitor: Monitor,
     pub(crate) hls: HlsSettings,
     pub(crate) clock: Arc<ProgramClock>,
     pub(crate) wall: SharedClock,
@@ -117,6 +120,7 @@ impl Program {
             number,
             format,
             fanout,
+            monitor,
             hls,
             clock,
             wall,
@@ -158,6 +162,7 @@ impl Program {
         let inspector = Inspector::new(info.clone(), Arc::clone(&shared.latest));
         let composer = Composer {
             program: number,
+            matrix,
             timeline,
             keyframe_interval: u64::from(keyframe_interval_frames(&format)),
             clock: Arc::clone(&clock),
@@ -166,6 +171,7 @@ impl Program {
             pool: FramePool::new(info).map_err(ProgramError::Frames)?,
             video: encoder.video.clone(),
             sound: encoder.sound.clone(),
+            monitor,
             events: events.clone(),
         };
         let writer = SegmentWriter::new(hls.clone(), format.clone(), wall, reports);

@@ -51,7 +51,10 @@ impl Air {
             let mut former = std::mem::replace(&mut self.program, program);
             former.stop();
             self.former = Some(former);
-            self.outputs.follow(fanout);
+            self.outputs.follow(fanout.clone());
+            // Readers of the one before are given its rest, and come again.
+            self.source.fanout = fanout;
+            self.taps.on_air(self.source.clone());
         }
         &self.program
     }
@@ -103,8 +106,9 @@ impl Worker {
             number: air.program.number() + 1,
             format,
             fanout: fanout.clone(),
+            monitor: air.source.monitor.clone(),
             hls,
-            clock: Arc::clone(&air.clock),
+            clock: Arc::clone(&air.source.clock),
             wall: SharedClock::clone(&self.wall),
             events: self.events.clone(),
             reports: self.reports.clone(),

@@ -1,7 +1,9 @@
-//! The real worker behind its real host: what a strict player of low-latency HLS sees of both.
+//! The real worker behind its real host: what a strict player of low-latency HLS sees of both, and
+//! what viewers over WebRTC do.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod chat;
+mod whep;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -63,6 +65,7 @@ impl Studio {
             ("live.part_ms", PART_MS),
             ("recordings.directory", &recordings),
             ("auth.public_view", "true"),
+            ("webrtc.port", "0"),
         ];
         let settings: Vec<_> = own.iter().chain(changes).copied().collect();
         let config: Config = Running::config(&ABOUT, &settings);
@@ -73,16 +76,21 @@ impl Studio {
 
     /// Puts a small program on air, as stream-control does.
     async fn go_live(&self) {
-        self.desire(1, small()).await;
+        self.desire(DesiredStatus::Live, 1).await;
     }
 
-    /// Wants a program of this format.
-    async fn desire(&self, revision: u64, program: ProgramFormat) {
+    /// Wants the program to be so.
+    async fn desire(&self, status: DesiredStatus, revision: u64) {
+        self.desire_as(status, revision, small()).await;
+    }
+
+    /// The same in this format.
+    async fn desire_as(&self, status: DesiredStatus, revision: u64, program: ProgramFormat) {
         let now = SystemClock.now();
         let stream = StreamId::default();
         let desired = DesiredState {
             stream: stream.clone(),
-            status: DesiredStatus::Live,
+            status,
             generation: 1,
             revision,
             since: now,
@@ -218,7 +226,7 @@ async fn a_strict_player_follows_the_program_into_another_format() {
         profile: VideoProfile::Baseline,
         ..small()
     };
-    studio.desire(2, other).await;
+    studio.desire_as(DesiredStatus::Live, 2, other).await;
     let runs = |seen: &HlsFollower| {
         let complete = seen.segments().values().filter(|one| one.uri.is_some());
         let mut runs: Vec<String> = complete.map(|one| place(one).0.to_owned()).collect();

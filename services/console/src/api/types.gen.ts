@@ -1185,6 +1185,7 @@ export interface components {
              */
             duration_ms?: number | null;
             program?: components["schemas"]["ProgramChange"] | null;
+            easing?: components["schemas"]["Easing"] | null;
             scene?: components["schemas"]["SceneId"] | null;
             slate?: components["schemas"]["SceneId"] | null;
             /** @description The stream; `main` unless said otherwise. */
@@ -3019,6 +3020,8 @@ export interface components {
              * @description How long it takes, 0 to 10000; a cut takes no time.
              */
             duration_ms?: number;
+            /** @description How it moves over that time. */
+            easing?: components["schemas"]["Easing"];
             /** @description What happens. */
             kind?: components["schemas"]["TransitionKind"];
         };

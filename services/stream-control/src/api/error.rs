@@ -44,7 +44,7 @@ impl From<ApiError> for ApiProblem {
                         ProblemCode::PreviewEmpty
                     }
                     CommandError::IdempotencyConflict => ProblemCode::IdempotencyConflict,
-                    CommandError::Contended | CommandError::Bus(_) => ProblemCode::Unavailable,
+                    CommandError::Contended(_) | CommandError::Bus(_) => ProblemCode::Unavailable,
                     CommandError::Format(_) => ProblemCode::ValidationFailed,
                     CommandError::Capacity(_) => ProblemCode::CapacityExceeded,
                     CommandError::ForceForbidden => ProblemCode::Forbidden,
@@ -61,7 +61,7 @@ fn output(error: OutputError) -> ApiProblem {
         OutputError::Encode(_) => return ApiProblem::internal(error),
         OutputError::UnknownStream(_) => ProblemCode::StreamNotFound,
         OutputError::IdempotencyConflict => ProblemCode::IdempotencyConflict,
-        OutputError::Contended | OutputError::Bus(_) => ProblemCode::Unavailable,
+        OutputError::Contended(_) | OutputError::Bus(_) => ProblemCode::Unavailable,
     };
     ApiProblem::new(code).detail(error.to_string())
 }

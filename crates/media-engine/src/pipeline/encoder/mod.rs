@@ -22,7 +22,8 @@ use super::fanout::Distribution;
 use crate::event::{Event, Events};
 use crate::stats::Meter;
 use crate::timeline::Timeline;
-pub(super) use sound::SoundInput;
+pub(crate) use sound::sound_caps;
+pub(super) use sound::{SoundInput, sound_buffer};
 pub(super) use video::{VideoChain, VideoSettings, keyframe_interval_frames};
 
 /// Why there are no encoders.

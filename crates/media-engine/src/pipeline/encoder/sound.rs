@@ -83,13 +83,14 @@ impl SoundInput {
         }))))
     }
 
-    /// Takes the samples from position `from` on.
+    /// Takes the samples from position `from` on, which are `whole` as a buffer.
     pub(in crate::pipeline) fn push(
         &self,
+        whole: gst::Buffer,
         samples: &[[f32; CHANNELS]],
         from: u64,
     ) -> Result<(), gst::FlowError> {
-        self.lock().push(samples, from)
+        self.lock().push(whole, samples, from)
     }
 
     /// Lets another encoder with this bitrate take over.
@@ -121,11 +122,13 @@ impl SoundInput {
 }
 
 impl Branches {
-    fn push(&mut self, samples: &[[f32; CHANNELS]], from: u64) -> Result<(), gst::FlowError> {
+    fn push(
+        &mut self,
+        whole: gst::Buffer,
+        samples: &[[f32; CHANNELS]],
+        from: u64,
+    ) -> Result<(), gst::FlowError> {
         self.settle();
-        if samples.is_empty() {
-            return Ok(());
-        }
         self.first.get_or_insert(from);
         self.next = from + to_u64(samples.len());
         if let Some(Joining {
@@ -136,9 +139,10 @@ impl Branches {
         {
             let skipped = to_usize(begin.saturating_sub(from));
             let rest = samples.get(skipped..).unwrap_or_default();
-            branch.source.push_buffer(buffer(rest, from.max(*begin)))?;
+            let rest = sound_buffer(rest, from.max(*begin));
+            branch.source.push_buffer(rest)?;
         }
-        self.current.source.push_buffer(buffer(samples, from))?;
+        self.current.source.push_buffer(whole)?;
         Ok(())
     }
 
@@ -275,7 +279,8 @@ fn packet_start(first: u64, position: u64) -> u64 {
     first + packets * packet
 }
 
-fn buffer(samples: &[[f32; CHANNELS]], from: u64) -> gst::Buffer {
+/// Mixed sound in the caps of [`sound_caps`], from position `from` on.
+pub(in crate::pipeline) fn sound_buffer(samples: &[[f32; CHANNELS]], from: u64) -> gst::Buffer {
     let until = from + to_u64(samples.len());
     let bytes: Vec<u8> = samples
         .as_flattened()
@@ -293,7 +298,8 @@ fn buffer(samples: &[[f32; CHANNELS]], from: u64) -> gst::Buffer {
     buffer
 }
 
-fn sound_caps() -> gst::Caps {
+/// The program's sound as it is mixed.
+pub(crate) fn sound_caps() -> gst::Caps {
     gst::Caps::builder("audio/x-raw")
         .field("format", "F32LE")
         .field("layout", "interleaved")

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sm_common::address::NetworkPolicy;
 use sm_common::clock::Timestamp;
 use sm_common::id::{LayerId, OutputId};
+use sm_common::ladder::Rendition;
 use sm_common::layer::{
     AtZero, Blend, Color, GradientStop, NetworkSource, Pattern, TextStyle, TickerDirection,
     Transform, Transition,
@@ -24,6 +25,9 @@ pub enum Command {
     Configure {
         /// Format of the program.
         program: ProgramFormat,
+        /// Further encodings of the program, each with segments of its own.
+        #[serde(default)]
+        ladder: Vec<Rendition>,
         /// Where segments go.
         hls: HlsSettings,
         /// Where recordings go.
@@ -52,6 +56,12 @@ pub enum Command {
     ApplyOutputs {
         /// All of them; the worker finds the difference.
         outputs: Vec<WantedOutput>,
+    },
+    /// Make these the further encodings of the program. Those that did not change go on
+    /// undisturbed.
+    ApplyLadder {
+        /// All of them; the worker finds the difference.
+        ladder: Vec<Rendition>,
     },
     /// Write the picture on air as a JPEG file.
     Snapshot {
@@ -90,7 +100,8 @@ pub struct Hosting {
 #[serde(deny_unknown_fields)]
 pub struct HlsSettings {
     /// An existing directory. The worker writes `init-{run}.mp4`, `{run}-{number}.m4s` and
-    /// `{run}-{number}.{part}.m4s` into it and deletes nothing.
+    /// `{run}-{number}.{part}.m4s` into it and deletes nothing. The files of a rendition have
+    /// `{rendition}_{run}` in the place of `{run}`, and the numbers of the program's.
     pub directory: PathBuf,
     /// Distinguishes this worker's files from those of every other worker.
     pub run: String,

@@ -84,6 +84,7 @@ impl Studio {
                 height: 180,
                 ..ProgramFormat::default()
             },
+            ladder: Vec::new(),
             outputs: Vec::new(),
             chosen: ChosenScenes::default(),
         };

@@ -65,7 +65,11 @@ pub(crate) fn choose(
             });
         }
         Command::Preview { scene } => next.preview = scene.map(known).transpose()?,
-        Command::Configure { slate } => next.slate = slate.map(known).transpose()?,
+        Command::Configure { slate, .. } => {
+            if let Some(slate) = slate {
+                next.slate = slate.map(known).transpose()?;
+            }
+        }
     }
     Ok(next)
 }
@@ -86,6 +90,13 @@ mod tests {
         Command::Take {
             scene,
             transition: FADE,
+        }
+    }
+
+    fn slate(scene: Option<SceneId>) -> Command {
+        Command::Configure {
+            slate: Some(scene),
+            ladder: None,
         }
     }
 
@@ -164,13 +175,13 @@ mod tests {
             number: 2,
         };
         assert_eq!(second.take, Some(expected));
-        let slate = Command::Configure { slate: Some(b) };
-        let configured = choose(&second, &slate, &scenes).unwrap();
+        let other = slate(Some(b));
+        let configured = choose(&second, &other, &scenes).unwrap();
         assert_eq!(
             (configured.slate, &configured.take),
             (Some(b), &second.take)
         );
-        let again = Command::Configure { slate: None };
+        let again = slate(None);
         assert_eq!(choose(&configured, &again, &scenes).unwrap().slate, None);
     }
 }

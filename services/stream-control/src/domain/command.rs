@@ -1,4 +1,5 @@
 use sm_common::id::SceneId;
+use sm_common::ladder::Rendition;
 use sm_common::transition::SceneTransition;
 
 use super::Action;
@@ -22,8 +23,10 @@ pub(crate) enum Command {
         scene: Option<SceneId>,
     },
     Configure {
-        /// `None` stands for the built-in slate.
-        slate: Option<SceneId>,
+        /// `None` leaves it; `Some(None)` stands for the built-in slate.
+        slate: Option<Option<SceneId>>,
+        /// `None` leaves it; an empty one is for the program alone.
+        ladder: Option<Vec<Rendition>>,
     },
 }
 

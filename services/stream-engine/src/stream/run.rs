@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use sm_common::ladder::Rendition;
 use sm_common::program::ProgramFormat;
 use sm_media_protocol::{Command, CoverReason, LeaseTerms, WantedOutput};
 use tokio_util::sync::DropGuard;
@@ -47,6 +48,8 @@ pub(super) struct RunningWorker {
     pub(super) previewed: Previewed,
     /// The outputs that it was last told of; `None` where another process told it.
     pub(super) outputs: Option<Vec<WantedOutput>>,
+    /// The further encodings that it was last told of; `None` where another process told it.
+    pub(super) ladder: Option<Vec<Rendition>>,
     stage: Stage,
     ending: Option<Ending>,
     snapshots: BTreeMap<u64, SnapshotRequest>,
@@ -70,6 +73,7 @@ impl RunningWorker {
             frames_dropped: 0,
             previewed: Previewed::Told(None),
             outputs: None,
+            ladder: None,
             stage: Stage::Booting,
             ending: None,
             snapshots: BTreeMap::new(),
@@ -122,6 +126,7 @@ impl RunningWorker {
                 sent: screen.sent(),
                 previewed: self.previewed,
                 outputs: self.outputs.as_deref(),
+                ladder: self.ladder.as_deref(),
             },
         }
     }
@@ -177,9 +182,15 @@ impl RunningWorker {
         }
     }
 
-    /// It takes commands, and was configured with this picture and these outputs.
-    pub(super) fn configured(&mut self, screen: Screen, outputs: Vec<WantedOutput>) {
+    /// It takes commands, and was configured with this picture, these outputs and encodings.
+    pub(super) fn configured(
+        &mut self,
+        screen: Screen,
+        outputs: Vec<WantedOutput>,
+        ladder: Vec<Rendition>,
+    ) {
         self.outputs = Some(outputs);
+        self.ladder = Some(ladder);
         self.stage = Stage::Working(screen);
     }
 

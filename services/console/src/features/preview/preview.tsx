@@ -12,6 +12,7 @@ import { IconButton } from "../../ui/icon-button.tsx";
 import { useTickingText } from "../../ui/use-ticker.ts";
 import { expectsPicture, STATUS_WORDS } from "../stream/status.ts";
 import { LivePlayer, type PictureState } from "./player.ts";
+import { automaticLabel } from "./quality.ts";
 import "./preview.css";
 
 const NO_PICTURE = new Observable<PictureState>("off");
@@ -70,6 +71,7 @@ export function Preview({ status }: { readonly status: StreamStatus | null }) {
           className="preview__button"
           onClick={() => setMuted(!muted)}
         />
+        {player && <QualityChoice player={player} />}
         {picture === "frozen" && (
           <IconButton
             icon={Play}
@@ -80,6 +82,29 @@ export function Preview({ status }: { readonly status: StreamStatus | null }) {
         )}
       </div>
     </figure>
+  );
+}
+
+/** Which encoding is shown, where there are several. */
+function QualityChoice({ player }: { readonly player: LivePlayer }) {
+  const qualities = useObservable(player.qualities);
+  const chosen = useObservable(player.chosen);
+  const shown = useObservable(player.shown);
+  if (qualities.length === 0) return null;
+  return (
+    <select
+      className="preview__quality"
+      aria-label="Quality of the preview"
+      value={chosen ?? ""}
+      onChange={({ target }) => player.choose(target.value === "" ? null : Number(target.value))}
+    >
+      <option value="">{automaticLabel(qualities, chosen === null ? shown : null)}</option>
+      {qualities.map(({ index, height, bitrate }) => (
+        <option key={index} value={height}>
+          {`${height}p, ${formatNumber(bitrate / 1_000_000, 1)} Mbit/s`}
+        </option>
+      ))}
+    </select>
   );
 }
 
@@ -131,10 +156,13 @@ function showsPicture(picture: PictureState): boolean {
 function createPlayer(video: HTMLVideoElement, runtime: Runtime): LivePlayer {
   const { api, session, serverClock, stream } = runtime;
   return new LivePlayer(video, {
-    playlistUrl: () => appUrl(`live/${stream}/index.m3u8`).href,
+    playlistUrl: () => appUrl(`live/${stream}/master.m3u8`).href,
     signedPlaylistUrl: async () => {
       const outcome = await outcomeOf(api.POST("/api/stream/playback-url", { body: { stream } }));
-      return outcome.ok ? appUrl(outcome.data.url.replace(/^\//, "")).href : null;
+      if (!outcome.ok) return null;
+      // The same proof lets its bearer choose among all encodings.
+      const url = outcome.data.url.replace(/^\//, "").replace("/index.m3u8", "/master.m3u8");
+      return appUrl(url).href;
     },
     accessToken: () => session.accessToken(),
     renewToken: () => session.renew(),

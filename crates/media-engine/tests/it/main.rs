@@ -18,7 +18,9 @@ mod countdown;
 mod cover;
 mod failing;
 mod hosts;
+mod killed;
 mod ladder;
+||||||| d924dcb
 mod life;
 mod look;
 mod motion;

@@ -155,7 +155,7 @@ async fn without_a_ladder_the_master_offers_the_program_alone() {
     drop(
         api.get("/live/main/LOW.m3u8")
             .await
-            .expect_problem(404, "not-found"),
+            .expect_problem(400, "request.path.invalid"),
     );
 }
 

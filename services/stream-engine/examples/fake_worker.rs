@@ -568,11 +568,17 @@ impl Worker {
 
 /// Keeps for the next host what a rendition delivered.
 fn remember(known: &mut Vec<RenditionOnAir>, report: &Report) {
-    let name = match report {
-        Report::Rendition(RenditionReport { rendition, .. })
-        | Report::RenditionPart { rendition, .. }
-        | Report::RenditionSegment { rendition, .. } => rendition,
-        _ => return,
+    let (Report::Rendition(RenditionReport {
+        rendition: name, ..
+    })
+    | Report::RenditionPart {
+        rendition: name, ..
+    }
+    | Report::RenditionSegment {
+        rendition: name, ..
+    }) = report
+    else {
+        return;
     };
     let index = known.iter().position(|one| one.report.rendition == *name);
     let index = index.unwrap_or_else(|| {

@@ -21,7 +21,7 @@ use crate::number::to_f64;
 const WAIT_FIRST: Duration = Duration::from_secs(10);
 const WAIT_LONGEST: Duration = Duration::from_secs(160);
 /// A rendition that delivered for so long makes its next failure a first one again.
-const STABLE_AFTER: Duration = Duration::from_secs(60);
+const STABLE_AFTER: Duration = Duration::from_mins(1);
 
 /// What the composer brings its frames to.
 #[derive(Clone, Debug, Default)]
@@ -49,7 +49,7 @@ struct Rung {
     /// Frames of the times before.
     frames_before: u64,
     /// What was reported last.
-    told: Option<Option<RenditionFailure>>,
+    told: Option<RenditionReport>,
 }
 
 #[derive(Debug)]
@@ -244,14 +244,13 @@ impl Rung {
     }
 
     fn tell(&mut self, ground: &Ground, failure: Option<RenditionFailure>) {
-        if self.told.as_ref() == Some(&failure) {
-            return;
-        }
         let rendition = self.wanted.name.clone();
-        tracing::info!(rendition = %rendition, ?failure, "rendition");
-        self.told = Some(failure.clone());
         let report = RenditionReport { rendition, failure };
-        ground.reports.send(Report::Rendition(report));
+        if self.told.as_ref() != Some(&report) {
+            tracing::info!(rendition = %report.rendition, failure = ?report.failure, "rendition");
+            self.told = Some(report.clone());
+            ground.reports.send(Report::Rendition(report));
+        }
     }
 
     fn measure(&mut self, format: &ProgramFormat, elapsed: Duration) -> RenditionPerformance {

@@ -262,7 +262,7 @@ fn build(
     format: &ProgramFormat,
     intake: &Arc<Intake>,
     output: Arc<Output>,
-    encoded: SyncSender<Encoded>,
+    segments: SyncSender<Encoded>,
 ) -> Result<gst::Pipeline, gst::glib::BoolError> {
     let pipeline = gst::Pipeline::with_name("rendition");
     let scale = gst::ElementFactory::make("videoscale")
@@ -270,10 +270,10 @@ fn build(
         // A ladder's shape is what was asked for.
         .property("add-borders", false)
         .build()?;
-    let side = |side: u32| i32::try_from(side).unwrap_or(i32::MAX);
+    let pixels = |side: u32| i32::try_from(side).unwrap_or(i32::MAX);
     let size = gst::Caps::builder("video/x-raw")
-        .field("width", side(format.width))
-        .field("height", side(format.height))
+        .field("width", pixels(format.width))
+        .field("height", pixels(format.height))
         .field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
         .build();
     let size = gst::ElementFactory::make("capsfilter")
@@ -286,7 +286,7 @@ fn build(
     }
     let distribution = Distribution {
         fanout: None,
-        segments: encoded,
+        segments,
     };
     let sink = sink(
         "encoded-video",

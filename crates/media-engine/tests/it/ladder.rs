@@ -193,12 +193,12 @@ fn a_ladder_is_changed_on_air() {
     let late = segments(&worker, "late");
     let first = *late.keys().next().unwrap();
     assert!(first > 0, "it began with a later segment");
-    let own = played(&worker, Some("late"), first..first + 1);
+    let own = played(&worker, Some("late"), first..=first);
     let (video, audio) = (own.keyframes(), own.packet_times("a"));
     assert_eq!(own.complaints(), "");
     // Its first segment is the program's of the same number.
     worker.wait_for_segments(first + 1);
-    let program = played(&worker, None, first..first + 1);
+    let program = played(&worker, None, first..=first);
     assert_eq!(program.keyframes(), video);
     assert_eq!(program.packet_times("a"), audio);
 

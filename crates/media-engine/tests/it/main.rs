@@ -20,7 +20,6 @@ mod failing;
 mod hosts;
 mod killed;
 mod ladder;
-||||||| d924dcb
 mod life;
 mod look;
 mod motion;

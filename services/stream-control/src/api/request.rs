@@ -7,7 +7,7 @@ use sm_common::problem::FieldError;
 use sm_common::transition::{Direction, SceneTransition, TRANSITION_MS_MAX, TransitionKind};
 use utoipa::ToSchema;
 
-use crate::domain::{Action, Command};
+use crate::domain::{Action, Command, SlateChoice};
 
 /// Length of a transition that nobody has given one, in milliseconds.
 const TRANSITION_MS: u32 = 500;
@@ -28,11 +28,11 @@ impl Named {
         matches!(self, Self::Absent)
     }
 
-    /// `None` when the member is not there.
-    const fn chosen(self) -> Option<Option<SceneId>> {
+    const fn slate(self) -> SlateChoice {
         match self {
-            Self::Absent => None,
-            Self::Present(scene) => Some(scene),
+            Self::Absent => SlateChoice::Unchanged,
+            Self::Present(None) => SlateChoice::BuiltIn,
+            Self::Present(Some(scene)) => SlateChoice::Scene(scene),
         }
     }
 
@@ -118,7 +118,7 @@ impl ControlRequest {
                 let ladder = self.ladder.as_deref().unwrap_or_default();
                 errors.extend(ladder::check(ladder, "/ladder"));
                 Command::Configure {
-                    slate: self.slate.chosen(),
+                    slate: self.slate.slate(),
                     ladder: self.ladder.clone(),
                 }
             }
@@ -212,7 +212,7 @@ mod tests {
         assert_eq!(none, Ok(Command::Preview { scene: None }));
         let built_in = read(json!({"action": "configure", "slate": null}));
         let expected = Command::Configure {
-            slate: Some(None),
+            slate: SlateChoice::BuiltIn,
             ladder: None,
         };
         assert_eq!(built_in, Ok(expected));
@@ -239,7 +239,7 @@ mod tests {
         let low = json!({"name": "360p", "height": 360, "video_bitrate_kbps": 800});
         let given = read(json!({"action": "configure", "ladder": [low]}));
         let expected = Command::Configure {
-            slate: None,
+            slate: SlateChoice::Unchanged,
             ladder: Some(vec![Rendition {
                 name: "360p".parse().unwrap(),
                 width: None,
@@ -250,7 +250,7 @@ mod tests {
         assert_eq!(given, Ok(expected));
         let none = read(json!({"action": "configure", "ladder": []}));
         let expected = Command::Configure {
-            slate: None,
+            slate: SlateChoice::Unchanged,
             ladder: Some(Vec::new()),
         };
         assert_eq!(none, Ok(expected));

@@ -4,7 +4,7 @@ use sm_common::id::SceneId;
 use sm_common::stream::ChosenScenes;
 use sm_common::transition::Take;
 
-use super::command::Command;
+use super::command::{Command, SlateChoice};
 
 /// The scenes that there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,11 +65,11 @@ pub(crate) fn choose(
             });
         }
         Command::Preview { scene } => next.preview = scene.map(known).transpose()?,
-        Command::Configure { slate, .. } => {
-            if let Some(slate) = slate {
-                next.slate = slate.map(known).transpose()?;
-            }
-        }
+        Command::Configure { slate, .. } => match slate {
+            SlateChoice::Unchanged => {}
+            SlateChoice::BuiltIn => next.slate = None,
+            SlateChoice::Scene(scene) => next.slate = Some(known(*scene)?),
+        },
     }
     Ok(next)
 }
@@ -93,9 +93,9 @@ mod tests {
         }
     }
 
-    fn slate(scene: Option<SceneId>) -> Command {
+    fn slate(slate: SlateChoice) -> Command {
         Command::Configure {
-            slate: Some(scene),
+            slate,
             ladder: None,
         }
     }
@@ -175,13 +175,13 @@ mod tests {
             number: 2,
         };
         assert_eq!(second.take, Some(expected));
-        let other = slate(Some(b));
+        let other = slate(SlateChoice::Scene(b));
         let configured = choose(&second, &other, &scenes).unwrap();
         assert_eq!(
             (configured.slate, &configured.take),
             (Some(b), &second.take)
         );
-        let again = slate(None);
+        let again = slate(SlateChoice::BuiltIn);
         assert_eq!(choose(&configured, &again, &scenes).unwrap().slate, None);
     }
 }

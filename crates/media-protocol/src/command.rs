@@ -6,13 +6,15 @@ use sm_common::clock::Timestamp;
 use sm_common::id::{LayerId, OutputId};
 use sm_common::ladder::Rendition;
 use sm_common::layer::{
-    AtZero, Blend, Color, GradientStop, NetworkSource, Pattern, TextStyle, TickerDirection,
-    Transform, Transition,
+    AtZero, Blend, ChatSource, Color, GradientStop, NetworkSource, Pattern, TextStyle,
+    TickerDirection, Transform, Transition,
 };
 use sm_common::output::OutputTarget;
 use sm_common::program::ProgramFormat;
 use sm_common::stream::SceneOnAir;
 use sm_common::transition::Take;
+
+use crate::chat::ChatFeed;
 
 /// What the host tells the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -66,6 +68,12 @@ pub enum Command {
     ApplyLadder {
         /// All of them; the worker finds the difference.
         ladder: Vec<Rendition>,
+    },
+    /// Show this chat in the layers that show the chat. Told again to a worker that is new, or was
+    /// told by another host; a worker without such layers forgets it.
+    ApplyChat {
+        /// All of it; the worker finds the difference.
+        chat: ChatFeed,
     },
     /// Write the picture on air as a JPEG file.
     Snapshot {
@@ -278,6 +286,11 @@ pub enum LayerContent {
     Network {
         /// Where from, and how.
         source: NetworkSource,
+    },
+    /// The stream's chat, as [`Command::ApplyChat`] tells it.
+    Chat {
+        /// How it looks.
+        source: ChatSource,
     },
 }
 

@@ -516,7 +516,7 @@ impl Worker {
         match command {
             Command::Configure { .. } => std::process::exit(2),
             Command::ApplyScene { scene } => self.apply(&scene),
-            Command::Lease(_) | Command::ApplyPreview { .. } => {}
+            Command::Lease(_) | Command::ApplyPreview { .. } | Command::ApplyChat { .. } => {}
             Command::ApplyOutputs { outputs: wanted } => *outputs = wanted,
             Command::ApplyLadder { ladder } => self.climb(ladder),
             Command::Snapshot { id, path } => {

@@ -117,7 +117,7 @@ pub struct DesiredState {
     pub changed_by: String,
     /// Program format.
     pub program: ProgramFormat,
-    /// Further encodings of the program, in the order in which they are offered.
+    /// Further encodings of the program.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ladder: Vec<Rendition>,
     /// Where the program goes beside HLS, in the order in which the outputs were added.

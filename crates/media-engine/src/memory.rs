@@ -64,6 +64,8 @@ impl Note {
                 outputs,
                 hosting,
                 network: _,
+                targets: _,
+                retry: _,
             } => Some(Self::Configured {
                 program: program.clone(),
                 ladder: ladder.clone(),

@@ -11,21 +11,23 @@ use sm_common::clock::{SharedClock, SystemClock};
 use sm_common::ladder::Rendition;
 use sm_common::program::ProgramFormat;
 use sm_common::stream::Severity;
+use sm_common::target::TargetPolicy;
 use sm_media_protocol::{
     Command, FinishReason, HlsSettings, LayerReport, OutputReport, RecordingSettings, Report,
-    WantedOutput, WantedScene, WorkerState,
+    RetryTerms, WantedOutput, WantedScene, WorkerState,
 };
 
 use crate::event::{Event, Events};
-use crate::host::{Fence, Reports, welcome_hosts, write_reports};
+use crate::host::{Door, Fence, Reports, write_reports};
 use crate::hosting::{Hosts, Now};
 use crate::layer::Layers;
 use crate::limits::check;
 use crate::memory::Note;
 use crate::output::Outputs;
-use crate::pipeline::{Fanout, Program, ProgramClock, ProgramSettings};
+use crate::pipeline::{Fanout, Monitor, Program, ProgramClock, ProgramSettings};
 use crate::process::{UsageMeter, boot_ms};
 use crate::state::Lifecycle;
+use crate::tap::{Source, Taps};
 use crate::timeline::Timeline;
 
 /// How often the program is measured.
@@ -51,8 +53,10 @@ pub fn run(socket: OwnedFd) -> anyhow::Result<FinishReason> {
         on_air: memory.on_air().map(Box::new),
     })?;
     let fence = Fence::default();
-    welcome_hosts(socket, reports.clone(), events.clone(), fence.clone())?;
-    let reason = Worker::new(events, reports.clone(), fence).serve(&heard);
+    let taps = Taps::default();
+    let door = Door::new(reports.clone(), events.clone(), fence.clone(), taps.clone());
+    door.open(socket)?;
+    let reason = Worker::new(events, reports.clone(), fence, taps).serve(&heard);
     reports.send(Report::Finished {
         reason: reason.clone(),
     });
@@ -73,6 +77,7 @@ struct Worker {
     usage: UsageMeter,
     hosts: Hosts,
     fence: Fence,
+    taps: Taps,
     air: Option<Air>,
 }
 
@@ -88,7 +93,7 @@ struct Air {
 }
 
 impl Worker {
-    fn new(events: Events, reports: Reports, fence: Fence) -> Self {
+    fn new(events: Events, reports: Reports, fence: Fence, taps: Taps) -> Self {
         Self {
             events,
             reports,
@@ -97,6 +102,7 @@ impl Worker {
             usage: UsageMeter::new(),
             hosts: Hosts::new(Instant::now()),
             fence,
+            taps,
             air: None,
         }
     }
@@ -190,6 +196,8 @@ impl Worker {
                 outputs,
                 hosting,
                 network,
+                targets,
+                retry,
             } => {
                 let wanted = Wanted {
                     ladder,
@@ -199,6 +207,8 @@ impl Worker {
                     outputs,
                     orphan: Duration::from_millis(hosting.orphan_ms),
                     network,
+                    targets,
+                    retry,
                 };
                 return self.configure(program, wanted);
             }
@@ -251,6 +261,8 @@ impl Worker {
             outputs: wanted_outputs,
             orphan,
             network,
+            targets,
+            retry,
         } = wanted;
         if self.air.is_some() {
             self.out_of_order("a configuration came twice");
@@ -267,7 +279,7 @@ impl Worker {
             Timeline::new(format.framerate),
             format.height,
             SharedClock::clone(&self.wall),
-            network,
+            (network, retry),
             self.events.clone(),
         );
         if let Err(refused) = layers.apply(scene) {
@@ -277,7 +289,7 @@ impl Worker {
         let fanout = Fanout::new(format.clone());
         let mut outputs = Outputs::new(
             fanout.clone(),
-            recordings,
+            (recordings, targets),
             SharedClock::clone(&self.wall),
             self.events.clone(),
             self.hosts.may_push(),
@@ -286,10 +298,16 @@ impl Worker {
             let message = refused.to_string();
             return Some(FinishReason::ConfigurationRefused { message });
         }
+        let source = Source {
+            fanout: fanout.clone(),
+            monitor: Monitor::default(),
+            clock: Arc::clone(&clock),
+        };
         let settings = ProgramSettings {
             format,
             renditions: ladder,
             fanout,
+            monitor: source.monitor.clone(),
             hls,
             clock,
             wall: SharedClock::clone(&self.wall),
@@ -299,6 +317,7 @@ impl Worker {
         match Program::start(settings, layers.stage()) {
             Ok(program) => {
                 self.hosts.configured(orphan);
+                self.taps.on_air(source);
                 self.air = Some(Air {
                     program,
                     layers,
@@ -508,6 +527,8 @@ struct Wanted {
     outputs: Vec<WantedOutput>,
     orphan: Duration,
     network: NetworkPolicy,
+    targets: TargetPolicy,
+    retry: RetryTerms,
 }
 
 fn report_output(reports: &Reports, report: OutputReport) {

@@ -19,6 +19,7 @@ use super::fanout::{Distribution, Fanout};
 use super::fitter::colorimetry;
 use super::inspector::Inspector;
 use super::ladder::Ladder;
+use super::monitor::Monitor;
 use super::pool::FramePool;
 use super::rendition::Ground;
 use super::segment_writer::{SegmentWriter, Whose};
@@ -71,6 +72,8 @@ pub(crate) struct ProgramSettings {
     pub(crate) renditions: Vec<Rendition>,
     /// Where the encoders leave what they make, beside the segments.
     pub(crate) fanout: Fanout,
+    /// Where the composer leaves what it mixes, beside the encoders.
+    pub(crate) monitor: Monitor,
     pub(crate) hls: HlsSettings,
     pub(crate) clock: Arc<ProgramClock>,
     pub(crate) wall: SharedClock,
@@ -85,6 +88,7 @@ impl Program {
             format,
             renditions,
             fanout,
+            monitor,
             hls,
             clock,
             wall,
@@ -153,6 +157,7 @@ impl Program {
             video: encoder.video,
             audio: encoder.audio,
             renditions: ladder.takers(),
+            monitor,
             events,
         };
         let (go_on, stop) = sync_channel(0);

@@ -184,6 +184,12 @@ impl Intake {
 
     /// No more frames come.
     pub(super) fn end(&self) {
+        let mut state = self.lock_state();
+        if matches!(*state, State::Waiting(_)) {
+            // Its first segment will not begin any more: nobody waits for it.
+            *state = State::Failed(encoder_failed("the program ended before it began"));
+        }
+        drop(state);
         // Refused only by a pipeline that has ended already.
         let _ = self.video.end_of_stream();
     }

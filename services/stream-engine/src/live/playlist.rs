@@ -187,6 +187,7 @@ impl Playlist {
         self.next_in_run = 0;
         self.part_target_ms = None;
         self.peak_bps = 0;
+        self.begin_renditions();
     }
 
     /// The run will deliver its segments in parts that are at most so long.

@@ -94,7 +94,7 @@ async fn a_strict_player_follows_a_rendition_under_the_programs_numbers() {
     studio
         .desire_ladder(vec![rendition("low", 360), rendition("mid", 480)])
         .await;
-    until_offered(&api, &["index.m3u8", "low.m3u8", "mid.m3u8"]).await;
+    until_offered(&api, &["index.m3u8", "mid.m3u8", "low.m3u8"]).await;
     let master = api.get(MASTER).await.expect(200);
     for told in [
         "RESOLUTION=1280x720,FRAME-RATE=30.000",

@@ -65,13 +65,21 @@ impl Playlist {
         self.format = Some((program.width, program.height, program.framerate));
         let mut before = std::mem::take(&mut self.ladder);
         for rendition in ladder {
-            let rung = before.remove(&rendition.name).unwrap_or_default();
+            let rung = before.remove(&rendition.name);
             let rung = Rung {
-                offered: true,
+                // One that fails goes on failing until it is said that it does not.
+                offered: rung.as_ref().is_none_or(|rung| rung.offered),
                 size: rendition.size(program),
-                ..rung
+                ..rung.unwrap_or_default()
             };
             self.ladder.insert(rendition.name.clone(), rung);
+        }
+    }
+
+    /// Another run begins: nothing is known yet of how its renditions do.
+    pub(super) fn begin_renditions(&mut self) {
+        for rung in self.ladder.values_mut() {
+            (rung.offered, rung.growing, rung.peak_bps) = (true, None, 0);
         }
     }
 
@@ -278,12 +286,14 @@ impl Playlist {
         })
     }
 
-    /// The encodings to choose from, the program itself first.
+    /// The encodings to choose from: the program itself, then the others, the largest first.
     pub(crate) fn variants(&self) -> Vec<Variant> {
         let Some((width, height, framerate)) = self.format else {
             return Vec::new();
         };
-        let renditions = self.ladder.iter().filter_map(|(name, rung)| {
+        let mut ladder: Vec<_> = self.ladder.iter().collect();
+        ladder.sort_by_key(|(_, rung)| std::cmp::Reverse(rung.size.1));
+        let renditions = ladder.into_iter().filter_map(|(name, rung)| {
             let list = self.list_of(name)?;
             list.variant(
                 format!("{name}.m3u8"),

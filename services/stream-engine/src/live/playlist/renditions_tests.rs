@@ -145,6 +145,8 @@ fn a_rendition_that_fails_is_not_offered() {
     assert_eq!(playlist.rendition(&low()), None);
     assert_eq!(uris(&playlist), ["index.m3u8"]);
     assert!(!playlist.render("").contains("RENDITION-REPORT"));
+    playlist.expect_ladder(&ProgramFormat::default(), &ladder());
+    assert_eq!(uris(&playlist), ["index.m3u8"], "it fails still");
     assert!(playlist.offer(&low(), true));
     assert_eq!(uris(&playlist), ["index.m3u8", "low.m3u8"]);
     playlist.expect_ladder(&ProgramFormat::default(), &[]);

@@ -39,6 +39,8 @@ pub(crate) enum Note {
     Scene(SceneNote),
     /// Other renditions.
     Ladder(Vec<Rendition>),
+    /// The layers of another preview.
+    Preview(Vec<LayerId>),
     /// Other outputs.
     Outputs(Vec<OutputId>),
 }
@@ -78,10 +80,14 @@ impl Note {
             Command::ApplyScene { scene } => Some(Self::Scene(SceneNote::of(scene))),
             Command::ApplyLadder { ladder } => Some(Self::Ladder(ladder.clone())),
             Command::ApplyOutputs { outputs } => Some(Self::Outputs(identifiers(outputs))),
-            // The next host tells of its preview and of the chat anew.
+            // The next host tells of its preview anew, and wants to know how its layers do. Of the
+            // chat it tells anew, too.
+            Command::ApplyPreview { scene } => {
+                let layers = scene.iter().flat_map(|scene| &scene.layers);
+                Some(Self::Preview(layers.map(|layer| layer.id).collect()))
+            }
             Command::Lease(_)
             | Command::ApplyChat { .. }
-            | Command::ApplyPreview { .. }
             | Command::Snapshot { .. }
             | Command::Stop => None,
         }
@@ -120,6 +126,8 @@ struct Known {
     since: Timestamp,
     state: WorkerState,
     scene: SceneNote,
+    /// The layers of the preview.
+    preview: Vec<LayerId>,
     outputs_wanted: Vec<OutputId>,
     layers: BTreeMap<LayerId, LayerReport>,
     outputs: BTreeMap<OutputId, OutputReport>,
@@ -181,6 +189,7 @@ impl Memory {
                     since: at,
                     state: WorkerState::Starting,
                     scene,
+                    preview: Vec::new(),
                     outputs_wanted: outputs,
                     layers: BTreeMap::new(),
                     outputs: BTreeMap::new(),
@@ -190,8 +199,12 @@ impl Memory {
                 });
             }
             (Some(known), Note::Scene(scene)) => {
-                known.layers.retain(|layer, _| scene.layers.contains(layer));
                 known.scene = scene;
+                known.forget_layers();
+            }
+            (Some(known), Note::Preview(layers)) => {
+                known.preview = layers;
+                known.forget_layers();
             }
             (Some(known), Note::Ladder(ladder)) => {
                 known.ladder = ladder;
@@ -205,7 +218,7 @@ impl Memory {
                 known.outputs_wanted = outputs;
             }
             (Some(_), Note::Configured { .. })
-            | (None, Note::Scene(_) | Note::Ladder(_) | Note::Outputs(_)) => {}
+            | (None, Note::Scene(_) | Note::Preview(_) | Note::Ladder(_) | Note::Outputs(_)) => {}
         }
     }
 
@@ -217,7 +230,7 @@ impl Memory {
         match report {
             Report::StateChanged { state } => known.state = *state,
             // What was on its way when the scene or the outputs changed is about what is gone.
-            Report::Layer(report) if known.scene.layers.contains(&report.layer) => {
+            Report::Layer(report) if known.has(report.layer) => {
                 known.layers.insert(report.layer, report.clone());
             }
             Report::Output(report) if known.outputs_wanted.contains(&report.output) => {
@@ -245,6 +258,7 @@ impl Memory {
             Report::Layer(_)
             | Report::Output(_)
             | Report::Ready { .. }
+            | Report::TakeStarted { .. }
             | Report::SceneApplied { .. }
             | Report::InitWritten { .. }
             | Report::Stats(_)
@@ -293,6 +307,16 @@ impl Known {
             parts: known.parts.all(),
         })
         .collect()
+    }
+
+    fn has(&self, layer: LayerId) -> bool {
+        self.scene.layers.contains(&layer) || self.preview.contains(&layer)
+    }
+
+    fn forget_layers(&mut self) {
+        let (scene, preview) = (&self.scene.layers, &self.preview);
+        self.layers
+            .retain(|layer, _| scene.contains(layer) || preview.contains(layer));
     }
 }
 

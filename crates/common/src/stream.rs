@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
 use crate::id::{InstanceId, LayerId, SceneId, StreamId};
+use crate::ladder::Rendition;
 use crate::output::{Output, OutputState};
 use crate::performance::{Performance, Viewers};
 use crate::program::ProgramFormat;
@@ -116,6 +117,9 @@ pub struct DesiredState {
     pub changed_by: String,
     /// Program format.
     pub program: ProgramFormat,
+    /// Further encodings of the program.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ladder: Vec<Rendition>,
     /// Where the program goes beside HLS, in the order in which the outputs were added.
     #[serde(default)]
     pub outputs: Vec<Output>,
@@ -358,6 +362,9 @@ pub struct StreamState {
     /// The format of the program that is wanted; `program` is the one on air.
     #[serde(default)]
     pub wanted_program: Option<ProgramFormat>,
+    /// The further encodings of the program that are wanted; how each does is in `performance`.
+    #[serde(default)]
+    pub ladder: Vec<Rendition>,
     /// What is observed.
     #[serde(flatten)]
     pub observed: ObservedState,
@@ -375,6 +382,7 @@ impl StreamState {
             slate: desired.chosen.slate,
             take: desired.chosen.take.clone(),
             wanted_program: Some(desired.program.clone()),
+            ladder: desired.ladder.clone(),
             observed,
         }
     }

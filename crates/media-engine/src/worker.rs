@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use gstreamer as gst;
 use sm_common::address::NetworkPolicy;
 use sm_common::clock::{SharedClock, SystemClock};
+use sm_common::ladder::Rendition;
 use sm_common::program::ProgramFormat;
 use sm_common::stream::Severity;
 use sm_common::target::TargetPolicy;
@@ -90,6 +91,8 @@ struct Air {
     next: Option<Next>,
     /// The one before, until its last segment is written.
     former: Option<Program>,
+    /// The further encodings that are wanted.
+    ladder: Vec<Rendition>,
     source: Source,
     taps: Taps,
     layers: Layers,
@@ -211,6 +214,7 @@ impl Worker {
             }
             Command::Configure {
                 program,
+                ladder,
                 hls,
                 scene,
                 recordings,
@@ -221,6 +225,7 @@ impl Worker {
                 retry,
             } => {
                 let wanted = Wanted {
+                    ladder,
                     hls,
                     recordings,
                     scene,
@@ -255,6 +260,10 @@ impl Worker {
                 }
                 None => self.out_of_order("outputs came before the configuration"),
             },
+            Command::ApplyLadder { ladder } => match &mut self.air {
+                Some(air) => air.apply_ladder(ladder),
+                None => self.out_of_order("a ladder came before the configuration"),
+            },
             Command::ApplyScene { scene } => match &mut self.air {
                 Some(air) => match air.layers.apply(scene) {
                     Ok(()) => self.show(),
@@ -283,6 +292,7 @@ impl Worker {
 
     fn configure(&mut self, format: ProgramFormat, wanted: Wanted) -> Option<FinishReason> {
         let Wanted {
+            ladder,
             hls,
             recordings,
             scene,
@@ -334,6 +344,7 @@ impl Worker {
         let settings = ProgramSettings {
             number: 0,
             format,
+            renditions: ladder.clone(),
             fanout,
             monitor: source.monitor.clone(),
             hls,
@@ -350,6 +361,7 @@ impl Worker {
                     program,
                     next: None,
                     former: None,
+                    ladder,
                     source,
                     taps: self.taps.clone(),
                     layers,
@@ -558,6 +570,7 @@ impl Worker {
 
 /// What a program is to begin with.
 struct Wanted {
+    ladder: Vec<Rendition>,
     hls: HlsSettings,
     recordings: RecordingSettings,
     scene: WantedScene,

@@ -5,6 +5,7 @@
 use std::time::Instant;
 
 use sm_common::id::SceneId;
+use sm_common::ladder::Rendition;
 use sm_common::program::{FormatChange, ProgramFormat};
 use sm_common::stream::{DesiredState, DesiredStatus};
 use sm_media_protocol::{CoverReason, WantedOutput};
@@ -74,6 +75,8 @@ pub(crate) enum WorkerView<'a> {
         sent: Picture,
         previewed: Previewed,
         outputs: Option<&'a [WantedOutput]>,
+        /// The further encodings that it was last told of.
+        ladder: Option<&'a [Rendition]>,
     },
     /// It was told to end.
     Ending,
@@ -120,6 +123,8 @@ pub(crate) enum Action {
     Rebuild,
     /// Tell the worker of the outputs that are wanted.
     ApplyOutputs,
+    /// Tell the worker of the further encodings that are wanted.
+    ApplyLadder,
     /// Tell the worker to make a picture of this scene beside the program, or of none.
     Preview(Option<Shot>),
     /// Tell the worker to end in good order.
@@ -162,6 +167,7 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Action {
             sent,
             previewed,
             outputs: told,
+            ladder,
         } => {
             let wanted = picture(desired.status, *shots, *lost);
             let format = format_change(making, desired);
@@ -173,6 +179,8 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Action {
                 Action::Show(wanted)
             } else if told.is_none_or(|told| told != *outputs) {
                 Action::ApplyOutputs
+            } else if ladder.is_none_or(|ladder| ladder != desired.ladder) {
+                Action::ApplyLadder
             } else if *previewed != Previewed::Told(shots.preview) {
                 Action::Preview(shots.preview)
             } else {
@@ -231,6 +239,7 @@ mod tests {
             since: Timestamp::from_unix_millis(0),
             changed_by: "somebody".to_owned(),
             program: ProgramFormat::default(),
+            ladder: Vec::new(),
             outputs: Vec::new(),
             forced: false,
             chosen: ChosenScenes::default(),
@@ -265,12 +274,14 @@ mod tests {
             refused: None,
         };
         let working = |making, sent| WorkerView::Working {
+            ladder: Some(&[]),
             making,
             sent,
             previewed: Previewed::Told(shots.preview),
             outputs: Some(&[]),
         };
         let previewing = |previewed| WorkerView::Working {
+            ladder: Some(&[]),
             making,
             sent: program,
             previewed,
@@ -367,6 +378,7 @@ mod tests {
                 clearance: Clearance::Now,
             };
             let working = situation(WorkerView::Working {
+                ladder: Some(&[]),
                 making,
                 sent,
                 previewed: Previewed::Told(None),
@@ -440,6 +452,7 @@ mod tests {
                 lost: false,
                 outputs,
                 worker: WorkerView::Working {
+                    ladder: Some(&[]),
                     making,
                     sent,
                     previewed,

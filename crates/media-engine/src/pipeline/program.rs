@@ -2,23 +2,28 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_video as gst_video;
 use sm_common::clock::SharedClock;
+use sm_common::ladder::Rendition;
 use sm_common::program::ProgramFormat;
 use sm_media_protocol::{HlsSettings, Stats};
 
 use super::clock::ProgramClock;
 use super::composer::{Composer, Progress, Shared};
+use super::encoded::Encoded;
 use super::encoder::{Encoder, EncoderError, Listeners, keyframe_interval_frames};
 use super::fanout::{Distribution, Fanout};
 use super::fitter::colorimetry;
 use super::inspector::Inspector;
+use super::ladder::Ladder;
 use super::monitor::Monitor;
 use super::pool::FramePool;
-use super::segment_writer::SegmentWriter;
+use super::rendition::Ground;
+use super::segment_writer::{SegmentWriter, Whose};
 use super::snapshot::Photographer;
 use super::stage::Stage;
 use crate::event::{Event, Events};
@@ -30,6 +35,9 @@ use crate::timeline::Timeline;
 
 /// Encoded frames and packets that may wait for the disk: a few seconds.
 const ENCODED_WAITING_MAX: usize = 512;
+
+/// Longest wait for the last segments of renditions, after the program's own.
+const RENDITIONS_END_MAX: Duration = Duration::from_secs(1);
 
 /// The program cannot go on air, or not in this format.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +69,7 @@ pub(crate) struct Program {
     shared: Shared,
     clock: Arc<ProgramClock>,
     encoder: Encoder,
+    ladder: Ladder,
     photographer: Photographer,
     inspector: Inspector,
     /// Dropped to end it.
@@ -84,6 +93,8 @@ pub(crate) struct ProgramSettings {
     /// Counts the formats of the program, from 0.
     pub(crate) number: u64,
     pub(crate) format: ProgramFormat,
+    /// Further encodings of it.
+    pub(crate) renditions: Vec<Rendition>,
     /// Where the encoders leave what they make, beside the segments.
     pub(crate) fanout: Fanout,
     /// Where the composer leaves what it mixes, beside the encoders.
@@ -119,6 +130,7 @@ impl Program {
         let ProgramSettings {
             number,
             format,
+            renditions,
             fanout,
             monitor,
             hls,
@@ -147,7 +159,7 @@ impl Program {
             clock: Arc::clone(&clock),
             meter: Arc::clone(&shared.meter),
             encoded: Distribution {
-                fanout,
+                fanout: Some(fanout.clone()),
                 segments: for_writer,
             },
             events: events.clone(),
@@ -160,6 +172,17 @@ impl Program {
             Photographer::start(info.clone(), Arc::clone(&shared.latest), reports.clone())
                 .map_err(ProgramError::Thread)?;
         let inspector = Inspector::new(info.clone(), Arc::clone(&shared.latest));
+        let (over, renditions_over) = sync_channel(0);
+        let ground = Ground {
+            format: format.clone(),
+            caps,
+            hls: hls.clone(),
+            fanout,
+            wall: Arc::clone(&wall),
+            reports: reports.clone(),
+        };
+        let mut ladder = Ladder::new(ground, over);
+        ladder.apply(renditions);
         let composer = Composer {
             program: number,
             matrix,
@@ -171,10 +194,12 @@ impl Program {
             pool: FramePool::new(info).map_err(ProgramError::Frames)?,
             video: encoder.video.clone(),
             sound: encoder.sound.clone(),
+            renditions: ladder.takers(),
             monitor,
             events: events.clone(),
         };
-        let writer = SegmentWriter::new(hls.clone(), format.clone(), wall, reports);
+        let writer =
+            SegmentWriter::new((hls.clone(), Whose::Program), format.clone(), wall, reports);
         encoder
             .pipeline
             .set_state(gst::State::Playing)
@@ -201,6 +226,7 @@ impl Program {
             shared,
             clock,
             encoder,
+            ladder,
             photographer,
             inspector,
             go_on: Some(go_on),
@@ -248,7 +274,15 @@ impl Program {
         stats.encoder_queue_frames = Some(frames_waiting);
         stats.encoder_queue_ms = Some(timeline.seconds(frames_waiting) * 1000.0);
         stats.sound_queue_ms = Some(to_f64(self.encoder.sound.waiting_ms()));
+        let now = Instant::now();
+        self.ladder.tend(now);
+        stats.renditions = self.ladder.measure(now);
         stats
+    }
+
+    /// Makes these the further encodings.
+    pub(crate) fn apply_ladder(&mut self, renditions: Vec<Rendition>) {
+        self.ladder.apply(renditions);
     }
 
     /// Writes the picture on air as a JPEG file; the answer is a report.
@@ -259,6 +293,7 @@ impl Program {
     /// Composes no further frame and lets the rest be written, which [`Event::Ended`] tells.
     pub(crate) fn stop(&mut self) {
         self.go_on = None;
+        self.ladder.stop();
     }
 }
 
@@ -274,7 +309,7 @@ impl Drop for Program {
 /// Starts what composes and what writes. Both go on where those of the format before leave off.
 fn run(
     (composer, format): (Composer, ProgramFormat),
-    (writer, to_write): (SegmentWriter, Receiver<super::encoded::Encoded>),
+    (writer, to_write, renditions_over): (SegmentWriter, Receiver<Encoded>, Receiver<()>),
     before: Option<(Relay, ProgramFormat)>,
     events: Events,
 ) -> Result<(Relay, SyncSender<()>), ProgramError> {
@@ -291,6 +326,8 @@ fn run(
             let _ = former.recv();
         }
         writer.run(&to_write, follows);
+        // Disconnected when each has written its last segment.
+        let _ = renditions_over.recv_timeout(RENDITIONS_END_MAX);
         drop::<SyncSender<()>>(writing);
         events.send(Event::Ended { program: number });
     })?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use sm_common::clock::SharedClock;
+use sm_common::ladder::Rendition;
 use sm_common::program::{FormatChange, ProgramFormat};
 use sm_media_protocol::{HlsSettings, Report, WantedScene};
 
@@ -60,6 +61,16 @@ impl Air {
     }
 }
 
+impl Air {
+    /// Makes these the further encodings, as soon as those of a former format have ended.
+    pub(super) fn apply_ladder(&mut self, ladder: Vec<Rendition>) {
+        self.ladder.clone_from(&ladder);
+        if self.former.is_none() {
+            self.program.apply_ladder(ladder);
+        }
+    }
+}
+
 impl Worker {
     pub(super) fn change_rates(&mut self, program: ProgramFormat) {
         match self.try_rates(&program) {
@@ -105,6 +116,8 @@ impl Worker {
         let settings = ProgramSettings {
             number: air.program.number() + 1,
             format,
+            // They begin when those of the former format have ended.
+            renditions: Vec::new(),
             fanout: fanout.clone(),
             monitor: air.source.monitor.clone(),
             hls,
@@ -143,7 +156,10 @@ impl Worker {
     /// The last segment of a former format is written, or never will be.
     pub(super) fn forget_former(&mut self, program: u64) {
         if let Some(air) = &mut self.air {
-            air.former.take_if(|former| former.number() == program);
+            let ended = air.former.take_if(|former| former.number() == program);
+            if ended.is_some() {
+                air.program.apply_ladder(air.ladder.clone());
+            }
         }
     }
 

@@ -96,6 +96,7 @@ impl Studio {
             since: now,
             changed_by: "test".to_owned(),
             program,
+            ladder: Vec::new(),
             outputs: Vec::new(),
             forced: false,
             chosen: ChosenScenes::default(),

@@ -21,6 +21,7 @@ mod failing;
 mod format;
 mod hosts;
 mod killed;
+mod ladder;
 mod life;
 mod look;
 mod motion;

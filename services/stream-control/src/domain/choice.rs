@@ -4,7 +4,7 @@ use sm_common::id::SceneId;
 use sm_common::stream::ChosenScenes;
 use sm_common::transition::Take;
 
-use super::command::{Command, Slate};
+use super::command::{Command, SlateChoice};
 
 /// The scenes that there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,11 +65,11 @@ pub(crate) fn choose(
             });
         }
         Command::Preview { scene } => next.preview = scene.map(known).transpose()?,
-        Command::Configure { slate, .. } => {
-            if let Slate::Is(slate) = slate {
-                next.slate = slate.map(known).transpose()?;
-            }
-        }
+        Command::Configure { slate, .. } => match slate {
+            SlateChoice::Unchanged => {}
+            SlateChoice::BuiltIn => next.slate = None,
+            SlateChoice::Scene(scene) => next.slate = Some(known(*scene)?),
+        },
     }
     Ok(next)
 }
@@ -93,6 +93,14 @@ mod tests {
         Command::Take {
             scene,
             transition: FADE,
+        }
+    }
+
+    fn slate(slate: SlateChoice) -> Command {
+        Command::Configure {
+            slate,
+            ladder: None,
+            program: ProgramChange::default(),
         }
     }
 
@@ -171,19 +179,15 @@ mod tests {
             number: 2,
         };
         assert_eq!(second.take, Some(expected));
-        let configure = |slate| Command::Configure {
-            slate,
-            program: ProgramChange::default(),
-        };
-        let slate = configure(Slate::Is(Some(b)));
-        let configured = choose(&second, &slate, &scenes).unwrap();
+        let other = slate(SlateChoice::Scene(b));
+        let configured = choose(&second, &other, &scenes).unwrap();
         assert_eq!(
             (configured.slate, &configured.take),
             (Some(b), &second.take)
         );
-        let kept = configure(Slate::Keep);
+        let kept = slate(SlateChoice::Unchanged);
         assert_eq!(choose(&configured, &kept, &scenes).unwrap(), configured);
-        let again = configure(Slate::Is(None));
+        let again = slate(SlateChoice::BuiltIn);
         assert_eq!(choose(&configured, &again, &scenes).unwrap().slate, None);
     }
 }

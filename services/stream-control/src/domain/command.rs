@@ -1,10 +1,23 @@
 use sm_common::id::SceneId;
+use sm_common::ladder::Rendition;
 use sm_common::problem::FieldError;
 use sm_common::program::ProgramFormat;
 use sm_common::transition::SceneTransition;
 
 use super::Action;
 use super::format::{ProgramChange, ProgramLimits};
+
+/// What is to stand in for the program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum SlateChoice {
+    /// What did before.
+    #[default]
+    Unchanged,
+    /// The built-in slate.
+    BuiltIn,
+    /// This scene.
+    Scene(SceneId),
+}
 
 /// An action with everything it needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,18 +38,11 @@ pub(crate) enum Command {
         scene: Option<SceneId>,
     },
     Configure {
-        slate: Slate,
+        slate: SlateChoice,
+        /// `None` leaves it; an empty one is for the program alone.
+        ladder: Option<Vec<Rendition>>,
         program: ProgramChange,
     },
-}
-
-/// What is to become of the slate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Slate {
-    /// It stays what it is.
-    Keep,
-    /// This scene, or the built-in one.
-    Is(Option<SceneId>),
 }
 
 impl Command {

@@ -103,7 +103,7 @@ mod tests {
     use sm_common::clock::Timestamp;
 
     use super::*;
-    use crate::domain::{ProgramChange, Slate};
+    use crate::domain::{ProgramChange, SlateChoice};
 
     fn host(name: &str, used: Option<f64>) -> InstanceResources {
         let each = PresetCosts {
@@ -147,7 +147,8 @@ mod tests {
             ..before.clone()
         };
         let configure = Command::Configure {
-            slate: Slate::Keep,
+            slate: SlateChoice::Unchanged,
+            ladder: None,
             program: ProgramChange::default(),
         };
         let load = |command: &Command, standing| Load::of(command, standing, (&before, &after));

@@ -10,7 +10,7 @@ mod output;
 
 pub(crate) use action::{Action, Refusal, apply, standing};
 pub(crate) use choice::{ChoiceRefusal, KnownScenes};
-pub(crate) use command::{Command, Slate};
+pub(crate) use command::{Command, SlateChoice};
 pub(crate) use format::{ProgramChange, ProgramLimits};
 pub(crate) use load::Load;
 pub(crate) use operation::{Operation, OperationStatus};

@@ -274,6 +274,7 @@ mod tests {
             since: NOW,
             changed_by: "ana".to_owned(),
             program: ProgramFormat::default(),
+            ladder: Vec::new(),
             outputs: Vec::new(),
             forced: false,
             chosen: ChosenScenes::default(),

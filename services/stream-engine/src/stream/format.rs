@@ -101,6 +101,9 @@ impl Tenure {
             if let Some(plan) = PartPlan::found(hls.part_frames, &program) {
                 self.playlist.expect_parts(plan.target_ms);
             }
+            let ladder = self.running.as_ref();
+            let ladder = ladder.and_then(|running| running.ladder.clone());
+            self.expect_ladder(&program, &ladder.unwrap_or_default());
             self.publish_playlist();
         }
         self.observation.program = Some(program);

@@ -10,6 +10,7 @@ mod ending;
 mod errors;
 mod format;
 mod hearing;
+mod ladder;
 mod layers;
 mod observation;
 mod outbox;

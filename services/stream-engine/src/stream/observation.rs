@@ -191,6 +191,7 @@ impl Observation {
             frozen_s,
             silent_s,
             ref layers,
+            ref renditions,
             ref outputs,
         } = *stats;
         self.outputs.measured(outputs);
@@ -222,6 +223,7 @@ impl Observation {
             frozen_s,
             silent_s,
             layers: layers.clone(),
+            renditions: renditions.clone(),
             ..self.changes()
         };
     }

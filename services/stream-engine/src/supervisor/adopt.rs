@@ -141,6 +141,9 @@ async fn introduce(
         | Report::Stats(_)
         | Report::Snapshot { .. }
         | Report::Fault { .. }
+        | Report::Rendition(_)
+        | Report::RenditionPart { .. }
+        | Report::RenditionSegment { .. }
         | Report::Finished { .. } => Err(Unfit::Garbled),
     }
 }

@@ -22,6 +22,7 @@ use super::fanout::Distribution;
 use crate::event::{Event, Events};
 use crate::stats::Meter;
 use crate::timeline::Timeline;
+pub(super) use sample::{bytes, hand_over, news_of_configuration, sink, source, timed};
 pub(crate) use sound::sound_caps;
 pub(super) use sound::{SoundInput, sound_buffer};
 pub(super) use video::{VideoChain, VideoSettings, keyframe_interval_frames};
@@ -104,7 +105,10 @@ impl Encoder {
     }
 }
 
-fn chain(pipeline: &gst::Pipeline, elements: &[&gst::Element]) -> Result<(), gst::glib::BoolError> {
+pub(super) fn chain(
+    pipeline: &gst::Pipeline,
+    elements: &[&gst::Element],
+) -> Result<(), gst::glib::BoolError> {
     pipeline.add_many(elements)?;
     gst::Element::link_many(elements)
 }

@@ -9,7 +9,7 @@ use gstreamer_app::prelude::*;
 use crate::pipeline::encoded::Encoded;
 use crate::pipeline::fanout::Distribution;
 
-pub(super) fn source(name: &str, caps: &gst::Caps) -> gst_app::AppSrc {
+pub(in crate::pipeline) fn source(name: &str, caps: &gst::Caps) -> gst_app::AppSrc {
     gst_app::AppSrc::builder()
         .name(name)
         .caps(caps)
@@ -22,7 +22,7 @@ pub(super) fn source(name: &str, caps: &gst::Caps) -> gst_app::AppSrc {
         .build()
 }
 
-pub(super) fn sink(
+pub(in crate::pipeline) fn sink(
     name: &str,
     caps: &gst::Caps,
     callbacks: gst_app::AppSinkCallbacks,
@@ -40,7 +40,7 @@ pub(super) fn sink(
 }
 
 /// How to decode what the sample begins, where that is not `known` yet.
-pub(super) fn news_of_configuration(
+pub(in crate::pipeline) fn news_of_configuration(
     sample: &gst::Sample,
     known: &mut Option<Arc<[u8]>>,
 ) -> Result<Option<Arc<[u8]>>, gst::FlowError> {
@@ -59,21 +59,21 @@ pub(super) fn news_of_configuration(
 
 /// The buffer and when it starts, in nanoseconds of program. Encoders may shift time stamps; the
 /// sample's segment shifts them back.
-pub(super) fn timed(sample: &gst::Sample) -> Option<(u64, &gst::BufferRef)> {
+pub(in crate::pipeline) fn timed(sample: &gst::Sample) -> Option<(u64, &gst::BufferRef)> {
     let buffer = sample.buffer()?;
     let segment = sample.segment()?.downcast_ref::<gst::ClockTime>()?;
     let start = segment.to_running_time(buffer.pts()?)?;
     Some((start.nseconds(), buffer))
 }
 
-pub(super) fn bytes(buffer: &gst::BufferRef) -> Result<Arc<[u8]>, gst::FlowError> {
+pub(in crate::pipeline) fn bytes(buffer: &gst::BufferRef) -> Result<Arc<[u8]>, gst::FlowError> {
     let map = buffer
         .map_readable()
         .map_err(|_unmappable| gst::FlowError::Error)?;
     Ok(Arc::from(map.as_slice()))
 }
 
-pub(super) fn hand_over(
+pub(in crate::pipeline) fn hand_over(
     encoded: &Distribution,
     what: Encoded,
 ) -> Result<gst::FlowSuccess, gst::FlowError> {

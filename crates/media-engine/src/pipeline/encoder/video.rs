@@ -81,6 +81,17 @@ impl VideoChain {
         std::iter::once(&self.encoder).chain(&self.parser)
     }
 
+    /// Lets it work on one thread alone, the one that brings its frames.
+    pub(in crate::pipeline) fn use_one_thread(&self) {
+        match self.kind {
+            VideoEncoder::X264 => self.encoder.set_property("threads", 1_u32),
+            VideoEncoder::Openh264 => {
+                self.encoder.set_property("multi-thread", 1_u32);
+                self.encoder.set_property("num-slices", 1_u32);
+            }
+        }
+    }
+
     /// What leaves it.
     pub(in crate::pipeline) fn caps(&self) -> gst::Caps {
         gst::Caps::builder("video/x-h264")

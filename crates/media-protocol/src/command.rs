@@ -21,10 +21,6 @@ use crate::chat::ChatFeed;
 /// What the host tells the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the large one is sent once, and commands wait in boxes"
-)]
 pub enum Command {
     /// Who speaks, and for how long. The first line of every connection, and repeated for as long
     /// as the host holds the stream.

@@ -24,12 +24,12 @@ mod tap;
 pub use chat::{CHAT_LINES_MAX, CHAT_NAME_CHARS_MAX, CHAT_TEXT_CHARS_MAX, ChatFeed, ChatLine};
 pub use command::{
     Command, Countdown, Cover, CoverReason, HlsSettings, Hosting, LayerContent, LeaseTerms,
-    RecordingSettings, SceneLayer, WantedOutput, WantedScene,
+    RecordingSettings, RetryTerms, SceneLayer, WantedOutput, WantedScene,
 };
 pub use framing::{FrameError, LINE_BYTES_MAX, decode, encode};
 pub use picture::{CoverPicture, ScenePicture};
 pub use report::{
-    FinishReason, LayerReport, OnAir, OutputReport, OutputStats, Part, Report, Segment, Stats,
-    WorkerState,
+    FinishReason, LayerReport, OnAir, OutputReport, OutputStats, Part, RenditionFailure,
+    RenditionOnAir, RenditionReport, Report, Segment, Stats, WorkerState,
 };
 pub use tap::{Introduction, TapError, TapHeader, TapKind, TapTerms};

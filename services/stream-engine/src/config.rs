@@ -9,6 +9,8 @@ use sm_bus::BusConfig;
 use sm_common::address::NetworkPolicy;
 use sm_common::id::StreamId;
 use sm_common::layer::Color;
+use sm_common::target::TargetPolicy;
+use sm_media_protocol::RetryTerms;
 use sm_service_kit::config::{
     AuthConfig, EventHandlerConfig, HttpConfig, KitConfig, OpsConfig, ServiceConfig,
     TelemetryConfig,
@@ -47,6 +49,8 @@ pub struct Config {
     pub(crate) watch: WatchConfig,
     /// `[sources]`
     pub(crate) sources: SourcesConfig,
+    /// `[outputs]`
+    pub(crate) outputs: TargetPolicy,
     /// `[chat]`
     pub(crate) chat: ChatConfig,
     /// `[playback]`
@@ -163,6 +167,8 @@ pub(crate) struct WatchConfig {
 #[serde(deny_unknown_fields)]
 pub(crate) struct SourcesConfig {
     allow: Vec<IpNet>,
+    retry_first_ms: u64,
+    retry_longest_ms: u64,
 }
 
 /// `[chat]`
@@ -229,6 +235,13 @@ impl SourcesConfig {
     pub(crate) fn policy(&self) -> NetworkPolicy {
         NetworkPolicy {
             allow: self.allow.clone(),
+        }
+    }
+
+    pub(crate) const fn retry(&self) -> RetryTerms {
+        RetryTerms {
+            first_ms: self.retry_first_ms,
+            longest_ms: self.retry_longest_ms,
         }
     }
 }

@@ -276,12 +276,14 @@ mod tests {
                 height: 360,
                 video_bitrate_kbps: 800,
             }]),
+            program: ProgramChange::default(),
         };
         assert_eq!(given, Ok(expected));
         let none = read(json!({"action": "configure", "ladder": []}));
         let expected = Command::Configure {
             slate: SlateChoice::Unchanged,
             ladder: Some(Vec::new()),
+            program: ProgramChange::default(),
         };
         assert_eq!(none, Ok(expected));
         let wrong = json!({"name": "360p", "height": 361, "video_bitrate_kbps": 800});

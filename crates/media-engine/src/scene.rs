@@ -97,6 +97,14 @@ fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
         (C::TestPattern { pattern: before }, C::TestPattern { pattern: after }) => before == after,
         (C::Image { path: before }, C::Image { path: after })
         | (C::Video { path: before, .. }, C::Video { path: after, .. }) => before == after,
+        (
+            C::Ingest {
+                latency_ms: before, ..
+            },
+            C::Ingest {
+                latency_ms: after, ..
+            },
+        ) => before == after,
         (C::Network { source: before }, C::Network { source: after }) => {
             // What shows while nothing comes changes nothing of what comes.
             (&before.url, &before.stream_id, before.latency_ms)
@@ -113,6 +121,7 @@ fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
             | C::Countdown(_)
             | C::Ticker { .. }
             | C::Network { .. }
+            | C::Ingest { .. }
             | C::Chat { .. },
             _,
         ) => false,

@@ -6,7 +6,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use gstreamer as gst;
-use sm_common::address::NetworkPolicy;
 use sm_common::clock::{SharedClock, SystemClock};
 use sm_common::program::ProgramFormat;
 use sm_common::stream::Severity;
@@ -18,7 +17,7 @@ use sm_media_protocol::{
 use crate::event::{Event, Events};
 use crate::host::{Fence, Reports, welcome_hosts, write_reports};
 use crate::hosting::{Hosts, Now};
-use crate::layer::Layers;
+use crate::layer::{Layers, SourceSettings};
 use crate::limits::check;
 use crate::memory::Note;
 use crate::output::Outputs;
@@ -188,14 +187,15 @@ impl Worker {
                 outputs,
                 hosting,
                 network,
+                feeds,
             } => {
                 let wanted = Wanted {
                     hls,
                     recordings,
-                    scene,
+                    scene: *scene,
                     outputs,
                     orphan: Duration::from_millis(hosting.orphan_ms),
-                    network,
+                    sources: SourceSettings { network, feeds },
                 };
                 return self.configure(program, wanted);
             }
@@ -242,7 +242,7 @@ impl Worker {
             scene,
             outputs: wanted_outputs,
             orphan,
-            network,
+            sources,
         } = wanted;
         if self.air.is_some() {
             self.out_of_order("a configuration came twice");
@@ -259,7 +259,7 @@ impl Worker {
             Timeline::new(format.framerate),
             format.height,
             SharedClock::clone(&self.wall),
-            network,
+            sources,
             self.events.clone(),
         );
         if let Err(refused) = layers.apply(scene) {
@@ -497,7 +497,7 @@ struct Wanted {
     scene: WantedScene,
     outputs: Vec<WantedOutput>,
     orphan: Duration,
-    network: NetworkPolicy,
+    sources: SourceSettings,
 }
 
 fn report_output(reports: &Reports, report: OutputReport) {

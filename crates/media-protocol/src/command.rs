@@ -5,7 +5,7 @@ use sm_common::address::NetworkPolicy;
 use sm_common::clock::Timestamp;
 use sm_common::id::{LayerId, OutputId};
 use sm_common::layer::{
-    AtZero, Blend, ChatSource, Color, GradientStop, NetworkSource, Pattern, TextStyle,
+    AtZero, Blend, ChatSource, Color, GradientStop, NetworkSource, OnLoss, Pattern, TextStyle,
     TickerDirection, Transform, Transition,
 };
 use sm_common::output::OutputTarget;
@@ -31,7 +31,7 @@ pub enum Command {
         /// Where recordings go.
         recordings: RecordingSettings,
         /// The first scene.
-        scene: WantedScene,
+        scene: Box<WantedScene>,
         /// Where the program goes beside HLS.
         outputs: Vec<WantedOutput>,
         /// What the next host must know, and how long to wait for it.
@@ -39,6 +39,10 @@ pub enum Command {
         /// Where network sources may be.
         #[serde(default)]
         network: NetworkPolicy,
+        /// An existing directory that only this user can enter. A layer that others push to listens
+        /// there, on a socket that is named after it; `None`: nobody can push.
+        #[serde(default)]
+        feeds: Option<PathBuf>,
     },
     /// Make the picture show this scene, all changes on one frame.
     ApplyScene {
@@ -271,6 +275,13 @@ pub enum LayerContent {
     Network {
         /// Where from, and how.
         source: NetworkSource,
+    },
+    /// Live sound and picture that the host hands over as FLV, whenever somebody publishes.
+    Ingest {
+        /// How long frames wait for those that come late, in milliseconds.
+        latency_ms: u32,
+        /// What shows while nothing comes.
+        on_loss: OnLoss,
     },
     /// The stream's chat, as [`Command::ApplyChat`] tells it.
     Chat {

@@ -1,5 +1,7 @@
 //! Wiring: what stream-engine is made of.
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use sm_bus::Bus;
 use sm_service_kit::health::Need;
@@ -8,11 +10,13 @@ use sm_service_kit::{Kit, resources};
 use crate::advertise::advertised;
 use crate::api::{self, Context};
 use crate::config::Config;
+use crate::ingest::{self, Door, Publishers, door};
 use crate::lease::Address;
 use crate::live::forward::Forwarder;
 use crate::live::playback::PlaybackVerifier;
 use crate::live::waiting::WaitingRoom;
 use crate::metrics::Metrics;
+use crate::supervisor::Feeds;
 use crate::tasks::{Launcher, Registry};
 
 /// Runs stream-engine until the process is told to end.
@@ -21,7 +25,7 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         config.redis.clone(),
         kit.about().name,
         kit.instance().clone(),
-        std::sync::Arc::clone(kit.clock()),
+        Arc::clone(kit.clock()),
     )
     .context("prepare Redis")?;
     let redis = bus.clone();
@@ -53,7 +57,7 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         registry: registry.clone(),
         forwarder,
         playback: PlaybackVerifier::open(&config.playback.secret_file)?,
-        clock: std::sync::Arc::clone(kit.clock()),
+        clock: Arc::clone(kit.clock()),
         own_url: address.url.clone(),
         trusted_proxies: kit.config().http.trusted_proxies.clone(),
         waiting: WaitingRoom::new(
@@ -72,7 +76,23 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
             "private"
         },
     };
+    let feeds = Feeds::new(&config.worker.pid_directory).context("find worker.pid_directory")?;
+    let publishers = open_door(
+        &config,
+        &kit,
+        door::Surroundings {
+            bus: bus.clone(),
+            registry: registry.clone(),
+            own_url: address.url.clone(),
+            trusted_proxies: kit.config().http.trusted_proxies.clone(),
+            lifecycle: kit.lifecycle().clone(),
+            feeds: feeds.clone(),
+            connect_timeout: live.forward_connect_timeout(),
+            metrics: metrics.ingest(),
+        },
+    )?;
     let launcher = Launcher {
+        feeds,
         metrics,
         assets: std::path::absolute(&config.worker.assets_directory)
             .context("find worker.assets_directory")?,
@@ -85,6 +105,10 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     };
     kit.start().context("start metrics and health")?;
     launcher.run().context("prepare live.directory")?;
+    if let Some((publishers, door)) = publishers {
+        let lifecycle = kit.lifecycle().clone();
+        kit.lifecycle().spawn(publishers.serve(door, lifecycle));
+    }
     report_resources(&kit, &bus);
     let served = kit
         .serve(api::routes(context))
@@ -93,6 +117,23 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     // Without this the instance is listed a few seconds longer.
     drop(bus.forget_instance(kit.instance()).await);
     served
+}
+
+/// The port for publishers, and what lets them in. Nobody comes in where there is no secret.
+fn open_door(
+    config: &Config,
+    kit: &Kit,
+    surroundings: door::Surroundings,
+) -> anyhow::Result<Option<(Publishers, Arc<Door>)>> {
+    let Some(door) = Door::open(&config.ingest, surroundings)? else {
+        tracing::info!("ingest.secret_file is empty: nobody can publish");
+        return Ok(None);
+    };
+    let (socket, _address) = kit
+        .bind_extra(config.ingest.rtmp_port, "rtmp")
+        .context("listen for publishers")?;
+    let publishers = ingest::listen(socket).context("listen for publishers")?;
+    Ok(Some((publishers, Arc::new(door))))
 }
 
 fn report_resources(kit: &Kit, bus: &Bus) {

@@ -11,6 +11,7 @@ mod api;
 mod app;
 mod chat;
 mod config;
+mod ingest;
 mod lease;
 mod live;
 mod metrics;

@@ -198,6 +198,10 @@ fn content(source: &LayerSource, assets: &Path) -> LayerContent {
         LayerSource::Network(source) => LayerContent::Network {
             source: source.clone(),
         },
+        LayerSource::Ingest(source) => LayerContent::Ingest {
+            latency_ms: source.latency_ms,
+            on_loss: source.on_loss,
+        },
         LayerSource::Chat(source) => LayerContent::Chat {
             source: source.clone(),
         },

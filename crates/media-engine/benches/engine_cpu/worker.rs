@@ -47,13 +47,14 @@ pub(crate) fn run(case: &Case, media: &Media, folder: &Path) -> anyhow::Result<C
             directory: folder.to_owned(),
             reserve_bytes: 0,
         },
-        scene: scene(case, media),
+        scene: Box::new(scene(case, media)),
         outputs: Vec::new(),
         hosting: Hosting {
             generation: 1,
             orphan_ms: 0,
         },
         network: NetworkPolicy::default(),
+        feeds: None,
     };
     input.write_all(&encode(&configure)?)?;
     let mut stream_s = 0.0;

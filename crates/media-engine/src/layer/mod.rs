@@ -27,6 +27,7 @@ mod ticker;
 mod video;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -34,7 +35,7 @@ use std::time::{Duration, Instant};
 use sm_common::address::NetworkPolicy;
 use sm_common::clock::{SharedClock, Timestamp};
 use sm_common::id::LayerId;
-use sm_common::performance::LayerPerformance;
+use sm_common::performance::{FeedPerformance, LayerPerformance};
 use sm_common::stream::LayerState;
 use sm_media_protocol::{
     CHAT_LINES_MAX, ChatFeed, LayerContent, LayerReport, SceneLayer, WantedScene,
@@ -90,6 +91,11 @@ trait Source {
         None
     }
 
+    /// What is being pushed to it.
+    fn feed(&self) -> Option<FeedPerformance> {
+        None
+    }
+
     /// How it does.
     fn health(&self) -> Health;
 }
@@ -130,6 +136,10 @@ fn open(layer: &SceneLayer, surroundings: &Surroundings) -> Box<dyn Source> {
             Box::new(ticker::open(text, motion, style, layer, surroundings))
         }
         LayerContent::Network { source } => network::open(source, layer, surroundings),
+        LayerContent::Ingest {
+            latency_ms,
+            on_loss,
+        } => network::open_ingest(*latency_ms, *on_loss, layer, surroundings),
         LayerContent::Chat { source } => Box::new(chat::open(source, layer, surroundings)),
     }
 }
@@ -152,10 +162,21 @@ pub(crate) enum News {
 enum Health {
     /// Being opened.
     Loading,
+    /// Open, and in want of something that comes from elsewhere in its own time.
+    Waiting(Failure),
     /// In the picture, or ready to be.
     Fine,
     /// Delivers nothing.
     Failing(Failure),
+}
+
+/// What the host says of sources that deliver from elsewhere.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SourceSettings {
+    /// Where network sources may be.
+    pub(crate) network: NetworkPolicy,
+    /// The directory where sources take what others push; `None`: nobody can.
+    pub(crate) feeds: Option<PathBuf>,
 }
 
 /// What every source may use.
@@ -167,8 +188,7 @@ struct Surroundings {
     text: std::rc::Rc<TextRenderer>,
     /// The stream's chat, as the host last told it.
     chat: Option<ChatFeed>,
-    /// Where network sources may be.
-    network: NetworkPolicy,
+    sources: SourceSettings,
     events: Events,
     /// Held by every thread of a source: nobody holds it when all have ended.
     alive: SyncSender<()>,
@@ -234,7 +254,7 @@ impl Layers {
         timeline: Timeline,
         height: u32,
         wall: SharedClock,
-        network: NetworkPolicy,
+        sources: SourceSettings,
         events: Events,
     ) -> Self {
         let (alive, ended) = sync_channel(0);
@@ -246,7 +266,7 @@ impl Layers {
                 wall,
                 text: std::rc::Rc::new(TextRenderer::start()),
                 chat: None,
-                network,
+                sources,
                 events,
                 alive,
                 opening: 0,
@@ -494,6 +514,7 @@ fn performance(layer: LayerId, source: &dyn Source, now_ns: i64) -> Option<Layer
         | Surface::Stack(_) => None,
     };
     let sound = source.sound();
+    let feed = source.feed();
     if counts.is_none() && sound.is_none() {
         return None;
     }
@@ -509,6 +530,7 @@ fn performance(layer: LayerId, source: &dyn Source, now_ns: i64) -> Option<Layer
         frames_dropped: counts.map(|counts| counts.left_out),
         audio_peak_dbfs: level.map(|level| level.peak_dbfs),
         audio_rms_dbfs: level.map(|level| level.rms_dbfs),
+        feed,
     })
 }
 
@@ -519,6 +541,7 @@ fn milliseconds(ns: i64) -> f64 {
 fn report(layer: LayerId, health: &Health) -> LayerReport {
     let (state, failure) = match health {
         Health::Loading => (LayerState::Loading, None),
+        Health::Waiting(failure) => (LayerState::Loading, Some(failure)),
         Health::Fine => (LayerState::Ok, None),
         Health::Failing(failure) => (LayerState::Failing, Some(failure)),
     };

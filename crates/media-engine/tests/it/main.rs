@@ -19,6 +19,7 @@ mod countdown;
 mod cover;
 mod failing;
 mod hosts;
+mod ingest;
 mod killed;
 mod life;
 mod look;

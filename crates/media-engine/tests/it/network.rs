@@ -17,13 +17,13 @@ use crate::scene::{color as background, layer, scene};
 use crate::sound::{TONE_RMS, loudness};
 use crate::worker::{Worker, small};
 
-const RED: [u8; 3] = [255, 0, 0];
-const BLUE: [u8; 3] = [0, 0, 255];
-const GREEN: [u8; 3] = [0, 128, 0];
+pub(crate) const RED: [u8; 3] = [255, 0, 0];
+pub(crate) const BLUE: [u8; 3] = [0, 0, 255];
+pub(crate) const GREEN: [u8; 3] = [0, 128, 0];
 const WHITE: [u8; 3] = [255, 255, 255];
 
 /// How far apart a flash and its beep may be, in seconds.
-const APART_S_MAX: f64 = 0.06;
+pub(crate) const APART_S_MAX: f64 = 0.06;
 
 fn network(url: &str, on_loss: OnLoss) -> SceneLayer {
     let source = NetworkSource {
@@ -36,7 +36,7 @@ fn network(url: &str, on_loss: OnLoss) -> SceneLayer {
 }
 
 /// A worker that may fetch from this host, with these layers over green.
-fn on_air(layers: &[SceneLayer]) -> Worker {
+pub(crate) fn on_air(layers: &[SceneLayer]) -> Worker {
     let allow = vec!["127.0.0.0/8".parse().unwrap()];
     on_air_with(layers, NetworkPolicy { allow })
 }
@@ -51,7 +51,7 @@ fn on_air_with(layers: &[SceneLayer], network: NetworkPolicy) -> Worker {
     worker
 }
 
-fn next(worker: &mut Worker, layer: LayerId, state: LayerState) -> LayerReport {
+pub(crate) fn next(worker: &mut Worker, layer: LayerId, state: LayerState) -> LayerReport {
     worker.wait_for_next("report on the layer", |report| match report {
         Report::Layer(report) => {
             (report.layer == layer && report.state == state).then(|| report.clone())
@@ -60,7 +60,7 @@ fn next(worker: &mut Worker, layer: LayerId, state: LayerState) -> LayerReport {
     })
 }
 
-fn next_segments(worker: &mut Worker, count: usize) {
+pub(crate) fn next_segments(worker: &mut Worker, count: usize) {
     for _ in 0..count {
         worker.wait_for_next("segment", |report| {
             matches!(report, Report::SegmentWritten(_)).then_some(())
@@ -69,7 +69,7 @@ fn next_segments(worker: &mut Worker, count: usize) {
 }
 
 /// The colours of the picture's middle, one letter for each that stays.
-fn colors(recording: &Recording) -> String {
+pub(crate) fn colors(recording: &Recording) -> String {
     let mut colors = String::new();
     for frame in recording.frames() {
         let color = match frame {
@@ -86,7 +86,7 @@ fn colors(recording: &Recording) -> String {
 }
 
 #[track_caller]
-fn assert_tone(recording: &Recording) {
+pub(crate) fn assert_tone(recording: &Recording) {
     let loud = loudness(&recording.samples());
     let windows = loud.iter().filter(|rms| TONE_RMS.contains(rms)).count();
     assert!(windows >= 10, "half a second of the tone: {loud:?}");
@@ -169,6 +169,16 @@ fn a_flash_and_its_beep_arrive_together() {
     worker.wait_for_layer(source.id, LayerState::Ok);
     next_segments(&mut worker, 5);
     let recording = worker.stop();
+    let apart = flash_after_beep(&recording);
+    assert!(
+        apart.iter().any(|apart| apart.abs() <= APART_S_MAX),
+        "the flash comes so long after a beep: {apart:?}"
+    );
+    assert_regular(&recording, 30);
+}
+
+/// How long the last flash comes after each beep, in seconds.
+pub(crate) fn flash_after_beep(recording: &Recording) -> Vec<f64> {
     let frames = recording.frames();
     let flash = (1..frames.len())
         .filter(|n| frames[*n].is(160, 90, WHITE) && frames[n - 1].is(160, 90, [0, 0, 0]))
@@ -179,14 +189,9 @@ fn a_flash_and_its_beep_arrive_together() {
     let beeps = (4800..samples.len()).filter(|n| {
         samples[*n].abs() > 0.05 && samples[n - 4800..*n].iter().all(|s| s.abs() <= 0.05)
     });
-    let apart: Vec<f64> = beeps
+    beeps
         .map(|n| flash - f64::from(u32::try_from(n).unwrap()) / 48_000.0)
-        .collect();
-    assert!(
-        apart.iter().any(|apart| apart.abs() <= APART_S_MAX),
-        "the flash comes so long after a beep: {apart:?}"
-    );
-    assert_regular(&recording, 30);
+        .collect()
 }
 
 fn file(folder: &std::path::Path, name: &str, picture: Option<&str>, seconds: &str) -> Vec<u8> {

@@ -189,13 +189,14 @@ impl Worker {
                 directory: self.path().join("recordings"),
                 reserve_bytes,
             },
-            scene,
+            scene: Box::new(scene),
             outputs,
             hosting: Hosting {
                 generation: 5,
                 orphan_ms: self.orphan_ms,
             },
             network: self.network.clone(),
+            feeds: Some(self.path().to_owned()),
         });
     }
 

@@ -14,7 +14,7 @@ use super::draft::{Canvas, Draft};
 use super::fault::Faults;
 use super::field::{Members, integer};
 use super::proposal::{Action, Expected, Operation, Proposal};
-use super::{ordering, patch};
+use super::{ingest, ordering, patch};
 
 /// What a proposal is judged by, besides the scene.
 #[derive(Clone, Debug)]
@@ -266,7 +266,9 @@ impl Work<'_> {
         };
         let draft = Draft::read(&mut fields, self.surroundings.canvas, &mut self.faults);
         fields.finish(&mut self.faults);
-        let Some(draft) = draft else { return Ok(None) };
+        let Some(draft) = draft.and_then(|draft| self.with_keys(draft, &layer, at)) else {
+            return Ok(None);
+        };
         let changed = patch::changed(&before, &draft.to_document());
         let only_unlocks = changed.iter().all(|pointer| pointer == "/locked");
         if layer.locked && !only_unlocks {
@@ -298,6 +300,18 @@ impl Work<'_> {
             }
         }
         Ok(Some(Step::Updated { layer, changed }))
+    }
+
+    /// The draft with a generation of keys that the layer has not had yet, or still has.
+    fn with_keys(&mut self, mut draft: Draft, before: &Layer, at: &str) -> Option<Draft> {
+        let after = ingest::succeed(&before.source, draft.source, self.surroundings.now);
+        let Ok(source) = after else {
+            let detail = "must not be lowered: keys that were replaced would be valid again";
+            self.faults.value(format!("{at}/source/generation"), detail);
+            return None;
+        };
+        draft.source = source;
+        Some(draft)
     }
 
     /// Whether a network source's address is none that is refused. What a name leads to is the
@@ -362,6 +376,7 @@ impl Work<'_> {
             | LayerKind::Gradient
             | LayerKind::Ticker
             | LayerKind::Network
+            | LayerKind::Ingest
             | LayerKind::Chat => {
                 return true;
             }

@@ -294,13 +294,14 @@ impl Tenure {
                 directory: surroundings.recordings.clone(),
                 reserve_bytes: surroundings.config.recordings.reserve_bytes,
             },
-            scene: wanted_scene(surroundings, &canvas, 1, &running.program),
+            scene: Box::new(wanted_scene(surroundings, &canvas, 1, &running.program)),
             outputs: outputs.clone(),
             hosting: sm_media_protocol::Hosting {
                 generation: running.generation,
                 orphan_ms: whole_ms(surroundings.config.worker.orphan()),
             },
             network: surroundings.config.sources.policy(),
+            feeds: feeds(surroundings),
         };
         match running.worker.send(command) {
             Ok(()) => running.configured(screen, outputs),
@@ -390,6 +391,18 @@ impl Tenure {
             None => std::future::pending().await,
         }
     }
+}
+
+/// Where the worker takes feeds; without it the program is on air all the same.
+fn feeds(surroundings: &Surroundings) -> Option<std::path::PathBuf> {
+    let stream = &surroundings.stream;
+    surroundings
+        .feeds
+        .prepare()
+        .inspect_err(|error| {
+            tracing::error!(stream.id = %stream, %error, "nobody can push to layers");
+        })
+        .ok()
 }
 
 fn whole_ms(duration: Duration) -> u64 {

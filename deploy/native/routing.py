@@ -21,7 +21,7 @@ LISTS = {"entrypoints", "middlewares"}
 SERVER = {"http": lambda place: {"url": f"http://{place}"}, "tcp": lambda place: {"address": place}}
 
 # Flags of the Traefik container that mean nothing without containers.
-CONTAINER_FLAGS = ("--providers.docker", "--providers.file.directory")
+CONTAINER_FLAGS = ("--providers.docker", "--providers.file.directory", "--entrypoints.webrtc")
 
 
 def native(compose: dict, settings: Settings) -> dict:
@@ -32,6 +32,9 @@ def native(compose: dict, settings: Settings) -> dict:
             path = label.split(".")
             if path[0] == "traefik" and path[1] in SERVER:
                 place(tree, path[1:], value)
+            elif path[:2] == ["traefik", "udp"]:
+                # Each engine has an address of its own here, which browsers reach without Traefik.
+                continue
             elif label != "traefik.enable":
                 raise Failure(f"docker-compose.yml, {service}: the native run cannot translate the label {label}")
         for protocol in SERVER:
@@ -84,7 +87,8 @@ def entry_ports(compose: dict) -> dict[str, int]:
     ports = {}
     for flag in compose["services"]["traefik"]["command"]:
         name, _, value = flag.partition("=")
-        if name.startswith("--entrypoints.") and name.endswith(".address"):
+        udp = value.endswith("/udp")
+        if name.startswith("--entrypoints.") and name.endswith(".address") and not udp:
             ports[name.split(".")[1]] = int(value.lstrip(":"))
     return ports
 

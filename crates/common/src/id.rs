@@ -119,6 +119,8 @@ uuid_ids! {
     MessageId,
     /// One WebSocket connection.
     ConnectionId,
+    /// The secret of a network source.
+    SecretId,
 }
 
 text_ids! {

@@ -58,6 +58,8 @@ impl Note {
                 outputs,
                 hosting,
                 network: _,
+                targets: _,
+                retry: _,
                 feeds: _,
             } => Some(Self::Configured {
                 program: program.clone(),

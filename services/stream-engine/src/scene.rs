@@ -197,6 +197,7 @@ fn content(source: &LayerSource, assets: &Path) -> LayerContent {
         },
         LayerSource::Network(source) => LayerContent::Network {
             source: source.clone(),
+            secret: source.plain().cloned(),
         },
         LayerSource::Ingest(source) => LayerContent::Ingest {
             latency_ms: source.latency_ms,

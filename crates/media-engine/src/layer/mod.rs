@@ -38,7 +38,7 @@ use sm_common::id::LayerId;
 use sm_common::performance::{FeedPerformance, LayerPerformance};
 use sm_common::stream::LayerState;
 use sm_media_protocol::{
-    CHAT_LINES_MAX, ChatFeed, LayerContent, LayerReport, SceneLayer, WantedScene,
+    CHAT_LINES_MAX, ChatFeed, LayerContent, LayerReport, RetryTerms, SceneLayer, WantedScene,
 };
 
 use crate::event::{Event, Events};
@@ -135,7 +135,9 @@ fn open(layer: &SceneLayer, surroundings: &Surroundings) -> Box<dyn Source> {
             let motion = (*speed, *direction);
             Box::new(ticker::open(text, motion, style, layer, surroundings))
         }
-        LayerContent::Network { source } => network::open(source, layer, surroundings),
+        LayerContent::Network { source, secret } => {
+            network::open(source, secret.as_ref(), layer, surroundings)
+        }
         LayerContent::Ingest {
             latency_ms,
             on_loss,
@@ -175,6 +177,8 @@ enum Health {
 pub(crate) struct SourceSettings {
     /// Where network sources may be.
     pub(crate) network: NetworkPolicy,
+    /// How long a source that failed waits.
+    pub(crate) retry: RetryTerms,
     /// The directory where sources take what others push; `None`: nobody can.
     pub(crate) feeds: Option<PathBuf>,
 }
@@ -188,7 +192,12 @@ struct Surroundings {
     text: std::rc::Rc<TextRenderer>,
     /// The stream's chat, as the host last told it.
     chat: Option<ChatFeed>,
-    sources: SourceSettings,
+    /// Where network sources may be.
+    network: NetworkPolicy,
+    /// How long a source that failed waits.
+    retry: RetryTerms,
+    /// The directory where sources take what others push; `None`: nobody can.
+    feeds: Option<PathBuf>,
     events: Events,
     /// Held by every thread of a source: nobody holds it when all have ended.
     alive: SyncSender<()>,
@@ -266,7 +275,9 @@ impl Layers {
                 wall,
                 text: std::rc::Rc::new(TextRenderer::start()),
                 chat: None,
-                sources,
+                network: sources.network,
+                retry: sources.retry,
+                feeds: sources.feeds,
                 events,
                 alive,
                 opening: 0,

@@ -1,5 +1,6 @@
 //! Live sound and picture from elsewhere.
 
+mod content;
 mod facts;
 mod fetch;
 mod guard;
@@ -7,13 +8,17 @@ mod hls;
 mod ingest;
 mod pace;
 mod pipeline;
+mod relay;
+mod rtsp;
+mod wanted;
 
 use std::sync::{Arc, Mutex};
 
-use sm_common::address::{SourceScheme, SourceUrl};
+use sm_common::address::SourceUrl;
 use sm_common::clock::SharedClock;
-use sm_common::layer::{NetworkSource as Wanted, OnLoss};
+use sm_common::layer::{NetworkSource as Described, OnLoss};
 use sm_common::performance::FeedPerformance;
+use sm_common::secret::Secret;
 use sm_media_protocol::{LayerContent, SceneLayer};
 
 use super::failure::Failure;
@@ -24,18 +29,31 @@ use crate::sound::SoundQueue;
 use facts::Facts;
 use ingest::Inlet;
 use pipeline::{Outlets, build, build_fed};
+use wanted::Wanted;
 
 /// Opens the source. It stays connected and goes on being decoded while its layer is hidden, so
 /// that it shows at once, and in the middle of a group of pictures.
 pub(super) fn open(
-    source: &Wanted,
+    source: &Described,
+    secret: Option<&Secret>,
     layer: &SceneLayer,
     surroundings: &Surroundings,
 ) -> Box<dyn Source> {
-    match SourceUrl::parse(&source.url) {
-        Ok(url) => Box::new(NetworkSource::new(source, url, layer, surroundings)),
-        Err(refused) => Box::new(Refused(Failure::address(refused))),
+    let url = match SourceUrl::parse(&source.url) {
+        Ok(url) => url,
+        Err(refused) => return Box::new(Refused(Failure::address(refused))),
+    };
+    if source.secret.is_some() && secret.is_none() {
+        return Box::new(Refused(Failure::secret()));
     }
+    let size = (layer.transform.width.max(1), layer.transform.height.max(1));
+    let wanted = Wanted::new(url, source, secret, size);
+    Box::new(NetworkSource::new(
+        wanted,
+        source.on_loss,
+        layer,
+        surroundings,
+    ))
 }
 
 #[derive(Debug)]
@@ -52,31 +70,29 @@ struct NetworkSource {
 
 impl NetworkSource {
     fn new(
-        source: &Wanted,
-        url: SourceUrl,
+        wanted: Wanted,
+        on_loss: OnLoss,
         layer: &SceneLayer,
         surroundings: &Surroundings,
     ) -> Self {
-        let (width, height) = (layer.transform.width.max(1), layer.transform.height.max(1));
         let outlets = outlets(layer, surroundings);
         let (frames, sound) = (Arc::clone(&outlets.frames), Arc::clone(&outlets.sound));
-        let ending = match url.scheme() {
-            SourceScheme::Rtmp | SourceScheme::Srt => Ending::Live,
-            SourceScheme::Http | SourceScheme::Https => Ending::Remote,
+        let ending = if wanted.url.scheme().is_live() {
+            Ending::Live
+        } else {
+            Ending::Remote
         };
-        let (wanted, policy) = (source.clone(), surroundings.sources.network.clone());
+        let policy = surroundings.network.clone();
         let recipe = Recipe {
             name: "network",
             ending,
-            build: Box::new(move |watcher| {
-                build(&url, &wanted, (width, height), &policy, &outlets, watcher)
-            }),
+            build: Box::new(move |watcher| build(&wanted, &policy, &outlets, watcher)),
         };
         Self {
             frames,
             sound,
             player: Player::start(recipe, surroundings, layer),
-            on_loss: source.on_loss,
+            on_loss,
             health: Health::Loading,
             facts: None,
         }
@@ -90,7 +106,7 @@ pub(super) fn open_ingest(
     layer: &SceneLayer,
     surroundings: &Surroundings,
 ) -> Box<dyn Source> {
-    let feeds = surroundings.sources.feeds.as_deref();
+    let feeds = surroundings.feeds.as_deref();
     let inlet = match Inlet::open(feeds, layer.id) {
         Ok(inlet) => inlet,
         Err(failure) => return Box::new(Refused(failure)),
@@ -135,7 +151,7 @@ impl Source for NetworkSource {
         self.frames
             .resize(layer.transform.width, layer.transform.height);
         match &layer.content {
-            LayerContent::Network { source } => self.on_loss = source.on_loss,
+            LayerContent::Network { source, .. } => self.on_loss = source.on_loss,
             LayerContent::Ingest { on_loss, .. } => self.on_loss = *on_loss,
             LayerContent::Color { .. }
             | LayerContent::TestPattern { .. }
@@ -188,7 +204,7 @@ impl Source for NetworkSource {
     }
 }
 
-/// A source whose address means nothing, or that cannot listen.
+/// A source that cannot even be asked for, or cannot listen.
 #[derive(Debug)]
 struct Refused(Failure);
 

@@ -6,11 +6,11 @@ use sm_common::address::NetworkPolicy;
 use sm_common::id::LayerId;
 use sm_common::layer::{NetworkSource, OnLoss};
 use sm_common::stream::LayerState;
-use sm_media_protocol::{LayerContent, LayerReport, Report, SceneLayer};
+use sm_media_protocol::{LayerContent, LayerReport, Report, SceneLayer, WantedScene};
 
 use crate::continuity::assert_regular;
 use crate::network_servers::{
-    Origin, TONE, color, free_tcp_port, free_udp_port, publish, rtmp, srt, write_hls,
+    Origin, TONE, color, free_tcp_port, free_udp_port, publish, rtmp, srt, until_up, write_hls,
 };
 use crate::recording::{Recording, make};
 use crate::scene::{color as background, layer, scene};
@@ -25,14 +25,25 @@ const WHITE: [u8; 3] = [255, 255, 255];
 /// How far apart a flash and its beep may be, in seconds.
 pub(crate) const APART_S_MAX: f64 = 0.06;
 
-fn network(url: &str, on_loss: OnLoss) -> SceneLayer {
+pub(crate) fn network(url: &str, on_loss: OnLoss) -> SceneLayer {
     let source = NetworkSource {
         url: url.to_owned(),
         stream_id: None,
+        user: None,
+        has_password: false,
+        has_passphrase: false,
+        key_length: None,
+        secret: None,
+        password: None,
+        passphrase: None,
         latency_ms: NetworkSource::LATENCY_MS,
         on_loss,
     };
-    layer(LayerContent::Network { source }, [0, 0, 320, 180])
+    let content = LayerContent::Network {
+        source,
+        secret: None,
+    };
+    layer(content, [0, 0, 320, 180])
 }
 
 /// A worker that may fetch from this host, with these layers over green.
@@ -42,13 +53,18 @@ pub(crate) fn on_air(layers: &[SceneLayer]) -> Worker {
 }
 
 fn on_air_with(layers: &[SceneLayer], network: NetworkPolicy) -> Worker {
-    let mut all = vec![layer(background("#008000"), [0, 0, 320, 180])];
-    all.extend_from_slice(layers);
     let mut worker = Worker::start();
     worker.network = network;
-    worker.configure(small(), scene(1, &all));
+    worker.configure(small(), over_green(layers));
     worker.wait_for_scene(1);
     worker
+}
+
+/// The first scene: these layers over green.
+pub(crate) fn over_green(layers: &[SceneLayer]) -> WantedScene {
+    let mut all = vec![layer(background("#008000"), [0, 0, 320, 180])];
+    all.extend_from_slice(layers);
+    scene(1, &all)
 }
 
 pub(crate) fn next(worker: &mut Worker, layer: LayerId, state: LayerState) -> LayerReport {
@@ -150,11 +166,7 @@ fn an_rtmp_source_may_be_late_die_and_come_back_while_its_last_frame_stays() {
 
 /// A publisher that finds its server.
 fn publish_when_up(port: u16, name: &str) -> crate::network_servers::Running {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(std::time::Instant::now() < deadline, "no RTMP server");
-        std::thread::yield_now();
-    }
+    until_up(port);
     publish(port, &color(name))
 }
 
@@ -194,7 +206,12 @@ pub(crate) fn flash_after_beep(recording: &Recording) -> Vec<f64> {
         .collect()
 }
 
-fn file(folder: &std::path::Path, name: &str, picture: Option<&str>, seconds: &str) -> Vec<u8> {
+pub(crate) fn file(
+    folder: &std::path::Path,
+    name: &str,
+    picture: Option<&str>,
+    seconds: &str,
+) -> Vec<u8> {
     let path = folder.join(name);
     let mut arguments = Vec::new();
     if let Some(picture) = picture {

@@ -5,7 +5,7 @@ use sm_common::layer::{IngestProtocol, IngestSource, LayerSource, OnLoss};
 
 use super::fault::Faults;
 use super::field::{Members, integer, parsed};
-use super::source::LATENCY_MS;
+use super::network::LATENCY_MS;
 
 pub(super) fn read(fields: &mut Members<'_>, faults: &mut Faults) -> Option<IngestSource> {
     let (least, most) = LATENCY_MS;

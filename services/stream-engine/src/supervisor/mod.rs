@@ -10,6 +10,7 @@ mod feeds;
 mod lines;
 mod paths;
 mod process;
+mod tapping;
 mod watchdog;
 mod writer;
 
@@ -31,6 +32,7 @@ pub(crate) use feeds::Feeds;
 use lines::{Line, Lines};
 use paths::Paths;
 use process::Process;
+pub(crate) use tapping::tap;
 use watchdog::{Patience, Watchdog};
 use writer::write_commands;
 

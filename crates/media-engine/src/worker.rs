@@ -12,7 +12,7 @@ use sm_common::stream::Severity;
 use sm_common::target::TargetPolicy;
 use sm_media_protocol::{
     Command, FinishReason, HlsSettings, LayerReport, OutputReport, RecordingSettings, Report,
-    RetryTerms, WantedOutput, WantedScene, WorkerState,
+    WantedOutput, WantedScene, WorkerState,
 };
 
 use crate::event::{Event, Events};

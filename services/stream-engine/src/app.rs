@@ -15,7 +15,7 @@ use crate::lease::Address;
 use crate::live::forward::Forwarder;
 use crate::live::playback::PlaybackVerifier;
 use crate::live::waiting::WaitingRoom;
-use crate::metrics::Metrics;
+use crate::metrics::{IngestMetrics, Metrics};
 use crate::supervisor;
 use crate::tasks::{Launcher, Registry};
 use crate::webrtc::{self, Feeds, Webrtc};
@@ -94,20 +94,7 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     };
     let feeds = supervisor::Feeds::new(&config.worker.pid_directory)
         .context("find worker.pid_directory")?;
-    let publishers = open_door(
-        &config,
-        &kit,
-        door::Surroundings {
-            bus: bus.clone(),
-            registry: registry.clone(),
-            own_url: address.url.clone(),
-            trusted_proxies: kit.config().http.trusted_proxies.clone(),
-            lifecycle: kit.lifecycle().clone(),
-            feeds: feeds.clone(),
-            connect_timeout: live.forward_connect_timeout(),
-            metrics: metrics.ingest(),
-        },
-    )?;
+    let publishers = open_door(&config, &kit, &context, (feeds.clone(), metrics.ingest()))?;
     let launcher = Launcher {
         feeds,
         metrics,
@@ -122,10 +109,7 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     };
     kit.start().context("start metrics and health")?;
     launcher.run().context("prepare live.directory")?;
-    if let Some((publishers, door)) = publishers {
-        let lifecycle = kit.lifecycle().clone();
-        kit.lifecycle().spawn(publishers.serve(door, lifecycle));
-    }
+    serve_publishers(&kit, publishers);
     report_resources(&kit, &bus);
     let served = kit
         .serve(api::routes(context))
@@ -140,8 +124,19 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
 fn open_door(
     config: &Config,
     kit: &Kit,
-    surroundings: door::Surroundings,
+    context: &Context,
+    (feeds, metrics): (supervisor::Feeds, IngestMetrics),
 ) -> anyhow::Result<Option<(Publishers, Arc<Door>)>> {
+    let surroundings = door::Surroundings {
+        bus: context.bus.clone(),
+        registry: context.registry.clone(),
+        own_url: context.own_url.clone(),
+        trusted_proxies: context.trusted_proxies.clone(),
+        lifecycle: kit.lifecycle().clone(),
+        feeds,
+        connect_timeout: config.live.forward_connect_timeout(),
+        metrics,
+    };
     let Some(door) = Door::open(&config.ingest, surroundings)? else {
         tracing::info!("ingest.secret_file is empty: nobody can publish");
         return Ok(None);
@@ -151,6 +146,13 @@ fn open_door(
         .context("listen for publishers")?;
     let publishers = ingest::listen(socket).context("listen for publishers")?;
     Ok(Some((publishers, Arc::new(door))))
+}
+
+fn serve_publishers(kit: &Kit, publishers: Option<(Publishers, Arc<Door>)>) {
+    if let Some((publishers, door)) = publishers {
+        let lifecycle = kit.lifecycle().clone();
+        kit.lifecycle().spawn(publishers.serve(door, lifecycle));
+    }
 }
 
 fn report_resources(kit: &Kit, bus: &Bus) {

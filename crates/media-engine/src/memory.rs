@@ -34,6 +34,8 @@ pub(crate) enum Note {
     },
     /// Another scene.
     Scene(SceneNote),
+    /// The layers of another preview.
+    Preview(Vec<LayerId>),
     /// Other outputs.
     Outputs(Vec<OutputId>),
 }
@@ -71,10 +73,14 @@ impl Note {
             }),
             Command::ApplyScene { scene } => Some(Self::Scene(SceneNote::of(scene))),
             Command::ApplyOutputs { outputs } => Some(Self::Outputs(identifiers(outputs))),
-            // The next host tells of its preview and of the chat anew.
+            // The next host tells of its preview anew, and wants to know how its layers do. Of the
+            // chat it tells anew, too.
+            Command::ApplyPreview { scene } => {
+                let layers = scene.iter().flat_map(|scene| &scene.layers);
+                Some(Self::Preview(layers.map(|layer| layer.id).collect()))
+            }
             Command::Lease(_)
             | Command::ApplyChat { .. }
-            | Command::ApplyPreview { .. }
             | Command::Snapshot { .. }
             | Command::Stop => None,
         }
@@ -112,6 +118,8 @@ struct Known {
     since: Timestamp,
     state: WorkerState,
     scene: SceneNote,
+    /// The layers of the preview.
+    preview: Vec<LayerId>,
     outputs_wanted: Vec<OutputId>,
     layers: BTreeMap<LayerId, LayerReport>,
     outputs: BTreeMap<OutputId, OutputReport>,
@@ -153,6 +161,7 @@ impl Memory {
                     since: at,
                     state: WorkerState::Starting,
                     scene,
+                    preview: Vec::new(),
                     outputs_wanted: outputs,
                     layers: BTreeMap::new(),
                     outputs: BTreeMap::new(),
@@ -161,14 +170,19 @@ impl Memory {
                 });
             }
             (Some(known), Note::Scene(scene)) => {
-                known.layers.retain(|layer, _| scene.layers.contains(layer));
                 known.scene = scene;
+                known.forget_layers();
+            }
+            (Some(known), Note::Preview(layers)) => {
+                known.preview = layers;
+                known.forget_layers();
             }
             (Some(known), Note::Outputs(outputs)) => {
                 known.outputs.retain(|output, _| outputs.contains(output));
                 known.outputs_wanted = outputs;
             }
-            (Some(_), Note::Configured { .. }) | (None, Note::Scene(_) | Note::Outputs(_)) => {}
+            (Some(_), Note::Configured { .. })
+            | (None, Note::Scene(_) | Note::Preview(_) | Note::Outputs(_)) => {}
         }
     }
 
@@ -180,7 +194,7 @@ impl Memory {
         match report {
             Report::StateChanged { state } => known.state = *state,
             // What was on its way when the scene or the outputs changed is about what is gone.
-            Report::Layer(report) if known.scene.layers.contains(&report.layer) => {
+            Report::Layer(report) if known.has(report.layer) => {
                 known.layers.insert(report.layer, report.clone());
             }
             Report::Output(report) if known.outputs_wanted.contains(&report.output) => {
@@ -193,6 +207,7 @@ impl Memory {
             Report::Layer(_)
             | Report::Output(_)
             | Report::Ready { .. }
+            | Report::TakeStarted { .. }
             | Report::SceneApplied { .. }
             | Report::InitWritten { .. }
             | Report::Stats(_)
@@ -218,6 +233,18 @@ impl Memory {
             segments: known.segments.all(),
             parts: known.parts.all(),
         })
+    }
+}
+
+impl Known {
+    fn has(&self, layer: LayerId) -> bool {
+        self.scene.layers.contains(&layer) || self.preview.contains(&layer)
+    }
+
+    fn forget_layers(&mut self) {
+        let (scene, preview) = (&self.scene.layers, &self.preview);
+        self.layers
+            .retain(|layer, _| scene.contains(layer) || preview.contains(layer));
     }
 }
 

@@ -84,7 +84,7 @@ pub(crate) fn difference(
 }
 
 /// Whether the source of one content can go on with the other.
-fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
+pub(crate) fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
     use LayerContent as C;
     match (before, after) {
         (C::Color { .. }, C::Color { .. })
@@ -99,12 +99,14 @@ fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
         | (C::Video { path: before, .. }, C::Video { path: after, .. }) => before == after,
         (
             C::Ingest {
-                latency_ms: before, ..
+                feed: before,
+                latency_ms: known,
+                ..
             },
             C::Ingest {
-                latency_ms: after, ..
+                feed, latency_ms, ..
             },
-        ) => before == after,
+        ) => (before, known) == (feed, latency_ms),
         (
             C::Network {
                 source: before,

@@ -84,7 +84,7 @@ struct Air {
     program: Program,
     layers: Layers,
     outputs: Outputs,
-    /// Until when the newest scene waits for what is being drawn.
+    /// When something of the layers is waited for no longer.
     waits_until: Option<Instant>,
     frames_total: u64,
     stalled_seconds: u32,
@@ -145,13 +145,22 @@ impl Worker {
                     tracing::warn!("the host is gone; the program goes on");
                 }
             }
-            Event::Layer {
-                layer,
-                opening,
-                news,
-            } => {
+            Event::Layer { opening, news } => {
                 if let Some(air) = &mut self.air {
-                    air.layers.hear(layer, opening, news);
+                    air.layers.hear(opening, news);
+                    self.show();
+                }
+            }
+            Event::ActBegan { act, at } => {
+                let began = self.air.as_mut().and_then(|air| air.layers.began(act));
+                if let Some((take, from)) = began {
+                    let from = Some(from);
+                    self.reports.send(Report::TakeStarted { take, from, at });
+                }
+            }
+            Event::ActSettled { act } => {
+                if let Some(air) = &mut self.air {
+                    air.layers.settled(act);
                     self.show();
                 }
             }
@@ -212,8 +221,15 @@ impl Worker {
                 };
                 return self.configure(program, wanted);
             }
-            // Nobody looks at it yet.
-            Command::ApplyPreview { .. } => {}
+            Command::ApplyPreview { scene } => match &mut self.air {
+                Some(air) => {
+                    if let Err(refused) = air.layers.preview(scene) {
+                        self.warn("worker.preview.refused", refused.to_string());
+                    }
+                    self.show();
+                }
+                None => self.out_of_order("a preview came before the configuration"),
+            },
             Command::ApplyOutputs { outputs } => match &mut self.air {
                 Some(air) => {
                     if let Err(refused) = air.outputs.apply(outputs) {
@@ -329,11 +345,12 @@ impl Worker {
         }
     }
 
-    /// Brings what the layers are now into the picture, unless a new scene is being drawn.
+    /// Brings what the layers are now into the picture, unless a change is being drawn.
     fn show(&mut self) {
         if let Some(air) = &mut self.air {
-            air.waits_until = air.layers.settles_at();
-            if air.waits_until.is_none() {
+            air.layers.bring_on(Instant::now());
+            air.waits_until = air.layers.waits_until();
+            if !air.layers.is_settling() {
                 air.layers.settle();
                 air.program.show(air.layers.stage());
             }
@@ -341,7 +358,7 @@ impl Worker {
         self.report_layers();
     }
 
-    /// Shows a scene that has waited long enough for what is being drawn.
+    /// Shows what has waited long enough.
     fn show_what_waited(&mut self) {
         let waited = self.air.as_ref().and_then(|air| air.waits_until);
         if waited.is_some_and(|moment| moment <= Instant::now()) {
@@ -351,7 +368,7 @@ impl Worker {
 
     fn let_layers_change(&mut self) {
         if let Some(air) = &mut self.air
-            && air.layers.change(self.wall.now())
+            && air.layers.change_by_itself(self.wall.now())
         {
             self.show();
         }
@@ -479,6 +496,8 @@ impl Worker {
                     | Event::HostCame { .. }
                     | Event::HostGone { .. }
                     | Event::Layer { .. }
+                    | Event::ActBegan { .. }
+                    | Event::ActSettled { .. }
                     | Event::Playing
                     | Event::SceneShown { .. },
                 ) => {}

@@ -308,6 +308,8 @@ pub enum LayerContent {
     },
     /// Live sound and picture that the host hands over as FLV, whenever somebody publishes.
     Ingest {
+        /// Whose feed it is: the layer's own.
+        feed: LayerId,
         /// How long frames wait for those that come late, in milliseconds.
         latency_ms: u32,
         /// What shows while nothing comes.

@@ -1,10 +1,11 @@
 use serde::{Deserialize, Serialize};
 use sm_common::clock::Timestamp;
-use sm_common::id::{LayerId, OutputId};
+use sm_common::id::{LayerId, OutputId, SceneId};
 use sm_common::output::{OutputCounters, OutputStatus};
 use sm_common::performance::LayerPerformance;
 use sm_common::program::ProgramFormat;
 use sm_common::stream::{LayerState, Severity};
+use sm_common::transition::Take;
 
 use crate::command::{HlsSettings, Hosting};
 use crate::picture::ScenePicture;
@@ -27,7 +28,16 @@ pub enum Report {
         /// The new state.
         state: WorkerState,
     },
-    /// A scene is in the picture.
+    /// The first frame of a take was composed.
+    TakeStarted {
+        /// The take.
+        take: Take,
+        /// The scene that was on air.
+        from: Option<SceneId>,
+        /// Wall clock at which the frame left the compositor.
+        at: Timestamp,
+    },
+    /// A scene is in the picture, and nothing of the one before is any more.
     SceneApplied {
         /// The scene's revision.
         revision: u64,

@@ -27,8 +27,8 @@ use sm_common::output::{OutputCounters, OutputStatus};
 use sm_common::stream::{LayerState, Severity};
 use sm_media_protocol::{
     Command, FinishReason, HlsSettings, LayerContent, LayerReport, OnAir, OutputReport,
-    OutputStats, Part, Report, Segment, Stats, WantedOutput, WantedScene, WorkerState, decode,
-    encode,
+    OutputStats, Part, Report, ScenePicture, Segment, Stats, WantedOutput, WantedScene,
+    WorkerState, decode, encode,
 };
 
 /// How long it lives without a host and without a program.
@@ -121,6 +121,7 @@ impl Line {
                 Report::SegmentWritten(segment) => on_air.segments.push(segment.clone()),
                 Report::Ready { .. }
                 | Report::StateChanged { .. }
+                | Report::TakeStarted { .. }
                 | Report::SceneApplied { .. }
                 | Report::Output(_)
                 | Report::InitWritten { .. }
@@ -318,8 +319,14 @@ impl Worker {
     }
 
     fn apply(&self, scene: &WantedScene) {
+        let mut started = None;
         self.line.remember(|on_air| {
             let on_air = on_air.as_mut().unwrap();
+            let id = |picture: &ScenePicture| picture.scene.as_ref().map(|scene| scene.id);
+            let from = id(&on_air.picture);
+            if from.is_some() && from != id(&scene.picture()) {
+                started = scene.take.clone().map(|take| (take, from));
+            }
             on_air.revision = scene.revision;
             on_air.picture = scene.picture();
             let cover = scene.cover.iter().flat_map(|cover| &cover.layers);
@@ -328,6 +335,10 @@ impl Worker {
                 .layers
                 .retain(|known| layers.clone().any(|layer| layer.id == known.layer));
         });
+        if let Some((take, from)) = started {
+            let at = SystemClock.now();
+            self.line.say(&Report::TakeStarted { take, from, at });
+        }
         self.line.say(&Report::SceneApplied {
             revision: scene.revision,
             at: SystemClock.now(),
@@ -377,21 +388,25 @@ impl Worker {
     }
 
     fn report_layers(&self) {
-        let failing = self.failing.get();
         for layer in self.layers.borrow().iter() {
-            self.line.say(&Report::Layer(LayerReport {
-                layer: *layer,
-                state: if failing {
-                    LayerState::Failing
-                } else {
-                    LayerState::Ok
-                },
-                code: failing.then(|| "layer.source.missing".to_owned()),
-                reason: failing.then(|| "the file is missing".to_owned()),
-                attempts: None,
-                next_attempt_at: None,
-            }));
+            self.report_layer(*layer);
         }
+    }
+
+    fn report_layer(&self, layer: LayerId) {
+        let failing = self.failing.get();
+        self.line.say(&Report::Layer(LayerReport {
+            layer,
+            state: if failing {
+                LayerState::Failing
+            } else {
+                LayerState::Ok
+            },
+            code: failing.then(|| "layer.source.missing".to_owned()),
+            reason: failing.then(|| "the file is missing".to_owned()),
+            attempts: None,
+            next_attempt_at: None,
+        }));
     }
 
     /// Says how the outputs do.
@@ -473,7 +488,13 @@ impl Worker {
         match command {
             Command::Configure { .. } => std::process::exit(2),
             Command::ApplyScene { scene } => self.apply(&scene),
-            Command::Lease(_) | Command::ApplyPreview { .. } | Command::ApplyChat { .. } => {}
+            Command::Lease(_) | Command::ApplyChat { .. } => {}
+            Command::ApplyPreview { scene } => {
+                self.failing.set(self.is_asked(&Demand::FailLayers));
+                for layer in scene.iter().flat_map(|scene| &scene.layers) {
+                    self.report_layer(layer.id);
+                }
+            }
             Command::ApplyOutputs { outputs: wanted } => *outputs = wanted,
             Command::Snapshot { id, path } => {
                 let refused = self.is_asked(&Demand::NoSnapshots);

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex};
 
 use sm_common::address::SourceUrl;
 use sm_common::clock::SharedClock;
+use sm_common::id::LayerId;
 use sm_common::layer::{NetworkSource as Described, OnLoss};
 use sm_common::performance::FeedPerformance;
 use sm_common::secret::Secret;
@@ -101,13 +102,13 @@ impl NetworkSource {
 
 /// Opens a source that others push to. It listens for as long as its layer is there.
 pub(super) fn open_ingest(
-    latency_ms: u32,
-    on_loss: OnLoss,
+    feed: LayerId,
+    (latency_ms, on_loss): (u32, OnLoss),
     layer: &SceneLayer,
     surroundings: &Surroundings,
 ) -> Box<dyn Source> {
     let feeds = surroundings.feeds.as_deref();
-    let inlet = match Inlet::open(feeds, layer.id) {
+    let inlet = match Inlet::open(feeds, feed) {
         Ok(inlet) => inlet,
         Err(failure) => return Box::new(Refused(failure)),
     };

@@ -15,11 +15,16 @@ use crate::network_servers::{Running, TONE, color, feed};
 use crate::worker::Worker;
 
 fn ingest(on_loss: OnLoss) -> SceneLayer {
+    let feed = LayerId::generate();
     let content = LayerContent::Ingest {
+        feed,
         latency_ms: 300,
         on_loss,
     };
-    crate::scene::layer(content, [0, 0, 320, 180])
+    SceneLayer {
+        id: feed,
+        ..crate::scene::layer(content, [0, 0, 320, 180])
+    }
 }
 
 /// Publishes to the layer as the host does.

@@ -41,5 +41,6 @@ mod stats;
 mod tap;
 mod texts;
 mod ticker;
+mod transitions;
 mod video;
 mod worker;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 use sm_common::id::{SceneId, StreamId};
+use sm_common::layer::Easing;
 use sm_common::problem::FieldError;
 use sm_common::transition::{Direction, SceneTransition, TRANSITION_MS_MAX, TransitionKind};
 use utoipa::ToSchema;
@@ -65,6 +66,9 @@ pub(crate) struct ControlRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 10000)]
     duration_ms: Option<u32>,
+    /// `take`: how the transition moves over its time; linear unless said otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    easing: Option<Easing>,
     /// `configure`: the scene that stands in for the program, null for the built-in slate.
     #[serde(default, skip_serializing_if = "Named::is_absent")]
     #[schema(value_type = Option<SceneId>)]
@@ -126,17 +130,19 @@ impl ControlRequest {
                 TransitionKind::Cut => 0,
                 TransitionKind::Fade | TransitionKind::Wipe | TransitionKind::Slide => duration_ms,
             },
+            easing: self.easing.unwrap_or_default(),
         }
     }
 
     /// Members that mean nothing to the action.
     fn strangers(&self) -> Vec<FieldError> {
         let (takes, previews) = (Action::Take, Action::Preview);
-        let members: [(&str, bool, &[Action]); 5] = [
+        let members: [(&str, bool, &[Action]); 6] = [
             ("/scene", !self.scene.is_absent(), &[takes, previews]),
             ("/transition", self.transition.is_some(), &[takes]),
             ("/direction", self.direction.is_some(), &[takes]),
             ("/duration_ms", self.duration_ms.is_some(), &[takes]),
+            ("/easing", self.easing.is_some(), &[takes]),
             ("/slate", !self.slate.is_absent(), &[Action::Configure]),
         ];
         members
@@ -175,12 +181,13 @@ mod tests {
         assert_eq!(cut, (None, SceneTransition::default()));
         let wipe = take(
             json!({"action": "take", "scene": scene, "transition": "wipe",
-            "direction": "up", "duration_ms": 0}),
+            "direction": "up", "duration_ms": 0, "easing": "ease-in-out"}),
         );
         let expected = SceneTransition {
             kind: TransitionKind::Wipe,
             direction: Direction::Up,
             duration_ms: 0,
+            easing: Easing::EaseInOut,
         };
         assert_eq!(wipe, (Some(scene), expected));
         let (_, fade) = take(json!({"action": "take", "transition": "fade"}));
@@ -202,6 +209,7 @@ mod tests {
                 "/slate",
             ),
             (json!({"action": "pause", "duration_ms": 5}), "/duration_ms"),
+            (json!({"action": "pause", "easing": "linear"}), "/easing"),
             (
                 json!({"action": "take", "duration_ms": 10_001}),
                 "/duration_ms",

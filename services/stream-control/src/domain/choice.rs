@@ -72,6 +72,7 @@ pub(crate) fn choose(
 
 #[cfg(test)]
 mod tests {
+    use sm_common::layer::Easing;
     use sm_common::transition::{Direction, SceneTransition, TransitionKind};
 
     use super::*;
@@ -80,6 +81,7 @@ mod tests {
         kind: TransitionKind::Fade,
         direction: Direction::Left,
         duration_ms: 500,
+        easing: Easing::Linear,
     };
 
     fn take(scene: Option<SceneId>) -> Command {

@@ -17,7 +17,7 @@ use super::outbox::{News, Outbox};
 use super::required::RequiredWatch;
 use super::run::{Ending, RunningWorker};
 use super::scenes::{lost_scene, wanted_scene};
-use super::screen::{Canvas, Screen};
+use super::screen::Screen;
 use crate::lease::Holding;
 use crate::live::file_name::Run;
 use crate::live::part::PartPlan;
@@ -327,20 +327,6 @@ impl Tenure {
         }
         running.outputs = Some(outputs);
         true
-    }
-
-    pub(super) fn expect_layers(&mut self, canvas: &Canvas, anew: bool) {
-        let layers = canvas.layers();
-        let now = self.surroundings.clock().now();
-        let news = self.observation.layers.expect(&layers, anew, now);
-        self.news.extend(news.into_iter().map(News::Layer));
-        let gone = self.observation.errors.clear(|error| {
-            error
-                .component
-                .strip_prefix("layer:")
-                .is_some_and(|id| !layers.iter().any(|layer| layer.to_string() == id))
-        });
-        self.note(gone);
     }
 
     /// Tells the worker to end.

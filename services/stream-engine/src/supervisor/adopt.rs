@@ -129,6 +129,7 @@ async fn introduce(
         } => Ok((*on_air, (lines, writing))),
         Report::Ready { on_air: None, .. } => Err(Unfit::Idle),
         Report::StateChanged { .. }
+        | Report::TakeStarted { .. }
         | Report::SceneApplied { .. }
         | Report::Layer(_)
         | Report::Output(_)

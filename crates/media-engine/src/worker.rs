@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use gstreamer as gst;
 use sm_common::clock::{SharedClock, SystemClock};
+use sm_common::ladder::Rendition;
 use sm_common::program::ProgramFormat;
 use sm_common::stream::Severity;
 use sm_common::target::TargetPolicy;
@@ -196,6 +197,7 @@ impl Worker {
             }
             Command::Configure {
                 program,
+                ladder,
                 hls,
                 scene,
                 recordings,
@@ -207,6 +209,7 @@ impl Worker {
                 feeds,
             } => {
                 let wanted = Wanted {
+                    ladder,
                     hls,
                     recordings,
                     scene: *scene,
@@ -238,6 +241,10 @@ impl Worker {
                 }
                 None => self.out_of_order("outputs came before the configuration"),
             },
+            Command::ApplyLadder { ladder } => match &mut self.air {
+                Some(air) => air.program.apply_ladder(ladder),
+                None => self.out_of_order("a ladder came before the configuration"),
+            },
             Command::ApplyScene { scene } => match &mut self.air {
                 Some(air) => match air.layers.apply(scene) {
                     Ok(()) => self.show(),
@@ -266,6 +273,7 @@ impl Worker {
 
     fn configure(&mut self, format: ProgramFormat, wanted: Wanted) -> Option<FinishReason> {
         let Wanted {
+            ladder,
             hls,
             recordings,
             scene,
@@ -315,6 +323,7 @@ impl Worker {
         };
         let settings = ProgramSettings {
             format,
+            renditions: ladder,
             fanout,
             monitor: source.monitor.clone(),
             hls,
@@ -532,6 +541,7 @@ impl Worker {
 
 /// What a program is to begin with.
 struct Wanted {
+    ladder: Vec<Rendition>,
     hls: HlsSettings,
     recordings: RecordingSettings,
     scene: WantedScene,

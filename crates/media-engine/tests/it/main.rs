@@ -21,6 +21,7 @@ mod failing;
 mod hosts;
 mod ingest;
 mod killed;
+mod ladder;
 mod life;
 mod look;
 mod motion;

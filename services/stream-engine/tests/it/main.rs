@@ -12,6 +12,7 @@ mod adoption;
 mod control;
 mod harness;
 mod ingest;
+mod ladder;
 mod low_latency;
 mod outage;
 mod outputs;

@@ -212,7 +212,7 @@ impl Worker {
                     ladder,
                     hls,
                     recordings,
-                    scene: *scene,
+                    scene,
                     outputs,
                     orphan: Duration::from_millis(hosting.orphan_ms),
                     sources: SourceSettings {

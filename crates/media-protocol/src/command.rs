@@ -41,7 +41,7 @@ pub enum Command {
         /// Where recordings go.
         recordings: RecordingSettings,
         /// The first scene.
-        scene: Box<WantedScene>,
+        scene: WantedScene,
         /// Where the program goes beside HLS.
         outputs: Vec<WantedOutput>,
         /// What the next host must know, and how long to wait for it.

@@ -49,7 +49,7 @@ pub(crate) fn run(case: &Case, media: &Media, folder: &Path) -> anyhow::Result<C
             directory: folder.to_owned(),
             reserve_bytes: 0,
         },
-        scene: Box::new(scene(case, media)),
+        scene: scene(case, media),
         outputs: Vec::new(),
         hosting: Hosting {
             generation: 1,

@@ -219,7 +219,7 @@ impl Worker {
                 directory: self.path().join("recordings"),
                 reserve_bytes,
             },
-            scene: Box::new(scene),
+            scene,
             outputs,
             hosting: Hosting {
                 generation: 5,

@@ -306,7 +306,7 @@ impl Tenure {
                 directory: surroundings.recordings.clone(),
                 reserve_bytes: surroundings.config.recordings.reserve_bytes,
             },
-            scene: Box::new(wanted_scene(surroundings, &canvas, 1, &running.program)),
+            scene: wanted_scene(surroundings, &canvas, 1, &running.program),
             outputs: outputs.clone(),
             hosting: sm_media_protocol::Hosting {
                 generation: running.generation,

@@ -5,6 +5,7 @@ mod color;
 mod countdown;
 mod drawn;
 mod file;
+mod ingest;
 mod look;
 mod motion;
 mod network;
@@ -24,6 +25,7 @@ pub use color::{Color, ParseColorError};
 pub use countdown::{AtZero, CountdownSource};
 pub use drawn::{ColorSource, GradientSource, GradientStop, Pattern, TestPatternSource};
 pub use file::{ImageSource, VideoSource};
+pub use ingest::{IngestProtocol, IngestSource};
 pub use look::{Anchor, Blend, CROP_MAX, Crop, Fit, Transform};
 pub use motion::{Easing, Transition};
 pub use network::{KeyLength, NetworkSource, OnLoss};
@@ -87,6 +89,8 @@ layer_kinds! {
     Ticker(TickerSource) = "ticker",
     /// Live sound and picture from elsewhere.
     Network(NetworkSource) = "network",
+    /// Live sound and picture that somebody pushes to us.
+    Ingest(IngestSource) = "ingest",
     /// The stream's chat.
     Chat(ChatSource) = "chat",
 }
@@ -106,6 +110,7 @@ impl LayerSource {
             | Self::Gradient(_)
             | Self::Ticker(_)
             | Self::Network(_)
+            | Self::Ingest(_)
             | Self::Chat(_) => None,
         }
     }

@@ -13,6 +13,7 @@ pub mod chat;
 pub mod clock;
 pub mod event;
 pub mod id;
+pub mod ingest;
 pub mod ladder;
 pub mod layer;
 pub mod output;

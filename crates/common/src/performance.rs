@@ -96,6 +96,39 @@ pub struct LayerPerformance {
     /// RMS level of its sound in the mix, in dBFS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audio_rms_dbfs: Option<f64>,
+    /// What is being pushed to it; absent while nobody publishes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feed: Option<FeedPerformance>,
+}
+
+/// What somebody pushes to an `ingest` layer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FeedPerformance {
+    /// Since when the feed has come without a break.
+    pub since: Timestamp,
+    /// Sound and picture over the last second, in kbit/s.
+    pub bitrate_kbps: Option<f64>,
+    /// Codec of the picture, such as `h264`; absent until a picture came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub video_codec: Option<String>,
+    /// Width of the picture in pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<u32>,
+    /// Height of the picture in pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
+    /// Frames a second, as the feed says; absent where it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub framerate: Option<f64>,
+    /// Codec of the sound, such as `aac`; absent until sound came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio_codec: Option<String>,
+    /// Samples a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample_rate: Option<u32>,
+    /// Channels of the sound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channels: Option<u32>,
 }
 
 /// What a further encoding of the program costs and delivers.

@@ -138,6 +138,10 @@ problem_codes! {
     LayerNotFound, "layer.not-found", 404, "There is no such layer", false;
     /// The scene holds as many layers as it may.
     LayerLimit, "layer.limit-reached", 409, "The scene holds as many layers as it may", false;
+    /// The layer is not one that others push to.
+    IngestNotThis, "ingest.not-this-layer", 409, "Nothing is pushed to this layer", false;
+    /// No secret is configured, so that there are no keys.
+    IngestDisabled, "ingest.disabled", 409, "Nobody can push to layers of this system", false;
     /// The layer is locked.
     LayerLocked, "layer.locked", 423, "The layer is locked", false;
     /// `If-Match` names an old revision.

@@ -201,10 +201,10 @@ pub struct LayerStatus {
     pub layer: LayerId,
     /// How it does.
     pub state: LayerState,
-    /// Stable, dotted code when failing.
+    /// Stable, dotted code when failing, or of what a loading layer waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// Why, when failing.
+    /// Why, when failing; what it waits for, when loading.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Attempts that failed since it last delivered, of a source that is tried again.

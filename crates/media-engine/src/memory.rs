@@ -68,6 +68,7 @@ impl Note {
                 network: _,
                 targets: _,
                 retry: _,
+                feeds: _,
             } => Some(Self::Configured {
                 program: program.clone(),
                 ladder: ladder.clone(),

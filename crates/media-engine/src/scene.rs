@@ -98,6 +98,16 @@ pub(crate) fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
         (C::Image { path: before }, C::Image { path: after })
         | (C::Video { path: before, .. }, C::Video { path: after, .. }) => before == after,
         (
+            C::Ingest {
+                feed: before,
+                latency_ms: known,
+                ..
+            },
+            C::Ingest {
+                feed, latency_ms, ..
+            },
+        ) => (before, known) == (feed, latency_ms),
+        (
             C::Network {
                 source: before,
                 secret: known,
@@ -125,6 +135,7 @@ pub(crate) fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
             | C::Countdown(_)
             | C::Ticker { .. }
             | C::Network { .. }
+            | C::Ingest { .. }
             | C::Chat { .. },
             _,
         ) => false,

@@ -8,7 +8,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use gstreamer as gst;
-use sm_common::address::NetworkPolicy;
 use sm_common::clock::{SharedClock, SystemClock};
 use sm_common::ladder::Rendition;
 use sm_common::program::ProgramFormat;
@@ -16,13 +15,13 @@ use sm_common::stream::Severity;
 use sm_common::target::TargetPolicy;
 use sm_media_protocol::{
     Command, FinishReason, HlsSettings, LayerReport, OutputReport, RecordingSettings, Report,
-    RetryTerms, WantedOutput, WantedScene, WorkerState,
+    WantedOutput, WantedScene, WorkerState,
 };
 
 use crate::event::{Event, Events};
 use crate::host::{Door, Fence, Reports, write_reports};
 use crate::hosting::{Hosts, Now};
-use crate::layer::Layers;
+use crate::layer::{Layers, SourceSettings};
 use crate::limits::check;
 use crate::memory::Note;
 use crate::output::Outputs;
@@ -223,6 +222,7 @@ impl Worker {
                 network,
                 targets,
                 retry,
+                feeds,
             } => {
                 let wanted = Wanted {
                     ladder,
@@ -231,9 +231,12 @@ impl Worker {
                     scene,
                     outputs,
                     orphan: Duration::from_millis(hosting.orphan_ms),
-                    network,
+                    sources: SourceSettings {
+                        network,
+                        retry,
+                        feeds,
+                    },
                     targets,
-                    retry,
                 };
                 return self.configure(program, wanted);
             }
@@ -298,9 +301,8 @@ impl Worker {
             scene,
             outputs: wanted_outputs,
             orphan,
-            network,
+            sources,
             targets,
-            retry,
         } = wanted;
         if self.air.is_some() {
             self.out_of_order("a configuration came twice");
@@ -317,7 +319,7 @@ impl Worker {
             Timeline::new(format.framerate),
             format.height,
             SharedClock::clone(&self.wall),
-            (network, retry),
+            sources,
             self.events.clone(),
         );
         if let Err(refused) = layers.apply(scene) {
@@ -576,9 +578,8 @@ struct Wanted {
     scene: WantedScene,
     outputs: Vec<WantedOutput>,
     orphan: Duration,
-    network: NetworkPolicy,
+    sources: SourceSettings,
     targets: TargetPolicy,
-    retry: RetryTerms,
 }
 
 fn report_output(reports: &Reports, report: OutputReport) {

@@ -6,7 +6,7 @@ use sm_common::clock::Timestamp;
 use sm_common::id::{LayerId, OutputId};
 use sm_common::ladder::Rendition;
 use sm_common::layer::{
-    AtZero, Blend, ChatSource, Color, GradientStop, NetworkSource, Pattern, TextStyle,
+    AtZero, Blend, ChatSource, Color, GradientStop, NetworkSource, OnLoss, Pattern, TextStyle,
     TickerDirection, Transform, Transition,
 };
 use sm_common::output::OutputTarget;
@@ -51,6 +51,10 @@ pub enum Command {
         /// How long sources that failed wait before they are tried again.
         #[serde(default)]
         retry: RetryTerms,
+        /// An existing directory that only this user can enter. A layer that others push to listens
+        /// there, on a socket that is named after it; `None`: nobody can push.
+        #[serde(default)]
+        feeds: Option<PathBuf>,
     },
     /// Go on at the rates of this format, which differs in nothing else from the one on air.
     /// Nothing is interrupted. Answered by [`crate::Report::ProgramChanged`] or
@@ -330,6 +334,15 @@ pub enum LayerContent {
         /// The password or passphrase.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         secret: Option<Secret>,
+    },
+    /// Live sound and picture that the host hands over as FLV, whenever somebody publishes.
+    Ingest {
+        /// Whose feed it is: the layer's own.
+        feed: LayerId,
+        /// How long frames wait for those that come late, in milliseconds.
+        latency_ms: u32,
+        /// What shows while nothing comes.
+        on_loss: OnLoss,
     },
     /// The stream's chat, as [`Command::ApplyChat`] tells it.
     Chat {

@@ -37,6 +37,8 @@ pub struct Config {
     pub(crate) demo: DemoConfig,
     /// `[sources]`
     pub(crate) sources: SourcesConfig,
+    /// `[ingest]`
+    pub(crate) ingest: IngestConfig,
 }
 
 /// `[stream]`
@@ -83,6 +85,16 @@ pub(crate) struct AssetsConfig {
 pub(crate) struct SourcesConfig {
     allow: Vec<IpNet>,
     secrets_keep_s: u64,
+}
+
+/// `[ingest]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IngestConfig {
+    pub(crate) secret_file: PathBuf,
+    pub(crate) rtmp_url: String,
+    pub(crate) rtmp_port: u16,
+    pub(crate) application: String,
 }
 
 /// `[demo]`

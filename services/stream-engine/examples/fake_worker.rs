@@ -11,10 +11,11 @@
 )]
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::Shutdown;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -28,9 +29,9 @@ use sm_common::output::{OutputCounters, OutputStatus};
 use sm_common::program::ProgramFormat;
 use sm_common::stream::{LayerState, Severity};
 use sm_media_protocol::{
-    Command, FinishReason, HlsSettings, LayerReport, OnAir, OutputReport, OutputStats, Part,
-    RenditionFailure, RenditionOnAir, RenditionReport, Report, ScenePicture, Segment, Stats,
-    WantedOutput, WantedScene, WorkerState, decode, encode,
+    Command, FinishReason, HlsSettings, LayerContent, LayerReport, OnAir, OutputReport,
+    OutputStats, Part, RenditionFailure, RenditionOnAir, RenditionReport, Report, ScenePicture,
+    Segment, Stats, WantedOutput, WantedScene, WorkerState, decode, encode,
 };
 
 /// How long it lives without a host and without a program.
@@ -206,6 +207,8 @@ fn main() {
         line: Line::default(),
         layers: RefCell::default(),
         failing: Cell::default(),
+        feeds: RefCell::default(),
+        listening: RefCell::default(),
         ladder: RefCell::default(),
         renditions_fail: Cell::default(),
     };
@@ -241,6 +244,10 @@ struct Worker {
     /// Layers of the scene.
     layers: RefCell<Vec<LayerId>>,
     failing: Cell<bool>,
+    /// Where it takes feeds.
+    feeds: RefCell<Option<PathBuf>>,
+    /// Layers that listen for theirs.
+    listening: RefCell<BTreeSet<LayerId>>,
     ladder: RefCell<Vec<Rendition>>,
     renditions_fail: Cell<bool>,
 }
@@ -302,6 +309,7 @@ impl Worker {
             scene,
             hosting,
             outputs,
+            feeds,
             ..
         } = command
         else {
@@ -339,6 +347,7 @@ impl Worker {
         let init = format!("init-{}.mp4", hls.run);
         std::fs::write(hls.directory.join(&init), b"init").unwrap();
         self.line.say(&Report::InitWritten { file: init });
+        self.feeds.replace(feeds);
         self.climb(ladder);
         self.apply(&scene);
         let segment = Duration::from_millis(program.keyframe_interval_ms.into());
@@ -433,6 +442,11 @@ impl Worker {
             revision: scene.revision,
             at: SystemClock.now(),
         });
+        for layer in &scene.layers {
+            if matches!(layer.content, LayerContent::Ingest { .. }) {
+                self.take_feed(layer.id);
+            }
+        }
         let layers = scene.layers.iter().map(|layer| layer.id);
         self.layers.replace(layers.collect());
         self.failing.set(self.is_asked(&Demand::FailLayers));
@@ -447,6 +461,29 @@ impl Worker {
                 next_attempt_at: None,
             }));
         }
+    }
+
+    /// Takes what is pushed to a layer into the file `feed`, one connection after the other.
+    fn take_feed(&self, layer: LayerId) {
+        let Some(feeds) = self.feeds.borrow().clone() else {
+            return;
+        };
+        if !self.listening.borrow_mut().insert(layer) {
+            return;
+        }
+        let directory = std::fs::File::open(feeds).unwrap();
+        let address = format!("/proc/self/fd/{}/{layer}", directory.as_raw_fd());
+        // An earlier worker may have left its own.
+        let _gone = std::fs::remove_file(&address);
+        let listener = UnixListener::bind(&address).unwrap();
+        let file = self.control.join("feed");
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut feed = std::fs::File::create(&file).unwrap();
+                // The engine may die in the middle.
+                let _count = std::io::copy(&mut stream.unwrap(), &mut feed);
+            }
+        });
     }
 
     fn report_layers(&self) {

@@ -58,6 +58,8 @@ pub struct Config {
     pub(crate) playback: PlaybackConfig,
     /// `[admission]`
     pub(crate) admission: AdmissionConfig,
+    /// `[ingest]`
+    pub(crate) ingest: IngestConfig,
     /// `[webrtc]`
     pub(crate) webrtc: WebrtcConfig,
 }
@@ -205,6 +207,46 @@ impl AdmissionConfig {
     /// At least a second, so that a promise can fade.
     pub(crate) fn settle(&self) -> Duration {
         Duration::from_secs(self.settle_s.max(1))
+    }
+}
+
+/// `[ingest]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IngestConfig {
+    pub(crate) secret_file: PathBuf,
+    pub(crate) rtmp_port: u16,
+    pub(crate) application: String,
+    pub(crate) connections_max: usize,
+    open_timeout_ms: u64,
+    silence_ms: u64,
+    takeover_after_ms: u64,
+    pub(crate) guesses_max: u32,
+    guess_window_s: u64,
+    guess_delay_ms: u64,
+    pub(crate) message_bytes_max: usize,
+    pub(crate) queue_bytes_max: usize,
+}
+
+impl IngestConfig {
+    pub(crate) const fn open_timeout(&self) -> Duration {
+        Duration::from_millis(self.open_timeout_ms)
+    }
+
+    pub(crate) const fn silence(&self) -> Duration {
+        Duration::from_millis(self.silence_ms)
+    }
+
+    pub(crate) const fn takeover_after(&self) -> Duration {
+        Duration::from_millis(self.takeover_after_ms)
+    }
+
+    pub(crate) const fn guess_window(&self) -> Duration {
+        Duration::from_secs(self.guess_window_s)
+    }
+
+    pub(crate) const fn guess_delay(&self) -> Duration {
+        Duration::from_millis(self.guess_delay_ms)
     }
 }
 

@@ -12,6 +12,7 @@ mod api;
 mod app;
 mod chat;
 mod config;
+mod ingest;
 mod lease;
 mod live;
 mod metrics;

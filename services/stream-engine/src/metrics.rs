@@ -33,6 +33,7 @@ pub(crate) struct Metrics {
     viewers: IntGaugeVec,
     unwritten_events: IntCounterVec,
     waiting_requests: IntGauge,
+    ingest: IngestMetrics,
 }
 
 impl Metrics {
@@ -122,6 +123,7 @@ impl Metrics {
                 "sm_engine_waiting_requests",
                 "Requests that wait for a part or a playlist that is not there yet.",
             )?,
+            ingest: IngestMetrics::register(registry)?,
         };
         registry.register(Box::new(metrics.waiting_requests.clone()))?;
         registry.register(Box::new(metrics.fps.clone()))?;
@@ -143,6 +145,11 @@ impl Metrics {
         self.waiting_requests.clone()
     }
 
+    /// Of the feeds that others push.
+    pub(crate) fn ingest(&self) -> IngestMetrics {
+        self.ingest.clone()
+    }
+
     /// The metrics of one stream.
     pub(crate) fn of(&self, stream: &StreamId) -> StreamMetrics {
         let labels = &[stream.as_str()];
@@ -160,6 +167,63 @@ impl Metrics {
             viewers: self.viewers.with_label_values(labels),
             unwritten_events: self.unwritten_events.with_label_values(labels),
         }
+    }
+}
+
+/// What is counted of the feeds that others push, of all streams.
+#[derive(Clone, Debug)]
+pub(crate) struct IngestMetrics {
+    publishers: IntGauge,
+    refused: IntCounterVec,
+    bytes: IntCounter,
+}
+
+/// A publisher that is counted for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct CountedPublisher(IntGauge);
+
+impl Drop for CountedPublisher {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl IngestMetrics {
+    fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let metrics = Self {
+            publishers: IntGauge::new(
+                "sm_engine_ingest_publishers",
+                "Publishers that are connected to this process.",
+            )?,
+            refused: IntCounterVec::new(
+                Opts::new(
+                    "sm_engine_ingest_refused_total",
+                    "Publishers that were not let in, or cut, by reason.",
+                ),
+                &["reason"],
+            )?,
+            bytes: IntCounter::new(
+                "sm_engine_ingest_bytes_total",
+                "Sound and picture that publishers sent.",
+            )?,
+        };
+        registry.register(Box::new(metrics.publishers.clone()))?;
+        registry.register(Box::new(metrics.refused.clone()))?;
+        registry.register(Box::new(metrics.bytes.clone()))?;
+        Ok(metrics)
+    }
+
+    pub(crate) fn publisher(&self) -> CountedPublisher {
+        self.publishers.inc();
+        CountedPublisher(self.publishers.clone())
+    }
+
+    pub(crate) fn refused(&self, reason: &'static str) {
+        self.refused.with_label_values(&[reason]).inc();
+    }
+
+    pub(crate) fn bytes(&self, more: usize) {
+        self.bytes.inc_by(u64::try_from(more).unwrap_or(u64::MAX));
     }
 }
 

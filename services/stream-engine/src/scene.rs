@@ -143,7 +143,7 @@ fn whole(pixels: f64) -> u32 {
 fn scene_layer(layer: &Layer, assets: &Path) -> SceneLayer {
     SceneLayer {
         id: layer.id,
-        content: content(&layer.source, assets),
+        content: content(layer, assets),
         transform: layer.transform,
         opacity: layer.opacity,
         blend: layer.blend,
@@ -155,8 +155,8 @@ fn scene_layer(layer: &Layer, assets: &Path) -> SceneLayer {
     }
 }
 
-fn content(source: &LayerSource, assets: &Path) -> LayerContent {
-    match source {
+fn content(layer: &Layer, assets: &Path) -> LayerContent {
+    match &layer.source {
         LayerSource::Color(ColorSource { color }) => LayerContent::Color { color: *color },
         LayerSource::TestPattern(TestPatternSource { pattern }) => {
             LayerContent::TestPattern { pattern: *pattern }
@@ -198,6 +198,11 @@ fn content(source: &LayerSource, assets: &Path) -> LayerContent {
         LayerSource::Network(source) => LayerContent::Network {
             source: source.clone(),
             secret: source.plain().cloned(),
+        },
+        LayerSource::Ingest(source) => LayerContent::Ingest {
+            feed: layer.id,
+            latency_ms: source.latency_ms,
+            on_loss: source.on_loss,
         },
         LayerSource::Chat(source) => LayerContent::Chat {
             source: source.clone(),

@@ -58,6 +58,7 @@ pub(crate) fn run(case: &Case, media: &Media, folder: &Path) -> anyhow::Result<C
         network: NetworkPolicy::default(),
         targets: TargetPolicy::default(),
         retry: RetryTerms::default(),
+        feeds: None,
     };
     input.write_all(&encode(&configure)?)?;
     let mut stream_s = 0.0;

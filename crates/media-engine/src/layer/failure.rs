@@ -128,6 +128,29 @@ impl Failure {
         Self::new("layer.source.lost", "the source stopped sending")
     }
 
+    /// Nobody has published to the layer so far.
+    pub(super) fn nobody_publishes() -> Self {
+        let reason = "nobody publishes to it so far";
+        Self::new("layer.ingest.waiting", reason)
+    }
+
+    /// Whoever published to the layer is gone.
+    pub(super) fn publisher_gone() -> Self {
+        let reason = "the publisher is gone; it is taken up again when it comes back";
+        Self::new("layer.ingest.lost", reason)
+    }
+
+    /// Whether it is the doing of whoever publishes, and no reason to wait.
+    pub(super) fn is_by_others(&self) -> bool {
+        self.code == "layer.ingest.lost"
+    }
+
+    /// The host takes no feeds, or the layer cannot listen for its own.
+    pub(super) fn no_feeds(error: impl fmt::Display) -> Self {
+        let reason = format!("nothing can be pushed to this engine: {error}");
+        Self::new("layer.ingest.closed", reason)
+    }
+
     /// What comes is no sound and no picture.
     pub(super) fn no_media() -> Self {
         let reason = "the source sends no sound or picture that can be shown";

@@ -5,20 +5,17 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use sm_common::address::NetworkPolicy;
 use sm_common::clock::{SharedClock, Timestamp};
 use sm_common::id::{LayerId, SceneId};
 use sm_common::performance::LayerPerformance;
 use sm_common::stream::LayerState;
 use sm_common::transition::{SceneTransition, Take};
-use sm_media_protocol::{
-    CHAT_LINES_MAX, ChatFeed, LayerContent, LayerReport, RetryTerms, WantedScene,
-};
+use sm_media_protocol::{CHAT_LINES_MAX, ChatFeed, LayerContent, LayerReport, WantedScene};
 
 use super::cast::Cast;
 use super::seat::Role;
 use super::text_renderer::TextRenderer;
-use super::{Health, News, Source, Surroundings};
+use super::{Health, News, Source, SourceSettings, Surroundings};
 use crate::event::Events;
 use crate::number::{to_f64, to_i64};
 use crate::picture::Matrix;
@@ -66,7 +63,7 @@ impl Layers {
         timeline: Timeline,
         height: u32,
         wall: SharedClock,
-        (network, retry): (NetworkPolicy, RetryTerms),
+        sources: SourceSettings,
         events: Events,
     ) -> Self {
         let (alive, ended) = sync_channel(0);
@@ -78,8 +75,9 @@ impl Layers {
                 wall,
                 text: std::rc::Rc::new(TextRenderer::start()),
                 chat: None,
-                network,
-                retry,
+                network: sources.network,
+                retry: sources.retry,
+                feeds: sources.feeds,
                 events,
                 alive,
                 opening: 0,
@@ -452,6 +450,7 @@ fn performance(layer: LayerId, source: &dyn Source, now_ns: i64) -> Option<Layer
         | Surface::Stack(_) => None,
     };
     let sound = source.sound();
+    let feed = source.feed();
     if counts.is_none() && sound.is_none() {
         return None;
     }
@@ -467,6 +466,7 @@ fn performance(layer: LayerId, source: &dyn Source, now_ns: i64) -> Option<Layer
         frames_dropped: counts.map(|counts| counts.left_out),
         audio_peak_dbfs: level.map(|level| level.peak_dbfs),
         audio_rms_dbfs: level.map(|level| level.rms_dbfs),
+        feed,
     })
 }
 
@@ -477,6 +477,7 @@ fn milliseconds(ns: i64) -> f64 {
 fn report(layer: LayerId, health: &Health) -> LayerReport {
     let (state, failure) = match health {
         Health::Loading => (LayerState::Loading, None),
+        Health::Waiting(failure) => (LayerState::Loading, Some(failure)),
         Health::Fine => (LayerState::Ok, None),
         Health::Failing(failure) => (LayerState::Failing, Some(failure)),
     };

@@ -30,12 +30,14 @@ mod text_renderer;
 mod ticker;
 mod video;
 
+use std::path::PathBuf;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex};
 
 use sm_common::address::NetworkPolicy;
 use sm_common::clock::{SharedClock, Timestamp};
 use sm_common::id::LayerId;
+use sm_common::performance::FeedPerformance;
 use sm_media_protocol::{ChatFeed, LayerContent, RetryTerms, SceneLayer};
 
 use crate::event::{Event, Events};
@@ -84,6 +86,11 @@ trait Source {
         None
     }
 
+    /// What is being pushed to it.
+    fn feed(&self) -> Option<FeedPerformance> {
+        None
+    }
+
     /// How it does.
     fn health(&self) -> Health;
 }
@@ -126,6 +133,11 @@ fn open(layer: &SceneLayer, surroundings: &Surroundings) -> Box<dyn Source> {
         LayerContent::Network { source, secret } => {
             network::open(source, secret.as_ref(), layer, surroundings)
         }
+        LayerContent::Ingest {
+            feed,
+            latency_ms,
+            on_loss,
+        } => network::open_ingest(*feed, (*latency_ms, *on_loss), layer, surroundings),
         LayerContent::Chat { source } => Box::new(chat::open(source, layer, surroundings)),
     }
 }
@@ -148,10 +160,23 @@ pub(crate) enum News {
 enum Health {
     /// Being opened.
     Loading,
+    /// Open, and in want of something that comes from elsewhere in its own time.
+    Waiting(Failure),
     /// In the picture, or ready to be.
     Fine,
     /// Delivers nothing.
     Failing(Failure),
+}
+
+/// What the host says of sources that deliver from elsewhere.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SourceSettings {
+    /// Where network sources may be.
+    pub(crate) network: NetworkPolicy,
+    /// How long a source that failed waits.
+    pub(crate) retry: RetryTerms,
+    /// The directory where sources take what others push; `None`: nobody can.
+    pub(crate) feeds: Option<PathBuf>,
 }
 
 /// What every source may use.
@@ -167,6 +192,8 @@ struct Surroundings {
     network: NetworkPolicy,
     /// How long a source that failed waits.
     retry: RetryTerms,
+    /// The directory where sources take what others push; `None`: nobody can.
+    feeds: Option<PathBuf>,
     events: Events,
     /// Held by every thread of a source: nobody holds it when all have ended.
     alive: SyncSender<()>,

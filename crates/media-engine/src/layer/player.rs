@@ -53,6 +53,8 @@ pub(super) enum Ending {
     File { looping: bool },
     /// The connection ended, and is made again.
     Live,
+    /// The one who pushes is gone, and may come back at any time.
+    Pushed,
     /// The last frame of a file elsewhere, which stays.
     Remote,
 }
@@ -61,7 +63,7 @@ impl Ending {
     /// Whether frames come from elsewhere: they come or they do not, whatever the layer wishes.
     const fn is_network(self) -> bool {
         match self {
-            Self::Live | Self::Remote => true,
+            Self::Live | Self::Pushed | Self::Remote => true,
             Self::Still | Self::Never | Self::File { .. } => false,
         }
     }
@@ -247,6 +249,11 @@ impl Thread {
                     if lasted >= RECOVERED_AFTER {
                         backoff.reset();
                         attempts = 0;
+                    }
+                    if self.recipe.ending == Ending::Pushed && failure.is_by_others() {
+                        // Whoever comes next is to be taken at once.
+                        self.mailbox.tell(News::Failed(failure));
+                        continue;
                     }
                     let wait = backoff.next();
                     attempts += 1;

@@ -15,7 +15,9 @@ enum Nature {
 
 const fn nature(content: &LayerContent) -> Nature {
     match content {
-        LayerContent::Video { .. } | LayerContent::Network { .. } => Nature::Stream,
+        LayerContent::Video { .. } | LayerContent::Network { .. } | LayerContent::Ingest { .. } => {
+            Nature::Stream
+        }
         LayerContent::Color { .. }
         | LayerContent::TestPattern { .. }
         | LayerContent::Image { .. }
@@ -50,7 +52,7 @@ pub(super) const fn begins_on_air(content: &LayerContent) -> bool {
 #[cfg(test)]
 mod tests {
     use sm_common::id::LayerId;
-    use sm_common::layer::{Blend, Color, Transform, Transition};
+    use sm_common::layer::{Blend, Color, OnLoss, Transform, Transition};
 
     use super::*;
 
@@ -73,6 +75,14 @@ mod tests {
         LayerContent::Video {
             path: path.into(),
             looping,
+        }
+    }
+
+    fn ingest(feed: LayerId) -> LayerContent {
+        LayerContent::Ingest {
+            feed,
+            latency_ms: 500,
+            on_loss: OnLoss::Hide,
         }
     }
 
@@ -100,6 +110,13 @@ mod tests {
         for (ours, theirs, expected) in cases {
             assert_eq!(can_share(&ours, &theirs), expected, "{ours:?} {theirs:?}");
         }
+        let guest = layer(ingest(LayerId::generate()), 10);
+        let other = layer(ingest(LayerId::generate()), 10);
+        assert!(
+            !can_share(&guest, &other),
+            "each has a publisher of its own"
+        );
+        assert!(can_share(&layer(guest.content.clone(), 99), &guest));
         let color = |color| LayerContent::Color { color };
         let before = layer(color(Color::WHITE), 10);
         let after = SceneLayer {

@@ -20,6 +20,7 @@ mod cover;
 mod failing;
 mod format;
 mod hosts;
+mod ingest;
 mod killed;
 mod ladder;
 mod life;

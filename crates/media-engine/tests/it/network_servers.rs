@@ -111,6 +111,12 @@ pub(crate) fn publish(port: u16, picture: &str) -> Running {
     Running::start(camera(picture, TONE).args(["-f", "flv", &address]))
 }
 
+/// Pushes FLV to whoever listens on this socket.
+pub(crate) fn feed(socket: &Path, picture: &str, sound: &str) -> Running {
+    let address = format!("unix:{}", socket.display());
+    Running::start(camera(picture, sound).args(["-f", "flv", &address]))
+}
+
 /// Writes live HLS into a folder.
 pub(crate) fn write_hls(folder: &Path, picture: &str) -> Running {
     Running::start(

@@ -228,6 +228,7 @@ impl Worker {
             network: self.network.clone(),
             targets: self.targets,
             retry: QUICK,
+            feeds: Some(self.path().to_owned()),
         });
     }
 

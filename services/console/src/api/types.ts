@@ -27,6 +27,7 @@ export type FileFormat = Schemas["FileFormat"];
 export type Fit = Schemas["Fit"];
 export type GradientStop = Schemas["GradientStop"];
 export type Identity = Schemas["Identity"];
+export type IngestAccess = Schemas["IngestAccess"];
 export type Layer = Schemas["Layer"];
 export type LayerCreated = Schemas["LayerCreated"];
 export type LayerDeleted = Schemas["LayerDeleted"];

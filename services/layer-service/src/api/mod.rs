@@ -5,6 +5,7 @@ mod batch;
 mod body;
 mod content;
 mod error;
+mod ingest;
 mod layer;
 mod order;
 mod scene;
@@ -16,6 +17,7 @@ use sm_service_kit::ApiProblem;
 use utoipa::OpenApi;
 
 use self::error::ApiError;
+pub(crate) use self::ingest::Ingest;
 use self::layer::LayersQuery;
 use crate::assets::Assets;
 use crate::domain::Proposal;
@@ -28,6 +30,7 @@ pub(crate) struct Context {
     pub(crate) operations_max: usize,
     pub(crate) scenes: Scenes,
     pub(crate) assets: Assets,
+    pub(crate) ingest: Ingest,
 }
 
 impl Context {
@@ -66,6 +69,10 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
                     .get(layer::read_layer)
                     .patch(layer::update_layer)
                     .delete(layer::delete_layer),
+            )
+            .service(web::resource("/api/layers/{id}/ingest").get(ingest::read_ingest))
+            .service(
+                web::resource("/api/layers/{id}/ingest/rotate").post(ingest::rotate_ingest_key),
             )
             .service(
                 web::resource("/api/scenes")
@@ -106,6 +113,8 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
         layer::read_layer,
         layer::update_layer,
         layer::delete_layer,
+        ingest::read_ingest,
+        ingest::rotate_ingest_key,
         order::reorder_layers,
         batch::change_layers,
         scene::list_scenes,

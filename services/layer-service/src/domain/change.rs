@@ -16,7 +16,7 @@ use super::fault::Faults;
 use super::field::{Members, integer};
 use super::network::Vault;
 use super::proposal::{Action, Expected, Operation, Proposal};
-use super::{network, ordering, patch};
+use super::{ingest, network, ordering, patch};
 
 /// What a proposal is judged by, besides the scene.
 #[derive(Clone, Debug)]
@@ -278,7 +278,7 @@ impl Work<'_> {
         };
         let draft = Draft::read(&mut fields, self.surroundings.canvas, &mut self.faults);
         fields.finish(&mut self.faults);
-        let Some(mut draft) = draft else {
+        let Some(mut draft) = draft.and_then(|draft| self.with_keys(draft, &layer, at)) else {
             return Ok(None);
         };
         if !self.seal(&mut draft.source, Some(&layer.source), at) {
@@ -315,6 +315,18 @@ impl Work<'_> {
             }
         }
         Ok(Some(Step::Updated { layer, changed }))
+    }
+
+    /// The draft with a generation of keys that the layer has not had yet, or still has.
+    fn with_keys(&mut self, mut draft: Draft, before: &Layer, at: &str) -> Option<Draft> {
+        let after = ingest::succeed(&before.source, draft.source, self.surroundings.now);
+        let Ok(source) = after else {
+            let detail = "must not be lowered: keys that were replaced would be valid again";
+            self.faults.value(format!("{at}/source/generation"), detail);
+            return None;
+        };
+        draft.source = source;
+        Some(draft)
     }
 
     /// Puts a secret apart that `source` holds, and judges the one that it names; notes the fault
@@ -399,6 +411,7 @@ impl Work<'_> {
             | LayerKind::Gradient
             | LayerKind::Ticker
             | LayerKind::Network
+            | LayerKind::Ingest
             | LayerKind::Chat => {
                 return true;
             }

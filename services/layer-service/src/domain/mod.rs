@@ -7,6 +7,7 @@ mod countdown;
 mod demo;
 mod draft;
 mod gradient;
+mod ingest;
 mod network;
 mod ordering;
 mod patch;

@@ -9,7 +9,7 @@ use sm_common::layer::{
 use super::clock_format::{self, FORMAT_CHARS_MAX};
 use super::fault::{Fault, Faults};
 use super::field::{Members, boolean, parsed, text};
-use super::{chat, countdown, gradient, network, text_style, ticker};
+use super::{chat, countdown, gradient, ingest, network, text_style, ticker};
 
 /// Longest text, in characters.
 const TEXT_CHARS_MAX: usize = 2000;
@@ -70,6 +70,7 @@ pub(crate) fn read(
         LayerKind::Countdown => countdown::read(&mut fields, faults).map(LayerSource::Countdown),
         LayerKind::Ticker => ticker::read(&mut fields, faults).map(LayerSource::Ticker),
         LayerKind::Network => network::read(&mut fields, faults).map(LayerSource::Network),
+        LayerKind::Ingest => ingest::read(&mut fields, faults).map(LayerSource::Ingest),
         LayerKind::Chat => chat::read(&mut fields, faults).map(LayerSource::Chat),
     };
     fields.finish(faults);
@@ -131,6 +132,8 @@ mod tests {
                 "speed": 60, "direction": "right", "style": style}}),
             json!({"kind": "network", "source": {"url": "srt://a.example:9000", "stream_id": "a",
                 "latency_ms": 20, "on_loss": "hold"}}),
+            json!({"kind": "ingest", "source": {"protocol": "rtmp", "generation": 3,
+                "latency_ms": 20, "on_loss": "hold"}}),
             json!({"kind": "chat", "source": {"max_messages": 5, "max_age_s": 60, "fade_ms": 100,
                 "order": "newest-above", "entrance": "fade", "entrance_ms": 300, "gap": 4,
                 "names": false, "name_color": "#ff8000", "style": style}}),
@@ -158,6 +161,7 @@ mod tests {
                 LayerKind::Network,
                 json!({"url": "http://a.example/a.m3u8"}),
             ),
+            (LayerKind::Ingest, json!({})),
         ] {
             let read = read(kind, Some(&source), "", &mut Faults::default()).unwrap();
             let derived: LayerSource =

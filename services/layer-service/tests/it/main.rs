@@ -17,6 +17,7 @@ mod concurrency;
 mod content;
 mod events;
 mod first_scene;
+mod ingest;
 mod layers;
 mod network;
 mod operations;

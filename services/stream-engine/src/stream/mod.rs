@@ -44,6 +44,7 @@ use crate::live::snapshot::{SnapshotError, SnapshotRequest};
 use crate::live::viewers::Watching;
 use crate::metrics::StreamMetrics;
 use crate::store::Wanted;
+use crate::supervisor::Feeds;
 use outbox::{Courier, Outbox};
 use tenure::Tenure;
 
@@ -64,6 +65,8 @@ pub(crate) struct Surroundings {
     pub(crate) assets: PathBuf,
     /// Where the stream's recordings go, as an absolute path.
     pub(crate) recordings: PathBuf,
+    /// Where workers take what others push.
+    pub(crate) feeds: Feeds,
     pub(crate) watching: Arc<Watching>,
     pub(crate) metrics: StreamMetrics,
     pub(crate) admission: Admission,

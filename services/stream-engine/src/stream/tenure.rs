@@ -326,6 +326,7 @@ impl Tenure {
             network: surroundings.config.sources.policy(),
             targets: surroundings.config.outputs,
             retry: surroundings.config.sources.retry(),
+            feeds: feeds(surroundings),
         };
         match running.worker.send(command) {
             Ok(()) => running.configured(screen, outputs, ladder.clone()),
@@ -403,6 +404,18 @@ impl Tenure {
             None => std::future::pending().await,
         }
     }
+}
+
+/// Where the worker takes feeds; without it the program is on air all the same.
+fn feeds(surroundings: &Surroundings) -> Option<std::path::PathBuf> {
+    let stream = &surroundings.stream;
+    surroundings
+        .feeds
+        .prepare()
+        .inspect_err(|error| {
+            tracing::error!(stream.id = %stream, %error, "nobody can push to layers");
+        })
+        .ok()
 }
 
 fn whole_ms(duration: Duration) -> u64 {

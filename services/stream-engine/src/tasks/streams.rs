@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use sm_bus::{Bus, Signal};
 use sm_common::event::Channel;
-use sm_common::id::StreamId;
+use sm_common::id::{LayerId, StreamId};
+use sm_common::layer::Layer;
 use sm_service_kit::Kit;
 use sm_service_kit::health::Need;
 use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::Interval;
 
 use crate::admission::Admission;
 use crate::chat::{Chat, ChatReader};
@@ -22,6 +24,7 @@ use crate::live::viewers::Watching;
 use crate::metrics::Metrics;
 use crate::store::{self, Reader, Wanted};
 use crate::stream::{self, Inputs, Surroundings};
+use crate::supervisor::Feeds;
 
 /// Snapshot requests that wait for a stream's task at most; there is one at a time.
 const SNAPSHOTS_MAX: usize = 4;
@@ -38,6 +41,27 @@ struct Known {
     shelf: Arc<Shelf>,
     /// Told when what is wanted of it may have changed, with the trace of the change.
     changed: watch::Sender<Option<String>>,
+    /// What is wanted of it, as far as it is known.
+    wanted: watch::Receiver<Wanted>,
+    /// Longest distance between two looks.
+    look: Duration,
+}
+
+/// Moments at which a stream or its scenes may have changed.
+#[derive(Debug)]
+pub(crate) struct Changes {
+    changed: watch::Receiver<Option<String>>,
+    regularly: Interval,
+}
+
+impl Changes {
+    /// Returns at the next such moment. Cancel-safe.
+    pub(crate) async fn next(&mut self) {
+        tokio::select! {
+            Ok(()) = self.changed.changed() => {}
+            _ = self.regularly.tick() => {}
+        }
+    }
 }
 
 impl Registry {
@@ -45,6 +69,24 @@ impl Registry {
     pub(crate) fn shelf(&self, stream: &StreamId) -> Option<Arc<Shelf>> {
         let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
         streams.get(stream).map(|known| Arc::clone(&known.shelf))
+    }
+
+    /// When to look at a stream again, where there is such a stream.
+    pub(crate) fn changes(&self, stream: &StreamId) -> Option<Changes> {
+        let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
+        let known = streams.get(stream)?;
+        Some(Changes {
+            changed: known.changed.subscribe(),
+            regularly: tokio::time::interval(known.look),
+        })
+    }
+
+    /// A layer of the scenes that are wanted, as it was last read.
+    pub(crate) fn layer(&self, stream: &StreamId, layer: LayerId) -> Option<Layer> {
+        let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
+        let wanted = streams.get(stream)?.wanted.borrow();
+        let mut layers = wanted.scenes().flat_map(|scene| &scene.layers);
+        layers.find(|known| known.id == layer).cloned()
     }
 
     fn len(&self) -> usize {
@@ -81,6 +123,7 @@ pub(crate) struct Launcher {
     pub(crate) assets: PathBuf,
     /// Where recordings go, as an absolute path.
     pub(crate) recordings: PathBuf,
+    pub(crate) feeds: Feeds,
     pub(crate) metrics: Metrics,
     pub(crate) admission: Admission,
     pub(crate) registry: Registry,
@@ -187,6 +230,8 @@ impl Launcher {
                     playlist: playlist.clone(),
                 }),
                 changed: telling,
+                wanted: wanted.clone(),
+                look: self.config.engine.look_interval(),
             },
         );
         let reader = Reader {
@@ -214,6 +259,7 @@ impl Launcher {
             archive: archive.clone(),
             assets: self.assets.clone(),
             recordings: self.recordings.join(stream.as_str()),
+            feeds: self.feeds.clone(),
             watching,
             metrics,
             admission: self.admission.clone(),

@@ -13,6 +13,7 @@ mod adoption;
 mod control;
 mod format;
 mod harness;
+mod ingest;
 mod ladder;
 mod low_latency;
 mod outage;

@@ -143,13 +143,16 @@ impl<'a> Playback<'a> {
         let first = match self.thread.recipe.ending {
             Ending::File { .. } => gst::State::Paused,
             Ending::Never if !self.thread.wishes.play => gst::State::Paused,
-            Ending::Still | Ending::Never | Ending::Live | Ending::Remote => gst::State::Playing,
+            Ending::Still | Ending::Never | Ending::Live | Ending::Pushed | Ending::Remote => {
+                gst::State::Playing
+            }
         };
         if let Err(failure) = self.pipeline.set_state(first) {
             return Err(self.first_error().unwrap_or(failure));
         }
         loop {
             let wait = match self.phase {
+                Phase::Opening if self.is_awaited() => WATCH_INTERVAL,
                 Phase::Opening | Phase::Rewinding => {
                     self.deadline.saturating_duration_since(Instant::now())
                 }
@@ -200,9 +203,12 @@ impl<'a> Playback<'a> {
             Message::Prerolled => self.prerolled()?,
             Message::SegmentDone => self.reached_end(gst::SeekFlags::empty())?,
             Message::EndOfStream => match (self.thread.recipe.ending, self.watcher.frames()) {
-                (Ending::Live | Ending::Remote, 0) => return Err(Failure::no_media()),
+                (Ending::Live | Ending::Pushed | Ending::Remote, 0) => {
+                    return Err(Failure::no_media());
+                }
                 (_, 0) => return Err(Failure::no_picture()),
                 (Ending::Live, _) => return Err(Failure::lost()),
+                (Ending::Pushed, _) => return Err(Failure::publisher_gone()),
                 (Ending::Still | Ending::Never | Ending::File { .. } | Ending::Remote, _) => {
                     self.reached_end(gst::SeekFlags::FLUSH)?;
                 }
@@ -230,7 +236,7 @@ impl<'a> Playback<'a> {
                 self.go()
             }
             // Of network sources, the first frame says so.
-            (Phase::Going, _) | (_, Ending::Live | Ending::Remote) => Ok(()),
+            (Phase::Going, _) | (_, Ending::Live | Ending::Pushed | Ending::Remote) => Ok(()),
         }
     }
 
@@ -276,6 +282,9 @@ impl<'a> Playback<'a> {
 
     /// Fails when nothing has happened for too long.
     fn watch(&mut self) -> Result<(), Failure> {
+        if self.is_awaited() {
+            self.deadline = Instant::now() + OPEN_TIMEOUT;
+        }
         let frames = self.watcher.frames();
         let network = self.thread.recipe.ending.is_network();
         let waiting = self.phase == Phase::Going && !self.thread.wishes.play && !network;
@@ -301,10 +310,19 @@ impl<'a> Playback<'a> {
         Ok(())
     }
 
+    /// Whether it is somebody else's to begin.
+    fn is_awaited(&self) -> bool {
+        self.thread.recipe.ending == Ending::Pushed
+            && self.phase == Phase::Opening
+            && !self.watcher.heard()
+    }
+
     const fn stall_timeout(&self) -> Duration {
         match self.thread.recipe.ending {
             Ending::Remote => REMOTE_STALL_TIMEOUT,
-            Ending::Still | Ending::Never | Ending::File { .. } | Ending::Live => STALL_TIMEOUT,
+            Ending::Still | Ending::Never | Ending::File { .. } | Ending::Live | Ending::Pushed => {
+                STALL_TIMEOUT
+            }
         }
     }
 

@@ -234,6 +234,13 @@ function KindFields({ input, setInput, setFile }: KindFieldsProps) {
           )}
         </Field>
       );
+    case "ingest":
+      return (
+        <p>
+          OBS, ffmpeg or a phone publishes to it. Address and stream key are in its editor once it is
+          there.
+        </p>
+      );
     case "chat":
     case "clock":
     case "countdown":

@@ -7,6 +7,7 @@ import {
   MessagesSquare,
   MoveHorizontal,
   Palette,
+  RadioReceiver,
   RadioTower,
   TestTubeDiagonal,
   Timer,
@@ -32,6 +33,7 @@ export const KINDS: Record<LayerKind, KindWords> = {
   gradient: { label: "Gradient", icon: Blend },
   chat: { label: "Chat", icon: MessagesSquare },
   network: { label: "Network", icon: RadioTower },
+  ingest: { label: "Ingest", icon: RadioReceiver },
   "test-pattern": { label: "Test pattern", icon: TestTubeDiagonal },
 };
 
@@ -90,6 +92,7 @@ const FIELD_LABELS: Record<string, string> = {
   "/source/stream_id": "stream id",
   "/source/latency_ms": "latency",
   "/source/on_loss": "when it is lost",
+  "/source/generation": "stream key",
   "/source/max_messages": "most messages",
   "/source/max_age_s": "seconds that messages stay",
   "/source/fade_ms": "fading away",

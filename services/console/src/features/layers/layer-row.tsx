@@ -113,7 +113,7 @@ export function LayerRow(props: LayerRowProps) {
         </div>
       </div>
       <Opacity layer={layer} disabled={readOnly} change={change} />
-      {status?.state === "failing" && status.reason && (
+      {status && status.state !== "ok" && status.reason && (
         <p className="layer__reason">{status.reason}</p>
       )}
       {note && <LayerNote layer={layer.id} note={note} />}
@@ -172,7 +172,7 @@ function StatusText({ kind, status, visible }: StatusTextProps) {
       </span>
       {status?.state === "loading" && (
         <span className="layer__state" data-tone="busy">
-          <LoaderCircle size={13} aria-hidden /> Loading
+          <LoaderCircle size={13} aria-hidden /> {status.code ? "Waiting" : "Loading"}
         </span>
       )}
       {status?.state === "failing" && (

@@ -61,6 +61,11 @@ function sourceOf(input: NewLayerInput, canvas: Canvas): LayerSource {
         kind: "network",
         source: { url: input.url.trim(), latency_ms: 500, on_loss: "hide" },
       };
+    case "ingest":
+      return {
+        kind: "ingest",
+        source: { protocol: "rtmp", latency_ms: 500, on_loss: "hide" },
+      };
     case "chat": {
       const shadow = { color: "#000000c0", x: 1, y: 1, blur: 3 };
       const small = { ...style, size: Math.max(4, Math.round(canvas.height / 26)), shadow };
@@ -92,6 +97,7 @@ function placeOf({ kind, asset }: NewLayerInput, canvas: Canvas): Transform {
     case "color":
     case "gradient":
     case "network":
+    case "ingest":
     case "test-pattern":
       return box(0, 0, width, height);
   }

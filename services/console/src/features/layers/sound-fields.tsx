@@ -45,6 +45,7 @@ export function mayHaveSound({ kind }: Layer): boolean {
   switch (kind) {
     case "video":
     case "network":
+    case "ingest":
       return true;
     case "text":
     case "chat":

@@ -3,6 +3,7 @@ import { CheckField, ColorField, DraftField, Field } from "../../ui/fields.tsx";
 import { ChatFields } from "./chat-fields.tsx";
 import { CountdownFields } from "./countdown-fields.tsx";
 import { GradientFields } from "./gradient-fields.tsx";
+import { IngestPanel } from "./ingest-panel.tsx";
 import { PATTERNS, PLAIN } from "./kinds.ts";
 import { NetworkFields } from "./network-fields.tsx";
 import type { Patch } from "./patch.ts";
@@ -128,6 +129,29 @@ export function SourceFields({ layer, disabled, change }: SourceFieldsProps) {
       );
     case "network":
       return <NetworkFields source={layer.source} {...fields} />;
+    case "ingest":
+      return (
+        <>
+          <IngestPanel layer={layer} disabled={disabled} />
+          <div className="layer-editor__row">
+            <NumberField
+              label="Latency (ms)"
+              value={layer.source.latency_ms ?? 500}
+              min={20}
+              max={8000}
+              disabled={disabled}
+              onChange={(latency_ms) => changeSource({ latency_ms })}
+            />
+            <SelectField
+              label="When it is lost"
+              value={layer.source.on_loss ?? "hide"}
+              options={ON_LOSS}
+              disabled={disabled}
+              onChange={(on_loss) => changeSource({ on_loss })}
+            />
+          </div>
+        </>
+      );
     case "image":
       return null;
   }

@@ -288,6 +288,7 @@ mod tests {
             reason: None,
             attempts: None,
             next_attempt_at: None,
+            playback: None,
         })
     }
 

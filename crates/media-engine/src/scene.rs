@@ -136,6 +136,7 @@ mod tests {
             volume: 1.0,
             muted: false,
             audio_delay_ms: 0,
+            playback: None,
         }
     }
 
@@ -143,6 +144,7 @@ mod tests {
         LayerContent::Video {
             path: path.into(),
             looping,
+            clip: sm_media_protocol::Clip::default(),
         }
     }
 

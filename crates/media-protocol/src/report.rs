@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 use sm_common::clock::Timestamp;
 use sm_common::id::{LayerId, OutputId};
+use sm_common::layer::PlaybackStatus;
 use sm_common::output::{OutputCounters, OutputStatus};
 use sm_common::performance::LayerPerformance;
 use sm_common::program::ProgramFormat;
@@ -152,6 +153,9 @@ pub struct LayerReport {
     /// When it is tried again.
     #[serde(default)]
     pub next_attempt_at: Option<Timestamp>,
+    /// Where the file is that it plays.
+    #[serde(default)]
+    pub playback: Option<PlaybackStatus>,
 }
 
 /// How an output does.

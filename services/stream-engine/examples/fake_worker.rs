@@ -334,6 +334,7 @@ impl Worker {
                 reason: None,
                 attempts: None,
                 next_attempt_at: None,
+                playback: None,
             }));
         }
     }
@@ -352,6 +353,7 @@ impl Worker {
                 reason: failing.then(|| "the file is missing".to_owned()),
                 attempts: None,
                 next_attempt_at: None,
+                playback: None,
             }));
         }
     }

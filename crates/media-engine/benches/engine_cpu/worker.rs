@@ -9,8 +9,8 @@ use sm_common::address::NetworkPolicy;
 use sm_common::id::LayerId;
 use sm_common::layer::{Blend, TextStyle, Transform, Transition};
 use sm_media_protocol::{
-    Command, HlsSettings, Hosting, LayerContent, LeaseTerms, RecordingSettings, Report, SceneLayer,
-    WantedScene, decode, encode,
+    Clip, Command, HlsSettings, Hosting, LayerContent, LeaseTerms, RecordingSettings, Report,
+    SceneLayer, WantedScene, decode, encode,
 };
 
 use crate::case::Case;
@@ -86,6 +86,7 @@ fn scene(case: &Case, media: &Media) -> WantedScene {
     let video = |path: &Path| LayerContent::Video {
         path: path.to_owned(),
         looping: true,
+        clip: Clip::default(),
     };
     let layers = case.pieces().into_iter().map(|(piece, (x, y))| {
         let (content, size) = match piece {
@@ -127,5 +128,6 @@ fn layer(content: LayerContent, (x, y): (u32, u32), (width, height): (u32, u32))
         volume: 1.0,
         muted: false,
         audio_delay_ms: 0,
+        playback: None,
     }
 }

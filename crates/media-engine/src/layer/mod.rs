@@ -20,6 +20,7 @@ mod text_ink;
 mod text_painter;
 mod text_renderer;
 mod ticker;
+mod turns;
 mod video;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,7 @@ use std::time::{Duration, Instant};
 use sm_common::address::NetworkPolicy;
 use sm_common::clock::{SharedClock, Timestamp};
 use sm_common::id::LayerId;
+use sm_common::layer::{PlaybackState, PlaybackStatus};
 use sm_common::performance::LayerPerformance;
 use sm_common::stream::LayerState;
 use sm_media_protocol::{LayerContent, LayerReport, SceneLayer, WantedScene};
@@ -44,6 +46,7 @@ use crate::timeline::{Timeline, samples_in};
 use failure::Failure;
 pub(crate) use text_renderer::Drawing;
 use text_renderer::TextRenderer;
+use turns::Turns;
 
 /// How much longer than its fading out takes a hidden layer's source goes on: longer than the
 /// composer may be behind.
@@ -56,6 +59,9 @@ const DRAWING_PATIENCE: Duration = Duration::from_millis(250);
 trait Source {
     /// The layer changed in a way that this source can follow. Done before the change shows.
     fn update(&mut self, layer: &SceneLayer);
+
+    /// Plays from its beginning: its layer takes the turn of another.
+    fn begin(&mut self) {}
 
     /// The source's own thread has something to tell.
     fn hear(&mut self, _news: News) {}
@@ -81,6 +87,11 @@ trait Source {
         None
     }
 
+    /// Where the file is that it plays.
+    fn playback(&self) -> Option<PlaybackStatus> {
+        None
+    }
+
     /// How it does.
     fn health(&self) -> Health;
 }
@@ -91,9 +102,11 @@ fn open(layer: &SceneLayer, surroundings: &Surroundings) -> Box<dyn Source> {
         LayerContent::Color { color } => Box::new(color::open(*color, surroundings)),
         LayerContent::TestPattern { pattern } => test_pattern::open(*pattern, layer, surroundings),
         LayerContent::Image { path } => Box::new(image::open(path, layer, surroundings)),
-        LayerContent::Video { path, looping } => {
-            Box::new(video::open(path, *looping, layer, surroundings))
-        }
+        LayerContent::Video {
+            path,
+            looping,
+            clip,
+        } => Box::new(video::open(path, (*looping, *clip), layer, surroundings)),
         LayerContent::Text { text, style } => {
             Box::new(text::open(text, style, layer, surroundings))
         }
@@ -133,6 +146,8 @@ pub(crate) enum News {
     Drawn(Drawing),
     /// Frames arrive.
     Flowing,
+    /// Where a file is.
+    Playback(PlaybackStatus),
     /// Nothing arrives, and why.
     Failed(Failure),
 }
@@ -198,7 +213,11 @@ impl Mailbox {
 /// The layers of the scene and their sources.
 pub(crate) struct Layers {
     surroundings: Surroundings,
+    /// The scene as it was told.
+    wanted: Option<WantedScene>,
+    /// The scene as it is seen: under its cover, with every layer that had its turn.
     scene: Option<WantedScene>,
+    turns: Turns,
     /// Whether the scene is under a cover.
     covered: bool,
     sources: BTreeMap<LayerId, Opened>,
@@ -212,7 +231,7 @@ pub(crate) struct Layers {
 struct Opened {
     opening: u64,
     source: Box<dyn Source>,
-    reported: Option<Health>,
+    reported: Option<(Health, Option<PlaybackStatus>)>,
 }
 
 impl Layers {
@@ -238,7 +257,9 @@ impl Layers {
                 alive,
                 opening: 0,
             },
+            wanted: None,
             scene: None,
+            turns: Turns::default(),
             covered: false,
             sources: BTreeMap::new(),
             fading: BTreeMap::new(),
@@ -249,9 +270,22 @@ impl Layers {
 
     /// Makes `wanted` the scene, unless it cannot be one.
     pub(crate) fn apply(&mut self, wanted: WantedScene) -> Result<(), DuplicateLayer> {
+        let mut turns = self.turns.clone();
+        if let Some(before) = &self.wanted {
+            turns.follow(before, &wanted);
+        }
+        self.realize(&wanted, &turns)?;
+        self.turns = turns;
+        self.wanted = Some(wanted);
+        self.settles_at = Some(Instant::now() + DRAWING_PATIENCE);
+        Ok(())
+    }
+
+    /// Lets the sources show this scene.
+    fn realize(&mut self, wanted: &WantedScene, turns: &Turns) -> Result<(), DuplicateLayer> {
         let actual = self.scene.as_ref().map_or(&[][..], |scene| &scene.layers);
         let is_covered = wanted.cover.is_some();
-        let wanted = uncovered(wanted, self.covered);
+        let wanted = uncovered(turns.taken(wanted), self.covered);
         let difference = difference(actual, &wanted.layers)?;
         for id in &difference.close {
             self.sources.remove(id);
@@ -266,8 +300,23 @@ impl Layers {
         }
         self.scene = Some(wanted);
         self.covered = is_covered;
-        self.settles_at = Some(Instant::now() + DRAWING_PATIENCE);
         Ok(())
+    }
+
+    /// A layer has come to its end, and leaves the picture if it is to.
+    fn end_turn(&mut self, layer: LayerId) {
+        let Some(wanted) = self.wanted.take() else {
+            return;
+        };
+        if let Some(next) = self.turns.end(layer, &wanted)
+            && let Some(opened) = self.sources.get_mut(&next)
+        {
+            opened.source.begin();
+        }
+        let turns = self.turns.clone();
+        // The layers are those of a scene that was shown: none is in it twice.
+        let _ = self.realize(&wanted, &turns);
+        self.wanted = Some(wanted);
     }
 
     /// Until when the newest scene is not to be shown, because parts of it are being drawn.
@@ -288,7 +337,11 @@ impl Layers {
         if let Some(opened) = self.sources.get_mut(&layer)
             && opened.opening == opening
         {
+            let had_ended = has_ended(&*opened.source);
             opened.source.hear(news);
+            if !had_ended && has_ended(&*opened.source) {
+                self.end_turn(layer);
+            }
         }
     }
 
@@ -337,10 +390,10 @@ impl Layers {
     pub(crate) fn reports(&mut self) -> Vec<LayerReport> {
         let mut reports = Vec::new();
         for (layer, opened) in &mut self.sources {
-            let health = opened.source.health();
-            if opened.reported.as_ref() != Some(&health) {
-                reports.push(report(*layer, &health));
-                opened.reported = Some(health);
+            let now = (opened.source.health(), opened.source.playback());
+            if opened.reported.as_ref() != Some(&now) {
+                reports.push(report(*layer, &now.0, now.1));
+                opened.reported = Some(now);
             }
         }
         reports
@@ -432,6 +485,11 @@ impl Layers {
     }
 }
 
+fn has_ended(source: &dyn Source) -> bool {
+    let state = source.playback().map(|playback| playback.state);
+    state == Some(PlaybackState::Ended)
+}
+
 fn item(layer: &SceneLayer, source: &dyn Source) -> Item {
     let surface = source.surface();
     if let Surface::Moving(frames) = &surface {
@@ -481,7 +539,7 @@ fn milliseconds(ns: i64) -> f64 {
     to_f64(u64::try_from(ns).unwrap_or(0)) / 1e6
 }
 
-fn report(layer: LayerId, health: &Health) -> LayerReport {
+fn report(layer: LayerId, health: &Health, playback: Option<PlaybackStatus>) -> LayerReport {
     let (state, failure) = match health {
         Health::Loading => (LayerState::Loading, None),
         Health::Fine => (LayerState::Ok, None),
@@ -494,5 +552,6 @@ fn report(layer: LayerId, health: &Health) -> LayerReport {
         reason: failure.map(|failure| failure.reason.clone()),
         attempts: failure.and_then(|failure| Some(failure.retry?.attempts)),
         next_attempt_at: failure.and_then(|failure| Some(failure.retry?.at)),
+        playback,
     }
 }

@@ -7,6 +7,7 @@ mod content;
 mod error;
 mod layer;
 mod order;
+mod playback;
 mod scene;
 mod shape;
 
@@ -67,6 +68,7 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
                     .patch(layer::update_layer)
                     .delete(layer::delete_layer),
             )
+            .service(web::resource("/api/layers/{id}/playback").post(playback::command_playback))
             .service(
                 web::resource("/api/scenes")
                     .get(scene::list_scenes)
@@ -106,6 +108,7 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
         layer::read_layer,
         layer::update_layer,
         layer::delete_layer,
+        playback::command_playback,
         order::reorder_layers,
         batch::change_layers,
         scene::list_scenes,

@@ -38,6 +38,12 @@ pub(crate) enum Action {
         id: LayerId,
         expected: Option<Expected>,
     },
+    /// Plays what a layer plays otherwise.
+    Play {
+        id: LayerId,
+        expected: Option<Expected>,
+        order: Value,
+    },
     /// Puts the layers into another order.
     Reorder { order: Value },
 }
@@ -73,7 +79,7 @@ impl Operation {
         let document = match &self.action {
             Action::Create { layer, .. } => layer,
             Action::Update { patch, .. } => patch,
-            Action::Delete { .. } | Action::Reorder { .. } => return None,
+            Action::Delete { .. } | Action::Play { .. } | Action::Reorder { .. } => return None,
         };
         document.pointer("/source/asset")?.as_str()?.parse().ok()
     }
@@ -174,11 +180,21 @@ fn read_action(
             let expected = read_expected(&mut fields, faults);
             id.map(|id| Action::Delete { id, expected })
         }
+        "playback" => {
+            let id = fields.required("id", faults, parsed);
+            let expected = read_expected(&mut fields, faults);
+            let order = fields.required("command", faults, whole);
+            id.zip(order).map(|(id, order)| Action::Play {
+                id,
+                expected,
+                order,
+            })
+        }
         "reorder" => fields
             .required("order", faults, whole)
             .map(|order| Action::Reorder { order }),
         _ => {
-            let known = "must be create, update, delete or reorder";
+            let known = "must be create, update, delete, playback or reorder";
             faults.value(format!("{at}/op"), known);
             return None;
         }

@@ -22,4 +22,5 @@ mod network;
 mod operations;
 mod order;
 mod outage;
+mod playback;
 mod scenes;

@@ -84,7 +84,7 @@ pub(super) fn build(
     }
     Ok(Media {
         pipeline,
-        rewind: None,
+        reel: None,
     })
 }
 

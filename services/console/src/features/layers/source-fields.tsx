@@ -1,12 +1,5 @@
 import type { Layer } from "../../api/types.ts";
-import {
-  CheckField,
-  ColorField,
-  DraftField,
-  Field,
-  NumberField,
-  SelectField,
-} from "../../ui/fields.tsx";
+import { ColorField, DraftField, Field, NumberField, SelectField } from "../../ui/fields.tsx";
 import { CountdownFields } from "./countdown-fields.tsx";
 import { GradientFields } from "./gradient-fields.tsx";
 import { PATTERNS, PLAIN } from "./kinds.ts";
@@ -14,6 +7,7 @@ import { ON_LOSS } from "./options.ts";
 import type { Patch } from "./patch.ts";
 import { TextStyleFields } from "./text-style-fields.tsx";
 import { TickerFields } from "./ticker-fields.tsx";
+import { VideoFields } from "./video-fields.tsx";
 
 interface SourceFieldsProps {
   readonly layer: Layer;
@@ -117,14 +111,7 @@ export function SourceFields({ layer, disabled, change }: SourceFieldsProps) {
         </Field>
       );
     case "video":
-      return (
-        <CheckField
-          label="Start again at its end"
-          checked={layer.source.loop ?? false}
-          disabled={disabled}
-          onChange={(loop) => changeSource({ loop })}
-        />
-      );
+      return <VideoFields layer={layer} source={layer.source} {...fields} />;
     case "network":
       return (
         <>

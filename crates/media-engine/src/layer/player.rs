@@ -12,7 +12,7 @@ use gstreamer as gst;
 use sm_common::clock::SharedClock;
 use sm_media_protocol::SceneLayer;
 
-pub(super) use cut::{Cut, Knife, Reel};
+pub(super) use cut::{Cut, DECODED, Knife, Reel};
 use playback::Playback;
 
 use super::failure::{Failure, Retry};

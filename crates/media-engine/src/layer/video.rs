@@ -11,7 +11,7 @@ use sm_media_protocol::{Clip, LayerContent, SceneLayer};
 
 use super::failure::Failure;
 use super::file::{FileKind, kind_of};
-use super::player::{Cut, Ending, Knife, Media, Player, Recipe, Reel, Target, Watcher};
+use super::player::{Cut, DECODED, Ending, Knife, Media, Player, Recipe, Reel, Target, Watcher};
 use super::sink::{frame_sink, sound_sink};
 use super::{Health, News, Source, Surroundings};
 use crate::pipeline::{FrameSlot, ProgramClock, Surface};
@@ -20,6 +20,10 @@ use crate::sound::SoundQueue;
 /// What may wait between the parts of a file and their decoders.
 const QUEUE_TIME: gst::ClockTime = gst::ClockTime::from_seconds(3);
 const QUEUE_BYTES: u32 = 32 * 1024 * 1024;
+
+/// Decoded frames that may wait, and their memory.
+const DECODED_FRAMES: u32 = 12;
+const DECODED_BYTES: u32 = 48 * 1024 * 1024;
 
 pub(super) fn open(
     path: &Path,
@@ -182,7 +186,7 @@ fn build(path: &Path, outlets: &Outlets, watcher: &Watcher) -> Result<Media, Fai
     // The picture's branch is there from the start, so that the pipeline waits for a frame; the
     // one of the sound only appears where there is sound, which not every file has.
     let sink = frame_sink(&outlets.program, &outlets.frames, watcher).upcast::<gst::Element>();
-    let picture = Branch::add(&pipeline, vec![sink.clone()])?;
+    let picture = Branch::add(&pipeline, vec![decoded_ahead()?, sink.clone()])?;
     let knife = Knife::default();
     if let (Some(entrance), Some(exit)) = (picture.queue.static_pad("src"), sink.static_pad("sink"))
     {
@@ -225,6 +229,18 @@ fn build(path: &Path, outlets: &Outlets, watcher: &Watcher) -> Result<Media, Fai
             knife,
         }),
     })
+}
+
+/// Where decoded frames wait: before a part begins again, its decoder must pass what comes from the
+/// keyframe before it.
+fn decoded_ahead() -> Result<gst::Element, Failure> {
+    gst::ElementFactory::make("queue")
+        .name(DECODED)
+        .property("max-size-buffers", DECODED_FRAMES)
+        .property("max-size-time", 0_u64)
+        .property("max-size-bytes", DECODED_BYTES)
+        .build()
+        .map_err(Failure::engine)
 }
 
 fn add_sound(pipeline: &gst::Pipeline, outlets: &Outlets, pad: &gst::Pad) -> Result<(), Failure> {

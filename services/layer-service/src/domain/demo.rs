@@ -70,6 +70,7 @@ mod tests {
             layers_max: 20,
             assets: std::collections::BTreeMap::new(),
             network: sm_common::address::NetworkPolicy::default(),
+            playing: std::collections::BTreeMap::new(),
             now: super::super::samples::THEN,
         };
         let applied = apply(scene(&[]), &proposal, &surroundings).unwrap();

@@ -24,6 +24,5 @@ pub(crate) use change::{Applied, Refusal, Rejected, Step, Surroundings, apply};
 pub(crate) use demo::demo_layers;
 pub(crate) use draft::Canvas;
 pub(crate) use fault::Faults;
-pub(crate) use playback::PlaybackOrder;
 pub(crate) use proposal::{Action, Expected, Operation, Proposal};
 pub(crate) use scene_list::{List, ListRefusal};

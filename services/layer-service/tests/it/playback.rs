@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use crate::app::{App, Upload, mp4, path_of, pointers, tag_of};
 
 async fn video(app: &App, source: Value) -> Value {
-    let upload = Upload::new("clip.mp4", "video/mp4", &mp4(500));
+    let content = mp4(500);
+    let upload = Upload::new("clip.mp4", "video/mp4", &content);
     let asset = app.upload(&upload).await.body["id"].clone();
     let mut source = source;
     source["asset"] = asset;
@@ -49,7 +50,8 @@ async fn a_command_stays_with_its_layer_until_it_plays_something_else() {
     assert_eq!(results[0]["changed"], json!(["/playback"]));
     assert_eq!(results[1]["layer"]["playback"]["action"], "restart");
 
-    let other = Upload::new("other.mp4", "video/mp4", &mp4(900));
+    let content = mp4(900);
+    let other = Upload::new("other.mp4", "video/mp4", &content);
     let other = app.upload(&other).await.body["id"].clone();
     let patch = json!({"source": {"asset": other}});
     let current = app.api.get(&place).await.expect(200).body;

@@ -14,6 +14,9 @@ use crate::pipeline::FrameSlot;
 /// Shorter parts are shown as stills: looping them would only burn CPU.
 const REPEAT_MIN: gst::ClockTime = gst::ClockTime::from_mseconds(100);
 
+/// The name of queues behind a decoder, which hear of the end from it.
+pub(in crate::layer) const DECODED: &str = "decoded";
+
 /// By how much time stamps may be off.
 const ROUNDING: gst::ClockTime = gst::ClockTime::from_useconds(500);
 
@@ -104,11 +107,9 @@ impl Knife {
     /// Keeps from whatever is behind this pad where the part ends.
     pub(in crate::layer) fn hide_end(pad: &gst::Pad) {
         pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, |_pad, info| {
-            let endless = match info.event().map(|event| event.view()) {
-                Some(gst::EventView::Segment(event)) => without_stop(event),
-                _ => None,
-            };
-            if let Some(endless) = endless {
+            if let Some(gst::EventView::Segment(event)) = info.event().map(|event| event.view())
+                && let Some(endless) = without_stop(event)
+            {
                 info.data = Some(gst::PadProbeData::Event(endless));
             }
             gst::PadProbeReturn::Ok
@@ -200,7 +201,7 @@ impl Reel {
 pub(super) fn drain(pipeline: &gst::Pipeline) {
     let queues = pipeline.children().into_iter().filter(|child| {
         let factory = child.factory();
-        factory.is_some_and(|factory| factory.name() == "queue")
+        factory.is_some_and(|factory| factory.name() == "queue") && child.name() != DECODED
     });
     for queue in queues {
         if let Some(pad) = queue.static_pad("sink") {

@@ -268,7 +268,7 @@ impl<'a> Playback<'a> {
             },
             (Phase::Opening | Phase::Jumping, Ending::Still | Ending::Never) => self.arrived(),
             // Of network sources, the first frame says so.
-            (Phase::Going, _) | (Phase::Jumping, _) | (_, Ending::Live | Ending::Remote) => Ok(()),
+            (Phase::Going | Phase::Jumping, _) | (_, Ending::Live | Ending::Remote) => Ok(()),
         }
     }
 

@@ -18,6 +18,7 @@ mod countdown;
 mod cover;
 mod failing;
 mod hosts;
+mod killed;
 mod life;
 mod look;
 mod motion;

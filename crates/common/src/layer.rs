@@ -1,5 +1,6 @@
 //! Layers: what each kind shows, and where.
 
+mod chat;
 mod color;
 mod countdown;
 mod drawn;
@@ -19,6 +20,7 @@ use crate::clock::Timestamp;
 use crate::id::{AssetId, LayerId, SceneId, StreamId};
 use crate::stream::LayerStatus;
 
+pub use chat::{ChatEntrance, ChatOrder, ChatSource};
 pub use color::{Color, ParseColorError};
 pub use countdown::{AtZero, CountdownSource};
 pub use drawn::{ColorSource, GradientSource, GradientStop, Pattern, TestPatternSource};
@@ -89,6 +91,8 @@ layer_kinds! {
     Ticker(TickerSource) = "ticker",
     /// Live sound and picture from elsewhere.
     Network(NetworkSource) = "network",
+    /// The stream's chat.
+    Chat(ChatSource) = "chat",
 }
 
 impl LayerSource {
@@ -104,6 +108,7 @@ impl LayerSource {
             | Self::Countdown(_)
             | Self::Gradient(_)
             | Self::Ticker(_)
+            | Self::Chat(_)
             | Self::Network(_) => None,
         }
     }
@@ -120,6 +125,7 @@ impl LayerSource {
             | Self::Countdown(_)
             | Self::Gradient(_)
             | Self::Ticker(_)
+            | Self::Chat(_)
             | Self::Network(_) => None,
         }
     }
@@ -137,7 +143,8 @@ impl LayerSource {
             | Self::Countdown(_)
             | Self::Gradient(_)
             | Self::Ticker(_)
-            | Self::Network(_) => None,
+            | Self::Network(_)
+            | Self::Chat(_) => None,
         }
     }
 }

@@ -8,7 +8,7 @@ use sm_common::layer::TextStyle;
 use sm_media_protocol::{LayerContent, SceneLayer};
 
 use super::failure::Failure;
-use super::text_renderer::{Drawing, Drawn, Order, Shape, TextRenderer, Written};
+use super::text_renderer::{Drawing, Drawn, Job, Order, Shape, TextRenderer, Written};
 use super::{Health, Mailbox, News, Source, Surroundings};
 use crate::picture::{Matrix, Picture};
 use crate::pipeline::Surface;
@@ -109,7 +109,7 @@ impl Label {
         self.ordered += 1;
         let ordered = self.renderer.order(Order {
             number: self.ordered,
-            written: written.clone(),
+            job: Job::Text(written.clone()),
             matrix: self.matrix,
             mailbox: self.mailbox.clone(),
         });
@@ -151,7 +151,7 @@ impl Label {
     pub(super) fn surface(&self) -> Surface {
         match &self.drawn {
             Some(Drawn::Box(picture)) => Surface::Still(Arc::clone(picture)),
-            Some(Drawn::Strip(_)) | None => Surface::Empty,
+            Some(Drawn::Strip(_) | Drawn::Messages(_)) | None => Surface::Empty,
         }
     }
 
@@ -159,7 +159,7 @@ impl Label {
     pub(super) fn strip(&self) -> Option<[Arc<Picture>; 2]> {
         match &self.drawn {
             Some(Drawn::Strip(phases)) => Some(phases.clone()),
-            Some(Drawn::Box(_)) | None => None,
+            Some(Drawn::Box(_) | Drawn::Messages(_)) | None => None,
         }
     }
 

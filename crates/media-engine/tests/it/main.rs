@@ -12,6 +12,7 @@
     reason = "a test picks the reports it is about"
 )]
 
+mod chat;
 mod clock;
 mod continuity;
 mod countdown;

@@ -429,7 +429,8 @@ impl Work<'_> {
             | LayerKind::Countdown
             | LayerKind::Gradient
             | LayerKind::Ticker
-            | LayerKind::Network => {
+            | LayerKind::Network
+            | LayerKind::Chat => {
                 return true;
             }
         };

@@ -234,6 +234,7 @@ function KindFields({ input, setInput, setFile }: KindFieldsProps) {
           )}
         </Field>
       );
+    case "chat":
     case "clock":
     case "countdown":
       return null;

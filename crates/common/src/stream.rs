@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use crate::clock::Timestamp;
 use crate::id::{InstanceId, LayerId, SceneId, StreamId};
 use crate::ladder::Rendition;
+use crate::layer::PlaybackStatus;
 use crate::output::{Output, OutputState};
 use crate::performance::{Performance, Viewers};
 use crate::program::ProgramFormat;
@@ -213,6 +214,9 @@ pub struct LayerStatus {
     /// When it is tried again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_attempt_at: Option<Timestamp>,
+    /// Where the file is that it plays, if it plays one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub playback: Option<PlaybackStatus>,
     /// Since when.
     pub since: Timestamp,
 }

@@ -407,6 +407,7 @@ mod tests {
             reason: None,
             attempts: None,
             next_attempt_at: None,
+            playback: None,
         })
     }
 

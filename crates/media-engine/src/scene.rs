@@ -161,6 +161,7 @@ mod tests {
             volume: 1.0,
             muted: false,
             audio_delay_ms: 0,
+            playback: None,
         }
     }
 
@@ -168,6 +169,7 @@ mod tests {
         LayerContent::Video {
             path: path.into(),
             looping,
+            clip: sm_media_protocol::Clip::default(),
         }
     }
 

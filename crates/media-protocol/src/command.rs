@@ -6,8 +6,8 @@ use sm_common::clock::Timestamp;
 use sm_common::id::{LayerId, OutputId};
 use sm_common::ladder::Rendition;
 use sm_common::layer::{
-    AtZero, Blend, ChatSource, Color, GradientStop, NetworkSource, OnLoss, Pattern, TextStyle,
-    TickerDirection, Transform, Transition,
+    AtEnd, AtZero, Blend, ChatSource, Color, GradientStop, NetworkSource, OnLoss, Pattern,
+    Playback, TextStyle, TickerDirection, Transform, Transition,
 };
 use sm_common::output::OutputTarget;
 use sm_common::program::ProgramFormat;
@@ -262,6 +262,30 @@ pub struct SceneLayer {
     /// How much later than the picture its sound comes, in milliseconds.
     #[serde(default)]
     pub audio_delay_ms: u32,
+    /// The last command for what it plays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub playback: Option<Playback>,
+}
+
+/// Which part of a file is played, and what follows its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Clip {
+    /// Where it begins, in milliseconds of the file.
+    pub in_ms: u64,
+    /// Where it ends; at the end of the file when absent.
+    pub out_ms: Option<u64>,
+    /// What follows its end where it does not loop.
+    pub at_end: AtEnd,
+    /// The layer that is shown then.
+    pub next: Option<LayerId>,
+}
+
+impl Clip {
+    /// Whether it is the whole file, and its last frame stays.
+    pub fn is_whole(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What a layer shows; files are resolved to paths by the host.
@@ -289,6 +313,9 @@ pub enum LayerContent {
         path: PathBuf,
         /// Starts again at its end.
         looping: bool,
+        /// Which part of it, and what follows its end.
+        #[serde(default, skip_serializing_if = "Clip::is_whole")]
+        clip: Clip,
     },
     /// Text.
     Text {

@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 use sm_common::clock::Timestamp;
 use sm_common::id::{LayerId, OutputId, RenditionName, SceneId};
 use sm_common::ladder::Rendition;
+use sm_common::layer::PlaybackStatus;
 use sm_common::output::{OutputCounters, OutputStatus};
 use sm_common::performance::{LayerPerformance, RenditionPerformance};
 use sm_common::program::ProgramFormat;
@@ -231,6 +232,9 @@ pub struct LayerReport {
     /// When it is tried again.
     #[serde(default)]
     pub next_attempt_at: Option<Timestamp>,
+    /// Where the file is that it plays.
+    #[serde(default)]
+    pub playback: Option<PlaybackStatus>,
 }
 
 /// How an output does.

@@ -459,6 +459,7 @@ impl Worker {
                 reason: None,
                 attempts: None,
                 next_attempt_at: None,
+                playback: None,
             }));
         }
     }
@@ -505,6 +506,7 @@ impl Worker {
             reason: failing.then(|| "the file is missing".to_owned()),
             attempts: None,
             next_attempt_at: None,
+            playback: None,
         }));
     }
 

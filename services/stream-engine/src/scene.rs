@@ -11,7 +11,9 @@ use sm_common::layer::{
 use sm_common::program::ProgramFormat;
 use sm_common::scene::Scene;
 use sm_common::stream::SceneOnAir;
-use sm_media_protocol::{Countdown, Cover, CoverReason, LayerContent, SceneLayer, WantedScene};
+use sm_media_protocol::{
+    Clip, Countdown, Cover, CoverReason, LayerContent, SceneLayer, WantedScene,
+};
 use uuid::Uuid;
 
 use crate::config::SlateConfig;
@@ -125,6 +127,7 @@ fn standing(id: LayerId, content: LayerContent, transform: Transform) -> SceneLa
         volume: 1.0,
         muted: false,
         audio_delay_ms: 0,
+        playback: None,
     }
 }
 
@@ -152,6 +155,16 @@ fn scene_layer(layer: &Layer, assets: &Path) -> SceneLayer {
         volume: layer.volume,
         muted: layer.muted,
         audio_delay_ms: layer.audio_delay_ms,
+        playback: layer.playback,
+    }
+}
+
+fn clip(video: &VideoSource) -> Clip {
+    Clip {
+        in_ms: video.in_ms,
+        out_ms: video.out_ms,
+        at_end: video.at_end,
+        next: video.next,
     }
 }
 
@@ -164,9 +177,10 @@ fn content(layer: &Layer, assets: &Path) -> LayerContent {
         LayerSource::Image(ImageSource { asset }) => LayerContent::Image {
             path: assets.join(asset.relative_path()),
         },
-        LayerSource::Video(VideoSource { asset, looping }) => LayerContent::Video {
-            path: assets.join(asset.relative_path()),
-            looping: *looping,
+        LayerSource::Video(video) => LayerContent::Video {
+            path: assets.join(video.asset.relative_path()),
+            looping: video.looping,
+            clip: clip(video),
         },
         LayerSource::Text(TextSource { text, style }) => LayerContent::Text {
             text: text.clone(),

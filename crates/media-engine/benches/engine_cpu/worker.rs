@@ -10,8 +10,8 @@ use sm_common::id::LayerId;
 use sm_common::layer::{Blend, TextStyle, Transform, Transition};
 use sm_common::target::TargetPolicy;
 use sm_media_protocol::{
-    Command, HlsSettings, Hosting, LayerContent, LeaseTerms, RecordingSettings, Report, RetryTerms,
-    SceneLayer, WantedScene, decode, encode,
+    Clip, Command, HlsSettings, Hosting, LayerContent, LeaseTerms, RecordingSettings, Report,
+    RetryTerms, SceneLayer, WantedScene, decode, encode,
 };
 
 use crate::case::Case;
@@ -91,6 +91,7 @@ fn scene(case: &Case, media: &Media) -> WantedScene {
     let video = |path: &Path| LayerContent::Video {
         path: path.to_owned(),
         looping: true,
+        clip: Clip::default(),
     };
     let layers = case.pieces().into_iter().map(|(piece, (x, y))| {
         let (content, size) = match piece {
@@ -132,5 +133,6 @@ fn layer(content: LayerContent, (x, y): (u32, u32), (width, height): (u32, u32))
         volume: 1.0,
         muted: false,
         audio_delay_ms: 0,
+        playback: None,
     }
 }

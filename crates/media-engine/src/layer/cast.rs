@@ -9,6 +9,7 @@ use sm_media_protocol::{SceneLayer, WantedScene};
 
 use super::seat::{Role, Seat};
 use super::sharing::begins_on_air;
+use super::turns::Turns;
 use super::{Health, Source, Surroundings, open};
 use crate::pipeline::{Act, Item, Surface, Voice};
 use crate::scene::Difference;
@@ -24,6 +25,10 @@ pub(super) struct Cast {
     pub(super) number: u64,
     /// What is to be seen; what a cover hides is hidden here.
     pub(super) scene: WantedScene,
+    /// The scene as it was told, with its cover.
+    pub(super) told: Option<WantedScene>,
+    /// Which of its layers have had their turn.
+    pub(super) turns: Turns,
     /// Whether it is under a cover.
     pub(super) covered: bool,
     /// How it comes on air.
@@ -49,6 +54,8 @@ impl Cast {
                 layers: Vec::new(),
                 ..wanted.clone()
             },
+            told: None,
+            turns: Turns::default(),
             covered,
             entrance: SceneTransition::default(),
             take: None,
@@ -220,6 +227,20 @@ impl Cast {
         let visible = self.scene.layers.iter().filter(|layer| layer.visible);
         let mut seats = visible.filter_map(|layer| self.seats.get(&layer.id));
         seats.any(|seat| seat.health() == Health::Loading || seat.ask(Source::is_drawing))
+    }
+
+    /// The layer whose source was opened so.
+    pub(super) fn layer_of(&self, opening: u64) -> Option<LayerId> {
+        let mut seats = self.seats();
+        let found = seats.find(|(_, seat)| seat.is_opening(opening));
+        found.map(|(layer, _)| layer)
+    }
+
+    /// Lets what a layer shows begin: it takes the turn of another.
+    pub(super) fn begin(&self, layer: LayerId) {
+        if let Some(seat) = self.seats.get(&layer) {
+            seat.tell(Source::begin);
+        }
     }
 
     /// The sources with their layers.

@@ -64,6 +64,14 @@ impl Failure {
         Self::undecodable("the file holds no picture")
     }
 
+    /// The part that is wanted begins after the file has ended.
+    pub(super) fn past_the_end() -> Self {
+        Self::new(
+            "layer.source.part",
+            "the file is shorter than where it is to begin; choose an earlier beginning",
+        )
+    }
+
     /// The picture is larger than this program takes.
     pub(super) fn too_large() -> Self {
         Self::new("layer.source.too-large", "the picture has too many pixels")

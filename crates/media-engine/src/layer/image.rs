@@ -11,7 +11,7 @@ use sm_media_protocol::SceneLayer;
 
 use super::failure::Failure;
 use super::file::{FileKind, kind_of};
-use super::player::{Ending, Media, Player, Recipe, Watcher};
+use super::player::{Cut, Ending, Media, Player, Recipe, Watcher};
 use super::{Health, News, Source, Surroundings};
 use crate::number::{to_u32, to_u64};
 use crate::picture::{Bitmap, Matrix, Picture, Placement};
@@ -28,6 +28,7 @@ pub(super) fn open(path: &Path, layer: &SceneLayer, surroundings: &Surroundings)
     let recipe = Recipe {
         name: "image",
         ending: Ending::Still,
+        cut: Cut::default(),
         build: Box::new(move |watcher| build(&path, watcher)),
     };
     ImageSource {
@@ -87,7 +88,7 @@ impl Source for ImageSource {
                 self.bitmap = Some(bitmap);
                 self.scale();
             }
-            News::Flowing | News::Drawn(_) => {}
+            News::Flowing | News::Drawn(_) | News::Playback(_) => {}
             News::Failed(failure) => self.health = Health::Failing(failure),
         }
     }
@@ -165,7 +166,7 @@ fn build(path: &Path, watcher: &Watcher) -> Result<Media, Failure> {
     gst::Element::link_many(chain).map_err(Failure::engine)?;
     Ok(Media {
         pipeline,
-        rewind: None,
+        reel: None,
     })
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use sm_common::clock::{SharedClock, Timestamp};
 use sm_common::id::{LayerId, SceneId};
+use sm_common::layer::PlaybackStatus;
 use sm_common::performance::LayerPerformance;
 use sm_common::stream::LayerState;
 use sm_common::transition::{SceneTransition, Take};
@@ -52,7 +53,7 @@ pub(crate) struct Layers {
     taken: Option<u64>,
     /// Until when the newest change waits for what is being drawn.
     settles_at: Option<Instant>,
-    reported: BTreeMap<LayerId, Health>,
+    reported: BTreeMap<LayerId, (Health, Option<PlaybackStatus>)>,
     ended: Receiver<()>,
 }
 
@@ -111,15 +112,14 @@ impl Layers {
         let covered = wanted.cover.is_some();
         let was_covered = self.program.as_ref().is_some_and(|cast| cast.covered);
         let take = self.new_take(&wanted);
-        let wanted = uncovered(wanted, was_covered);
         let coming = self.next.take().filter(|(next, _)| next.id() == id);
         if let Some((mut next, until)) = coming {
             next.covered = covered;
-            let changed = self.change(&mut next, wanted);
+            let changed = self.change(&mut next, wanted, was_covered);
             self.next = Some((next, until));
             changed?;
         } else if let Some(mut program) = self.program.take_if(|program| program.id() == id) {
-            let changed = self.change(&mut program, wanted);
+            let changed = self.change(&mut program, wanted, was_covered);
             if changed.is_ok() {
                 program.covered = covered;
             }
@@ -130,7 +130,7 @@ impl Layers {
             }
         } else {
             let mut next = self.cast(Role::Next, &wanted, covered);
-            self.change(&mut next, wanted)?;
+            self.change(&mut next, wanted, was_covered)?;
             if let Some(take) = take {
                 next.entrance = take.transition;
                 next.take = Some(take);
@@ -163,7 +163,7 @@ impl Layers {
                 None => self.cast(Role::Preview, &wanted, false),
             };
             preview.set_role(Role::Preview, self.watched_until.is_some());
-            changed = self.change(&mut preview, wanted);
+            changed = self.change(&mut preview, wanted, false);
             self.preview = Some(preview);
         }
         if let Some(other) = other {
@@ -254,11 +254,31 @@ impl Layers {
     /// Passes news on to the source they are for.
     pub(crate) fn hear(&mut self, opening: u64, news: News) {
         let mut news = Some(news);
-        for cast in self.casts() {
-            if cast.seats().any(|(_, seat)| seat.hear(opening, &mut news)) {
-                return;
-            }
+        let ended = self.casts().find_map(|cast| {
+            let mut seats = cast.seats();
+            seats.find_map(|(_, seat)| seat.hear(opening, &mut news))
+        });
+        if ended == Some(true) {
+            self.end_turn(opening);
         }
+    }
+
+    /// A file has come to its end: on air its layer leaves the picture, if it is to.
+    fn end_turn(&mut self, opening: u64) {
+        let Some(mut program) = self.program.take() else {
+            return;
+        };
+        if let Some(layer) = program.layer_of(opening)
+            && let Some(told) = program.told.clone()
+        {
+            if let Some(next) = program.turns.end(layer, &told) {
+                program.begin(next);
+            }
+            let covered = program.covered;
+            // The layers are those of a scene that was shown: none is in it twice.
+            let _ = self.change(&mut program, told, covered);
+        }
+        self.program = Some(program);
     }
 
     /// When a source next changes by itself.
@@ -298,13 +318,15 @@ impl Layers {
         // A layer in two of them is as it is on air.
         for cast in self.program.iter().chain(next).chain(&self.preview) {
             for (layer, seat) in cast.seats() {
-                healths.entry(layer).or_insert_with(|| seat.health());
+                healths
+                    .entry(layer)
+                    .or_insert_with(|| (seat.health(), seat.playback()));
             }
         }
         let reports = healths
             .iter()
             .filter(|(layer, health)| self.reported.get(*layer) != Some(*health))
-            .map(|(layer, health)| report(*layer, health))
+            .map(|(layer, (health, playback))| report(*layer, health, *playback))
             .collect();
         self.reported = healths;
         reports
@@ -361,8 +383,19 @@ impl Layers {
         (is_new && is_ours).then(|| take.clone())
     }
 
-    /// Makes `wanted` of a scene that was taken out of where it is kept.
-    fn change(&mut self, cast: &mut Cast, wanted: WantedScene) -> Result<(), DuplicateLayer> {
+    /// Makes what is told of a scene that was taken out of where it is kept. `was_covered` is the
+    /// program so far.
+    fn change(
+        &mut self,
+        cast: &mut Cast,
+        told: WantedScene,
+        was_covered: bool,
+    ) -> Result<(), DuplicateLayer> {
+        let mut turns = cast.turns.clone();
+        if let Some(before) = &cast.told {
+            turns.follow(before, &told);
+        }
+        let wanted = uncovered(turns.taken(&told), was_covered);
         let difference = difference(&cast.scene.layers, &wanted.layers)?;
         let others: Vec<&Cast> = self
             .program
@@ -373,6 +406,7 @@ impl Layers {
             .chain(self.gone.iter().map(|(gone, _)| gone))
             .collect();
         cast.change(wanted, &difference, &others, &mut self.surroundings);
+        (cast.turns, cast.told) = (turns, Some(told));
         Ok(())
     }
 
@@ -474,7 +508,7 @@ fn milliseconds(ns: i64) -> f64 {
     to_f64(u64::try_from(ns).unwrap_or(0)) / 1e6
 }
 
-fn report(layer: LayerId, health: &Health) -> LayerReport {
+fn report(layer: LayerId, health: &Health, playback: Option<PlaybackStatus>) -> LayerReport {
     let (state, failure) = match health {
         Health::Loading => (LayerState::Loading, None),
         Health::Waiting(failure) => (LayerState::Loading, Some(failure)),
@@ -488,5 +522,6 @@ fn report(layer: LayerId, health: &Health) -> LayerReport {
         reason: failure.map(|failure| failure.reason.clone()),
         attempts: failure.and_then(|failure| Some(failure.retry?.attempts)),
         next_attempt_at: failure.and_then(|failure| Some(failure.retry?.at)),
+        playback,
     }
 }

@@ -28,6 +28,7 @@ mod text_ink;
 mod text_painter;
 mod text_renderer;
 mod ticker;
+mod turns;
 mod video;
 
 use std::path::PathBuf;
@@ -38,6 +39,7 @@ use sm_common::address::NetworkPolicy;
 use sm_common::clock::{SharedClock, Timestamp};
 use sm_common::id::LayerId;
 use sm_common::performance::FeedPerformance;
+use sm_common::layer::PlaybackStatus;
 use sm_media_protocol::{ChatFeed, LayerContent, RetryTerms, SceneLayer};
 
 use crate::event::{Event, Events};
@@ -58,6 +60,9 @@ trait Source {
     /// The program goes on with another frame rate. Sources that deliver frames at times of their
     /// own need not care.
     fn retime(&mut self, _timeline: Timeline) {}
+
+    /// Plays from its beginning: its layer takes the turn of another.
+    fn begin(&mut self) {}
 
     /// The stream's chat changed.
     fn converse(&mut self, _chat: &ChatFeed) {}
@@ -91,6 +96,11 @@ trait Source {
         None
     }
 
+    /// Where the file is that it plays.
+    fn playback(&self) -> Option<PlaybackStatus> {
+        None
+    }
+
     /// How it does.
     fn health(&self) -> Health;
 }
@@ -101,9 +111,11 @@ fn open(layer: &SceneLayer, surroundings: &Surroundings) -> Box<dyn Source> {
         LayerContent::Color { color } => Box::new(color::open(*color, surroundings)),
         LayerContent::TestPattern { pattern } => test_pattern::open(*pattern, layer, surroundings),
         LayerContent::Image { path } => Box::new(image::open(path, layer, surroundings)),
-        LayerContent::Video { path, looping } => {
-            Box::new(video::open(path, *looping, layer, surroundings))
-        }
+        LayerContent::Video {
+            path,
+            looping,
+            clip,
+        } => Box::new(video::open(path, (*looping, *clip), layer, surroundings)),
         LayerContent::Text { text, style } => {
             Box::new(text::open(text, style, layer, surroundings))
         }
@@ -151,6 +163,8 @@ pub(crate) enum News {
     Drawn(Drawing),
     /// Frames arrive.
     Flowing,
+    /// Where a file is.
+    Playback(PlaybackStatus),
     /// Nothing arrives, and why.
     Failed(Failure),
 }

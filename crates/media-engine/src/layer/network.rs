@@ -23,7 +23,7 @@ use sm_common::secret::Secret;
 use sm_media_protocol::{LayerContent, SceneLayer};
 
 use super::failure::Failure;
-use super::player::{Ending, Player, Recipe};
+use super::player::{Cut, Ending, Player, Recipe};
 use super::{Health, News, Source, Surroundings};
 use crate::pipeline::{FrameSlot, Surface};
 use crate::sound::SoundQueue;
@@ -87,6 +87,7 @@ impl NetworkSource {
         let recipe = Recipe {
             name: "network",
             ending,
+            cut: Cut::default(),
             build: Box::new(move |watcher| build(&wanted, &policy, &outlets, watcher)),
         };
         Self {
@@ -169,7 +170,7 @@ impl Source for NetworkSource {
 
     fn hear(&mut self, news: News) {
         self.health = match news {
-            News::Flowing | News::Picture(_) | News::Drawn(_) => Health::Fine,
+            News::Flowing | News::Picture(_) | News::Drawn(_) | News::Playback(_) => Health::Fine,
             News::Failed(failure) => {
                 // The source has ended: nothing of before shows when it comes back.
                 if self.on_loss == OnLoss::Hide {

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use sm_common::layer::{PlaybackState, PlaybackStatus};
 use sm_media_protocol::SceneLayer;
 
 use super::sharing::can_share;
@@ -122,13 +123,32 @@ impl Seat {
         Rc::ptr_eq(&self.opened, &other.opened)
     }
 
-    /// Passes news on, if they are about this opening; whether they are.
-    pub(super) fn hear(&self, opening: u64, news: &mut Option<News>) -> bool {
-        let ours = self.opened.opening == opening;
-        if ours && let Some(news) = news.take() {
+    /// Passes news on, if they are about this opening. Where they are, says whether they tell that
+    /// a file has come to its end.
+    pub(super) fn hear(&self, opening: u64, news: &mut Option<News>) -> Option<bool> {
+        if self.opened.opening != opening {
+            return None;
+        }
+        let had_ended = self.has_ended();
+        if let Some(news) = news.take() {
             self.opened.source.borrow_mut().hear(news);
         }
-        ours
+        Some(!had_ended && self.has_ended())
+    }
+
+    /// Whether it is about this opening.
+    pub(super) fn is_opening(&self, opening: u64) -> bool {
+        self.opened.opening == opening
+    }
+
+    /// Where the file is that the source plays.
+    pub(super) fn playback(&self) -> Option<PlaybackStatus> {
+        self.ask(Source::playback)
+    }
+
+    fn has_ended(&self) -> bool {
+        let state = self.playback().map(|playback| playback.state);
+        state == Some(PlaybackState::Ended)
     }
 
     /// What of the source is asked.

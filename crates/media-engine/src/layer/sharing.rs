@@ -34,8 +34,18 @@ const fn nature(content: &LayerContent) -> Nature {
 /// same layer's source may be a change ahead or behind for a moment.
 pub(super) fn can_share(layer: &SceneLayer, leader: &SceneLayer) -> bool {
     let (ours, theirs) = (&layer.content, &leader.content);
-    if layer.id == leader.id || nature(ours) == Nature::Stream {
+    if layer.id == leader.id {
         return same_source(theirs, ours);
+    }
+    if nature(ours) == Nature::Stream {
+        // Another part of a file, or one that was paused, is another film.
+        let same_part = match (ours, theirs) {
+            (LayerContent::Video { clip: ours, .. }, LayerContent::Video { clip: theirs, .. }) => {
+                ours == theirs && layer.playback == leader.playback
+            }
+            (_, _) => true,
+        };
+        return same_part && same_source(theirs, ours);
     }
     let shape = |layer: &SceneLayer| {
         let of = layer.transform;
@@ -68,6 +78,7 @@ mod tests {
             volume: 1.0,
             muted: false,
             audio_delay_ms: 0,
+            playback: None,
         }
     }
 
@@ -75,6 +86,7 @@ mod tests {
         LayerContent::Video {
             path: path.into(),
             looping,
+            clip: sm_media_protocol::Clip::default(),
         }
     }
 

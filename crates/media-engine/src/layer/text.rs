@@ -153,7 +153,7 @@ impl Label {
                 }
             }
             News::Failed(failure) => self.health = Health::Failing(failure),
-            News::Picture(_) | News::Flowing => {}
+            News::Picture(_) | News::Flowing | News::Playback(_) => {}
         }
     }
 

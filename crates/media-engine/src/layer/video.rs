@@ -1,16 +1,17 @@
-//! A video file: decoded on its own pipeline, looping without a gap or staying at its last frame,
-//! with its sound.
+//! A video file: decoded on its own pipeline, a part of it or all, looping without a gap or to its
+//! end, with its sound.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
-use sm_media_protocol::{LayerContent, SceneLayer};
+use sm_common::layer::{AtEnd, Playback, PlaybackAction, PlaybackState, PlaybackStatus};
+use sm_media_protocol::{Clip, LayerContent, SceneLayer};
 
 use super::failure::Failure;
 use super::file::{FileKind, kind_of};
-use super::player::{Ending, Media, Player, Recipe, Watcher};
+use super::player::{Cut, DECODED, Ending, Knife, Media, Player, Recipe, Reel, Target, Watcher};
 use super::sink::{frame_sink, sound_sink};
 use super::{Health, News, Source, Surroundings};
 use crate::pipeline::{FrameSlot, ProgramClock, Surface};
@@ -20,9 +21,13 @@ use crate::sound::SoundQueue;
 const QUEUE_TIME: gst::ClockTime = gst::ClockTime::from_seconds(3);
 const QUEUE_BYTES: u32 = 32 * 1024 * 1024;
 
+/// Decoded frames that may wait, and their memory.
+const DECODED_FRAMES: u32 = 12;
+const DECODED_BYTES: u32 = 48 * 1024 * 1024;
+
 pub(super) fn open(
     path: &Path,
-    looping: bool,
+    (looping, clip): (bool, Clip),
     layer: &SceneLayer,
     surroundings: &Surroundings,
 ) -> VideoSource {
@@ -41,7 +46,8 @@ pub(super) fn open(
     let path = path.to_owned();
     let recipe = Recipe {
         name: "video",
-        ending: Ending::File { looping },
+        ending: Ending::File,
+        cut: Cut::of(&clip, looping),
         build: Box::new(move |watcher| build(&path, &outlets, watcher)),
     };
     VideoSource {
@@ -49,7 +55,10 @@ pub(super) fn open(
         sound,
         player: Player::start(recipe, surroundings, layer),
         visible: layer.visible,
-        looping,
+        cut: Cut::of(&clip, looping),
+        at_end: clip.at_end,
+        command: layer.playback,
+        playback: None,
         health: Health::Loading,
     }
 }
@@ -60,8 +69,31 @@ pub(super) struct VideoSource {
     sound: Arc<Mutex<SoundQueue>>,
     player: Player,
     visible: bool,
-    looping: bool,
+    cut: Cut,
+    at_end: AtEnd,
+    /// The last command that was carried out.
+    command: Option<Playback>,
+    playback: Option<PlaybackStatus>,
     health: Health,
+}
+
+impl VideoSource {
+    fn obey(&self, command: Playback) {
+        match (command.action, command.position_ms) {
+            (PlaybackAction::Seek, Some(position)) => {
+                let position = gst::ClockTime::from_mseconds(position);
+                self.player.seek(Target::At(position));
+            }
+            (PlaybackAction::Restart, _) => self.player.seek(Target::Start),
+            (PlaybackAction::Play | PlaybackAction::Pause | PlaybackAction::Seek, _) => {}
+        }
+        self.player.pause(command.paused);
+    }
+
+    fn has_ended(&self) -> bool {
+        let state = self.playback.map(|playback| playback.state);
+        state == Some(PlaybackState::Ended)
+    }
 }
 
 impl Source for VideoSource {
@@ -70,19 +102,39 @@ impl Source for VideoSource {
             .resize(layer.transform.width, layer.transform.height);
         if self.visible != layer.visible {
             self.visible = layer.visible;
-            self.player.play(layer.visible);
+            // What went away at its end begins again when it is seen again.
+            if layer.visible && self.has_ended() && self.at_end != AtEnd::Hold {
+                self.player.seek(Target::Start);
+            }
+            self.player.show(layer.visible);
         }
-        if let LayerContent::Video { looping, .. } = layer.content
-            && self.looping != looping
-        {
-            self.looping = looping;
-            self.player.repeat(looping);
+        if let LayerContent::Video { looping, clip, .. } = layer.content {
+            self.at_end = clip.at_end;
+            let cut = Cut::of(&clip, looping);
+            if self.cut != cut {
+                self.cut = cut;
+                self.player.cut(cut);
+            }
         }
+        if self.command != layer.playback {
+            self.command = layer.playback;
+            if let Some(command) = layer.playback {
+                self.obey(command);
+            }
+        }
+    }
+
+    fn begin(&mut self) {
+        self.player.seek(Target::Start);
     }
 
     fn hear(&mut self, news: News) {
         self.health = match news {
             News::Flowing | News::Picture(_) | News::Drawn(_) => Health::Fine,
+            News::Playback(playback) => {
+                self.playback = Some(playback);
+                return;
+            }
             News::Failed(failure) => Health::Failing(failure),
         };
     }
@@ -93,6 +145,10 @@ impl Source for VideoSource {
 
     fn sound(&self) -> Option<&Arc<Mutex<SoundQueue>>> {
         Some(&self.sound)
+    }
+
+    fn playback(&self) -> Option<PlaybackStatus> {
+        self.playback
     }
 
     fn health(&self) -> Health {
@@ -130,7 +186,13 @@ fn build(path: &Path, outlets: &Outlets, watcher: &Watcher) -> Result<Media, Fai
     // The picture's branch is there from the start, so that the pipeline waits for a frame; the
     // one of the sound only appears where there is sound, which not every file has.
     let sink = frame_sink(&outlets.program, &outlets.frames, watcher).upcast::<gst::Element>();
-    let picture = Branch::add(&pipeline, vec![sink.clone()])?;
+    let picture = Branch::add(&pipeline, vec![decoded_ahead()?, sink.clone()])?;
+    let knife = Knife::default();
+    if let (Some(entrance), Some(exit)) = (picture.queue.static_pad("src"), sink.static_pad("sink"))
+    {
+        Knife::hide_end(&entrance);
+        knife.cut(&exit);
+    }
     let (queue, watcher) = (picture.queue.clone(), watcher.clone());
     demuxer.connect_no_more_pads(move |_demuxer| {
         let taken = queue
@@ -161,8 +223,24 @@ fn build(path: &Path, outlets: &Outlets, watcher: &Watcher) -> Result<Media, Fai
     });
     Ok(Media {
         pipeline,
-        rewind: Some(sink),
+        reel: Some(Reel {
+            element: sink,
+            frames: Some(Arc::clone(&outlets.frames)),
+            knife,
+        }),
     })
+}
+
+/// Where decoded frames wait: before a part begins again, its decoder must pass what comes from the
+/// keyframe before it.
+fn decoded_ahead() -> Result<gst::Element, Failure> {
+    gst::ElementFactory::make("queue")
+        .name(DECODED)
+        .property("max-size-buffers", DECODED_FRAMES)
+        .property("max-size-time", 0_u64)
+        .property("max-size-bytes", DECODED_BYTES)
+        .build()
+        .map_err(Failure::engine)
 }
 
 fn add_sound(pipeline: &gst::Pipeline, outlets: &Outlets, pad: &gst::Pad) -> Result<(), Failure> {

@@ -112,6 +112,11 @@ impl FrameSlot {
         Ok(())
     }
 
+    /// The source jumps: what is shown stays until the next frame that is left by [`Self::prime`].
+    pub(crate) fn expect_another(&self) {
+        self.lock_taking().queue.expect_another();
+    }
+
     /// Leaves a frame to show until one is due.
     pub(crate) fn prime(&self, frame: Frame) -> Result<(), FitError> {
         let shot = self.fitted(frame)?;

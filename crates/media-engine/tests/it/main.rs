@@ -35,6 +35,7 @@ mod outputs;
 mod parts;
 mod peers;
 mod pictures;
+mod playback;
 mod recording;
 mod rtsp_server;
 mod scene;

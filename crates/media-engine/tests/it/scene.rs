@@ -4,7 +4,7 @@ use std::path::Path;
 
 use sm_common::id::LayerId;
 use sm_common::layer::{TextStyle, Transform};
-use sm_media_protocol::{LayerContent, SceneLayer, WantedScene};
+use sm_media_protocol::{Clip, LayerContent, SceneLayer, WantedScene};
 
 pub(crate) fn scene(revision: u64, layers: &[SceneLayer]) -> WantedScene {
     WantedScene {
@@ -28,6 +28,7 @@ pub(crate) fn layer(content: LayerContent, place: [i32; 4]) -> SceneLayer {
         volume: 1.0,
         muted: false,
         audio_delay_ms: 0,
+        playback: None,
     }
 }
 
@@ -54,6 +55,7 @@ pub(crate) fn video(path: &Path, looping: bool) -> LayerContent {
     LayerContent::Video {
         path: path.to_owned(),
         looping,
+        clip: Clip::default(),
     }
 }
 

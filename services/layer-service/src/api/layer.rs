@@ -240,7 +240,7 @@ pub(crate) fn one(scene: Scene, id: LayerId) -> Result<Layer, ApiProblem> {
     })
 }
 
-fn tagged(layer: &Layer) -> HttpResponse {
+pub(crate) fn tagged(layer: &Layer) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((ETAG, etag(layer.revision)))
         .json(layer)

@@ -8,6 +8,7 @@ mod error;
 mod ingest;
 mod layer;
 mod order;
+mod playback;
 mod scene;
 mod shape;
 
@@ -74,6 +75,7 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
             .service(
                 web::resource("/api/layers/{id}/ingest/rotate").post(ingest::rotate_ingest_key),
             )
+            .service(web::resource("/api/layers/{id}/playback").post(playback::command_playback))
             .service(
                 web::resource("/api/scenes")
                     .get(scene::list_scenes)
@@ -115,6 +117,7 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
         layer::delete_layer,
         ingest::read_ingest,
         ingest::rotate_ingest_key,
+        playback::command_playback,
         order::reorder_layers,
         batch::change_layers,
         scene::list_scenes,

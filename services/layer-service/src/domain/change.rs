@@ -7,7 +7,7 @@ use sm_common::address::{NetworkPolicy, SourceUrl};
 use sm_common::asset::AssetKind;
 use sm_common::clock::Timestamp;
 use sm_common::id::{AssetId, LayerId, SecretId};
-use sm_common::layer::{Layer, LayerKind, LayerSource};
+use sm_common::layer::{Layer, LayerKind, LayerSource, PlaybackStatus};
 use sm_common::scene::Scene;
 use sm_common::secret::SourceSecret;
 
@@ -15,6 +15,7 @@ use super::draft::{Canvas, Draft};
 use super::fault::Faults;
 use super::field::{Members, integer};
 use super::network::Vault;
+use super::playback::{PlaybackOrder, plays};
 use super::proposal::{Action, Expected, Operation, Proposal};
 use super::{ingest, network, ordering, patch};
 
@@ -28,6 +29,8 @@ pub(crate) struct Surroundings {
     pub(crate) assets: BTreeMap<AssetId, AssetKind>,
     /// Where network sources may be.
     pub(crate) network: NetworkPolicy,
+    /// Where the engine last saw what layers play.
+    pub(crate) playing: BTreeMap<LayerId, PlaybackStatus>,
     /// What their secrets are judged by.
     pub(crate) vault: Vault,
     pub(crate) now: Timestamp,
@@ -198,6 +201,16 @@ impl Work<'_> {
                 patch,
                 &operation.pointer_to("patch"),
             ),
+            Action::Play {
+                id,
+                expected,
+                order,
+            } => self.play(
+                *id,
+                expected.as_ref(),
+                order,
+                &operation.pointer_to("command"),
+            ),
             Action::Delete { id, expected } => self.delete(*id, expected.as_ref()).map(Some),
             Action::Reorder { order } => {
                 Ok(self.reorder(order, &format!("{}/order", operation.at)))
@@ -229,7 +242,10 @@ impl Work<'_> {
         if !self.seal(&mut draft.source, None, at) {
             return Ok(None);
         }
-        if !self.asset_exists(&draft.source, at) || !self.address_permitted(&draft.source, at) {
+        if !self.asset_exists(&draft.source, at)
+            || !self.address_permitted(&draft.source, at)
+            || !self.next_exists(id, &draft.source, at)
+        {
             return Ok(None);
         }
         let layer = Layer {
@@ -248,6 +264,7 @@ impl Work<'_> {
             muted: draft.muted,
             audio_delay_ms: draft.audio_delay_ms,
             required: draft.required,
+            playback: None,
             revision: 1,
             created_at: now,
             updated_at: now,
@@ -301,9 +318,17 @@ impl Work<'_> {
         if moved && !self.address_permitted(&draft.source, at) {
             return Ok(None);
         }
+        let leads_elsewhere = changed
+            .iter()
+            .any(|pointer| pointer == "/source" || pointer == "/source/next");
+        if leads_elsewhere && !self.next_exists(id, &draft.source, at) {
+            return Ok(None);
+        }
         let mut layer = layer;
         if !changed.is_empty() {
             if shows_another {
+                // A command was for what it played before.
+                layer.playback = None;
                 self.taken.extend(draft.source.asset().cloned());
             }
             draft.write_to(&mut layer);
@@ -327,6 +352,49 @@ impl Work<'_> {
         };
         draft.source = source;
         Some(draft)
+    }
+
+    /// A lock keeps what a layer is, and not what it plays.
+    fn play(
+        &mut self,
+        id: LayerId,
+        expected: Option<&Expected>,
+        order: &Value,
+        at: &str,
+    ) -> Result<Option<Step>, Refusal> {
+        let mut layer = self.find(id, expected)?.clone();
+        let order = PlaybackOrder::read(order, at, &mut self.faults);
+        if !plays(&layer.source) {
+            let kind = layer.source.kind().as_str();
+            let detail = format!("there is nothing to play in a layer of kind `{kind}`");
+            self.faults.value(format!("{at}/action"), detail);
+            return Ok(None);
+        }
+        let Some(order) = order else { return Ok(None) };
+        let now = self.surroundings.now;
+        layer.revision = layer.revision.saturating_add(1);
+        layer.updated_at = now;
+        let status = self.surroundings.playing.get(&id);
+        let playback = order.carried_out(layer.revision, layer.playback, status, now);
+        layer.playback = Some(playback);
+        if let Some(place) = self.scene.layers.iter_mut().find(|known| known.id == id) {
+            place.clone_from(&layer);
+        }
+        let changed = vec!["/playback".to_owned()];
+        Ok(Some(Step::Updated { layer, changed }))
+    }
+
+    /// Whether the layer that is to follow is another one of the scene; notes the fault if not.
+    fn next_exists(&mut self, id: LayerId, source: &LayerSource, at: &str) -> bool {
+        let Some(next) = source.next() else {
+            return true;
+        };
+        let exists = *next != id && self.scene.layers.iter().any(|layer| layer.id == *next);
+        if !exists {
+            let detail = "must be another layer of the same scene";
+            self.faults.value(format!("{at}/source/next"), detail);
+        }
+        exists
     }
 
     /// Puts a secret apart that `source` holds, and judges the one that it names; notes the fault

@@ -11,6 +11,7 @@ mod ingest;
 mod network;
 mod ordering;
 mod patch;
+mod playback;
 mod proposal;
 #[cfg(test)]
 mod samples;

@@ -40,6 +40,12 @@ pub(crate) enum Action {
         id: LayerId,
         expected: Option<Expected>,
     },
+    /// Plays what a layer plays otherwise.
+    Play {
+        id: LayerId,
+        expected: Option<Expected>,
+        order: Value,
+    },
     /// Puts the layers into another order.
     Reorder { order: Value },
 }
@@ -84,7 +90,7 @@ impl Operation {
         let document = match &self.action {
             Action::Create { layer, .. } => layer,
             Action::Update { patch, .. } => patch,
-            Action::Delete { .. } | Action::Reorder { .. } => return None,
+            Action::Delete { .. } | Action::Play { .. } | Action::Reorder { .. } => return None,
         };
         document.pointer(pointer)?.as_str()?.parse().ok()
     }
@@ -185,11 +191,21 @@ fn read_action(
             let expected = read_expected(&mut fields, faults);
             id.map(|id| Action::Delete { id, expected })
         }
+        "playback" => {
+            let id = fields.required("id", faults, parsed);
+            let expected = read_expected(&mut fields, faults);
+            let order = fields.required("command", faults, whole);
+            id.zip(order).map(|(id, order)| Action::Play {
+                id,
+                expected,
+                order,
+            })
+        }
         "reorder" => fields
             .required("order", faults, whole)
             .map(|order| Action::Reorder { order }),
         _ => {
-            let known = "must be create, update, delete or reorder";
+            let known = "must be create, update, delete, playback or reorder";
             faults.value(format!("{at}/op"), known);
             return None;
         }

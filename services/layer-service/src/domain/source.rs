@@ -3,13 +3,13 @@
 use serde_json::{Map, Value};
 use sm_common::layer::{
     ClockSource, ColorSource, ImageSource, LayerKind, LayerSource, Pattern, TestPatternSource,
-    TextSource, VideoSource,
+    TextSource,
 };
 
 use super::clock_format::{self, FORMAT_CHARS_MAX};
 use super::fault::{Fault, Faults};
-use super::field::{Members, boolean, parsed, text};
-use super::{chat, countdown, gradient, ingest, network, text_style, ticker};
+use super::field::{Members, parsed, text};
+use super::{chat, countdown, gradient, ingest, network, playback, text_style, ticker};
 
 /// Longest text, in characters.
 const TEXT_CHARS_MAX: usize = 2000;
@@ -37,13 +37,7 @@ pub(crate) fn read(
         LayerKind::Image => fields
             .required("asset", faults, parsed)
             .map(|asset| LayerSource::Image(ImageSource { asset })),
-        LayerKind::Video => {
-            let asset = fields.required("asset", faults, parsed);
-            let looping = fields.or("loop", true, faults, boolean);
-            asset
-                .zip(looping)
-                .map(|(asset, looping)| LayerSource::Video(VideoSource { asset, looping }))
-        }
+        LayerKind::Video => playback::read_video(&mut fields, faults).map(LayerSource::Video),
         LayerKind::Text => {
             let text = fields.required("text", faults, text(0, TEXT_CHARS_MAX, true));
             let style = text_style::read(&mut fields, faults);
@@ -119,7 +113,8 @@ mod tests {
             json!({"kind": "color", "source": {"color": "#10203040"}}),
             json!({"kind": "test-pattern", "source": {"pattern": "ball"}}),
             json!({"kind": "image", "source": {"asset": asset}}),
-            json!({"kind": "video", "source": {"asset": asset, "loop": false}}),
+            json!({"kind": "video", "source": {"asset": asset, "loop": false, "in_ms": 500,
+                "out_ms": 2500, "at_end": "next", "next": sm_common::id::LayerId::generate()}}),
             json!({"kind": "text", "source": {"text": "a\nb", "style": style}}),
             json!({"kind": "clock", "source": {"format": "%T", "timezone": "Asia/Kolkata",
                 "style": style}}),

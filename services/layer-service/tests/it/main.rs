@@ -23,4 +23,5 @@ mod network;
 mod operations;
 mod order;
 mod outage;
+mod playback;
 mod scenes;

@@ -79,7 +79,7 @@ pub(super) fn build(
     }
     Ok(Media {
         pipeline,
-        rewind: None,
+        reel: None,
     })
 }
 

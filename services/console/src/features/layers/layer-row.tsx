@@ -19,6 +19,8 @@ import { LayerEditor } from "./layer-editor.tsx";
 import { LayerFigures } from "./layer-figures.tsx";
 import { LayerNote } from "./layer-note.tsx";
 import type { Patch } from "./patch.ts";
+import { plays } from "./playback.ts";
+import { PlaybackControls } from "./playback-controls.tsx";
 import type { Note } from "./writer.ts";
 
 export interface LayerRowProps {
@@ -113,6 +115,9 @@ export function LayerRow(props: LayerRowProps) {
         </div>
       </div>
       <Opacity layer={layer} disabled={readOnly} change={change} />
+      {plays(layer) && (
+        <PlaybackControls layer={layer} status={status} disabled={blocked !== null} />
+      )}
       {status && status.state !== "ok" && status.reason && (
         <p className="layer__reason">{status.reason}</p>
       )}

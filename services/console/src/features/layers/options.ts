@@ -1,5 +1,6 @@
 import type {
   Anchor,
+  AtEnd,
   AtZero,
   Blend,
   ChatEntrance,
@@ -19,6 +20,13 @@ export const FITS: Record<Fit, string> = {
   contain: "Fit inside",
   cover: "Cover",
   none: "Own size",
+};
+
+export const AT_END: Record<AtEnd | "loop", string> = {
+  loop: "Start again",
+  hold: "Keep its last picture",
+  hide: "Hide the layer",
+  next: "Show another layer",
 };
 
 export const ANCHORS: Record<Anchor, string> = {

@@ -1,5 +1,5 @@
 import type { Layer } from "../../api/types.ts";
-import { CheckField, ColorField, DraftField, Field } from "../../ui/fields.tsx";
+import { ColorField, DraftField, Field } from "../../ui/fields.tsx";
 import { ChatFields } from "./chat-fields.tsx";
 import { CountdownFields } from "./countdown-fields.tsx";
 import { GradientFields } from "./gradient-fields.tsx";
@@ -9,6 +9,7 @@ import { NetworkFields } from "./network-fields.tsx";
 import type { Patch } from "./patch.ts";
 import { TextStyleFields } from "./text-style-fields.tsx";
 import { TickerFields } from "./ticker-fields.tsx";
+import { VideoFields } from "./video-fields.tsx";
 
 interface SourceFieldsProps {
   readonly layer: Layer;
@@ -119,14 +120,7 @@ export function SourceFields({ layer, disabled, change }: SourceFieldsProps) {
         </Field>
       );
     case "video":
-      return (
-        <CheckField
-          label="Start again at its end"
-          checked={layer.source.loop ?? false}
-          disabled={disabled}
-          onChange={(loop) => changeSource({ loop })}
-        />
-      );
+      return <VideoFields layer={layer} source={layer.source} {...fields} />;
     case "network":
       return <NetworkFields source={layer.source} {...fields} />;
     case "ingest":

@@ -214,7 +214,7 @@ impl Program {
         lock(&shared.meter).begin(number, timeline);
         let (relay, go_on) = run(
             (composer, format.clone()),
-            (writer, to_write),
+            (writer, to_write, renditions_over),
             before,
             events,
         )?;

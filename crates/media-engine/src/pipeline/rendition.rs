@@ -126,7 +126,7 @@ impl Rendition {
             .name("rendition".to_owned())
             .spawn(move || {
                 if let Ok(segment) = starts.recv() {
-                    writer.beginning_at(segment).run(&to_write);
+                    writer.beginning_at(segment).run(&to_write, false);
                 }
                 drop(over);
             })

@@ -94,6 +94,8 @@ problem_codes! {
     OperationNotFound, "stream.operation.not-found", 404, "There is no such operation", false;
     /// Nothing is on air.
     StreamNotOnAir, "stream.not-on-air", 404, "The stream is not on air", true;
+    /// Nobody has put a scene beside the program.
+    PreviewNotFound, "preview.not-found", 404, "No scene is in preview", false;
     /// The segment has left the playlist, or never was in it.
     SegmentNotFound, "stream.segment.not-found", 404, "There is no such segment", false;
     /// No such recording, or it is on another engine's disk.

@@ -75,7 +75,10 @@ impl Note {
                 let layers = scene.iter().flat_map(|scene| &scene.layers);
                 Some(Self::Preview(layers.map(|layer| layer.id).collect()))
             }
-            Command::Lease(_) | Command::Snapshot { .. } | Command::Stop => None,
+            Command::Lease(_)
+            | Command::Snapshot { .. }
+            | Command::PreviewPicture { .. }
+            | Command::Stop => None,
         }
     }
 }

@@ -234,10 +234,21 @@ impl Worker {
             },
             Command::Snapshot { id, path } => match &self.air {
                 Some(air) => air.program.snapshot(id, path),
-                None => self.reports.send(Report::Snapshot {
-                    id,
-                    error: Some("nothing is on air yet".to_owned()),
-                }),
+                None => self.no_picture(id),
+            },
+            Command::PreviewPicture {
+                id,
+                path,
+                width_max,
+                watched_ms,
+            } => match &mut self.air {
+                Some(air) => {
+                    let watched = Duration::from_millis(watched_ms.into());
+                    air.layers.watch_preview(watched);
+                    air.program.picture_of_preview(id, path, width_max);
+                    self.show();
+                }
+                None => self.no_picture(id),
             },
             Command::Stop => return Some(FinishReason::Stopped),
         }
@@ -326,6 +337,7 @@ impl Worker {
                 air.layers.settle();
                 air.program.show(air.layers.stage());
             }
+            air.program.show_preview(air.layers.preview_stage());
         }
         self.report_layers();
     }
@@ -486,6 +498,13 @@ impl Worker {
             tracing::info!(?state, "worker");
             self.reports.send(Report::StateChanged { state });
         }
+    }
+
+    fn no_picture(&self, id: u64) {
+        self.reports.send(Report::Snapshot {
+            id,
+            error: Some("nothing is on air yet".to_owned()),
+        });
     }
 
     fn out_of_order(&self, message: &str) {

@@ -105,6 +105,7 @@ impl Layers {
         let coming = self.next.take().filter(|(next, _)| next.id() == id);
         if let Some((mut next, until)) = coming {
             next.covered = covered;
+            next.be_taken(take);
             let changed = self.change(&mut next, wanted);
             self.next = Some((next, until));
             changed?;
@@ -121,10 +122,7 @@ impl Layers {
         } else {
             let mut next = self.cast(Role::Next, &wanted, covered);
             self.change(&mut next, wanted)?;
-            if let Some(take) = take {
-                next.entrance = take.transition;
-                next.take = Some(take);
-            }
+            next.be_taken(take);
             self.next = Some((next, Instant::now() + TAKE_PATIENCE));
         }
         let now = Instant::now();
@@ -157,6 +155,14 @@ impl Layers {
         }
         self.part_company();
         changed
+    }
+
+    /// Somebody looks at the preview: its files play for so long.
+    pub(crate) fn watch_preview(&mut self, patience: Duration) {
+        self.watched_until = Some(Instant::now() + patience);
+        if let Some(preview) = &mut self.preview {
+            preview.set_role(Role::Preview, true);
+        }
     }
 
     /// Lets the next scene come on, those that are gone end, and files in preview wait, where it
@@ -259,6 +265,14 @@ impl Layers {
                 .map(Cast::act)
                 .collect(),
         }
+    }
+
+    /// The preview for who draws it; `None` when there is none.
+    pub(crate) fn preview_stage(&self) -> Option<Stage> {
+        self.preview.as_ref().map(|cast| Stage {
+            revision: Some(cast.scene.revision),
+            acts: vec![cast.act()],
+        })
     }
 
     /// How the layers on air, to come and in preview do, where that changed since the last call.

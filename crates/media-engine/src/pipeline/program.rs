@@ -12,6 +12,7 @@ use sm_media_protocol::{HlsSettings, Stats};
 
 use super::clock::ProgramClock;
 use super::composer::{Composer, Shared};
+use super::easel::{Easel, Previewed};
 use super::encoder::{Encoder, Listeners, keyframe_interval_frames};
 use super::fanout::{Distribution, Fanout};
 use super::fitter::colorimetry;
@@ -50,6 +51,8 @@ pub(crate) struct Program {
     clock: Arc<ProgramClock>,
     pipeline: gst::Pipeline,
     photographer: Photographer,
+    previewed: Previewed,
+    preview: Photographer,
     inspector: Inspector,
     /// Dropped to end the program.
     go_on: Option<SyncSender<()>>,
@@ -104,9 +107,23 @@ impl Program {
         // The callbacks hold the last senders: the writer ends when the pipeline does.
         drop(listeners);
 
-        let photographer =
-            Photographer::start(info.clone(), Arc::clone(&shared.latest), reports.clone())
-                .map_err(ProgramError::Thread)?;
+        let latest = Arc::clone(&shared.latest);
+        let on_air = move || move || take_latest(&latest);
+        let photographer = Photographer::start("snapshot", info.clone(), on_air, reports.clone())
+            .map_err(ProgramError::Thread)?;
+        let previewed = Previewed::default();
+        let mut easel = Easel::new(
+            (timeline, Matrix::for_height(info.height())),
+            FramePool::new(info.clone()).map_err(ProgramError::Build)?,
+            Arc::clone(&previewed),
+            Arc::clone(&shared.latest),
+        );
+        let beside = move || {
+            Easel::step_back();
+            move || easel.draw()
+        };
+        let preview = Photographer::start("preview", info.clone(), beside, reports.clone())
+            .map_err(ProgramError::Thread)?;
         let inspector = Inspector::new(info.clone(), Arc::clone(&shared.latest));
         let writer = SegmentWriter::new(hls, format, Arc::clone(&wall), reports);
         let finished = events.clone();
@@ -136,6 +153,8 @@ impl Program {
             clock,
             pipeline: encoder.pipeline,
             photographer,
+            previewed,
+            preview,
             inspector,
             go_on: Some(go_on),
         })
@@ -148,6 +167,14 @@ impl Program {
             .stage
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = Arc::new(stage);
+    }
+
+    /// Has this beside the program from now on, or nothing.
+    pub(crate) fn show_preview(&self, stage: Option<Stage>) {
+        *self
+            .previewed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = stage.map(Arc::new);
     }
 
     /// What was measured since the last call.
@@ -167,7 +194,13 @@ impl Program {
 
     /// Writes the picture on air as a JPEG file; the answer is a report.
     pub(crate) fn snapshot(&self, id: u64, path: PathBuf) {
-        self.photographer.request(id, path);
+        self.photographer.request(id, path, u32::MAX);
+    }
+
+    /// Writes the picture of the preview as a JPEG file of at most so many pixels in a row; the
+    /// answer is a report.
+    pub(crate) fn picture_of_preview(&self, id: u64, path: PathBuf, width_max: u32) {
+        self.preview.request(id, path, width_max);
     }
 
     /// Composes no further frame and lets the rest be written, which [`Event::Ended`] tells.
@@ -182,6 +215,12 @@ impl Drop for Program {
         // Ends the encoders' threads, and with their callbacks the writer's.
         let _ = self.pipeline.set_state(gst::State::Null);
     }
+}
+
+fn take_latest(latest: &Mutex<Option<gst::Buffer>>) -> Result<gst::Buffer, String> {
+    let latest = latest.lock().unwrap_or_else(PoisonError::into_inner);
+    let frame = latest.clone();
+    frame.ok_or_else(|| "nothing is on air yet".to_owned())
 }
 
 fn video_info(format: &ProgramFormat) -> Result<gst_video::VideoInfo, gst::glib::BoolError> {

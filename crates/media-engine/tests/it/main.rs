@@ -27,6 +27,7 @@ mod outputs;
 mod parts;
 mod peers;
 mod pictures;
+mod preview;
 mod recording;
 mod scene;
 mod sound;

@@ -15,10 +15,11 @@ const PASSED_ON: &str = "x-sm-passed-on-by";
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// Request headers that the holder needs: who asks, for what, and for which trace.
-const REQUEST_HEADERS: [&str; 9] = [
+const REQUEST_HEADERS: [&str; 10] = [
     "authorization",
     "cookie",
     "range",
+    "if-none-match",
     "accept",
     "user-agent",
     "origin",

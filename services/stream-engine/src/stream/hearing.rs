@@ -46,9 +46,8 @@ impl Tenure {
             Report::Output(output) => self.output_changed(&output, now),
             Report::Stats(stats) => self.measured(&stats),
             Report::Snapshot { id, error } => {
-                let path = self.surroundings.archive.snapshot();
                 if let Some(running) = &mut self.running {
-                    running.snapshot_taken(id, path, error);
+                    running.snapshot_taken(id, error);
                 }
             }
             Report::Fault {

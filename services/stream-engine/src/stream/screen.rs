@@ -206,10 +206,9 @@ impl Screen {
                 ..
             } = self.waiting.pop_front()?;
             // What changed while a scene was coming is told of when it has come.
-            let comes = on_air(&picture) != before;
-            delay = changed_at
-                .filter(|_| !comes)
-                .map(|at_first| at.since(at_first));
+            let comes = on_air(&picture) != *before.get_or_insert_with(|| on_air(&picture));
+            let changed_at = changed_at.filter(|_| !comes);
+            delay = changed_at.map(|changed_at| at.since(changed_at));
             self.shown = Some(picture);
         }
         delay

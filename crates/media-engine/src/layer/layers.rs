@@ -157,8 +157,11 @@ impl Layers {
         changed
     }
 
-    /// Somebody looks at the preview: its files play for so long.
+    /// Somebody looks at the preview: its files play for so long from now on.
     pub(crate) fn watch_preview(&mut self, patience: Duration) {
+        if patience.is_zero() {
+            return;
+        }
         self.watched_until = Some(Instant::now() + patience);
         if let Some(preview) = &mut self.preview {
             preview.set_role(Role::Preview, true);

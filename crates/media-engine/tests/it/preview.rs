@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use sm_common::id::SceneId;
 use sm_common::stream::LayerState;
 use sm_media_protocol::{Command, Report, SceneLayer, WantedScene};
 
@@ -10,7 +11,6 @@ use crate::recording::{Frame, make};
 use crate::scene::{color, image, layer, video};
 use crate::transitions::{CUT, named, on_air, one, taken, threads, tone};
 use crate::worker::Worker;
-use sm_common::id::SceneId;
 
 /// A picture may be seen this long after somebody has looked.
 const WATCHED_MS: u32 = 60_000;
@@ -201,7 +201,9 @@ fn a_file_in_preview_plays_only_while_somebody_looks() {
     worker.wait_for_layer(once.id, LayerState::Ok);
     worker.wait_for_layer(looping.id, LayerState::Ok);
     let light = |frame: &Frame, x: usize| frame.pixel(x, 45)[0];
-    let first = seen(&mut worker, 1, 160);
+    // A look for no time shows where they wait.
+    let first = look(&mut worker, 1, 160, 0).unwrap();
+    let first = Frame::read(&first, 160);
     assert!(light(&first, 120) < 10, "nobody looked before");
     let later = until(&mut worker, 2, |frame| light(frame, 120) > 20);
     assert!(

@@ -55,7 +55,7 @@ smoke: ## Run the composed containers for real, scaled, and take them down again
 	@deploy/ci/compose-smoke.sh
 
 ##@ Work on it
-.PHONY: tools fmt lint layers schemas deny audit bench ci
+.PHONY: tools fmt lint layers schemas deny audit bench soak ci
 tools: ## Put the pinned tools into .venv
 	@$(STACK) tools
 fmt: ## Format everything
@@ -74,8 +74,10 @@ deny: ## Check licences, bans and sources (cargo-deny)
 audit: deny ## Check for known vulnerabilities (needs the network)
 	@cargo deny --workspace check advisories
 	@cd $(CONSOLE_SOURCE) && npm audit
-bench: test-setup ## Run the benchmarks (B=name for one); prints a table, writes target/bench/results.json
-	@cargo run --quiet --release --locked -p sm-bench --bin bench -- $(B)
+bench: build test-setup ## Run the benchmarks (B=name for one); prints a table, writes target/bench/results.json
+	@SM_E2E_BIN=$(CURDIR)/target/release cargo run --quiet --release --locked -p sm-bench --bin bench -- $(B)
+soak: build test-setup ## Half an hour of changes, dying sources and dying outputs (MINUTES=30); prints what was seen
+	@SM_E2E_BIN=$(CURDIR)/target/release cargo run --quiet --release --locked -p sm-e2e --bin soak -- $(or $(MINUTES),30)
 ci: test deny ## What has to hold before a change lands
 
 ##@ Test

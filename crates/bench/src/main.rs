@@ -2,8 +2,10 @@
 //! Nothing is asserted here.
 
 mod engine_cpu;
+mod glass;
 mod http_load;
 mod measurement;
+mod on_air;
 mod state_read;
 
 use std::path::Path;
@@ -17,16 +19,22 @@ fn main() -> anyhow::Result<()> {
     let measurements = match wanted.as_deref() {
         None => {
             let mut all = vec![state_read::run()?];
+            all.extend(on_air::run()?);
+            all.extend(glass::run()?);
             all.extend(engine_cpu::run(None)?);
             all
         }
         Some(STATE_READ) => vec![state_read::run()?],
+        Some(on_air::GROUP) => on_air::run()?,
+        Some(glass::GROUP) => glass::run()?,
         Some(engine_cpu::GROUP) => engine_cpu::run(None)?,
         Some(name) => engine_cpu::run(Some(name))?,
     };
     anyhow::ensure!(
         !measurements.is_empty(),
-        "no such benchmark; there are {STATE_READ}, {} and its cases",
+        "no such benchmark; there are {STATE_READ}, {}, {}, {} and the cases of the latter",
+        on_air::GROUP,
+        glass::GROUP,
         engine_cpu::GROUP
     );
     for measurement in &measurements {

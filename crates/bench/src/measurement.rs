@@ -45,6 +45,12 @@ impl Measurement {
         }
     }
 
+    /// Compares runs with a bound that is not to be exceeded.
+    pub(crate) fn within(name: &str, unit: &str, bound: f64, values: &[f64]) -> Self {
+        let pairs: Vec<(f64, f64)> = values.iter().map(|ours| (*ours, bound)).collect();
+        Self::compare(name, unit, "bound", 1.0, &pairs)
+    }
+
     /// The result as a line of the table.
     pub(crate) fn line(&self) -> String {
         let Self {

@@ -1,5 +1,6 @@
 //! Layers: what each kind shows, and where.
 
+mod chat;
 mod color;
 mod countdown;
 mod drawn;
@@ -18,13 +19,14 @@ use crate::clock::Timestamp;
 use crate::id::{AssetId, LayerId, SceneId, StreamId};
 use crate::stream::LayerStatus;
 
+pub use chat::{ChatEntrance, ChatOrder, ChatSource};
 pub use color::{Color, ParseColorError};
 pub use countdown::{AtZero, CountdownSource};
 pub use drawn::{ColorSource, GradientSource, GradientStop, Pattern, TestPatternSource};
 pub use file::{ImageSource, VideoSource};
 pub use look::{Anchor, Blend, CROP_MAX, Crop, Fit, Transform};
 pub use motion::{Easing, Transition};
-pub use network::{NetworkSource, OnLoss};
+pub use network::{KeyLength, NetworkSource, OnLoss};
 pub use text::{ClockSource, TextSource};
 pub use text_style::{TextAlign, TextOutline, TextShadow, TextStyle, TextWrap, VerticalAlign};
 pub use ticker::{TickerDirection, TickerSource};
@@ -85,6 +87,8 @@ layer_kinds! {
     Ticker(TickerSource) = "ticker",
     /// Live sound and picture from elsewhere.
     Network(NetworkSource) = "network",
+    /// The stream's chat.
+    Chat(ChatSource) = "chat",
 }
 
 impl LayerSource {
@@ -101,7 +105,8 @@ impl LayerSource {
             | Self::Countdown(_)
             | Self::Gradient(_)
             | Self::Ticker(_)
-            | Self::Network(_) => None,
+            | Self::Network(_)
+            | Self::Chat(_) => None,
         }
     }
 }

@@ -96,6 +96,16 @@ problem_codes! {
     StreamNotOnAir, "stream.not-on-air", 404, "The stream is not on air", true;
     /// Nobody has put a scene beside the program.
     PreviewNotFound, "preview.not-found", 404, "No scene is in preview", false;
+    /// The body is no SDP offer.
+    OfferInvalid, "webrtc.offer.invalid", 400, "The SDP offer cannot be read", false;
+    /// The offer takes nothing that there is.
+    OfferUnsupported, "webrtc.offer.unsupported", 422, "The offer takes nothing that the stream can be sent as", false;
+    /// As many sessions as there may be.
+    WebrtcLimit, "webrtc.session.limit-reached", 503, "There are as many WebRTC viewers as there may be", true;
+    /// No such session, or it is over.
+    WebrtcSessionNotFound, "webrtc.session.not-found", 404, "There is no such WebRTC session", false;
+    /// WebRTC is switched off.
+    WebrtcDisabled, "webrtc.disabled", 404, "There is no WebRTC here", false;
     /// The segment has left the playlist, or never was in it.
     SegmentNotFound, "stream.segment.not-found", 404, "There is no such segment", false;
     /// No such recording, or it is on another engine's disk.
@@ -134,6 +144,8 @@ problem_codes! {
     RevisionStale, "revision.stale", 412, "The resource has changed since it was read", false;
     /// `If-Match` is missing.
     RevisionRequired, "revision.required", 428, "This request needs an If-Match header", false;
+    /// No such chat message.
+    ChatMessageNotFound, "chat.message.not-found", 404, "There is no such chat message", false;
     /// No such asset.
     AssetNotFound, "asset.not-found", 404, "There is no such asset", false;
     /// Neither a picture nor a video that we take.

@@ -9,13 +9,17 @@
 )]
 
 mod collector;
+mod peers;
 mod picture;
 mod playlist;
 mod recording;
+mod soak;
 mod stack;
 
 pub use collector::Collector;
+pub use peers::{Camera, Mortal, RtmpServer, SrtListener};
 pub use picture::{Rgb, Still};
 pub use playlist::{Playlist, Probe, Watched, watch};
 pub use recording::{Recording, record};
+pub use soak::{SoakPlan, SoakReport, soak};
 pub use stack::{Stack, StackOptions};

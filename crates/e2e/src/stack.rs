@@ -32,6 +32,16 @@ impl StackOptions {
             set: Vec::new(),
         }
     }
+
+    /// The same, with network layers from this machine allowed.
+    #[must_use]
+    pub fn with_local_sources(mut self) -> Self {
+        for service in ["layer-service", "stream-engine"] {
+            let set = format!("{service}.SM__SOURCES__ALLOW=127.0.0.0/8");
+            self.set.push(set);
+        }
+        self
+    }
 }
 
 /// A running native stack with its own data. Stops with the value; the logs are shown when the

@@ -60,6 +60,8 @@ impl Note {
                 outputs,
                 hosting,
                 network: _,
+                targets: _,
+                retry: _,
             } => Some(Self::Configured {
                 program: program.clone(),
                 hls: hls.clone(),
@@ -70,12 +72,14 @@ impl Note {
             }),
             Command::ApplyScene { scene } => Some(Self::Scene(SceneNote::of(scene))),
             Command::ApplyOutputs { outputs } => Some(Self::Outputs(identifiers(outputs))),
-            // The next host tells of its preview anew, and wants to know how its layers do.
+            // The next host tells of its preview anew, and wants to know how its layers do. Of the
+            // chat it tells anew, too.
             Command::ApplyPreview { scene } => {
                 let layers = scene.iter().flat_map(|scene| &scene.layers);
                 Some(Self::Preview(layers.map(|layer| layer.id).collect()))
             }
             Command::Lease(_)
+            | Command::ApplyChat { .. }
             | Command::Snapshot { .. }
             | Command::PreviewPicture { .. }
             | Command::Stop => None,

@@ -92,14 +92,27 @@ pub(crate) fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
         | (C::Clock { .. }, C::Clock { .. })
         | (C::Gradient { .. }, C::Gradient { .. })
         | (C::Countdown(_), C::Countdown(_))
-        | (C::Ticker { .. }, C::Ticker { .. }) => true,
+        | (C::Ticker { .. }, C::Ticker { .. })
+        | (C::Chat { .. }, C::Chat { .. }) => true,
         (C::TestPattern { pattern: before }, C::TestPattern { pattern: after }) => before == after,
         (C::Image { path: before }, C::Image { path: after })
         | (C::Video { path: before, .. }, C::Video { path: after, .. }) => before == after,
-        (C::Network { source: before }, C::Network { source: after }) => {
+        (
+            C::Network {
+                source: before,
+                secret: known,
+            },
+            C::Network {
+                source: after,
+                secret,
+            },
+        ) => {
             // What shows while nothing comes changes nothing of what comes.
-            (&before.url, &before.stream_id, before.latency_ms)
-                == (&after.url, &after.stream_id, after.latency_ms)
+            let shown = sm_common::layer::NetworkSource {
+                on_loss: after.on_loss,
+                ..before.clone()
+            };
+            shown == *after && known == secret
         }
         (
             C::Color { .. }
@@ -111,7 +124,8 @@ pub(crate) fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
             | C::Gradient { .. }
             | C::Countdown(_)
             | C::Ticker { .. }
-            | C::Network { .. },
+            | C::Network { .. }
+            | C::Chat { .. },
             _,
         ) => false,
     }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ::config::{Config, Environment, File, FileFormat};
+use ::config::{Config, Environment, File, FileFormat, Map, Source as _, Value, ValueKind};
 use ipnet::IpNet;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -169,7 +169,7 @@ pub fn load<C: DeserializeOwned>(
         .build()?;
     for (variable, key) in ORIGIN_VARIABLES {
         if let Some(value) = environment.get(variable).filter(|value| !value.is_empty())
-            && known.get::<::config::Value>(key).is_ok()
+            && known.get::<Value>(key).is_ok()
         {
             builder = builder.set_override(key, value.as_str())?;
         }
@@ -179,24 +179,37 @@ pub fn load<C: DeserializeOwned>(
         .filter(|(name, _)| name.starts_with("SM__"))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    builder = builder.add_source(
-        Environment::with_prefix(PREFIX)
-            .prefix_separator("__")
-            .separator("__")
-            .try_parsing(true)
-            .list_separator(",")
-            .with_list_parse_key("http.trusted_proxies")
-            .with_list_parse_key("ops.networks")
-            .with_list_parse_key("ws.origins")
-            .with_list_parse_key("cors.origins")
-            .with_list_parse_key("health.expected_services")
-            .with_list_parse_key("engine.ids")
-            .source(Some(ours)),
-    );
+    let mut variables = Environment::with_prefix(PREFIX)
+        .prefix_separator("__")
+        .separator("__")
+        .try_parsing(true)
+        .list_separator(",");
+    for list in lists("", &known.collect()?) {
+        variables = variables.with_list_parse_key(&list);
+    }
+    builder = builder.add_source(variables.source(Some(ours)));
     serde_path_to_error::deserialize(builder.build()?).map_err(|error| ConfigError::Value {
         path: error.path().to_string(),
         source: error.into_inner(),
     })
+}
+
+/// The keys of all lists: what stands for them in the environment is split at its commas.
+fn lists(prefix: &str, table: &Map<String, Value>) -> Vec<String> {
+    let mut found = Vec::new();
+    for (name, value) in table {
+        let key = format!("{prefix}{name}");
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "every other kind is a plain value"
+        )]
+        match &value.kind {
+            ValueKind::Array(_) => found.push(key),
+            ValueKind::Table(inner) => found.extend(lists(&format!("{key}."), inner)),
+            _ => {}
+        }
+    }
+    found
 }
 
 impl HttpConfig {
@@ -221,9 +234,10 @@ mod tests {
     struct Section {
         port: u16,
         name: String,
+        hosts: Vec<String>,
     }
 
-    const DEFAULTS: &str = "[http]\nport = 4200\nname = \"a\"\n";
+    const DEFAULTS: &str = "[http]\nport = 4200\nname = \"a\"\nhosts = []\n";
 
     fn read(environment: &[(&str, &str)]) -> Result<Sample, ConfigError> {
         let environment = environment
@@ -237,6 +251,13 @@ mod tests {
     fn the_environment_wins_over_the_defaults() {
         let sample = read(&[("SM__HTTP__NAME", "b"), ("PORT", "7")]).unwrap();
         assert_eq!((sample.http.port, sample.http.name.as_str()), (7, "b"));
+    }
+
+    #[test]
+    fn every_list_of_the_defaults_can_be_set_in_the_environment() {
+        let hosts = |text| read(&[("SM__HTTP__HOSTS", text)]).unwrap().http.hosts;
+        assert_eq!(hosts("a,b"), ["a", "b"]);
+        assert_eq!(hosts("a"), ["a"]);
     }
 
     #[test]

@@ -67,16 +67,25 @@ impl Api {
 
     /// Sends a request.
     pub async fn send(&self, request: RequestBuilder) -> Answer {
-        let answer = request.send().await.expect("the service answers");
+        self.try_send(request).await.expect("the service answers")
+    }
+
+    /// GET; `None` while nobody answers.
+    pub async fn try_get(&self, path: &str) -> Option<Answer> {
+        self.try_send(self.request(Method::GET, path)).await
+    }
+
+    async fn try_send(&self, request: RequestBuilder) -> Option<Answer> {
+        let answer = request.send().await.ok()?;
         let (status, headers) = (answer.status(), answer.headers().clone());
-        let text = answer.text().await.expect("the answer is text");
+        let text = answer.text().await.ok()?;
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Answer {
+        Some(Answer {
             status,
             headers,
             body,
             text,
-        }
+        })
     }
 
     /// GET.

@@ -452,7 +452,7 @@ impl Worker {
         match command {
             Command::Configure { .. } => std::process::exit(2),
             Command::ApplyScene { scene } => self.apply(&scene),
-            Command::Lease(_) => {}
+            Command::Lease(_) | Command::ApplyChat { .. } => {}
             Command::ApplyPreview { scene } => {
                 let failing = self.is_asked(&Demand::FailPreviews);
                 for layer in scene.iter().flat_map(|scene| &scene.layers) {

@@ -9,6 +9,7 @@
 mod advertise;
 mod api;
 mod app;
+mod chat;
 mod config;
 mod lease;
 mod live;
@@ -23,6 +24,7 @@ mod store;
 mod stream;
 mod supervisor;
 mod tasks;
+mod webrtc;
 
 use sm_service_kit::About;
 

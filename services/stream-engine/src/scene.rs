@@ -197,6 +197,10 @@ fn content(source: &LayerSource, assets: &Path) -> LayerContent {
         },
         LayerSource::Network(source) => LayerContent::Network {
             source: source.clone(),
+            secret: source.plain().cloned(),
+        },
+        LayerSource::Chat(source) => LayerContent::Chat {
+            source: source.clone(),
         },
     }
 }

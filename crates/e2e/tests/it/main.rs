@@ -10,4 +10,5 @@ mod layers;
 mod on_air;
 mod production;
 mod recovery;
+mod soak;
 mod traces;

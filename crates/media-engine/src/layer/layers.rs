@@ -11,7 +11,9 @@ use sm_common::id::{LayerId, SceneId};
 use sm_common::performance::LayerPerformance;
 use sm_common::stream::LayerState;
 use sm_common::transition::{SceneTransition, Take};
-use sm_media_protocol::{LayerReport, WantedScene};
+use sm_media_protocol::{
+    CHAT_LINES_MAX, ChatFeed, LayerContent, LayerReport, RetryTerms, WantedScene,
+};
 
 use super::cast::Cast;
 use super::seat::Role;
@@ -64,7 +66,7 @@ impl Layers {
         timeline: Timeline,
         height: u32,
         wall: SharedClock,
-        network: NetworkPolicy,
+        (network, retry): (NetworkPolicy, RetryTerms),
         events: Events,
     ) -> Self {
         let (alive, ended) = sync_channel(0);
@@ -75,7 +77,9 @@ impl Layers {
                 matrix: Matrix::for_height(height),
                 wall,
                 text: std::rc::Rc::new(TextRenderer::start()),
+                chat: None,
                 network,
+                retry,
                 events,
                 alive,
                 opening: 0,
@@ -125,6 +129,10 @@ impl Layers {
             next.be_taken(take);
             self.next = Some((next, Instant::now() + TAKE_PATIENCE));
         }
+        if !self.shows_chat() {
+            // Nobody goes on telling what is deleted.
+            self.surroundings.chat = None;
+        }
         let now = Instant::now();
         self.settles_at = Some(now + DRAWING_PATIENCE);
         self.part_company();
@@ -166,6 +174,22 @@ impl Layers {
         if let Some(preview) = &mut self.preview {
             preview.set_role(Role::Preview, true);
         }
+    }
+
+    /// Shows this chat in the layers that show the chat, now or with the next scene.
+    pub(crate) fn converse(&mut self, mut chat: ChatFeed) {
+        let too_many = chat.messages.len().saturating_sub(CHAT_LINES_MAX);
+        chat.messages.drain(..too_many);
+        for (_, seat) in self.casts().flat_map(Cast::seats) {
+            seat.tell(|source| source.converse(&chat));
+        }
+        self.surroundings.chat = Some(chat);
+    }
+
+    /// Whether any scene shows the chat.
+    fn shows_chat(&self) -> bool {
+        let mut layers = self.casts().flat_map(|cast| &cast.scene.layers);
+        layers.any(|layer| matches!(layer.content, LayerContent::Chat { .. }))
     }
 
     /// Lets the next scene come on, those that are gone end, and files in preview wait, where it
@@ -430,7 +454,11 @@ fn id_of(wanted: &WantedScene) -> Option<SceneId> {
 fn performance(layer: LayerId, source: &dyn Source, now_ns: i64) -> Option<LayerPerformance> {
     let counts = match source.surface() {
         Surface::Moving(frames) => Some(frames.counts()),
-        Surface::Empty | Surface::Solid(..) | Surface::Still(_) | Surface::Strip(_) => None,
+        Surface::Empty
+        | Surface::Solid(..)
+        | Surface::Still(_)
+        | Surface::Strip(_)
+        | Surface::Stack(_) => None,
     };
     let sound = source.sound();
     if counts.is_none() && sound.is_none() {

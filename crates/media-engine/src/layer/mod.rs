@@ -5,6 +5,10 @@
 //! its [`News`].
 
 mod cast;
+mod chat;
+mod chat_board;
+mod chat_painter;
+mod chat_text;
 mod clock;
 mod color;
 mod countdown;
@@ -32,7 +36,7 @@ use std::sync::{Arc, Mutex};
 use sm_common::address::NetworkPolicy;
 use sm_common::clock::{SharedClock, Timestamp};
 use sm_common::id::LayerId;
-use sm_media_protocol::{LayerContent, SceneLayer};
+use sm_media_protocol::{ChatFeed, LayerContent, RetryTerms, SceneLayer};
 
 use crate::event::{Event, Events};
 use crate::picture::{Bitmap, Matrix};
@@ -48,6 +52,9 @@ use text_renderer::TextRenderer;
 trait Source {
     /// The layer changed in a way that this source can follow. Done before the change shows.
     fn update(&mut self, layer: &SceneLayer);
+
+    /// The stream's chat changed.
+    fn converse(&mut self, _chat: &ChatFeed) {}
 
     /// The source's own thread has something to tell.
     fn hear(&mut self, _news: News) {}
@@ -112,7 +119,10 @@ fn open(layer: &SceneLayer, surroundings: &Surroundings) -> Box<dyn Source> {
             let motion = (*speed, *direction);
             Box::new(ticker::open(text, motion, style, layer, surroundings))
         }
-        LayerContent::Network { source } => network::open(source, layer, surroundings),
+        LayerContent::Network { source, secret } => {
+            network::open(source, secret.as_ref(), layer, surroundings)
+        }
+        LayerContent::Chat { source } => Box::new(chat::open(source, layer, surroundings)),
     }
 }
 
@@ -147,8 +157,12 @@ struct Surroundings {
     matrix: Matrix,
     wall: SharedClock,
     text: std::rc::Rc<TextRenderer>,
+    /// The stream's chat, as the host last told it.
+    chat: Option<ChatFeed>,
     /// Where network sources may be.
     network: NetworkPolicy,
+    /// How long a source that failed waits.
+    retry: RetryTerms,
     events: Events,
     /// Held by every thread of a source: nobody holds it when all have ended.
     alive: SyncSender<()>,

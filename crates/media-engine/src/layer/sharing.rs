@@ -23,7 +23,8 @@ const fn nature(content: &LayerContent) -> Nature {
         | LayerContent::Clock { .. }
         | LayerContent::Gradient { .. }
         | LayerContent::Countdown(_)
-        | LayerContent::Ticker { .. } => Nature::Made,
+        | LayerContent::Ticker { .. }
+        | LayerContent::Chat { .. } => Nature::Made,
     }
 }
 

@@ -1,23 +1,38 @@
-//! Draws text on a thread of its own, so that fonts never hold up the worker's loop.
+//! Draws text and gradients on a thread of its own, so that neither fonts nor large pictures hold up
+//! the worker's loop.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use sm_common::layer::TextStyle;
+use sm_common::id::MessageId;
+use sm_common::layer::{Color, GradientStop, TextStyle};
 
+use super::chat_board::Sheet;
+use super::chat_text::parts;
 use super::failure::Failure;
-use super::text_painter::TextPainter;
-use super::{Mailbox, News};
+use super::text_painter::{Span, TextPainter};
+use super::{Mailbox, News, gradient};
 use crate::picture::{Bitmap, Matrix, Picture};
 
-/// Everything that a text's picture depends on.
+/// Everything that a picture depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Written {
-    pub(super) text: String,
-    pub(super) style: TextStyle,
+    pub(super) subject: Subject,
     pub(super) shape: Shape,
+}
+
+/// What is in a picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// Text.
+    Text { text: String, style: TextStyle },
+    /// Colours that run into each other.
+    Gradient {
+        stops: Vec<GradientStop>,
+        angle: u32,
+    },
 }
 
 /// What text is drawn on.
@@ -29,12 +44,34 @@ pub(super) enum Shape {
     Strip { height: u32 },
 }
 
+/// A chat message, and everything that its picture depends on.
+#[derive(Clone, Debug)]
+pub(super) struct Message {
+    pub(super) id: MessageId,
+    /// `None` where only the text is to be seen.
+    pub(super) name: Option<String>,
+    pub(super) name_color: Color,
+    pub(super) text: String,
+    pub(super) style: Arc<TextStyle>,
+    /// Most width and height.
+    pub(super) size: (u32, u32),
+}
+
 /// What is to be drawn.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// One text.
+    Text(Written),
+    /// Chat messages, a picture each.
+    Messages(Vec<Message>),
+}
+
+/// A job for somebody.
 #[derive(Debug)]
 pub(super) struct Order {
     /// Comes back with the picture.
     pub(super) number: u64,
-    pub(super) written: Written,
+    pub(super) job: Job,
     pub(super) matrix: Matrix,
     /// Who gets it.
     pub(super) mailbox: Mailbox,
@@ -56,6 +93,8 @@ pub(super) enum Drawn {
     Box(Arc<Picture>),
     /// A strip, and the same turned by one pixel.
     Strip([Arc<Picture>; 2]),
+    /// Chat messages; `None` for one that cannot be drawn.
+    Messages(Vec<(MessageId, Option<Sheet>)>),
 }
 
 /// Where text is given to be drawn. Its thread ends when this is dropped.
@@ -138,33 +177,61 @@ impl Orders {
     fn serve(&self) {
         let mut painter = TextPainter::new();
         while let Some(order) = self.next() {
-            // A font file can be anything; one that breaks the painter costs one text.
-            let drawn = catch_unwind(AssertUnwindSafe(|| order.draw(&mut painter)));
-            if drawn.is_err() {
-                painter = TextPainter::new();
-                order.fail();
-            }
+            let drawn = order.draw(&mut painter);
+            order.tell(drawn);
         }
     }
 }
 
 impl Order {
-    fn draw(&self, painter: &mut TextPainter) {
-        let Written { text, style, shape } = &self.written;
-        let picture = |bitmap: &Bitmap| Arc::new(bitmap.to_picture(self.matrix));
-        let drawn = match *shape {
-            Shape::Box { width, height } => painter
-                .paint(text, style, width, height)
-                .map(|bitmap| Drawn::Box(picture(&bitmap))),
-            Shape::Strip { height } => painter
-                .paint_strip(text, style, height)
-                .map(|bitmap| Drawn::Strip([picture(&bitmap), picture(&bitmap.turned())])),
-        };
-        self.tell(drawn);
+    fn draw(&self, painter: &mut TextPainter) -> Result<Drawn, Failure> {
+        match &self.job {
+            Job::Text(written) => guarded(painter, |painter| self.draw_text(painter, written))
+                .unwrap_or_else(|| Err(Failure::undrawn())),
+            Job::Messages(messages) => {
+                let drawn = messages.iter().map(|message| {
+                    let sheet = guarded(painter, |painter| self.draw_message(painter, message));
+                    (message.id, sheet.flatten())
+                });
+                Ok(Drawn::Messages(drawn.collect()))
+            }
+        }
     }
 
-    fn fail(&self) {
-        self.tell(Err(Failure::undrawn()));
+    fn draw_text(&self, painter: &mut TextPainter, written: &Written) -> Result<Drawn, Failure> {
+        let Written { subject, shape } = written;
+        let picture = |bitmap: &Bitmap| Arc::new(bitmap.to_picture(self.matrix));
+        match (subject, *shape) {
+            (Subject::Text { text, style }, Shape::Box { width, height }) => painter
+                .paint(text, style, width, height)
+                .map(|bitmap| Drawn::Box(picture(&bitmap))),
+            (Subject::Text { text, style }, Shape::Strip { height }) => painter
+                .paint_strip(text, style, height)
+                .map(|bitmap| Drawn::Strip([picture(&bitmap), picture(&bitmap.turned())])),
+            (Subject::Gradient { stops, angle }, Shape::Box { width, height }) => {
+                gradient::draw(stops, *angle, (width, height))
+                    .map(|bitmap| Drawn::Box(picture(&bitmap)))
+                    .ok_or_else(Failure::gradient)
+            }
+            (Subject::Gradient { .. }, Shape::Strip { .. }) => Err(Failure::gradient()),
+        }
+    }
+
+    fn draw_message(&self, painter: &mut TextPainter, message: &Message) -> Option<Sheet> {
+        let parts = parts(message.name.as_deref(), &message.text);
+        let spans = [
+            Span::plain(&parts.direction),
+            Span {
+                text: &parts.name,
+                color: Some(message.name_color),
+            },
+            Span::plain(&parts.text),
+        ];
+        let drawn = painter.paint_message(&spans, &message.style, message.size);
+        drawn.ok().map(|drawn| Sheet {
+            picture: Arc::new(drawn.bitmap.to_picture(self.matrix)),
+            x: drawn.x,
+        })
     }
 
     fn tell(&self, drawn: Result<Drawn, Failure>) {
@@ -173,4 +240,14 @@ impl Order {
             drawn,
         }));
     }
+}
+
+/// Draws one thing. A font file or a text can be anything; one that breaks the painter costs that
+/// thing, and the painter begins anew.
+fn guarded<T>(painter: &mut TextPainter, draw: impl FnOnce(&mut TextPainter) -> T) -> Option<T> {
+    let drawn = catch_unwind(AssertUnwindSafe(|| draw(painter)));
+    if drawn.is_err() {
+        *painter = TextPainter::new();
+    }
+    drawn.ok()
 }

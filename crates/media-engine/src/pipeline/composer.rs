@@ -13,6 +13,7 @@ use super::clock::ProgramClock;
 use super::crossing::{Mix, lay_over};
 use super::drawing::{Sheet, canvas, draw};
 use super::fitter::view;
+use super::monitor::Monitor;
 use super::pool::FramePool;
 use super::stage::Stage;
 use super::voices::Voices;
@@ -53,6 +54,8 @@ pub(super) struct Composer {
     pub(super) pool: FramePool,
     pub(super) video: gst_app::AppSrc,
     pub(super) audio: gst_app::AppSrc,
+    /// Who else hears the mix.
+    pub(super) monitor: Monitor,
     pub(super) events: Events,
 }
 
@@ -262,6 +265,7 @@ impl Composer {
                 sample_start_ns(until) - start_ns,
             ));
         }
+        self.monitor.offer(&buffer);
         self.audio.push_buffer(buffer).map(|_taken| ())
     }
 

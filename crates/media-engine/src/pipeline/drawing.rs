@@ -49,8 +49,8 @@ impl<'a> Drawn<'a> {
         }
         let (frame, Placement { place, window }) = match &item.surface {
             Surface::Empty => return None,
-            // One colour is the same in every part, and a strip fills its box.
-            Surface::Solid(..) | Surface::Strip(_) => (None, whole),
+            // One colour is the same in every part, and strips and stacks fill their box.
+            Surface::Solid(..) | Surface::Strip(_) | Surface::Stack(_) => (None, whole),
             Surface::Still(picture) => {
                 let source = picture.source_size().unwrap_or(outer);
                 (None, Placement::of(transform, source))
@@ -74,20 +74,23 @@ impl<'a> Drawn<'a> {
 
     /// Whether it lies upright, with square corners, in front of what is behind it.
     fn is_plain(&self) -> bool {
-        let Transform {
-            rotation,
-            corner_radius,
-            ..
-        } = self.look.transform;
-        rotation.rem_euclid(360.0) <= 0.0
-            && corner_radius <= 0.0
-            && self.item.blend == Blend::Normal
+        self.is_upright() && !self.is_round()
+    }
+
+    /// Whether it lies upright in front of what is behind it.
+    fn is_upright(&self) -> bool {
+        self.look.transform.rotation.rem_euclid(360.0) <= 0.0 && self.item.blend == Blend::Normal
+    }
+
+    /// Whether its corners are round.
+    fn is_round(&self) -> bool {
+        self.look.transform.corner_radius > 0.0
     }
 
     /// Whether everything behind it is hidden.
     fn hides_everything(&self, width: u32, height: u32) -> bool {
         let opaque = match &self.item.surface {
-            Surface::Empty | Surface::Strip(_) => false,
+            Surface::Empty | Surface::Strip(_) | Surface::Stack(_) => false,
             Surface::Solid(_, alpha) => *alpha == Opacity::FULL,
             Surface::Still(picture) => picture.is_opaque(),
             Surface::Moving(_) => self.frame.is_some(),
@@ -104,6 +107,9 @@ impl<'a> Drawn<'a> {
             Surface::Solid(color, alpha) if self.is_plain() => {
                 canvas.fill(self.place, *color, self.opacity.times(*alpha));
             }
+            Surface::Solid(color, alpha) if self.is_upright() => {
+                self.round_on(canvas, &Paint::Solid(*color, *alpha), matrix);
+            }
             Surface::Solid(color, alpha) => {
                 self.warp_on(canvas, &Paint::Solid(*color, *alpha), matrix);
             }
@@ -115,6 +121,8 @@ impl<'a> Drawn<'a> {
             }
             // A strip lies upright: it moves through its box pixel by pixel.
             Surface::Strip(strip) => strip.draw(canvas, self.place, self.opacity, self.now_ns),
+            // So does a stack, which moves up and down.
+            Surface::Stack(stack) => stack.draw(canvas, self.place, self.opacity, self.now_ns),
         }
     }
 
@@ -131,7 +139,12 @@ impl<'a> Drawn<'a> {
             return self.warp_on(canvas, &paint, matrix);
         };
         let Rectangle { x, y, .. } = self.place;
-        if pixels == [0, 0, width, height] {
+        if self.is_round() {
+            let shown = view.part(pixels);
+            let whole = pixels.map(|length| to_f32(to_f64(to_u64(length))));
+            let paint = Paint::Picture(&shown, [0.0, 0.0, whole[2], whole[3]]);
+            self.round_on(canvas, &paint, matrix);
+        } else if pixels == [0, 0, width, height] {
             canvas.draw(x, y, view, self.opacity);
         } else {
             canvas.draw(x, y, &view.part(pixels), self.opacity);
@@ -145,7 +158,8 @@ impl<'a> Drawn<'a> {
         picture: (usize, usize),
     ) -> Option<[usize; 4]> {
         let same = |part: f64, shown: u32| (part - f64::from(shown)).abs() < 1.0;
-        if !self.is_plain() || !same(width, self.place.width) || !same(height, self.place.height) {
+        if !self.is_upright() || !same(width, self.place.width) || !same(height, self.place.height)
+        {
             return None;
         }
         let (width, height) = (
@@ -155,6 +169,11 @@ impl<'a> Drawn<'a> {
         let left = to_usize(to_whole(left)).min(picture.0.checked_sub(width)?);
         let top = to_usize(to_whole(top)).min(picture.1.checked_sub(height)?);
         Some([left, top, width, height])
+    }
+
+    fn round_on(&self, canvas: &mut Canvas<'_>, paint: &Paint<'_>, matrix: Matrix) {
+        let outline = outline(&self.look, self.place);
+        canvas.round(paint, &outline, self.opacity, matrix);
     }
 
     fn warp_on(&self, canvas: &mut Canvas<'_>, paint: &Paint<'_>, matrix: Matrix) {

@@ -17,6 +17,7 @@ use super::encoder::{Encoder, Listeners, keyframe_interval_frames};
 use super::fanout::{Distribution, Fanout};
 use super::fitter::colorimetry;
 use super::inspector::Inspector;
+use super::monitor::Monitor;
 use super::pool::FramePool;
 use super::segment_writer::SegmentWriter;
 use super::snapshot::Photographer;
@@ -64,6 +65,8 @@ pub(crate) struct ProgramSettings {
     pub(crate) format: ProgramFormat,
     /// Where the encoders leave what they make, beside the segments.
     pub(crate) fanout: Fanout,
+    /// Where the composer leaves what it mixes, beside the encoders.
+    pub(crate) monitor: Monitor,
     pub(crate) hls: HlsSettings,
     pub(crate) clock: Arc<ProgramClock>,
     pub(crate) wall: SharedClock,
@@ -77,6 +80,7 @@ impl Program {
         let ProgramSettings {
             format,
             fanout,
+            monitor,
             hls,
             clock,
             wall,
@@ -144,6 +148,7 @@ impl Program {
             pool: FramePool::new(info).map_err(ProgramError::Build)?,
             video: encoder.video,
             audio: encoder.audio,
+            monitor,
             events,
         };
         let (go_on, stop) = sync_channel(0);

@@ -12,16 +12,21 @@
     reason = "a test picks the reports it is about"
 )]
 
+mod chat;
 mod clock;
 mod continuity;
 mod countdown;
 mod cover;
 mod failing;
 mod hosts;
+mod killed;
 mod life;
 mod look;
 mod motion;
 mod network;
+mod network_radio;
+mod network_rtsp;
+mod network_secure;
 mod network_servers;
 mod outputs;
 mod parts;
@@ -29,9 +34,11 @@ mod peers;
 mod pictures;
 mod preview;
 mod recording;
+mod rtsp_server;
 mod scene;
 mod sound;
 mod stats;
+mod tap;
 mod texts;
 mod ticker;
 mod transitions;

@@ -34,14 +34,14 @@ fn program(folder: &Path) -> WantedScene {
 }
 
 /// An orange picture.
-fn still() -> WantedScene {
+pub(crate) fn still() -> WantedScene {
     scene(1, &[layer(color("#ff8000"), [0, 0, 320, 180])])
 }
 
 /// Whether it plays without a complaint, has the picture, and packets at regular times; returns
 /// its frames.
 #[track_caller]
-fn assert_plays(path: &Path) -> usize {
+pub(crate) fn assert_plays(path: &Path) -> usize {
     let received = Recording::of(path.to_owned());
     assert_eq!(received.complaints(), "", "{}", path.display());
     for (track, step) in [("v", 1.0 / 30.0), ("a", 1024.0 / 48_000.0)] {
@@ -67,7 +67,7 @@ fn assert_sounds(path: &Path) {
     assert!(sounding * 2 > loud.len(), "{}: {loud:?}", path.display());
 }
 
-fn recordings(worker: &Worker, output: &WantedOutput, extension: &str) -> Vec<PathBuf> {
+pub(crate) fn recordings(worker: &Worker, output: &WantedOutput, extension: &str) -> Vec<PathBuf> {
     let folder = worker.path().join("recordings").join(output.id.as_str());
     files(&folder, extension)
 }

@@ -1,11 +1,13 @@
 //! The rules of layers, scenes and uploaded files. Pure: no I/O, no clock, no randomness.
 
 mod change;
+mod chat;
 mod clock_format;
 mod countdown;
 mod demo;
 mod draft;
 mod gradient;
+mod network;
 mod ordering;
 mod patch;
 mod proposal;
@@ -23,5 +25,6 @@ pub(crate) use change::{Applied, Refusal, Rejected, Step, Surroundings, apply};
 pub(crate) use demo::demo_layers;
 pub(crate) use draft::Canvas;
 pub(crate) use fault::Faults;
+pub(crate) use network::Vault;
 pub(crate) use proposal::{Action, Expected, Operation, Proposal};
 pub(crate) use scene_list::{List, ListRefusal};

@@ -19,5 +19,6 @@ mod preview;
 mod recordings;
 mod scene_adoption;
 mod scenes;
+mod secrets;
 mod takeover;
 mod worker;

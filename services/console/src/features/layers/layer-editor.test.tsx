@@ -1,6 +1,7 @@
 import { cleanup, fireEvent, render, screen } from "@testing-library/react";
 import { afterEach, expect, it, vi } from "vitest";
 import type { Layer } from "../../api/types.ts";
+import { PLAIN_CHAT } from "./kinds.ts";
 import { LayerEditor } from "./layer-editor.tsx";
 import { laidOver, type Patch } from "./patch.ts";
 import { textLayer } from "./samples.ts";
@@ -123,4 +124,61 @@ it("changes what a countdown and a ticker say", () => {
     [{ source: { direction: "right" } }],
     [{ source: { text: null, items: ["One", "Two"] } }],
   ]);
+});
+
+it("takes a password, never shows it, and takes it away with its user", () => {
+  const url = "rtsp://camera.example.com/a";
+  const change = edited(layerOf({ kind: "network", source: { url, user: "me" } }));
+  const password = screen.getByLabelText("Password");
+  expect(password.getAttribute("type")).toBe("password");
+  enter("Password", "secret");
+  fireEvent.blur(password);
+  expect(change).toHaveBeenLastCalledWith({ source: { password: "secret" } });
+  expect(password).toHaveProperty("value", "");
+  cleanup();
+  const set = edited(
+    layerOf({ kind: "network", source: { url, user: "me", has_password: true, secret: "s" } }),
+  );
+  fireEvent.click(screen.getByRole("button", { name: "Take the password away" }));
+  expect(set).toHaveBeenLastCalledWith({ source: { password: null } });
+  enter("User", "");
+  fireEvent.blur(screen.getByLabelText("User"));
+  expect(set).toHaveBeenLastCalledWith({ source: { user: null, password: null } });
+  expect(screen.queryByLabelText("Passphrase")).toBeNull();
+});
+
+it("asks an SRT source for its passphrase and key", () => {
+  const source = { url: "srt://camera.example.com:9000" };
+  const change = edited(layerOf({ kind: "network", source }));
+  enter("Passphrase", "a long passphrase");
+  fireEvent.blur(screen.getByLabelText("Passphrase"));
+  enter("Key", "32");
+  expect(change.mock.calls).toEqual([
+    [{ source: { passphrase: "a long passphrase" } }],
+    [{ source: { key_length: 32 } }],
+  ]);
+  expect(screen.queryByLabelText("User")).toBeNull();
+});
+
+it("changes what a chat shows and how it comes and goes", () => {
+  const change = edited(layerOf({ kind: "chat", source: { ...PLAIN_CHAT, max_age_s: 60 } }));
+  enter("Messages at most", "12");
+  enter("Seconds to stay (empty: no limit)", "");
+  enter("Fade away (ms)", "0");
+  enter("Order", "newest-above");
+  enter("Entrance", "fade");
+  enter("Entrance (ms)", "400");
+  click("A color for each writer");
+  click("Names");
+  expect(change.mock.calls).toEqual([
+    [{ source: { max_messages: 12 } }],
+    [{ source: { max_age_s: null } }],
+    [{ source: { fade_ms: 0 } }],
+    [{ source: { order: "newest-above" } }],
+    [{ source: { entrance: "fade" } }],
+    [{ source: { entrance_ms: 400 } }],
+    [{ source: { name_color: "#ffd54f" } }],
+    [{ source: { names: false } }],
+  ]);
+  expect(screen.queryByLabelText("Vertical alignment")).toBeNull();
 });

@@ -2,6 +2,8 @@ import type {
   Anchor,
   AtZero,
   Blend,
+  ChatEntrance,
+  ChatOrder,
   Easing,
   Fit,
   OnLoss,
@@ -73,6 +75,17 @@ export const AT_ZERO: Record<AtZero, string> = {
   stop: "Stay at zero",
   hide: "Disappear",
   "count-up": "Count on",
+};
+
+export const CHAT_ORDERS: Record<ChatOrder, string> = {
+  "newest-below": "Newest at the bottom",
+  "newest-above": "Newest at the top",
+};
+
+export const ENTRANCES: Record<ChatEntrance, string> = {
+  slide: "Slide in",
+  fade: "Fade in",
+  none: "At once",
 };
 
 export const ON_LOSS: Record<OnLoss, string> = {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use gstreamer as gst;
 use sm_common::address::NetworkPolicy;
 use sm_common::clock::{SharedClock, SystemClock};
+use sm_common::ladder::Rendition;
 use sm_common::program::ProgramFormat;
 use sm_common::stream::Severity;
 use sm_common::target::TargetPolicy;
@@ -197,6 +198,7 @@ impl Worker {
             }
             Command::Configure {
                 program,
+                ladder,
                 hls,
                 scene,
                 recordings,
@@ -207,6 +209,7 @@ impl Worker {
                 retry,
             } => {
                 let wanted = Wanted {
+                    ladder,
                     hls,
                     recordings,
                     scene,
@@ -234,6 +237,10 @@ impl Worker {
                     }
                 }
                 None => self.out_of_order("outputs came before the configuration"),
+            },
+            Command::ApplyLadder { ladder } => match &mut self.air {
+                Some(air) => air.program.apply_ladder(ladder),
+                None => self.out_of_order("a ladder came before the configuration"),
             },
             Command::ApplyScene { scene } => match &mut self.air {
                 Some(air) => match air.layers.apply(scene) {
@@ -274,6 +281,7 @@ impl Worker {
 
     fn configure(&mut self, format: ProgramFormat, wanted: Wanted) -> Option<FinishReason> {
         let Wanted {
+            ladder,
             hls,
             recordings,
             scene,
@@ -324,6 +332,7 @@ impl Worker {
         };
         let settings = ProgramSettings {
             format,
+            renditions: ladder,
             fanout,
             monitor: source.monitor.clone(),
             hls,
@@ -549,6 +558,7 @@ impl Worker {
 
 /// What a program is to begin with.
 struct Wanted {
+    ladder: Vec<Rendition>,
     hls: HlsSettings,
     recordings: RecordingSettings,
     scene: WantedScene,

@@ -6,7 +6,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,
-    reason = "a test's tool fails by panicking and logs on its standard error"
+    clippy::wildcard_enum_match_arm,
+    reason = "a test's tool fails by panicking, logs on its standard error, and picks reports"
 )]
 
 use std::cell::{Cell, RefCell};
@@ -22,11 +23,13 @@ use std::time::{Duration, Instant};
 
 use sm_common::clock::{Clock as _, SystemClock, Timestamp};
 use sm_common::id::LayerId;
+use sm_common::ladder::Rendition;
 use sm_common::output::{OutputCounters, OutputStatus};
 use sm_common::stream::{LayerState, Severity};
 use sm_media_protocol::{
     Command, FinishReason, HlsSettings, LayerReport, OnAir, OutputReport, OutputStats, Part,
-    Report, ScenePicture, Segment, Stats, WantedOutput, WantedScene, WorkerState, decode, encode,
+    RenditionFailure, RenditionOnAir, RenditionReport, Report, ScenePicture, Segment, Stats,
+    WantedOutput, WantedScene, WorkerState, decode, encode,
 };
 
 /// How long it lives without a host and without a program.
@@ -61,6 +64,8 @@ enum Demand {
     FailPreviews,
     /// Reports every output as trying again.
     FailOutputs,
+    /// Has no renditions, for as long as it is asked to.
+    FailRenditions,
     /// Reports a fault of the program once.
     Fault,
     /// Takes no snapshots.
@@ -85,6 +90,7 @@ impl Demand {
             Self::FailLayers => "fail-layers",
             Self::FailPreviews => "fail-previews",
             Self::FailOutputs => "fail-outputs",
+            Self::FailRenditions => "fail-renditions",
             Self::Fault => "fault",
             Self::NoSnapshots => "no-snapshots",
             Self::Black => "black",
@@ -120,6 +126,9 @@ impl Line {
                 }
                 Report::PartWritten(part) => on_air.parts.push(part.clone()),
                 Report::SegmentWritten(segment) => on_air.segments.push(segment.clone()),
+                Report::Rendition(_)
+                | Report::RenditionPart { .. }
+                | Report::RenditionSegment { .. } => remember(&mut on_air.renditions, report),
                 Report::Ready { .. }
                 | Report::StateChanged { .. }
                 | Report::TakeStarted { .. }
@@ -180,6 +189,8 @@ fn main() {
         line: Line::default(),
         layers: RefCell::default(),
         failing: Cell::default(),
+        ladder: RefCell::default(),
+        renditions_fail: Cell::default(),
     };
     if worker.is_asked(&Demand::ExitAtOnce) {
         eprintln!("exiting as demanded");
@@ -213,6 +224,8 @@ struct Worker {
     /// Layers of the scene.
     layers: RefCell<Vec<LayerId>>,
     failing: Cell<bool>,
+    ladder: RefCell<Vec<Rendition>>,
+    renditions_fail: Cell<bool>,
 }
 
 impl Worker {
@@ -267,6 +280,7 @@ impl Worker {
     fn configure(&self, command: Command, said: &Receiver<Said>) {
         let Command::Configure {
             program,
+            ladder,
             hls,
             scene,
             hosting,
@@ -301,14 +315,80 @@ impl Worker {
                 outputs: Vec::new(),
                 segments: Vec::new(),
                 parts: Vec::new(),
+                ladder: Vec::new(),
+                renditions: Vec::new(),
             });
         });
         let init = format!("init-{}.mp4", hls.run);
         std::fs::write(hls.directory.join(&init), b"init").unwrap();
         self.line.say(&Report::InitWritten { file: init });
+        self.climb(ladder);
         self.apply(&scene);
         let segment = Duration::from_millis(program.keyframe_interval_ms.into());
         self.play(&hls, (segment, orphan), (program.framerate, outputs), said);
+    }
+
+    /// Takes on these renditions.
+    fn climb(&self, ladder: Vec<Rendition>) {
+        self.line.remember(|on_air| {
+            let on_air = on_air.as_mut().unwrap();
+            for rendition in &ladder {
+                let init = format!("init-{}_{}.mp4", rendition.name, on_air.hls.run);
+                std::fs::write(on_air.hls.directory.join(init), b"init").unwrap();
+            }
+            on_air.ladder.clone_from(&ladder);
+        });
+        self.ladder.replace(ladder);
+        self.report_renditions();
+    }
+
+    fn report_renditions(&self) {
+        let failing = self.is_asked(&Demand::FailRenditions);
+        self.renditions_fail.set(failing);
+        for rendition in self.ladder.borrow().iter() {
+            self.line.say(&Report::Rendition(RenditionReport {
+                rendition: rendition.name.clone(),
+                failure: failing.then(|| RenditionFailure {
+                    code: "rendition.too-slow".to_owned(),
+                    reason: "there was not enough CPU".to_owned(),
+                }),
+            }));
+        }
+    }
+
+    /// Says what the renditions deliver where the program delivers this.
+    fn say_of_renditions(&self, hls: &HlsSettings, report: &Report) {
+        if self.is_asked(&Demand::FailRenditions) {
+            return;
+        }
+        for Rendition { name, .. } in self.ladder.borrow().iter() {
+            let own = |file: &str| {
+                let own = format!("{name}_{file}");
+                std::fs::copy(hls.directory.join(file), hls.directory.join(&own)).unwrap();
+                own
+            };
+            let rendition = name.clone();
+            match report {
+                Report::PartWritten(part) => {
+                    let file = own(&part.file);
+                    let part = Part {
+                        file,
+                        ..part.clone()
+                    };
+                    self.line.say(&Report::RenditionPart { rendition, part });
+                }
+                Report::SegmentWritten(segment) => {
+                    let file = own(&segment.file);
+                    let segment = Segment {
+                        file,
+                        ..segment.clone()
+                    };
+                    self.line
+                        .say(&Report::RenditionSegment { rendition, segment });
+                }
+                _ => {}
+            }
+        }
     }
 
     fn apply(&self, scene: &WantedScene) {
@@ -438,6 +518,7 @@ impl Worker {
                     let number = segment.number;
                     for report in segment.grow(|| self.misbehave()) {
                         self.line.say(&report);
+                        self.say_of_renditions(hls, &report);
                     }
                     due += segment.step();
                     if segment.number > number {
@@ -460,6 +541,7 @@ impl Worker {
                 }
             }
             Command::ApplyOutputs { outputs: wanted } => *outputs = wanted,
+            Command::ApplyLadder { ladder } => self.climb(ladder),
             Command::Snapshot { id, path } | Command::PreviewPicture { id, path, .. } => {
                 let refused = self.is_asked(&Demand::NoSnapshots);
                 if !refused {
@@ -487,6 +569,9 @@ impl Worker {
         if self.failing.replace(failing) != failing {
             self.report_layers();
         }
+        if self.is_asked(&Demand::FailRenditions) != self.renditions_fail.get() {
+            self.report_renditions();
+        }
         if self.is_asked(&Demand::Garbage) {
             self.line
                 .say_nonsense("{\"report\":\"dance\"}\n\u{7f}not json\n");
@@ -501,6 +586,41 @@ impl Worker {
                 message: "no sound".to_owned(),
             });
         }
+    }
+}
+
+/// Keeps for the next host what a rendition delivered.
+fn remember(known: &mut Vec<RenditionOnAir>, report: &Report) {
+    let (Report::Rendition(RenditionReport {
+        rendition: name, ..
+    })
+    | Report::RenditionPart {
+        rendition: name, ..
+    }
+    | Report::RenditionSegment {
+        rendition: name, ..
+    }) = report
+    else {
+        return;
+    };
+    let index = known.iter().position(|one| one.report.rendition == *name);
+    let index = index.unwrap_or_else(|| {
+        known.push(RenditionOnAir {
+            report: RenditionReport {
+                rendition: name.clone(),
+                failure: None,
+            },
+            segments: Vec::new(),
+            parts: Vec::new(),
+        });
+        known.len() - 1
+    });
+    let one = known.get_mut(index).unwrap();
+    match report {
+        Report::Rendition(report) => one.report = report.clone(),
+        Report::RenditionPart { part, .. } => one.parts.push(part.clone()),
+        Report::RenditionSegment { segment, .. } => one.segments.push(segment.clone()),
+        _ => {}
     }
 }
 

@@ -13,6 +13,7 @@ use super::clock::ProgramClock;
 use super::crossing::{Mix, lay_over};
 use super::drawing::{Sheet, canvas, draw};
 use super::fitter::view;
+use super::ladder::Takers;
 use super::monitor::Monitor;
 use super::pool::FramePool;
 use super::stage::Stage;
@@ -54,6 +55,7 @@ pub(super) struct Composer {
     pub(super) pool: FramePool,
     pub(super) video: gst_app::AppSrc,
     pub(super) audio: gst_app::AppSrc,
+    pub(super) renditions: Takers,
     /// Who else hears the mix.
     pub(super) monitor: Monitor,
     pub(super) events: Events,
@@ -72,6 +74,8 @@ struct Progress {
     limiter: Limiter,
     /// The keyframe interval of the last frame.
     interval: Option<u64>,
+    /// The number of the next segment.
+    segment: u64,
     /// The stage of the last frame, and how its scenes come and its layers move.
     stage: Option<Arc<Stage>>,
     acts: Acts,
@@ -104,6 +108,7 @@ impl Composer {
             // Refused only by a pipeline that has ended already.
             let _ = source.end_of_stream();
         }
+        self.renditions.end();
     }
 
     /// Waits until the next frame is to be composed; `false` when there shall be none.
@@ -130,9 +135,10 @@ impl Composer {
         );
         // A second's worth of frames may wait for the encoder; further ones are left out.
         if self.video.current_level_buffers() < u64::from(self.timeline.framerate()) {
-            self.keep_keyframes_in_place(progress);
+            let segment = self.keep_keyframes_in_place(progress);
             self.follow(progress, &stage);
-            self.compose_picture(progress.frame, &stage, &progress.acts)?;
+            let frame = (progress.frame, segment);
+            self.compose_picture(frame, &stage, &progress.acts)?;
             self.tell_what_is_new(progress, &stage);
         }
         // The sound of the time up to this frame: its sources have had that long to bring it.
@@ -154,7 +160,7 @@ impl Composer {
 
     fn compose_picture(
         &self,
-        frame: u64,
+        (frame, segment): (u64, Option<u64>),
         stage: &Stage,
         acts: &Acts,
     ) -> Result<(), gst::FlowError> {
@@ -173,6 +179,7 @@ impl Composer {
             .latest
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = Some(buffer.clone());
+        self.renditions.frame(&buffer, frame, segment);
         self.video.push_buffer(buffer).map(|_taken| ())
     }
 
@@ -221,10 +228,11 @@ impl Composer {
 
     /// Asks for a keyframe at the first frame of every interval. The encoder by itself counts the
     /// frames it is given: after one is left out, its keyframes, and so the segments, would be
-    /// late for ever.
-    fn keep_keyframes_in_place(&self, progress: &mut Progress) {
+    /// late for ever. Returns the number of the segment that begins with this frame, if one does.
+    fn keep_keyframes_in_place(&self, progress: &mut Progress) -> Option<u64> {
         let interval = progress.frame / self.keyframe_interval.max(1);
-        if progress.interval.replace(interval) != Some(interval) {
+        let begins = progress.interval.replace(interval) != Some(interval);
+        if begins {
             // Without a running time: the event stays in order with the frames, and the encoder's
             // own comparison of times is off by what it adds to them.
             let ask = gst_video::DownstreamForceKeyUnitEvent::builder()
@@ -233,6 +241,11 @@ impl Composer {
             // Refused only by a pipeline that has ended already.
             let _ = self.video.send_event(ask);
         }
+        begins.then(|| {
+            let segment = progress.segment;
+            progress.segment += 1;
+            segment
+        })
     }
 
     fn mix_sound(&self, progress: &mut Progress, until: u64) -> Result<(), gst::FlowError> {

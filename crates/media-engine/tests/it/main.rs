@@ -20,6 +20,7 @@ mod cover;
 mod failing;
 mod hosts;
 mod killed;
+mod ladder;
 mod life;
 mod look;
 mod motion;

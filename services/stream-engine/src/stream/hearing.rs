@@ -43,6 +43,13 @@ impl Tenure {
             Report::Layer(layer) => self.layer_changed(layer, now),
             Report::SegmentWritten(segment) => self.segment_written(&segment),
             Report::PartWritten(part) => self.part_written(&part),
+            Report::Rendition(report) => self.rendition_changed(&report),
+            Report::RenditionSegment { rendition, segment } => {
+                self.rendition_segment_written((&rendition, &segment));
+            }
+            Report::RenditionPart { rendition, part } => {
+                self.rendition_part_written((&rendition, &part));
+            }
             Report::Output(output) => self.output_changed(&output, now),
             Report::Stats(stats) => self.measured(&stats),
             Report::Snapshot { id, error } => {

@@ -139,6 +139,9 @@ async fn introduce(
         | Report::Stats(_)
         | Report::Snapshot { .. }
         | Report::Fault { .. }
+        | Report::Rendition(_)
+        | Report::RenditionPart { .. }
+        | Report::RenditionSegment { .. }
         | Report::Finished { .. } => Err(Unfit::Garbled),
     }
 }

@@ -96,6 +96,8 @@ problem_codes! {
     OperationNotFound, "stream.operation.not-found", 404, "There is no such operation", false;
     /// Nothing is on air.
     StreamNotOnAir, "stream.not-on-air", 404, "The stream is not on air", true;
+    /// Nobody has put a scene beside the program.
+    PreviewNotFound, "preview.not-found", 404, "No scene is in preview", false;
     /// The body is no SDP offer.
     OfferInvalid, "webrtc.offer.invalid", 400, "The SDP offer cannot be read", false;
     /// The offer takes nothing that there is.

@@ -93,6 +93,7 @@ impl Note {
             | Command::ChangeRates { .. }
             | Command::ApplyChat { .. }
             | Command::Snapshot { .. }
+            | Command::PreviewPicture { .. }
             | Command::Stop => None,
         }
     }

@@ -283,10 +283,21 @@ impl Worker {
             },
             Command::Snapshot { id, path } => match &self.air {
                 Some(air) => air.program.snapshot(id, path),
-                None => self.reports.send(Report::Snapshot {
-                    id,
-                    error: Some("nothing is on air yet".to_owned()),
-                }),
+                None => self.no_picture(id),
+            },
+            Command::PreviewPicture {
+                id,
+                path,
+                width_max,
+                watched_ms,
+            } => match &mut self.air {
+                Some(air) => {
+                    let watched = Duration::from_millis(watched_ms.into());
+                    air.layers.watch_preview(watched);
+                    air.program.picture_of_preview(id, path, width_max);
+                    self.show();
+                }
+                None => self.no_picture(id),
             },
             Command::Stop => return Some(FinishReason::Stopped),
         }
@@ -392,6 +403,7 @@ impl Worker {
                 let stage = air.layers.stage();
                 air.program_to_show().show(stage);
             }
+            air.program.show_preview(air.layers.preview_stage());
         }
         self.report_layers();
     }
@@ -554,6 +566,13 @@ impl Worker {
             tracing::info!(?state, "worker");
             self.reports.send(Report::StateChanged { state });
         }
+    }
+
+    fn no_picture(&self, id: u64) {
+        self.reports.send(Report::Snapshot {
+            id,
+            error: Some("nothing is on air yet".to_owned()),
+        });
     }
 
     fn out_of_order(&self, message: &str) {

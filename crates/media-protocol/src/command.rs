@@ -108,6 +108,17 @@ pub enum Command {
         /// The file, replaced atomically.
         path: PathBuf,
     },
+    /// Write the picture of the preview as a JPEG file. The answer is [`crate::Report::Snapshot`].
+    PreviewPicture {
+        /// Echoed in the report; counted together with those of snapshots.
+        id: u64,
+        /// The file, replaced atomically.
+        path: PathBuf,
+        /// Most pixels in a row of it.
+        width_max: u32,
+        /// For how long files in preview play from now on; then they wait until the next picture.
+        watched_ms: u32,
+    },
     /// End in good order: finish the last segment and exit.
     Stop,
 }

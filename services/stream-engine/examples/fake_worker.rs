@@ -62,6 +62,8 @@ enum Demand {
     IgnoreStop,
     /// Reports every layer of the scene as failing, for as long as it is asked to.
     FailLayers,
+    /// Reports every layer of a preview as failing.
+    FailPreviews,
     /// Reports every output as trying again.
     FailOutputs,
     /// Has no renditions, for as long as it is asked to.
@@ -90,6 +92,7 @@ impl Demand {
             Self::Step => "step",
             Self::IgnoreStop => "ignore-stop",
             Self::FailLayers => "fail-layers",
+            Self::FailPreviews => "fail-previews",
             Self::FailOutputs => "fail-outputs",
             Self::FailRenditions => "fail-renditions",
             Self::Fault => "fault",
@@ -489,12 +492,11 @@ impl Worker {
 
     fn report_layers(&self) {
         for layer in self.layers.borrow().iter() {
-            self.report_layer(*layer);
+            self.report_layer(*layer, self.failing.get());
         }
     }
 
-    fn report_layer(&self, layer: LayerId) {
-        let failing = self.failing.get();
+    fn report_layer(&self, layer: LayerId, failing: bool) {
         self.line.say(&Report::Layer(LayerReport {
             layer,
             state: if failing {
@@ -650,9 +652,9 @@ impl Worker {
             Command::Configure { .. } => std::process::exit(2),
             Command::ApplyScene { scene } => self.apply(&scene),
             Command::ApplyPreview { scene } => {
-                self.failing.set(self.is_asked(&Demand::FailLayers));
+                let failing = self.is_asked(&Demand::FailPreviews);
                 for layer in scene.iter().flat_map(|scene| &scene.layers) {
-                    self.report_layer(layer.id);
+                    self.report_layer(layer.id, failing);
                 }
             }
             Command::Lease(_)
@@ -661,7 +663,7 @@ impl Worker {
             | Command::ChangeRates { .. }
             | Command::Rebuild { .. } => {}
             Command::ApplyLadder { ladder } => self.climb(ladder),
-            Command::Snapshot { id, path } => {
+            Command::Snapshot { id, path } | Command::PreviewPicture { id, path, .. } => {
                 let refused = self.is_asked(&Demand::NoSnapshots);
                 if !refused {
                     let draft = path.with_extension("draft");

@@ -1,5 +1,6 @@
 //! The settings of stream-engine.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -42,6 +43,8 @@ pub struct Config {
     pub(crate) restart: RestartConfig,
     /// `[live]`
     pub(crate) live: LiveConfig,
+    /// `[preview]`
+    pub(crate) preview: PreviewConfig,
     /// `[recordings]`
     pub(crate) recordings: RecordingsConfig,
     /// `[slate]`
@@ -149,6 +152,15 @@ pub(crate) struct LiveConfig {
     snapshot_timeout_ms: u64,
     forward_connect_timeout_ms: u64,
     forward_read_timeout_ms: u64,
+}
+
+/// `[preview]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PreviewConfig {
+    pub(crate) width_max: u32,
+    framerate: NonZeroU32,
+    pub(crate) watched_ms: u32,
 }
 
 /// `[recordings]`
@@ -411,6 +423,13 @@ impl LiveConfig {
 
     pub(crate) const fn forward_read_timeout(&self) -> Duration {
         Duration::from_millis(self.forward_read_timeout_ms)
+    }
+}
+
+impl PreviewConfig {
+    /// How old a picture of the preview may be.
+    pub(crate) fn max_age(&self) -> Duration {
+        Duration::from_secs(1) / self.framerate.get()
     }
 }
 

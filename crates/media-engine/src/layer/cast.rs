@@ -72,6 +72,14 @@ impl Cast {
         self.scene.scene.as_ref().map(|scene| scene.id)
     }
 
+    /// A take brings it on air, where there is one.
+    pub(super) fn be_taken(&mut self, take: Option<Take>) {
+        if let Some(take) = take {
+            self.entrance = take.transition;
+            self.take = Some(take);
+        }
+    }
+
     /// Becomes `wanted`, which differs in this way. Sources of `others` that show the same are
     /// shared rather than opened.
     pub(super) fn change(
@@ -269,10 +277,10 @@ impl Cast {
 
     fn item(&self, layer: &SceneLayer, seat: &Seat) -> Item {
         let surface = seat.ask(Source::surface);
-        if let Surface::Moving(frames) = &surface
-            && matches!(self.role, Role::Program | Role::Leaving)
-        {
-            frames.arrange(self.number, &layer.transform);
+        if let Surface::Moving(frames) = &surface {
+            // What is only looked at now and then is fitted when it is.
+            let place = matches!(self.role, Role::Program | Role::Leaving);
+            seat.arrange(frames, place.then_some(&layer.transform));
         }
         let silent = layer.muted || !layer.visible;
         Item {

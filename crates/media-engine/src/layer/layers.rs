@@ -115,6 +115,7 @@ impl Layers {
         let coming = self.next.take().filter(|(next, _)| next.id() == id);
         if let Some((mut next, until)) = coming {
             next.covered = covered;
+            next.be_taken(take);
             let changed = self.change(&mut next, wanted, was_covered);
             self.next = Some((next, until));
             changed?;
@@ -131,10 +132,7 @@ impl Layers {
         } else {
             let mut next = self.cast(Role::Next, &wanted, covered);
             self.change(&mut next, wanted, was_covered)?;
-            if let Some(take) = take {
-                next.entrance = take.transition;
-                next.take = Some(take);
-            }
+            next.be_taken(take);
             self.next = Some((next, Instant::now() + TAKE_PATIENCE));
         }
         if !self.shows_chat() {
@@ -171,6 +169,17 @@ impl Layers {
         }
         self.part_company();
         changed
+    }
+
+    /// Somebody looks at the preview: its files play for so long from now on.
+    pub(crate) fn watch_preview(&mut self, patience: Duration) {
+        if patience.is_zero() {
+            return;
+        }
+        self.watched_until = Some(Instant::now() + patience);
+        if let Some(preview) = &mut self.preview {
+            preview.set_role(Role::Preview, true);
+        }
     }
 
     /// Shows this chat in the layers that show the chat, now or with the next scene.
@@ -309,6 +318,14 @@ impl Layers {
                 .map(Cast::act)
                 .collect(),
         }
+    }
+
+    /// The preview for who draws it; `None` when there is none.
+    pub(crate) fn preview_stage(&self) -> Option<Stage> {
+        self.preview.as_ref().map(|cast| Stage {
+            revision: Some(cast.scene.revision),
+            acts: vec![cast.act()],
+        })
     }
 
     /// How the layers on air, to come and in preview do, where that changed since the last call.

@@ -2,13 +2,14 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use sm_common::layer::{PlaybackState, PlaybackStatus};
+use sm_common::layer::{PlaybackState, PlaybackStatus, Transform};
 use sm_media_protocol::SceneLayer;
 
 use super::sharing::can_share;
 use super::{Health, News, Source};
-use crate::pipeline::Surface;
+use crate::pipeline::FrameSlot;
 
 /// What a scene is to the picture. A source follows the first of the scenes that show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,6 +67,8 @@ impl Opened {
 pub(super) struct Seat {
     opened: Rc<Opened>,
     scene: u64,
+    /// Where frames are fitted to the layer's place.
+    arranged: RefCell<Option<Arc<FrameSlot>>>,
 }
 
 impl Seat {
@@ -93,7 +96,11 @@ impl Seat {
     fn taken(opened: Rc<Opened>, scene: u64, role: Role, layer: SceneLayer) -> Self {
         opened.uses.borrow_mut().push(Use { scene, role, layer });
         opened.follow();
-        Self { opened, scene }
+        Self {
+            opened,
+            scene,
+            arranged: RefCell::default(),
+        }
     }
 
     /// The layer, or what its scene is, has changed.
@@ -161,6 +168,17 @@ impl Seat {
         word(&mut **self.opened.source.borrow_mut());
     }
 
+    /// Frames that come from now on are fitted to this place, or to none.
+    pub(super) fn arrange(&self, frames: &Arc<FrameSlot>, place: Option<&Transform>) {
+        match place {
+            Some(place) => {
+                frames.arrange(self.scene, place);
+                self.arranged.replace(Some(Arc::clone(frames)));
+            }
+            None => frames.clear_away(self.scene),
+        }
+    }
+
     /// How the source does.
     pub(super) fn health(&self) -> Health {
         self.ask(Source::health)
@@ -169,7 +187,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        if let Surface::Moving(frames) = self.ask(Source::surface) {
+        if let Some(frames) = self.arranged.take() {
             frames.clear_away(self.scene);
         }
         let scene = self.scene;

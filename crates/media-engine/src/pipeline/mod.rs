@@ -10,6 +10,7 @@ mod clock;
 mod composer;
 mod crossing;
 mod drawing;
+mod easel;
 mod encoded;
 mod encoder;
 mod fanout;

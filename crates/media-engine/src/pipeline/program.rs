@@ -14,6 +14,7 @@ use sm_media_protocol::{HlsSettings, Stats};
 
 use super::clock::ProgramClock;
 use super::composer::{Composer, Progress, Shared};
+use super::easel::{Easel, Previewed};
 use super::encoded::Encoded;
 use super::encoder::{Encoder, EncoderError, Listeners, keyframe_interval_frames};
 use super::fanout::{Distribution, Fanout};
@@ -71,6 +72,8 @@ pub(crate) struct Program {
     encoder: Encoder,
     ladder: Ladder,
     photographer: Photographer,
+    previewed: Previewed,
+    preview: Photographer,
     inspector: Inspector,
     /// Dropped to end it.
     go_on: Option<SyncSender<()>>,
@@ -168,9 +171,25 @@ impl Program {
         let encoder = Encoder::build(&format, &caps, &listeners)?;
         // The callbacks hold the last senders: the writer ends when the pipeline does.
         drop(listeners);
-        let photographer =
-            Photographer::start(info.clone(), Arc::clone(&shared.latest), reports.clone())
-                .map_err(ProgramError::Thread)?;
+        let latest = Arc::clone(&shared.latest);
+        let on_air = move || move || take_latest(&latest);
+        let photographer = Photographer::start("snapshot", info.clone(), on_air, reports.clone())
+            .map_err(ProgramError::Thread)?;
+        let previewed = former
+            .as_ref()
+            .map_or_else(Previewed::default, |former| Arc::clone(&former.previewed));
+        let mut easel = Easel::new(
+            (timeline, matrix),
+            FramePool::new(info.clone()).map_err(ProgramError::Frames)?,
+            Arc::clone(&previewed),
+            Arc::clone(&shared.latest),
+        );
+        let beside = move || {
+            Easel::step_back();
+            move || easel.draw()
+        };
+        let preview = Photographer::start("preview", info.clone(), beside, reports.clone())
+            .map_err(ProgramError::Thread)?;
         let inspector = Inspector::new(info.clone(), Arc::clone(&shared.latest));
         let (over, renditions_over) = sync_channel(0);
         let ground = Ground {
@@ -228,6 +247,8 @@ impl Program {
             encoder,
             ladder,
             photographer,
+            previewed,
+            preview,
             inspector,
             go_on: Some(go_on),
             relay: Some(relay),
@@ -262,6 +283,11 @@ impl Program {
         *lock(&self.shared.stage) = Arc::new(stage);
     }
 
+    /// Has this beside the program from now on, or nothing.
+    pub(crate) fn show_preview(&self, stage: Option<Stage>) {
+        *lock(&self.previewed) = stage.map(Arc::new);
+    }
+
     /// What was measured since the last call.
     pub(crate) fn take_stats(&mut self) -> Stats {
         let now_ns = self.clock.now_ns().unwrap_or(0);
@@ -287,7 +313,13 @@ impl Program {
 
     /// Writes the picture on air as a JPEG file; the answer is a report.
     pub(crate) fn snapshot(&self, id: u64, path: PathBuf) {
-        self.photographer.request(id, path);
+        self.photographer.request(id, path, u32::MAX);
+    }
+
+    /// Writes the picture of the preview as a JPEG file of at most so many pixels in a row; the
+    /// answer is a report.
+    pub(crate) fn picture_of_preview(&self, id: u64, path: PathBuf, width_max: u32) {
+        self.preview.request(id, path, width_max);
     }
 
     /// Composes no further frame and lets the rest be written, which [`Event::Ended`] tells.
@@ -352,6 +384,11 @@ fn run(
 
 fn meter() -> Arc<Mutex<Meter>> {
     Arc::new(Mutex::new(Meter::new()))
+}
+
+fn take_latest(latest: &Mutex<Option<gst::Buffer>>) -> Result<gst::Buffer, String> {
+    let frame = lock(latest).clone();
+    frame.ok_or_else(|| "nothing is on air yet".to_owned())
 }
 
 fn video_info(

@@ -36,6 +36,7 @@ mod parts;
 mod peers;
 mod pictures;
 mod playback;
+mod preview;
 mod recording;
 mod rtsp_server;
 mod scene;

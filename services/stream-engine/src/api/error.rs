@@ -59,6 +59,7 @@ impl From<ApiError> for ApiProblem {
             | ApiError::NoRendition
             | ApiError::Waited(WaitError::OffAir)
             | ApiError::Snapshot(SnapshotError::NotOnAir) => ProblemCode::StreamNotOnAir,
+            ApiError::Snapshot(SnapshotError::NothingInPreview) => ProblemCode::PreviewNotFound,
             ApiError::Directives(_) | ApiError::TooFarAhead => ProblemCode::QueryInvalid,
             ApiError::UnknownRecording => ProblemCode::RecordingNotFound,
             ApiError::RecordingInUse => ProblemCode::RecordingInUse,

@@ -59,9 +59,8 @@ impl Tenure {
                 message,
             } => self.program_refused(program, code, &message),
             Report::Snapshot { id, error } => {
-                let path = self.surroundings.archive.snapshot();
                 if let Some(running) = &mut self.running {
-                    running.snapshot_taken(id, path, error);
+                    running.snapshot_taken(id, error);
                 }
             }
             Report::Fault {

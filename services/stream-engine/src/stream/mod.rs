@@ -268,8 +268,7 @@ impl StreamTask {
     fn answer(&mut self, request: SnapshotRequest) {
         match &mut self.tenure {
             Some(tenure) => tenure.take_snapshot(request),
-            // Whoever asked may have gone meanwhile.
-            None => drop(request.send(Err(SnapshotError::NotOnAir))),
+            None => request.answer(Err(SnapshotError::NotOnAir)),
         }
     }
 }

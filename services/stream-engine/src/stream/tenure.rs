@@ -387,13 +387,15 @@ impl Tenure {
         }
     }
 
-    /// Somebody wants the picture on air.
+    /// Somebody wants a picture.
     pub(super) fn take_snapshot(&mut self, request: SnapshotRequest) {
-        let path = self.surroundings.archive.snapshot();
+        let path = self.surroundings.archive.snapshot(request.motif);
         match &mut self.running {
-            Some(running) => running.take_snapshot(path, request),
-            // Whoever asked may have gone meanwhile.
-            None => drop(request.send(Err(SnapshotError::NotOnAir))),
+            Some(running) => {
+                let preview = &self.surroundings.config.preview;
+                running.take_snapshot(path, request, preview);
+            }
+            None => request.answer(Err(SnapshotError::NotOnAir)),
         }
     }
 

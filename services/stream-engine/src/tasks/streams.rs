@@ -19,7 +19,7 @@ use crate::lease::{Address, Keeper, LeaseView, Terms};
 use crate::live::archive::{self, Archive};
 use crate::live::playlist::Playlist;
 use crate::live::shelf::Shelf;
-use crate::live::snapshot::Snapshots;
+use crate::live::snapshot::{Motif, Snapshots};
 use crate::live::viewers::Watching;
 use crate::metrics::Metrics;
 use crate::store::{self, Reader, Wanted};
@@ -215,8 +215,10 @@ impl Launcher {
         let (reading, wanted) = watch::channel(Wanted::default());
         let (playlists, playlist) = watch::channel::<Option<Arc<Playlist>>>(None);
         let (asking, snapshots) = mpsc::channel(SNAPSHOTS_MAX);
-        let snapshots_taken =
-            Snapshots::new(asking, live.snapshot_max_age(), live.snapshot_timeout());
+        let limit = live.snapshot_timeout();
+        let pictures = |motif, max_age| Snapshots::new(motif, asking.clone(), max_age, limit);
+        let snapshots_taken = pictures(Motif::Program, live.snapshot_max_age());
+        let preview = pictures(Motif::Preview, self.config.preview.max_age());
 
         self.add_health(stream, &lease.view, &playlist);
         self.registry.add(
@@ -226,6 +228,7 @@ impl Launcher {
                     archive: archive.clone(),
                     watching: Arc::clone(&watching),
                     snapshots: snapshots_taken,
+                    preview,
                     lease: lease.view.clone(),
                     playlist: playlist.clone(),
                 }),

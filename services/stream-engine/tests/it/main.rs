@@ -19,6 +19,7 @@ mod low_latency;
 mod outage;
 mod outputs;
 mod playlist;
+mod preview;
 mod recordings;
 mod scene_adoption;
 mod scenes;

@@ -95,7 +95,8 @@ fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
         | (C::Ticker { .. }, C::Ticker { .. }) => true,
         (C::TestPattern { pattern: before }, C::TestPattern { pattern: after }) => before == after,
         (C::Image { path: before }, C::Image { path: after })
-        | (C::Video { path: before, .. }, C::Video { path: after, .. }) => before == after,
+        | (C::Video { path: before, .. }, C::Video { path: after, .. })
+        | (C::Audio { path: before, .. }, C::Audio { path: after, .. }) => before == after,
         (C::Network { source: before }, C::Network { source: after }) => {
             // What shows while nothing comes changes nothing of what comes.
             (&before.url, &before.stream_id, before.latency_ms)
@@ -106,6 +107,7 @@ fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
             | C::TestPattern { .. }
             | C::Image { .. }
             | C::Video { .. }
+            | C::Audio { .. }
             | C::Text { .. }
             | C::Clock { .. }
             | C::Gradient { .. }

@@ -197,7 +197,7 @@ impl Scenes {
         let named: Vec<AssetId> = proposal
             .operations
             .iter()
-            .filter_map(Operation::asset)
+            .flat_map(Operation::assets)
             .collect();
         for _ in 0..self.config.scene.attempts_max {
             let assets = self.catalog.find(&named).await?;

@@ -103,6 +103,7 @@ fn scene(case: &Case, media: &Media) -> WantedScene {
                         size: TEXT_SIZE,
                         ..TextStyle::default()
                     },
+                    font: None,
                 };
                 (content, (piece.width(), 80))
             }

@@ -1,11 +1,12 @@
 //! Text.
 
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use sm_common::id::LayerId;
 use sm_common::layer::TextStyle;
-use sm_media_protocol::{LayerContent, SceneLayer};
+use sm_media_protocol::{Countdown, LayerContent, SceneLayer};
 
 use super::failure::Failure;
 use super::text_renderer::{Drawing, Drawn, Order, Shape, TextRenderer, Written};
@@ -33,7 +34,7 @@ pub(super) struct TextSource {
 
 impl Source for TextSource {
     fn update(&mut self, layer: &SceneLayer) {
-        if let LayerContent::Text { text, style } = &layer.content {
+        if let LayerContent::Text { text, style, .. } = &layer.content {
             self.label.write(text, style, layer);
         }
     }
@@ -88,19 +89,20 @@ impl Label {
             width: layer.transform.width.max(1),
             height: layer.transform.height.max(1),
         };
-        self.order(text, style, shape);
+        self.order(text, style, font_of(layer), shape);
     }
 
     /// Makes a strip of this text in the layer's height, as soon as it is drawn.
     pub(super) fn write_strip(&mut self, text: &str, style: &TextStyle, layer: &SceneLayer) {
         let height = layer.transform.height.max(1);
-        self.order(text, style, Shape::Strip { height });
+        self.order(text, style, font_of(layer), Shape::Strip { height });
     }
 
-    fn order(&mut self, text: &str, style: &TextStyle, shape: Shape) {
+    fn order(&mut self, text: &str, style: &TextStyle, font: Option<&PathBuf>, shape: Shape) {
         let written = Written {
             text: text.to_owned(),
             style: style.clone(),
+            font: font.cloned(),
             shape,
         };
         if self.written.as_ref() == Some(&written) {
@@ -123,12 +125,20 @@ impl Label {
 
     pub(super) fn hear(&mut self, news: News) {
         match news {
-            News::Drawn(Drawing { number, drawn }) => {
+            News::Drawn(Drawing {
+                number,
+                drawn,
+                flaw,
+            }) => {
                 self.answered = number;
                 match drawn {
                     Ok(drawn) => {
                         self.drawn = Some(drawn);
-                        self.health = Health::Fine;
+                        if flaw.is_some() {
+                            // What is missing may come.
+                            self.written = None;
+                        }
+                        self.health = flaw.map_or(Health::Fine, Health::Failing);
                     }
                     Err(failure) => {
                         self.health = Health::Failing(failure);
@@ -138,7 +148,12 @@ impl Label {
                 }
             }
             News::Failed(failure) => self.health = Health::Failing(failure),
-            News::Picture(_) | News::Flowing | News::Playback(_) => {}
+            News::Picture(_)
+            | News::Outline(_)
+            | News::Sheet(_)
+            | News::Animation(_)
+            | News::Flowing
+            | News::Playback(_) => {}
         }
     }
 
@@ -165,5 +180,22 @@ impl Label {
 
     pub(super) fn health(&self) -> Health {
         self.health.clone()
+    }
+}
+
+/// The uploaded font of a layer's text.
+fn font_of(layer: &SceneLayer) -> Option<&PathBuf> {
+    match &layer.content {
+        LayerContent::Text { font, .. }
+        | LayerContent::Clock { font, .. }
+        | LayerContent::Ticker { font, .. }
+        | LayerContent::Countdown(Countdown { font, .. }) => font.as_ref(),
+        LayerContent::Color { .. }
+        | LayerContent::TestPattern { .. }
+        | LayerContent::Image { .. }
+        | LayerContent::Video { .. }
+        | LayerContent::Audio { .. }
+        | LayerContent::Gradient { .. }
+        | LayerContent::Network { .. } => None,
     }
 }

@@ -1,7 +1,9 @@
 //! Draws text on a thread of its own, so that fonts never hold up the worker's loop.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -17,6 +19,8 @@ use crate::picture::{Bitmap, Matrix, Picture};
 pub(super) struct Written {
     pub(super) text: String,
     pub(super) style: TextStyle,
+    /// The uploaded font that is to be used instead of the style's.
+    pub(super) font: Option<PathBuf>,
     pub(super) shape: Shape,
 }
 
@@ -47,6 +51,8 @@ pub(crate) struct Drawing {
     pub(super) number: u64,
     /// What came of it.
     pub(super) drawn: Result<Drawn, Failure>,
+    /// What is wrong with it nevertheless.
+    pub(super) flaw: Option<Failure>,
 }
 
 /// Text as pictures.
@@ -150,27 +156,45 @@ impl Orders {
 
 impl Order {
     fn draw(&self, painter: &mut TextPainter) {
-        let Written { text, style, shape } = &self.written;
+        let Written {
+            text,
+            style,
+            font,
+            shape,
+        } = &self.written;
+        let (style, flaw) = match font.as_ref().map(|font| painter.family_of(font)) {
+            Some(Ok(family)) => (Cow::Owned(in_family(style, family)), None),
+            Some(Err(failure)) => (Cow::Borrowed(style), Some(failure)),
+            None => (Cow::Borrowed(style), None),
+        };
         let picture = |bitmap: &Bitmap| Arc::new(bitmap.to_picture(self.matrix));
         let drawn = match *shape {
             Shape::Box { width, height } => painter
-                .paint(text, style, width, height)
+                .paint(text, &style, width, height)
                 .map(|bitmap| Drawn::Box(picture(&bitmap))),
             Shape::Strip { height } => painter
-                .paint_strip(text, style, height)
+                .paint_strip(text, &style, height)
                 .map(|bitmap| Drawn::Strip([picture(&bitmap), picture(&bitmap.turned())])),
         };
-        self.tell(drawn);
+        self.tell(drawn, flaw);
     }
 
     fn fail(&self) {
-        self.tell(Err(Failure::undrawn()));
+        self.tell(Err(Failure::undrawn()), None);
     }
 
-    fn tell(&self, drawn: Result<Drawn, Failure>) {
+    fn tell(&self, drawn: Result<Drawn, Failure>, flaw: Option<Failure>) {
         self.mailbox.tell(News::Drawn(Drawing {
             number: self.number,
             drawn,
+            flaw,
         }));
+    }
+}
+
+fn in_family(style: &TextStyle, family: String) -> TextStyle {
+    TextStyle {
+        font: family,
+        ..style.clone()
     }
 }

@@ -12,12 +12,14 @@
     reason = "a test picks the reports it is about"
 )]
 
+mod audio;
 mod clock;
 mod continuity;
 mod countdown;
 mod cover;
 mod failing;
 mod hosts;
+mod images;
 mod killed;
 mod life;
 mod look;

@@ -20,11 +20,14 @@ const BLACK: [u8; 3] = [0, 0, 0];
 
 /// One second each of red, green (with a tone), blue and white; a keyframe only at the beginning.
 fn colours(path: &Path) {
-    let parts: String = ["red", "lime", "blue", "white"]
-        .iter()
-        .enumerate()
-        .map(|(n, color)| format!("color={color}:s=160x90:r=30:d=1[{n}];"))
-        .collect();
+    let part = |n, color| format!("color={color}:s=160x90:r=30:d=1[{n}];");
+    let parts = [
+        part(0, "red"),
+        part(1, "lime"),
+        part(2, "blue"),
+        part(3, "white"),
+    ]
+    .concat();
     let filter = format!(
         "{parts}[0][1][2][3]concat=n=4[v];\
          sine=1000:r=48000:d=4,volume='between(t,1,2)':eval=frame[s]"

@@ -74,14 +74,19 @@ impl Operation {
         }
     }
 
-    /// The uploaded file that the operation names, to be looked up before it is judged.
-    pub(crate) fn asset(&self) -> Option<AssetId> {
+    /// The uploaded files that the operation names, to be looked up before it is judged.
+    pub(crate) fn assets(&self) -> Vec<AssetId> {
         let document = match &self.action {
             Action::Create { layer, .. } => layer,
             Action::Update { patch, .. } => patch,
-            Action::Delete { .. } | Action::Play { .. } | Action::Reorder { .. } => return None,
+            Action::Delete { .. } | Action::Play { .. } | Action::Reorder { .. } => {
+                return Vec::new();
+            }
         };
-        document.pointer("/source/asset")?.as_str()?.parse().ok()
+        ["/source/asset", "/source/style/font_asset"]
+            .iter()
+            .filter_map(|pointer| document.pointer(pointer)?.as_str()?.parse().ok())
+            .collect()
     }
 }
 
@@ -235,7 +240,7 @@ mod tests {
         let [create, update, delete, reorder] = proposal.operations.as_slice() else {
             panic!("{:?}", proposal.operations);
         };
-        assert!(create.asset().is_some());
+        assert_eq!(create.assets().len(), 1);
         assert_eq!(create.pointer_to("layer"), "/operations/0/layer");
         assert!(
             matches!(&update.action, Action::Update { expected: Some(expected), .. } if expected.is(3))

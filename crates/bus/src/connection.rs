@@ -119,6 +119,11 @@ impl Bus {
         &self.shared.clock
     }
 
+    /// Events that are kept in each channel's history.
+    pub fn history_max(&self) -> usize {
+        self.shared.config.history_max
+    }
+
     /// Connections in use, and the most there may be.
     pub fn pool_usage(&self) -> (usize, usize) {
         let status = self.shared.pool.status();

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::chat::ChatMessage;
+use crate::chat::{ChatMessage, ChatMessageDeleted};
 use crate::clock::Timestamp;
 use crate::id::{EventId, LayerId, SceneId, StreamId};
 use crate::layer::Layer;
@@ -180,6 +180,8 @@ event_types! {
     SceneTaken, "scene.taken", SceneTaken;
     /// Somebody wrote.
     ChatMessagePosted, "chat.message.posted", ChatMessage;
+    /// A message was taken away.
+    ChatMessageDeleted, "chat.message.deleted", ChatMessageDeleted;
 }
 
 impl EventType {
@@ -203,7 +205,7 @@ impl EventType {
             | Self::ScenePreviewChanged
             | Self::SceneTakeStarted
             | Self::SceneTaken => Channel::LayerUpdates,
-            Self::ChatMessagePosted => Channel::Chat,
+            Self::ChatMessagePosted | Self::ChatMessageDeleted => Channel::Chat,
         }
     }
 
@@ -227,7 +229,8 @@ impl EventType {
             | Self::ScenePreviewChanged
             | Self::SceneTakeStarted
             | Self::SceneTaken
-            | Self::ChatMessagePosted => true,
+            | Self::ChatMessagePosted
+            | Self::ChatMessageDeleted => true,
         }
     }
 }

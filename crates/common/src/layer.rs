@@ -1,5 +1,6 @@
 //! Layers: what each kind shows, and where.
 
+mod chat;
 mod color;
 mod countdown;
 mod drawn;
@@ -19,6 +20,7 @@ use crate::clock::Timestamp;
 use crate::id::{AssetId, LayerId, SceneId, StreamId};
 use crate::stream::LayerStatus;
 
+pub use chat::{ChatEntrance, ChatOrder, ChatSource};
 pub use color::{Color, ParseColorError};
 pub use countdown::{AtZero, CountdownSource};
 pub use drawn::{
@@ -93,6 +95,8 @@ layer_kinds! {
     Ticker(TickerSource) = "ticker",
     /// Live sound and picture from elsewhere.
     Network(NetworkSource) = "network",
+    /// The stream's chat.
+    Chat(ChatSource) = "chat",
 }
 
 impl LayerSource {
@@ -110,6 +114,7 @@ impl LayerSource {
             | Self::Countdown(_)
             | Self::Gradient(_)
             | Self::Ticker(_)
+            | Self::Chat(_)
             | Self::Network(_) => None,
         }
     }
@@ -128,6 +133,7 @@ impl LayerSource {
             | Self::Countdown(_)
             | Self::Gradient(_)
             | Self::Ticker(_)
+            | Self::Chat(_)
             | Self::Network(_) => None,
         }
     }
@@ -145,7 +151,8 @@ impl LayerSource {
             | Self::Countdown(_)
             | Self::Gradient(_)
             | Self::Ticker(_)
-            | Self::Network(_) => None,
+            | Self::Network(_)
+            | Self::Chat(_) => None,
         };
         let font = self.style().and_then(|style| style.font_asset.as_ref());
         file.into_iter().chain(font)
@@ -157,7 +164,8 @@ impl LayerSource {
             Self::Text(TextSource { style, .. })
             | Self::Clock(ClockSource { style, .. })
             | Self::Countdown(CountdownSource { style, .. })
-            | Self::Ticker(TickerSource { style, .. }) => Some(style),
+            | Self::Ticker(TickerSource { style, .. })
+            | Self::Chat(ChatSource { style, .. }) => Some(style),
             Self::Color(_)
             | Self::TestPattern(_)
             | Self::Image(_)

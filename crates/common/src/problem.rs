@@ -132,6 +132,8 @@ problem_codes! {
     RevisionStale, "revision.stale", 412, "The resource has changed since it was read", false;
     /// `If-Match` is missing.
     RevisionRequired, "revision.required", 428, "This request needs an If-Match header", false;
+    /// No such chat message.
+    ChatMessageNotFound, "chat.message.not-found", 404, "There is no such chat message", false;
     /// No such asset.
     AssetNotFound, "asset.not-found", 404, "There is no such asset", false;
     /// Neither a picture nor a video that we take.

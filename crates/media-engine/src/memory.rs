@@ -68,8 +68,9 @@ impl Note {
             }),
             Command::ApplyScene { scene } => Some(Self::Scene(SceneNote::of(scene))),
             Command::ApplyOutputs { outputs } => Some(Self::Outputs(identifiers(outputs))),
-            // The next host tells of its preview anew.
+            // The next host tells of its preview and of the chat anew.
             Command::Lease(_)
+            | Command::ApplyChat { .. }
             | Command::ApplyPreview { .. }
             | Command::Snapshot { .. }
             | Command::Stop => None,

@@ -92,7 +92,8 @@ fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
         | (C::Clock { .. }, C::Clock { .. })
         | (C::Gradient { .. }, C::Gradient { .. })
         | (C::Countdown(_), C::Countdown(_))
-        | (C::Ticker { .. }, C::Ticker { .. }) => true,
+        | (C::Ticker { .. }, C::Ticker { .. })
+        | (C::Chat { .. }, C::Chat { .. }) => true,
         (C::TestPattern { pattern: before }, C::TestPattern { pattern: after }) => before == after,
         (C::Image { path: before }, C::Image { path: after })
         | (C::Video { path: before, .. }, C::Video { path: after, .. })
@@ -113,7 +114,8 @@ fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
             | C::Gradient { .. }
             | C::Countdown(_)
             | C::Ticker { .. }
-            | C::Network { .. },
+            | C::Network { .. }
+            | C::Chat { .. },
             _,
         ) => false,
     }

@@ -216,6 +216,13 @@ impl Worker {
                 },
                 None => self.out_of_order("a scene came before the configuration"),
             },
+            Command::ApplyChat { chat } => match &mut self.air {
+                Some(air) => {
+                    air.layers.converse(chat);
+                    self.show();
+                }
+                None => self.out_of_order("the chat came before the configuration"),
+            },
             Command::Snapshot { id, path } => match &self.air {
                 Some(air) => air.program.snapshot(id, path),
                 None => self.reports.send(Report::Snapshot {

@@ -5,13 +5,15 @@ use sm_common::address::NetworkPolicy;
 use sm_common::clock::Timestamp;
 use sm_common::id::{LayerId, OutputId};
 use sm_common::layer::{
-    AtEnd, AtZero, Blend, Color, GradientShape, GradientStop, NetworkSource, Pattern, Playback,
-    TextStyle, TickerDirection, Transform, Transition,
+    AtEnd, AtZero, Blend, ChatSource, Color, GradientShape, GradientStop, NetworkSource, Pattern,
+    Playback, TextStyle, TickerDirection, Transform, Transition,
 };
 use sm_common::output::OutputTarget;
 use sm_common::program::ProgramFormat;
 use sm_common::stream::SceneOnAir;
 use sm_common::transition::Take;
+
+use crate::chat::ChatFeed;
 
 /// What the host tells the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,6 +54,12 @@ pub enum Command {
     ApplyOutputs {
         /// All of them; the worker finds the difference.
         outputs: Vec<WantedOutput>,
+    },
+    /// Show this chat in the layers that show the chat. Told again to a worker that is new, or was
+    /// told by another host; a worker without such layers forgets it.
+    ApplyChat {
+        /// All of it; the worker finds the difference.
+        chat: ChatFeed,
     },
     /// Write the picture on air as a JPEG file.
     Snapshot {
@@ -312,6 +320,14 @@ pub enum LayerContent {
     Network {
         /// Where from, and how.
         source: NetworkSource,
+    },
+    /// The stream's chat, as [`Command::ApplyChat`] tells it.
+    Chat {
+        /// How it looks.
+        source: ChatSource,
+        /// The uploaded font of the style.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        font: Option<PathBuf>,
     },
 }
 

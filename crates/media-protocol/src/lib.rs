@@ -11,11 +11,13 @@
 //! died, finds in [`OnAir`] what it needs to go on. A new connection takes an older one's place.
 #![warn(missing_docs)]
 
+mod chat;
 mod command;
 mod framing;
 mod picture;
 mod report;
 
+pub use chat::{CHAT_LINES_MAX, CHAT_NAME_CHARS_MAX, CHAT_TEXT_CHARS_MAX, ChatFeed, ChatLine};
 pub use command::{
     Clip, Command, Countdown, Cover, CoverReason, HlsSettings, Hosting, LayerContent, LeaseTerms,
     RecordingSettings, SceneLayer, WantedOutput, WantedScene,

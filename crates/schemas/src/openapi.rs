@@ -1,4 +1,5 @@
 use serde_json::{Value, json};
+use sm_common::chat::ChatMessageDeleted;
 use sm_common::event::{
     Event, LayerCreated, LayerDeleted, LayerReordered, LayerUpdated, SceneCreated, SceneDeleted,
     ScenePreviewChanged, SceneReordered, SceneTakeStarted, SceneTaken, SceneUpdated,
@@ -42,6 +43,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         ScenePreviewChanged,
         SceneTakeStarted,
         SceneTaken,
+        ChatMessageDeleted,
     ))
 )]
 struct Frame;

@@ -437,7 +437,7 @@ impl Worker {
         match command {
             Command::Configure { .. } => std::process::exit(2),
             Command::ApplyScene { scene } => self.apply(&scene),
-            Command::Lease(_) | Command::ApplyPreview { .. } => {}
+            Command::Lease(_) | Command::ApplyPreview { .. } | Command::ApplyChat { .. } => {}
             Command::ApplyOutputs { outputs: wanted } => *outputs = wanted,
             Command::Snapshot { id, path } => {
                 let refused = self.is_asked(&Demand::NoSnapshots);

@@ -45,6 +45,8 @@ pub struct Config {
     pub(crate) watch: WatchConfig,
     /// `[sources]`
     pub(crate) sources: SourcesConfig,
+    /// `[chat]`
+    pub(crate) chat: ChatConfig,
     /// `[playback]`
     pub(crate) playback: PlaybackConfig,
 }
@@ -159,6 +161,14 @@ pub(crate) struct SourcesConfig {
     allow: Vec<IpNet>,
 }
 
+/// `[chat]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChatConfig {
+    pub(crate) history_events: usize,
+    tell_interval_ms: u64,
+}
+
 /// `[playback]`
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -171,6 +181,12 @@ impl SourcesConfig {
         NetworkPolicy {
             allow: self.allow.clone(),
         }
+    }
+}
+
+impl ChatConfig {
+    pub(crate) const fn tell_every(&self) -> Duration {
+        Duration::from_millis(self.tell_interval_ms)
     }
 }
 

@@ -9,6 +9,7 @@
 mod advertise;
 mod api;
 mod app;
+mod chat;
 mod config;
 mod lease;
 mod live;

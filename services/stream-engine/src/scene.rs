@@ -228,6 +228,10 @@ fn content(source: &LayerSource, assets: &Path) -> LayerContent {
         LayerSource::Network(source) => LayerContent::Network {
             source: source.clone(),
         },
+        LayerSource::Chat(source) => LayerContent::Chat {
+            source: source.clone(),
+            font: font(&source.style),
+        },
     }
 }
 

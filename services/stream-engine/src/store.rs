@@ -35,7 +35,8 @@ impl Wanted {
         self.scenes().find(|scene| scene.id == id)
     }
 
-    fn scenes(&self) -> impl Iterator<Item = &Arc<Scene>> {
+    /// Every scene that is known, whatever for.
+    pub(crate) fn scenes(&self) -> impl Iterator<Item = &Arc<Scene>> {
         [&self.scene, &self.preview, &self.slate]
             .into_iter()
             .flatten()

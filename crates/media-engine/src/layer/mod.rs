@@ -5,6 +5,10 @@
 //! its [`News`].
 
 mod audio;
+mod chat;
+mod chat_board;
+mod chat_painter;
+mod chat_text;
 mod clock;
 mod color;
 mod countdown;
@@ -39,7 +43,9 @@ use sm_common::id::LayerId;
 use sm_common::layer::{PlaybackState, PlaybackStatus};
 use sm_common::performance::LayerPerformance;
 use sm_common::stream::LayerState;
-use sm_media_protocol::{LayerContent, LayerReport, SceneLayer, WantedScene};
+use sm_media_protocol::{
+    CHAT_LINES_MAX, ChatFeed, LayerContent, LayerReport, SceneLayer, WantedScene,
+};
 
 use crate::event::{Event, Events};
 use crate::number::{to_f64, to_i64};
@@ -67,6 +73,9 @@ trait Source {
 
     /// Plays from its beginning: its layer takes the turn of another.
     fn begin(&mut self) {}
+
+    /// The stream's chat changed.
+    fn converse(&mut self, _chat: &ChatFeed) {}
 
     /// The source's own thread has something to tell.
     fn hear(&mut self, _news: News) {}
@@ -148,6 +157,7 @@ fn open(layer: &SceneLayer, surroundings: &Surroundings) -> Box<dyn Source> {
             Box::new(ticker::open(text, motion, style, layer, surroundings))
         }
         LayerContent::Network { source } => network::open(source, layer, surroundings),
+        LayerContent::Chat { source, .. } => Box::new(chat::open(source, layer, surroundings)),
     }
 }
 
@@ -190,6 +200,8 @@ struct Surroundings {
     matrix: Matrix,
     wall: SharedClock,
     text: std::rc::Rc<TextRenderer>,
+    /// The stream's chat, as the host last told it.
+    chat: Option<ChatFeed>,
     /// Where network sources may be.
     network: NetworkPolicy,
     events: Events,
@@ -272,6 +284,7 @@ impl Layers {
                 matrix: Matrix::for_height(height),
                 wall,
                 text: std::rc::Rc::new(TextRenderer::start()),
+                chat: None,
                 network,
                 events,
                 alive,
@@ -318,6 +331,10 @@ impl Layers {
                 self.update(layer);
             }
         }
+        if !wanted.layers.iter().any(shows_chat) {
+            // Nobody goes on telling what is deleted.
+            self.surroundings.chat = None;
+        }
         self.scene = Some(wanted);
         self.covered = is_covered;
         Ok(())
@@ -337,6 +354,16 @@ impl Layers {
         // The layers are those of a scene that was shown: none is in it twice.
         let _ = self.realize(&wanted, &turns);
         self.wanted = Some(wanted);
+    }
+
+    /// Shows this chat in the layers that show the chat, now or with the next scene.
+    pub(crate) fn converse(&mut self, mut chat: ChatFeed) {
+        let too_many = chat.messages.len().saturating_sub(CHAT_LINES_MAX);
+        chat.messages.drain(..too_many);
+        for opened in self.sources.values_mut() {
+            opened.source.converse(&chat);
+        }
+        self.surroundings.chat = Some(chat);
     }
 
     /// Until when the newest scene is not to be shown, because parts of it are being drawn.
@@ -510,6 +537,10 @@ fn has_ended(source: &dyn Source) -> bool {
     state == Some(PlaybackState::Ended)
 }
 
+fn shows_chat(layer: &SceneLayer) -> bool {
+    matches!(layer.content, LayerContent::Chat { .. })
+}
+
 fn item(layer: &SceneLayer, source: &dyn Source) -> Item {
     let surface = source.surface();
     if let Surface::Moving(frames) = &surface {
@@ -534,7 +565,11 @@ fn item(layer: &SceneLayer, source: &dyn Source) -> Item {
 fn performance(layer: LayerId, source: &dyn Source, now_ns: i64) -> Option<LayerPerformance> {
     let counts = match source.surface() {
         Surface::Moving(frames) => Some(frames.counts()),
-        Surface::Empty | Surface::Solid(..) | Surface::Still(_) | Surface::Strip(_) => None,
+        Surface::Empty
+        | Surface::Solid(..)
+        | Surface::Still(_)
+        | Surface::Strip(_)
+        | Surface::Stack(_) => None,
     };
     let sound = source.sound();
     if counts.is_none() && sound.is_none() {

@@ -9,7 +9,7 @@ use sm_common::layer::TextStyle;
 use sm_media_protocol::{Countdown, LayerContent, SceneLayer};
 
 use super::failure::Failure;
-use super::text_renderer::{Drawing, Drawn, Order, Shape, TextRenderer, Written};
+use super::text_renderer::{Drawing, Drawn, Job, Order, Shape, TextRenderer, Written};
 use super::{Health, Mailbox, News, Source, Surroundings};
 use crate::picture::{Matrix, Picture};
 use crate::pipeline::Surface;
@@ -102,7 +102,6 @@ impl Label {
         let written = Written {
             text: text.to_owned(),
             style: style.clone(),
-            font: font.cloned(),
             shape,
         };
         if self.written.as_ref() == Some(&written) {
@@ -111,7 +110,8 @@ impl Label {
         self.ordered += 1;
         let ordered = self.renderer.order(Order {
             number: self.ordered,
-            written: written.clone(),
+            job: Job::Text(written.clone()),
+            font: font.cloned(),
             matrix: self.matrix,
             mailbox: self.mailbox.clone(),
         });
@@ -166,7 +166,7 @@ impl Label {
     pub(super) fn surface(&self) -> Surface {
         match &self.drawn {
             Some(Drawn::Box(picture)) => Surface::Still(Arc::clone(picture)),
-            Some(Drawn::Strip(_)) | None => Surface::Empty,
+            Some(Drawn::Strip(_) | Drawn::Messages(_)) | None => Surface::Empty,
         }
     }
 
@@ -174,7 +174,7 @@ impl Label {
     pub(super) fn strip(&self) -> Option<[Arc<Picture>; 2]> {
         match &self.drawn {
             Some(Drawn::Strip(phases)) => Some(phases.clone()),
-            Some(Drawn::Box(_)) | None => None,
+            Some(Drawn::Box(_) | Drawn::Messages(_)) | None => None,
         }
     }
 
@@ -184,11 +184,12 @@ impl Label {
 }
 
 /// The uploaded font of a layer's text.
-fn font_of(layer: &SceneLayer) -> Option<&PathBuf> {
+pub(super) fn font_of(layer: &SceneLayer) -> Option<&PathBuf> {
     match &layer.content {
         LayerContent::Text { font, .. }
         | LayerContent::Clock { font, .. }
         | LayerContent::Ticker { font, .. }
+        | LayerContent::Chat { font, .. }
         | LayerContent::Countdown(Countdown { font, .. }) => font.as_ref(),
         LayerContent::Color { .. }
         | LayerContent::TestPattern { .. }

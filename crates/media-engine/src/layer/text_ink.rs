@@ -23,6 +23,8 @@ pub(super) enum Ink {
 /// A letter at its place.
 pub(super) struct Letter {
     pub(super) ink: Ink,
+    /// That of the style when absent.
+    pub(super) color: Option<Color>,
     pub(super) x: f32,
     pub(super) y: f32,
 }
@@ -116,17 +118,17 @@ fn ink(sheet: &mut Pixmap, letters: &[Letter], style: &TextStyle) {
             line_join: LineJoin::Round,
             ..Stroke::default()
         };
-        for Letter { ink, x, y } in letters {
+        for Letter { ink, x, y, .. } in letters {
             if let Ink::Outline(path) = ink {
                 let place = Transform::from_translate(*x, *y);
                 sheet.stroke_path(path, &paint, &stroke, place, None);
             }
         }
     }
-    let paint = paint(style.color);
-    for Letter { ink, x, y } in letters {
+    for Letter { ink, color, x, y } in letters {
         match ink {
             Ink::Outline(path) => {
+                let paint = paint(color.unwrap_or(style.color));
                 let place = Transform::from_translate(*x, *y);
                 sheet.fill_path(path, &paint, FillRule::Winding, place, None);
             }

@@ -6,7 +6,7 @@ use cosmic_text::{
     Attrs, Buffer, CacheKeyFlags, Family, FontSystem, LayoutGlyph, Metrics, Shaping, Style,
     SwashCache, Weight, Wrap,
 };
-use sm_common::layer::{TextAlign, TextStyle, TextWrap, VerticalAlign};
+use sm_common::layer::{Color, TextAlign, TextStyle, TextWrap, VerticalAlign};
 use tiny_skia::Pixmap;
 
 use super::failure::Failure;
@@ -36,8 +36,22 @@ pub(super) struct TextPainter {
     uploaded: UploadedFonts,
 }
 
+/// A part of a text, in a colour of its own or in that of the style.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span<'a> {
+    pub(super) text: &'a str,
+    pub(super) color: Option<Color>,
+}
+
+impl<'a> Span<'a> {
+    /// Text in the colour of the style.
+    pub(super) const fn plain(text: &'a str) -> Self {
+        Self { text, color: None }
+    }
+}
+
 /// Text whose lines are broken.
-struct Lines {
+pub(super) struct Lines {
     buffer: Buffer,
     width: f32,
     height: f32,
@@ -45,11 +59,11 @@ struct Lines {
 
 /// The part of a layer that text may fill.
 #[derive(Clone, Copy)]
-struct Room {
-    left: f32,
-    top: f32,
-    width: f32,
-    height: f32,
+pub(super) struct Room {
+    pub(super) left: f32,
+    pub(super) top: f32,
+    pub(super) width: f32,
+    pub(super) height: f32,
 }
 
 impl TextPainter {
@@ -81,7 +95,7 @@ impl TextPainter {
         }
         let room = room(style, width, height);
         let lines = self.fitting(&printable(text), style, room);
-        let letters = self.placed(&lines, style, room);
+        let letters = self.placed(&lines, style, room, usize::MAX);
         draw(&mut sheet, &letters, style);
         Ok(bitmap(sheet))
     }
@@ -99,7 +113,7 @@ impl TextPainter {
             ..style.clone()
         };
         let text = printable(text).replace(['\n', '\t'], " ");
-        let lines = self.lines(&text, &style, style.size, 0.0);
+        let lines = self.lines(&[Span::plain(&text)], &style, style.size, 0.0);
         // Ink reaches over neither end.
         let margin = reach(&style);
         let letters = to_u32(to_whole(f64::from(lines.advance().ceil())));
@@ -116,13 +130,14 @@ impl TextPainter {
             width: lines.width,
             ..room(&style, width, height)
         };
-        let letters = self.placed(&lines, &style, room);
+        let letters = self.placed(&lines, &style, room, usize::MAX);
         draw(&mut sheet, &letters, &style);
         Ok(bitmap(sheet))
     }
 
     /// The text in lines: in its own size, or in the largest that fits if it is to shrink.
     fn fitting(&mut self, text: &str, style: &TextStyle, room: Room) -> Lines {
+        let text = &[Span::plain(text)];
         let lines = self.lines(text, style, style.size, room.width);
         if !style.shrink || lines.fit(room) {
             return lines;
@@ -139,7 +154,14 @@ impl TextPainter {
         self.lines(text, style, fits, room.width)
     }
 
-    fn lines(&mut self, text: &str, style: &TextStyle, size: u32, width: f32) -> Lines {
+    /// The text in lines, in letters of this size.
+    pub(super) fn lines(
+        &mut self,
+        spans: &[Span<'_>],
+        style: &TextStyle,
+        size: u32,
+        width: f32,
+    ) -> Lines {
         let pixels = length(size);
         let line_height = pixels * LINE_HEIGHT * length(style.line_spacing) / 100.0;
         let mut buffer = Buffer::new_empty(Metrics::new(pixels, line_height.max(1.0)));
@@ -169,7 +191,20 @@ impl TextPainter {
             .letter_spacing(spacing)
             // Text is drawn from outlines, where hints would only move letters.
             .cache_key_flags(CacheKeyFlags::DISABLE_HINTING);
-        buffer.set_text(text, &attributes, Shaping::Advanced, None);
+        let spans = spans.iter().map(|span| {
+            let attributes = attributes.clone();
+            let attributes = match span.color {
+                Some(Color {
+                    red,
+                    green,
+                    blue,
+                    alpha,
+                }) => attributes.color(cosmic_text::Color::rgba(red, green, blue, alpha)),
+                None => attributes,
+            };
+            (span.text, attributes)
+        });
+        buffer.set_rich_text(spans, &attributes, Shaping::Advanced, None);
         buffer.shape_until_scroll(&mut self.fonts, false);
         let (width, height) =
             buffer
@@ -187,8 +222,14 @@ impl TextPainter {
         }
     }
 
-    /// The letters of the lines where they stand in the room.
-    fn placed(&mut self, lines: &Lines, style: &TextStyle, room: Room) -> Vec<Letter> {
+    /// The letters of the first `count` lines where they stand in the room.
+    pub(super) fn placed(
+        &mut self,
+        lines: &Lines,
+        style: &TextStyle,
+        room: Room,
+        count: usize,
+    ) -> Vec<Letter> {
         let spare = room.height - lines.height;
         let top = match style.vertical_align {
             VerticalAlign::Top => 0.0,
@@ -197,7 +238,7 @@ impl TextPainter {
             VerticalAlign::Bottom => spare,
         };
         let mut letters = Vec::new();
-        for run in lines.buffer.layout_runs() {
+        for run in lines.buffer.layout_runs().take(count) {
             let start = run.glyphs.iter().map(|glyph| glyph.x).reduce(f32::min);
             let spare = room.width - run.line_w;
             let left = match style.align {
@@ -235,6 +276,7 @@ impl TextPainter {
         })?;
         Some(Letter {
             ink,
+            color: glyph.color_opt.map(color),
             x: glyph.font_size.mul_add(glyph.x_offset, x + glyph.x),
             y: y + glyph.y - glyph.font_size * glyph.y_offset,
         })
@@ -249,6 +291,33 @@ impl Lines {
         glyphs.map(|glyph| glyph.w).sum()
     }
 
+    /// Width of the widest line.
+    pub(super) const fn width(&self) -> f32 {
+        self.width
+    }
+
+    /// How many lines fit into this height as a whole, and how high these are; one does, however
+    /// low it is.
+    pub(super) fn whole(&self, height: f32) -> (usize, f32) {
+        let ends = self
+            .buffer
+            .layout_runs()
+            .map(|run| run.line_top + run.line_height);
+        let mut whole = (0, 0.0);
+        for (before, end) in ends.enumerate() {
+            if before > 0 && end > height {
+                break;
+            }
+            whole = (before + 1, end);
+        }
+        whole
+    }
+
+    /// Whether the text is read from right to left.
+    pub(super) fn run_to_the_left(&self) -> bool {
+        self.buffer.layout_runs().next().is_some_and(|run| run.rtl)
+    }
+
     fn fit(&self, room: Room) -> bool {
         self.width <= room.width && self.height <= room.height
     }
@@ -256,11 +325,7 @@ impl Lines {
 
 /// The layer without its padding.
 fn room(style: &TextStyle, width: u32, height: u32) -> Room {
-    let (beside, above) = match (style.padding, style.background) {
-        (Some(padding), _) => (padding, padding),
-        (None, Some(_)) => (style.size / PADDING_PARTS, 0),
-        (None, None) => (0, 0),
-    };
+    let (beside, above) = padding(style);
     let left = beside.min(width.saturating_sub(1) / 2);
     let top = above.min(height.saturating_sub(1) / 2);
     Room {
@@ -268,6 +333,15 @@ fn room(style: &TextStyle, width: u32, height: u32) -> Room {
         top: length(top),
         width: length(width - 2 * left),
         height: length(height - 2 * top),
+    }
+}
+
+/// What letters keep away from the left and right edge, and from the upper and lower one.
+pub(super) fn padding(style: &TextStyle) -> (u32, u32) {
+    match (style.padding, style.background) {
+        (Some(padding), _) => (padding, padding),
+        (None, Some(_)) => (style.size / PADDING_PARTS, 0),
+        (None, None) => (0, 0),
     }
 }
 
@@ -279,7 +353,7 @@ fn printable(text: &str) -> String {
         .collect()
 }
 
-fn sheet(width: u32, height: u32) -> Result<Pixmap, Failure> {
+pub(super) fn sheet(width: u32, height: u32) -> Result<Pixmap, Failure> {
     Pixmap::new(width, height).ok_or_else(|| Failure::text("the text is too large to be drawn"))
 }
 
@@ -295,6 +369,16 @@ pub(super) fn bitmap(sheet: Pixmap) -> Bitmap {
     Bitmap::from_premultiplied(&bytes, width * 4, width, height)
 }
 
-fn length(pixels: u32) -> f32 {
+pub(super) fn length(pixels: u32) -> f32 {
     to_f32(f64::from(pixels))
+}
+
+fn color(color: cosmic_text::Color) -> Color {
+    let [red, green, blue, alpha] = color.as_rgba();
+    Color {
+        red,
+        green,
+        blue,
+        alpha,
+    }
 }

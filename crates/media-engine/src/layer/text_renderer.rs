@@ -7,10 +7,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use sm_common::layer::TextStyle;
+use sm_common::id::MessageId;
+use sm_common::layer::{Color, TextStyle};
 
+use super::chat_board::Sheet;
+use super::chat_text::parts;
 use super::failure::Failure;
-use super::text_painter::TextPainter;
+use super::text_painter::{Span, TextPainter};
 use super::{Mailbox, News};
 use crate::picture::{Bitmap, Matrix, Picture};
 
@@ -19,8 +22,6 @@ use crate::picture::{Bitmap, Matrix, Picture};
 pub(super) struct Written {
     pub(super) text: String,
     pub(super) style: TextStyle,
-    /// The uploaded font that is to be used instead of the style's.
-    pub(super) font: Option<PathBuf>,
     pub(super) shape: Shape,
 }
 
@@ -33,12 +34,36 @@ pub(super) enum Shape {
     Strip { height: u32 },
 }
 
+/// A chat message, and everything that its picture depends on.
+#[derive(Clone, Debug)]
+pub(super) struct Message {
+    pub(super) id: MessageId,
+    /// `None` where only the text is to be seen.
+    pub(super) name: Option<String>,
+    pub(super) name_color: Color,
+    pub(super) text: String,
+    pub(super) style: Arc<TextStyle>,
+    /// Most width and height.
+    pub(super) size: (u32, u32),
+}
+
 /// What is to be drawn.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// One text.
+    Text(Written),
+    /// Chat messages, a picture each.
+    Messages(Vec<Message>),
+}
+
+/// A job for somebody.
 #[derive(Debug)]
 pub(super) struct Order {
     /// Comes back with the picture.
     pub(super) number: u64,
-    pub(super) written: Written,
+    pub(super) job: Job,
+    /// The uploaded font that is to be used instead of the style's.
+    pub(super) font: Option<PathBuf>,
     pub(super) matrix: Matrix,
     /// Who gets it.
     pub(super) mailbox: Mailbox,
@@ -62,6 +87,8 @@ pub(super) enum Drawn {
     Box(Arc<Picture>),
     /// A strip, and the same turned by one pixel.
     Strip([Arc<Picture>; 2]),
+    /// Chat messages; `None` for one that cannot be drawn.
+    Messages(Vec<(MessageId, Option<Sheet>)>),
 }
 
 /// Where text is given to be drawn. Its thread ends when this is dropped.
@@ -144,43 +171,83 @@ impl Orders {
     fn serve(&self) {
         let mut painter = TextPainter::new();
         while let Some(order) = self.next() {
-            // A font file can be anything; one that breaks the painter costs one text.
-            let drawn = catch_unwind(AssertUnwindSafe(|| order.draw(&mut painter)));
-            if drawn.is_err() {
-                painter = TextPainter::new();
-                order.fail();
-            }
+            let (family, flaw) = match order.family(&mut painter) {
+                Some(Ok(family)) => (Some(family), None),
+                Some(Err(failure)) => (None, Some(failure)),
+                None => (None, None),
+            };
+            let drawn = order.draw(&mut painter, family.as_deref());
+            order.tell(drawn, flaw);
         }
     }
 }
 
 impl Order {
-    fn draw(&self, painter: &mut TextPainter) {
-        let Written {
-            text,
-            style,
-            font,
-            shape,
-        } = &self.written;
-        let (style, flaw) = match font.as_ref().map(|font| painter.family_of(font)) {
-            Some(Ok(family)) => (Cow::Owned(in_family(style, family)), None),
-            Some(Err(failure)) => (Cow::Borrowed(style), Some(failure)),
-            None => (Cow::Borrowed(style), None),
-        };
+    /// The family of the uploaded font, where there is to be one.
+    fn family(&self, painter: &mut TextPainter) -> Option<Result<String, Failure>> {
+        let font = self.font.as_ref()?;
+        let family = guarded(painter, |painter| painter.family_of(font));
+        Some(family.unwrap_or_else(|| Err(Failure::font("cannot be read"))))
+    }
+
+    fn draw(&self, painter: &mut TextPainter, family: Option<&str>) -> Result<Drawn, Failure> {
+        match &self.job {
+            Job::Text(written) => {
+                guarded(painter, |painter| self.draw_text(painter, written, family))
+                    .unwrap_or_else(|| Err(Failure::undrawn()))
+            }
+            Job::Messages(messages) => {
+                let drawn = messages.iter().map(|message| {
+                    let sheet = guarded(painter, |painter| {
+                        self.draw_message(painter, message, family)
+                    });
+                    (message.id, sheet.flatten())
+                });
+                Ok(Drawn::Messages(drawn.collect()))
+            }
+        }
+    }
+
+    fn draw_text(
+        &self,
+        painter: &mut TextPainter,
+        written: &Written,
+        family: Option<&str>,
+    ) -> Result<Drawn, Failure> {
+        let Written { text, style, shape } = written;
+        let style = in_family(style, family);
         let picture = |bitmap: &Bitmap| Arc::new(bitmap.to_picture(self.matrix));
-        let drawn = match *shape {
+        match *shape {
             Shape::Box { width, height } => painter
                 .paint(text, &style, width, height)
                 .map(|bitmap| Drawn::Box(picture(&bitmap))),
             Shape::Strip { height } => painter
                 .paint_strip(text, &style, height)
                 .map(|bitmap| Drawn::Strip([picture(&bitmap), picture(&bitmap.turned())])),
-        };
-        self.tell(drawn, flaw);
+        }
     }
 
-    fn fail(&self) {
-        self.tell(Err(Failure::undrawn()), None);
+    fn draw_message(
+        &self,
+        painter: &mut TextPainter,
+        message: &Message,
+        family: Option<&str>,
+    ) -> Option<Sheet> {
+        let style = in_family(&message.style, family);
+        let parts = parts(message.name.as_deref(), &message.text);
+        let spans = [
+            Span::plain(&parts.direction),
+            Span {
+                text: &parts.name,
+                color: Some(message.name_color),
+            },
+            Span::plain(&parts.text),
+        ];
+        let drawn = painter.paint_message(&spans, &style, message.size);
+        drawn.ok().map(|drawn| Sheet {
+            picture: Arc::new(drawn.bitmap.to_picture(self.matrix)),
+            x: drawn.x,
+        })
     }
 
     fn tell(&self, drawn: Result<Drawn, Failure>, flaw: Option<Failure>) {
@@ -192,9 +259,23 @@ impl Order {
     }
 }
 
-fn in_family(style: &TextStyle, family: String) -> TextStyle {
-    TextStyle {
-        font: family,
-        ..style.clone()
+/// Draws one thing. A font file or a text can be anything; one that breaks the painter costs that
+/// thing, and the painter begins anew.
+fn guarded<T>(painter: &mut TextPainter, draw: impl FnOnce(&mut TextPainter) -> T) -> Option<T> {
+    let drawn = catch_unwind(AssertUnwindSafe(|| draw(painter)));
+    if drawn.is_err() {
+        *painter = TextPainter::new();
+    }
+    drawn.ok()
+}
+
+/// The style in this family, where there is one.
+fn in_family<'a>(style: &'a TextStyle, family: Option<&str>) -> Cow<'a, TextStyle> {
+    match family {
+        Some(family) => Cow::Owned(TextStyle {
+            font: family.to_owned(),
+            ..style.clone()
+        }),
+        None => Cow::Borrowed(style),
     }
 }

@@ -91,6 +91,7 @@ fn clip(layer: &SceneLayer) -> Option<Clip> {
         | LayerContent::Gradient { .. }
         | LayerContent::Countdown(_)
         | LayerContent::Ticker { .. }
+        | LayerContent::Chat { .. }
         | LayerContent::Network { .. } => None,
     }
 }

@@ -107,6 +107,11 @@ impl Picture {
         self.width
     }
 
+    /// Height in pixels.
+    pub(crate) fn height(&self) -> usize {
+        self.height
+    }
+
     /// The samples as [`Canvas::draw`] takes them.
     pub(crate) fn view(&self) -> View<'_> {
         self.columns(0, self.width)

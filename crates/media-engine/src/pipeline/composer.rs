@@ -277,8 +277,8 @@ impl<'a> Drawn<'a> {
         }
         let (frame, Placement { place, window }) = match &item.surface {
             Surface::Empty => return None,
-            // One colour is the same in every part, and a strip fills its box.
-            Surface::Solid(..) | Surface::Strip(_) => (None, whole),
+            // One colour is the same in every part, and strips and stacks fill their box.
+            Surface::Solid(..) | Surface::Strip(_) | Surface::Stack(_) => (None, whole),
             Surface::Still(picture) => {
                 let source = picture.source_size().unwrap_or(outer);
                 (None, Placement::of(transform, source))
@@ -315,7 +315,7 @@ impl<'a> Drawn<'a> {
     /// Whether everything behind it is hidden.
     fn hides_everything(&self, width: u32, height: u32) -> bool {
         let opaque = match &self.item.surface {
-            Surface::Empty | Surface::Strip(_) => false,
+            Surface::Empty | Surface::Strip(_) | Surface::Stack(_) => false,
             Surface::Solid(_, alpha) => *alpha == Opacity::FULL,
             Surface::Still(picture) => picture.is_opaque(),
             Surface::Moving(_) => self.frame.is_some(),
@@ -343,6 +343,8 @@ impl<'a> Drawn<'a> {
             }
             // A strip lies upright: it moves through its box pixel by pixel.
             Surface::Strip(strip) => strip.draw(canvas, self.place, self.opacity, self.now_ns),
+            // So does a stack, which moves up and down.
+            Surface::Stack(stack) => stack.draw(canvas, self.place, self.opacity, self.now_ns),
         }
     }
 

@@ -4,6 +4,7 @@ use sm_common::id::LayerId;
 use sm_common::layer::{Blend, Transform, Transition};
 
 use super::frame_slot::FrameSlot;
+use super::stack::Stack;
 use super::strip::Strip;
 use crate::picture::{Opacity, Picture, Yuv};
 use crate::sound::SoundQueue;
@@ -50,6 +51,8 @@ pub(crate) enum Surface {
     Moving(Arc<FrameSlot>),
     /// A strip that moves through the layer.
     Strip(Arc<Strip>),
+    /// Pictures above each other that come and go.
+    Stack(Arc<Stack>),
 }
 
 /// What a layer sounds like.

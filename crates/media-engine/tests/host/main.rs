@@ -1,6 +1,8 @@
 //! The real worker behind its real host: what a strict player of low-latency HLS sees of both.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod chat;
+
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 

@@ -61,7 +61,7 @@ fn killed_recordings_play(format: FileFormat, extension: &str) {
         // Fragments are whole seconds: none of what was written is lost.
         let frames = assert_plays(&written[0]);
         assert!(
-            frames > 0 && frames % 30 == 0,
+            frames > 0 && frames.is_multiple_of(30),
             "{frames} after {:?}",
             recorder.life
         );

@@ -13,6 +13,7 @@
 )]
 
 mod audio;
+mod chat;
 mod clock;
 mod continuity;
 mod countdown;

@@ -113,7 +113,8 @@ fn read_event(event: &Event) -> Result<Noted, PayloadError> {
         | EventType::SceneReordered
         | EventType::ScenePreviewChanged
         | EventType::SceneTakeStarted
-        | EventType::SceneTaken => Noted::Nothing,
+        | EventType::SceneTaken
+        | EventType::ChatMessageDeleted => Noted::Nothing,
     })
 }
 

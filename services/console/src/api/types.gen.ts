@@ -246,6 +246,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/chat/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Takes a chat message away.
+         * @description Everybody who follows `chat` hears `chat.message.deleted`; the message is in no history and in no
+         *     picture any more. For moderators.
+         */
+        delete: operations["delete_chat_message"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/health": {
         parameters: {
             query?: never;
@@ -947,6 +968,11 @@ export interface components {
          * @enum {string}
          */
         Channel: "stream-state" | "layer-updates" | "metrics" | "chat";
+        /**
+         * @description How a new message comes into the picture.
+         * @enum {string}
+         */
+        ChatEntrance: "slide" | "fade" | "none";
         /** @description A chat message as everybody sees it. */
         ChatMessage: {
             /** @description The message. */
@@ -961,6 +987,94 @@ export interface components {
             text: string;
             /** @description Who wrote it. */
             user: components["schemas"]["UserId"];
+        };
+        /** @description A message was taken away: it is to be shown nowhere from now on. */
+        ChatMessageDeleted: {
+            /** @description The message. */
+            id: components["schemas"]["MessageId"];
+        };
+        /**
+         * @description Where the newest message stands.
+         * @enum {string}
+         */
+        ChatOrder: "newest-below" | "newest-above";
+        /**
+         * @description The newest messages of the stream's chat. A message that a moderator deletes is gone from the
+         *     next frame on.
+         */
+        ChatSource: {
+            /**
+             * @description How a new message comes into the picture.
+             * @default slide
+             */
+            entrance: components["schemas"]["ChatEntrance"];
+            /**
+             * Format: int32
+             * @description How long that takes, in milliseconds, 0 (at once) to 2000.
+             * @default 250
+             */
+            entrance_ms: number;
+            /**
+             * Format: int32
+             * @description How long a message takes to fade away when its time is over or there are too many, in
+             *     milliseconds, 0 (at once) to 5000.
+             * @default 500
+             */
+            fade_ms: number;
+            /**
+             * Format: int32
+             * @description Canvas pixels between two messages, 0 to 500.
+             * @default 8
+             */
+            gap: number;
+            /**
+             * Format: int32
+             * @description How many seconds a message stays, 1 to 86400; until newer ones take its place when absent.
+             * @default null
+             */
+            max_age_s: number | null;
+            /**
+             * Format: int32
+             * @description Most messages in the picture, 1 to 40; those that do not fit into the layer are left out.
+             * @default 8
+             */
+            max_messages: number;
+            /** @default null */
+            name_color: components["schemas"]["Color"] | null;
+            /**
+             * @description Whether the writer's name stands before the text.
+             * @default true
+             */
+            names: boolean;
+            /**
+             * @description Where the newest message stands.
+             * @default newest-below
+             */
+            order: components["schemas"]["ChatOrder"];
+            /**
+             * @description How messages look. The background, its corners and the padding are those of each message. With
+             *     `left`, text that is read from right to left starts at the right. It is never shrunk, and
+             *     `vertical_align` is `order`'s.
+             * @default {
+             *       "align": "left",
+             *       "background": null,
+             *       "background_radius": 0,
+             *       "bold": false,
+             *       "color": "#ffffff",
+             *       "font": "DejaVu Sans",
+             *       "italic": false,
+             *       "letter_spacing": 0,
+             *       "line_spacing": 100,
+             *       "outline": null,
+             *       "padding": null,
+             *       "shadow": null,
+             *       "shrink": false,
+             *       "size": 48,
+             *       "vertical_align": "middle",
+             *       "wrap": "word"
+             *     }
+             */
+            style: components["schemas"]["TextStyle"];
         };
         /** @description What a client says. `id` is echoed in the answer. */
         ClientMessage: {
@@ -1265,7 +1379,7 @@ export interface components {
          * @description What happened.
          * @enum {string}
          */
-        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "chat.message.posted";
+        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "chat.message.posted" | "chat.message.deleted";
         /** @description One wrong field. */
         FieldError: {
             /** @description What is wrong, and the bound. */
@@ -1623,7 +1737,7 @@ export interface components {
          * @description The kind of a layer.
          * @enum {string}
          */
-        LayerKind: "color" | "test-pattern" | "image" | "video" | "text" | "clock" | "gradient" | "countdown" | "ticker" | "network";
+        LayerKind: "color" | "test-pattern" | "image" | "video" | "text" | "clock" | "gradient" | "countdown" | "ticker" | "network" | "chat";
         /** @description A scene's layers: what `GET /api/layers` answers, and the snapshot of `layer-updates`. */
         LayerList: {
             /** @description From the back of the picture to the front. */
@@ -1768,6 +1882,11 @@ export interface components {
             kind: "network";
             /** @description Live sound and picture from elsewhere. */
             source: components["schemas"]["NetworkSource"];
+        } | {
+            /** @enum {string} */
+            kind: "chat";
+            /** @description The stream's chat. */
+            source: components["schemas"]["ChatSource"];
         };
         /**
          * @description How a layer does in the picture.
@@ -4575,6 +4694,75 @@ export interface operations {
                 };
             };
             /** @description It cannot be posted now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_chat_message: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description The message. */
+                id: components["schemas"]["MessageId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The path or the query cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such message, or no such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be done now. */
             503: {
                 headers: {
                     [name: string]: unknown;

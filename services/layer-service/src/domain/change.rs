@@ -433,6 +433,7 @@ impl Work<'_> {
             | LayerSource::Countdown(_)
             | LayerSource::Gradient(_)
             | LayerSource::Ticker(_)
+            | LayerSource::Chat(_)
             | LayerSource::Network(_) => None,
         };
         let font = source.style().and_then(|style| style.font_asset.as_ref());

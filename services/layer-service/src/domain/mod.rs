@@ -1,6 +1,7 @@
 //! The rules of layers, scenes and uploaded files. Pure: no I/O, no clock, no randomness.
 
 mod change;
+mod chat;
 mod clock_format;
 mod countdown;
 mod demo;

@@ -157,6 +157,7 @@ pub(crate) const fn plays(source: &LayerSource) -> bool {
         | LayerSource::Countdown(_)
         | LayerSource::Gradient(_)
         | LayerSource::Ticker(_)
+        | LayerSource::Chat(_)
         | LayerSource::Network(_) => false,
     }
 }

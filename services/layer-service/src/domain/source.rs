@@ -10,7 +10,7 @@ use sm_common::layer::{
 use super::clock_format::{self, FORMAT_CHARS_MAX};
 use super::fault::{Fault, Faults};
 use super::field::{Members, integer, parsed, text};
-use super::{countdown, gradient, playback, text_style, ticker};
+use super::{chat, countdown, gradient, playback, text_style, ticker};
 
 /// Longest text, in characters.
 const TEXT_CHARS_MAX: usize = 2000;
@@ -70,6 +70,7 @@ pub(crate) fn read(
         LayerKind::Countdown => countdown::read(&mut fields, faults).map(LayerSource::Countdown),
         LayerKind::Ticker => ticker::read(&mut fields, faults).map(LayerSource::Ticker),
         LayerKind::Network => read_network(&mut fields, faults).map(LayerSource::Network),
+        LayerKind::Chat => chat::read(&mut fields, faults).map(LayerSource::Chat),
     };
     fields.finish(faults);
     source
@@ -169,6 +170,9 @@ mod tests {
                 "speed": 60, "direction": "right", "style": style}}),
             json!({"kind": "network", "source": {"url": "srt://a.example:9000", "stream_id": "a",
                 "latency_ms": 20, "on_loss": "hold"}}),
+            json!({"kind": "chat", "source": {"max_messages": 5, "max_age_s": 60, "fade_ms": 100,
+                "order": "newest-above", "entrance": "fade", "entrance_ms": 300, "gap": 4,
+                "names": false, "name_color": "#ff8000", "style": style}}),
         ];
         assert_eq!(sources.len(), LayerKind::ALL.len());
         for written in sources {
@@ -188,6 +192,7 @@ mod tests {
             (LayerKind::Clock, json!({})),
             (LayerKind::Countdown, json!({"to": "2026-01-01T00:00:00Z"})),
             (LayerKind::Ticker, json!({"text": "a"})),
+            (LayerKind::Chat, json!({})),
             (
                 LayerKind::Network,
                 json!({"url": "http://a.example/a.m3u8"}),

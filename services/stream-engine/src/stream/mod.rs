@@ -15,6 +15,7 @@ mod required;
 mod run;
 mod scenes;
 mod screen;
+mod talking;
 mod telling;
 mod tenure;
 
@@ -29,6 +30,7 @@ use sm_service_kit::{Kit, Lifecycle};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::chat::Chat;
 use crate::config::Config;
 use crate::lease::{Address, Holding, LeaseHandle, LeaseView};
 use crate::live::archive::Archive;
@@ -90,6 +92,7 @@ impl Surroundings {
 pub(crate) struct Inputs {
     pub(crate) lease: LeaseHandle,
     pub(crate) wanted: watch::Receiver<Wanted>,
+    pub(crate) chat: Chat,
     pub(crate) snapshots: mpsc::Receiver<SnapshotRequest>,
     pub(crate) playlists: watch::Sender<Option<Arc<Playlist>>>,
     /// Makes the lease's keeper ask at once.
@@ -148,12 +151,20 @@ impl StreamTask {
             let mut look_at = Instant::now().checked_add(LOOK_EVERY);
             if let Some(tenure) = &mut self.tenure {
                 tenure.wanted = self.inputs.wanted.borrow_and_update().clone();
+                tenure
+                    .chat
+                    .clone_from(&self.inputs.chat.feed.borrow_and_update());
                 tenure.leaving = leaving;
                 tenure.tell_permit();
                 let moments = [tenure.act(), tenure.sample_at(), tenure.permit_at()];
                 look_at = moments.into_iter().flatten().chain(look_at).min();
+                tenure.tell_chat();
                 tenure.tell();
             }
+            let tenure = self.tenure.as_ref();
+            self.inputs
+                .chat
+                .want(tenure.is_some_and(Tenure::needs_chat));
             if leaving && self.tenure.as_ref().is_none_or(Tenure::has_left) {
                 break;
             }
@@ -167,6 +178,7 @@ impl StreamTask {
                 // Whoever tells of these may end before this task does.
                 Ok(()) = self.inputs.lease.view.changed() => {}
                 Ok(()) = self.inputs.wanted.changed() => {}
+                Ok(()) = self.inputs.chat.feed.changed() => {}
                 Some(request) = self.inputs.snapshots.recv() => self.answer(request),
                 () = tokio::time::sleep_until(look_at.into()) => {}
                 () = self.ending.cancelled(), if !leaving => leaving = true,

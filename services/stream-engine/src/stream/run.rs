@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use sm_common::program::ProgramFormat;
-use sm_media_protocol::{Command, CoverReason, LeaseTerms, WantedOutput};
+use sm_media_protocol::{ChatFeed, Command, CoverReason, LeaseTerms, WantedOutput};
 use tokio_util::sync::DropGuard;
 
 use super::screen::Screen;
@@ -47,6 +48,8 @@ pub(super) struct RunningWorker {
     pub(super) previewed: Previewed,
     /// The outputs that it was last told of; `None` where another process told it.
     pub(super) outputs: Option<Vec<WantedOutput>>,
+    /// The chat that it was last told; `None` where another process told it, or it has forgotten.
+    pub(super) chat: Option<Arc<ChatFeed>>,
     stage: Stage,
     ending: Option<Ending>,
     snapshots: BTreeMap<u64, SnapshotRequest>,
@@ -70,6 +73,7 @@ impl RunningWorker {
             frames_dropped: 0,
             previewed: Previewed::Told(None),
             outputs: None,
+            chat: None,
             stage: Stage::Booting,
             ending: None,
             snapshots: BTreeMap::new(),
@@ -134,6 +138,7 @@ impl RunningWorker {
     /// What it was told of beside the picture may be lost, or another process told it.
     pub(super) fn tell_anew(&mut self) {
         self.outputs = None;
+        self.chat = None;
         self.previewed = Previewed::Unknown;
     }
 

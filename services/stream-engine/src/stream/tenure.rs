@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use sm_bus::Lease;
 use sm_common::clock::Timestamp;
 use sm_common::stream::{DesiredStatus, EngineLease, ObservedState, Severity};
-use sm_media_protocol::{Command, LeaseTerms};
+use sm_media_protocol::{ChatFeed, Command, LeaseTerms};
 use tokio::sync::watch;
 
 use super::Surroundings;
@@ -42,6 +42,8 @@ pub(super) struct Tenure {
     /// What the worker was last told of the lease.
     pub(super) permit: Option<LeaseTerms>,
     pub(super) wanted: Wanted,
+    /// The stream's chat, while a scene shows it.
+    pub(super) chat: Option<Arc<ChatFeed>>,
     pub(super) observation: Observation,
     pub(super) required: RequiredWatch,
     pub(super) playlist: Playlist,
@@ -89,6 +91,7 @@ impl Tenure {
             proven_at: holding.proven_at,
             permit: None,
             wanted: Wanted::default(),
+            chat: None,
             observation: Observation::inherit(surroundings.stream.clone(), previous, now),
             required: RequiredWatch::new(
                 surroundings.config.engine.required_grace(),

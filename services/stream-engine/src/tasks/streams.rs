@@ -10,6 +10,7 @@ use sm_service_kit::Kit;
 use sm_service_kit::health::Need;
 use tokio::sync::{Notify, mpsc, watch};
 
+use crate::chat::{Chat, ChatReader};
 use crate::config::Config;
 use crate::lease::{Address, Keeper, LeaseView, Terms};
 use crate::live::archive::{self, Archive};
@@ -193,6 +194,15 @@ impl Launcher {
             changed,
             look: self.config.engine.look_interval(),
         };
+        let (chat, ends) = Chat::line();
+        let chat_reader = ChatReader {
+            bus: self.bus.clone(),
+            stream: stream.clone(),
+            ends,
+            config: self.config.chat.clone(),
+            history_max: self.config.redis.history_max,
+            check_every: self.config.engine.look_interval(),
+        };
         let surroundings = Surroundings {
             stream: stream.clone(),
             bus: self.bus.clone(),
@@ -213,12 +223,14 @@ impl Launcher {
         let inputs = Inputs {
             lease,
             wanted,
+            chat,
             snapshots,
             playlists,
             doubt,
         };
         lifecycle.spawn(keeper.keep(stop.clone()));
-        lifecycle.spawn(reader.keep_current(stop));
+        lifecycle.spawn(reader.keep_current(stop.clone()));
+        lifecycle.spawn(chat_reader.keep(stop));
         lifecycle.spawn(archive::keep(archive, playlist, live.grace()));
         lifecycle.spawn(stream::run(Arc::new(surroundings), inputs));
         Ok(())

@@ -5,11 +5,11 @@ use actix_web::web::Data;
 use actix_web::{HttpResponse, ResponseError as _};
 use serde::Deserialize;
 use sm_common::chat::ChatMessage;
-use sm_common::id::StreamId;
+use sm_common::id::{MessageId, StreamId};
 use sm_common::problem::{Problem, ProblemCode};
 use sm_service_kit::ApiProblem;
-use sm_service_kit::auth::{Authorized, Chat};
-use sm_service_kit::http::{Json, Query, RequestContext};
+use sm_service_kit::auth::{Authorized, Chat, ModerateChat};
+use sm_service_kit::http::{Json, Path, Query, RequestContext};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Context;
@@ -120,6 +120,45 @@ pub(crate) async fn post_chat(
         Err(ChatError::TooFast { wait }) => Ok(too_fast(wait, chat.config())),
         Err(error) => Err(ApiError::from(error).into()),
     }
+}
+
+/// Which message is meant.
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct MessagePath {
+    /// The message.
+    id: MessageId,
+}
+
+/// Takes a chat message away.
+///
+/// Everybody who follows `chat` hears `chat.message.deleted`; the message is in no history and in no
+/// picture any more. For moderators.
+#[utoipa::path(
+    delete, path = "/api/chat/{id}", tag = "ws-fanout", params(MessagePath, PostChatQuery),
+    responses(
+        (status = 204, description = "It is gone."),
+        (status = 400, description = "The path or the query cannot be read.", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The role does not allow it.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such message, or no such stream.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "It cannot be done now.", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+pub(crate) async fn delete_chat_message(
+    _moderator: Authorized<ModerateChat>,
+    Path(MessagePath { id }): Path<MessagePath>,
+    Query(PostChatQuery { stream }): Query<PostChatQuery>,
+    context: Data<Context>,
+) -> Result<HttpResponse, ApiProblem> {
+    let chat = &context.services.chat;
+    let traceparent = RequestContext::current_traceparent();
+    chat.delete(&stream, id, traceparent)
+        .await
+        .map_err(ApiError::from)?;
+    Ok(HttpResponse::NoContent().finish())
 }
 
 /// 429 with the rate limit headers.

@@ -20,6 +20,9 @@ impl From<ApiError> for ApiProblem {
             ChatError::UnknownStream(_) => {
                 Self::new(ProblemCode::StreamNotFound).detail(error.to_string())
             }
+            ChatError::UnknownMessage(_) => {
+                Self::new(ProblemCode::ChatMessageNotFound).detail(error.to_string())
+            }
             ChatError::TooFast { wait } => Self::new(ProblemCode::RateLimited)
                 .detail(error.to_string())
                 .retry_after(wait),

@@ -29,6 +29,7 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
                     .get(chat::read_chat)
                     .post(chat::post_chat),
             )
+            .service(web::resource("/api/chat/{id}").delete(chat::delete_chat_message))
             .service(web::resource("/ws").get(websocket::connect_websocket));
         if has_echo {
             config.service(web::resource("/ws/echo").get(websocket::connect_echo));
@@ -42,6 +43,7 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
     paths(
         chat::read_chat,
         chat::post_chat,
+        chat::delete_chat_message,
         websocket::connect_websocket,
     ),
     tags((name = "ws-fanout", description = "Hear what happens as it happens, and talk about it."))

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use sm_bus::{Bus, BusError, keys, redis};
 use sm_common::auth::Identity;
-use sm_common::chat::{ChatMessage, ChatTextError, parse_chat_text};
-use sm_common::event::{Channel, Payload as _};
+use sm_common::chat::{ChatLog, ChatMessage, ChatMessageDeleted, ChatTextError, parse_chat_text};
+use sm_common::event::Channel;
 use sm_common::id::{MessageId, StreamId};
 
 use crate::config::ChatConfig;
@@ -24,6 +24,8 @@ pub(crate) enum ChatError {
     Text(#[from] ChatTextError),
     #[error("there is no stream {0}")]
     UnknownStream(StreamId),
+    #[error("there is no message {0}, or it is too old to be known")]
+    UnknownMessage(MessageId),
     #[error("too many messages; the next may be posted in {} ms", .wait.as_millis())]
     TooFast { wait: Duration },
     #[error(transparent)]
@@ -63,7 +65,9 @@ impl Chat {
         let posted = self.try_post(stream, author, text, traceparent).await;
         self.metrics.chat(match &posted {
             Ok(_) => "posted",
-            Err(ChatError::Text(_) | ChatError::UnknownStream(_)) => "refused",
+            Err(
+                ChatError::Text(_) | ChatError::UnknownStream(_) | ChatError::UnknownMessage(_),
+            ) => "refused",
             Err(ChatError::TooFast { .. }) => "limited",
             Err(ChatError::Bus(_)) => "failed",
         });
@@ -107,29 +111,62 @@ impl Chat {
         }
     }
 
-    /// The newest messages, oldest first.
+    /// Takes a message away: when this returns, no list of messages holds it, and everybody who
+    /// follows the chat is told.
+    pub(crate) async fn delete(
+        &self,
+        stream: &StreamId,
+        message: MessageId,
+        traceparent: Option<String>,
+    ) -> Result<(), ChatError> {
+        self.require_stream(stream).await?;
+        let log = self.log(stream, self.bus.history_max()).await?;
+        if !log.messages().any(|known| known.id == message) {
+            return Err(ChatError::UnknownMessage(message));
+        }
+        let deleted = ChatMessageDeleted { id: message };
+        self.bus.publish(stream, &deleted, traceparent).await?;
+        self.metrics.chat("deleted");
+        Ok(())
+    }
+
+    /// The newest messages that nobody took away, oldest first.
     pub(crate) async fn newest(
         &self,
         stream: &StreamId,
         count: usize,
     ) -> Result<Vec<ChatMessage>, ChatError> {
+        self.require_stream(stream).await?;
+        let log = self.log(stream, events_for(count)).await?;
+        let older = log.messages().len().saturating_sub(count);
+        Ok(log.messages().skip(older).cloned().collect())
+    }
+
+    /// What the newest events leave.
+    async fn log(&self, stream: &StreamId, events: usize) -> Result<ChatLog, ChatError> {
+        let newest = self.bus.newest(stream, Channel::Chat, events).await?;
+        let mut log = ChatLog::new(events);
+        for published in newest {
+            let taken = log.take(&published.event);
+            taken.map_err(|error| ChatError::Bus(BusError::Payload(error)))?;
+        }
+        Ok(log)
+    }
+
+    async fn require_stream(&self, stream: &StreamId) -> Result<(), ChatError> {
         let known: bool = self
             .bus
             .query(redis::cmd("EXISTS").arg(keys::desired(stream)))
             .await?;
-        if !known {
-            return Err(ChatError::UnknownStream(stream.clone()));
+        if known {
+            Ok(())
+        } else {
+            Err(ChatError::UnknownStream(stream.clone()))
         }
-        let newest = self.bus.newest(stream, Channel::Chat, count).await?;
-        newest
-            .into_iter()
-            .filter(|published| published.event.kind == ChatMessage::TYPE)
-            .map(|published| {
-                published
-                    .event
-                    .payload()
-                    .map_err(|error| ChatError::Bus(BusError::Payload(error)))
-            })
-            .collect()
     }
+}
+
+/// How many events are read for so many messages: some are about messages that were taken away.
+pub(crate) const fn events_for(messages: usize) -> usize {
+    messages.saturating_mul(2)
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use sm_bus::{BusError, SceneQuery, Which, keys, redis};
-use sm_common::chat::ChatMessage;
+use sm_bus::{BusError, Published, SceneQuery, Which, keys, redis};
+use sm_common::chat::ChatLog;
 use sm_common::event::{Channel, Epoch, Payload, Position};
 use sm_common::id::{LayerId, StreamId};
 use sm_common::layer::Layer;
@@ -15,6 +15,7 @@ use sm_common::scene::{LayerList, SceneDocument};
 use sm_common::stream::{DesiredState, LayerStatus, ObservedState, StreamState};
 
 use super::{Replay, ReplayError};
+use crate::chat::events_for;
 
 /// A value and the position it stands for; no position where the history has not begun, or has
 /// gone on while it was read.
@@ -84,10 +85,19 @@ impl Replay {
 
     /// The newest messages, oldest first.
     pub(super) async fn latest_messages(&self, stream: &StreamId) -> Result<Reading, ReplayError> {
-        let (messages, position) = self
-            .newest::<ChatMessage>(stream, Channel::Chat, self.chat_messages)
+        let count = self.chat_messages.max(1);
+        let (newest, position) = self
+            .newest_events(stream, Channel::Chat, events_for(count))
             .await?;
-        Ok((Value::Array(messages), position))
+        let mut log = ChatLog::new(count);
+        for published in &newest {
+            if let Err(error) = log.take(&published.event) {
+                let offset = published.offset;
+                tracing::warn!(stream.id = %stream, offset, %error, "left out of the chat");
+            }
+        }
+        let messages: Vec<_> = log.messages().collect();
+        Ok((write(&messages)?, position))
     }
 
     /// The newest payloads of type `P`. The last entry of a history is where its channel is.
@@ -97,8 +107,23 @@ impl Replay {
         channel: Channel,
         count: usize,
     ) -> Result<(Vec<Value>, Option<Position>), ReplayError> {
+        let (newest, position) = self.newest_events(stream, channel, count.max(1)).await?;
+        let values = newest
+            .into_iter()
+            .filter(|published| published.event.kind == P::TYPE)
+            .map(|published| published.event.data);
+        Ok((values.collect(), position))
+    }
+
+    /// The newest events, oldest first.
+    async fn newest_events(
+        &self,
+        stream: &StreamId,
+        channel: Channel,
+        count: usize,
+    ) -> Result<(Vec<Published>, Option<Position>), ReplayError> {
         self.require_stream(stream).await?;
-        let newest = self.bus.newest(stream, channel, count.max(1)).await?;
+        let newest = self.bus.newest(stream, channel, count).await?;
         let position = match newest.last() {
             Some(last) => Some(last.position()),
             // Only the position of a history without an event stands for the empty value.
@@ -108,11 +133,7 @@ impl Replay {
                 .await?
                 .filter(|position| position.offset == 0),
         };
-        let values = newest
-            .into_iter()
-            .filter(|published| published.event.kind == P::TYPE)
-            .map(|published| published.event.data);
-        Ok((values.collect(), position))
+        Ok((newest, position))
     }
 }
 

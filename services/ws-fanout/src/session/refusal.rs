@@ -96,6 +96,9 @@ impl From<ChatError> for Refusal {
             ChatError::UnknownStream(_) => {
                 Self::new(ProblemCode::StreamNotFound, error.to_string())
             }
+            ChatError::UnknownMessage(_) => {
+                Self::new(ProblemCode::ChatMessageNotFound, error.to_string())
+            }
             ChatError::TooFast { wait } => {
                 Self::new(ProblemCode::RateLimited, error.to_string()).after(wait)
             }

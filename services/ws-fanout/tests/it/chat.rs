@@ -211,3 +211,50 @@ async fn ten_clients_that_post_a_thousand_messages_hear_them_in_the_same_order()
         assert_eq!(texts(events.iter().map(|event| &event.data)), order);
     }
 }
+
+#[tokio::test]
+async fn a_deleted_message_is_told_of_and_in_no_list_any_more() {
+    let world = World::with(&UNLIMITED).await;
+    let viewer = world.api(Role::Viewer);
+    let moderator = world.api(Role::Moderator);
+    let mut ids = Vec::new();
+    for text in ["kind", "unkind", "kind again"] {
+        let posted = viewer.post("/api/chat", &json!({"text": text})).await;
+        ids.push(posted.expect(201).body["id"].as_str().unwrap().to_owned());
+    }
+    let mut socket = world.socket(Role::Viewer).await;
+    let before = socket.subscribe(Channel::Chat, None).await.position;
+    let path = format!("/api/chat/{}", ids[1]);
+    let refused = viewer.request("DELETE".parse().unwrap(), &path);
+    let refused = viewer.send(refused).await;
+    let _ = refused.expect_problem(403, "auth.role.insufficient");
+    let deleted = moderator.request("DELETE".parse().unwrap(), &path);
+    let _ = moderator.send(deleted).await.expect(204);
+    let heard = socket.events(1).await.remove(0);
+    assert_eq!(heard.event.as_str(), "chat.message.deleted");
+    assert_eq!(heard.data, json!({"id": ids[1]}));
+    assert_eq!(heard.offset, before.offset + 1);
+
+    let list = viewer.get("/api/chat").await.expect(200);
+    assert_eq!(texts(list.body.as_array().unwrap()), ["kind", "kind again"]);
+    let list = viewer.get("/api/chat?limit=2").await.expect(200);
+    assert_eq!(texts(list.body.as_array().unwrap()), ["kind", "kind again"]);
+    let mut later = world.socket(Role::Viewer).await;
+    let snapshot = later.subscribe(Channel::Chat, None).await.snapshot.unwrap();
+    assert_eq!(texts(snapshot.as_array().unwrap()), ["kind", "kind again"]);
+
+    let unknown = sm_common::id::MessageId::generate();
+    for (id, status, code) in [
+        (ids[1].as_str(), 404, "chat.message.not-found"),
+        (&unknown.to_string(), 404, "chat.message.not-found"),
+        ("nonsense", 400, "request.path.invalid"),
+    ] {
+        let path = format!("/api/chat/{id}");
+        let request = moderator.request("DELETE".parse().unwrap(), &path);
+        let _ = moderator.send(request).await.expect_problem(status, code);
+    }
+    let path = format!("/api/chat/{}?stream=nowhere", ids[0]);
+    let request = moderator.request("DELETE".parse().unwrap(), &path);
+    let nowhere = moderator.send(request).await;
+    let _ = nowhere.expect_problem(404, "stream.not-found");
+}

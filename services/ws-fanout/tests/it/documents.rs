@@ -73,7 +73,7 @@ fn the_reference_names_every_message_and_every_channel() {
 fn the_api_document_has_every_path() {
     let document = openapi();
     let paths: Vec<_> = document.paths.paths.keys().map(String::as_str).collect();
-    assert_eq!(paths, ["/api/chat", "/ws"]);
+    assert_eq!(paths, ["/api/chat", "/api/chat/{id}", "/ws"]);
     let json: serde_json::Value = serde_json::from_str(&(ABOUT.openapi.unwrap())()).unwrap();
     assert_eq!(
         json["paths"]["/api/chat"]["post"]["operationId"],

@@ -1,10 +1,11 @@
-import { ArrowDown, SendHorizontal } from "lucide-react";
-import { type FormEvent, useState } from "react";
+import { ArrowDown, SendHorizontal, Trash2 } from "lucide-react";
+import { type FormEvent, type ReactNode, useState } from "react";
 import type { Failure } from "../../api/problem.ts";
 import type { ChatMessage } from "../../api/types.ts";
 import { useObservable } from "../../observable.ts";
 import { useForbidden, useRuntime } from "../../runtime-context.ts";
 import { formatTime, formatUtc } from "../../ui/format.ts";
+import { IconButton } from "../../ui/icon-button.tsx";
 import { Message } from "../../ui/message.tsx";
 import { useBlocked } from "../link/use-link.ts";
 import { useFollowedScroll } from "./use-followed-scroll.ts";
@@ -14,7 +15,11 @@ import "./chat.css";
 const CHARACTERS_MAX = 500;
 
 export function ChatPanel() {
-  const messages = useObservable(useRuntime().chat.messages);
+  const { chat } = useRuntime();
+  const messages = useObservable(chat.messages);
+  const mayDelete = useForbidden("moderate-chat") === null;
+  const unreachable = useBlocked();
+  const [failure, setFailure] = useState<Failure | null>(null);
   const { list, unseen, toNewest } = useFollowedScroll(messages?.at(-1)?.id ?? null);
   return (
     <section className="panel chat" aria-labelledby="chat-title">
@@ -23,11 +28,26 @@ export function ChatPanel() {
           Chat
         </h2>
       </header>
+      {failure && (
+        <Message tone="bad" alert onDismiss={() => setFailure(null)}>
+          Not deleted. {failure.message}
+        </Message>
+      )}
       <div className="chat__body">
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: who scrolls with the keyboard needs the focus here */}
         <ol className="chat__list" ref={list} tabIndex={0} aria-label="Messages">
           {messages?.map((message) => (
-            <Row key={message.id} message={message} />
+            <Row key={message.id} message={message}>
+              {mayDelete && (
+                <IconButton
+                  icon={Trash2}
+                  label={`Delete what ${message.name} wrote`}
+                  className="chat__delete"
+                  disabled={unreachable !== null}
+                  onClick={async () => setFailure(await chat.delete(message.id))}
+                />
+              )}
+            </Row>
           ))}
         </ol>
         {messages?.length === 0 && <p className="chat__empty">No messages yet.</p>}
@@ -43,7 +63,13 @@ export function ChatPanel() {
   );
 }
 
-function Row({ message }: { readonly message: ChatMessage }) {
+interface RowProps {
+  readonly message: ChatMessage;
+  /** What can be done with it. */
+  readonly children: ReactNode;
+}
+
+function Row({ message, children }: RowProps) {
   return (
     <li className="chat__message">
       <p className="chat__who">
@@ -52,6 +78,7 @@ function Row({ message }: { readonly message: ChatMessage }) {
         <time className="chat__time" dateTime={message.sent_at} title={formatUtc(message.sent_at)}>
           {formatTime(message.sent_at).slice(0, 5)}
         </time>
+        {children}
       </p>
       <p className="chat__text">{message.text}</p>
     </li>

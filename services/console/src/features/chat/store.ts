@@ -1,6 +1,6 @@
 import { type Api, outcomeOf } from "../../api/client.ts";
 import type { Failure } from "../../api/problem.ts";
-import type { ChatMessage, EventMessage } from "../../api/types.ts";
+import type { ChatMessage, ChatMessageDeleted, EventMessage } from "../../api/types.ts";
 import { Observable } from "../../observable.ts";
 import type { ChannelListener } from "../../ws/channel-reader.ts";
 
@@ -25,6 +25,7 @@ export class ChatStore implements ChannelListener {
 
   event({ event, data }: EventMessage): void {
     if (event === "chat.message.posted" && isChatMessage(data)) this.add(data);
+    if (event === "chat.message.deleted" && isDeletion(data)) this.remove(data.id);
   }
 
   /** Fetches the newest messages, where no live link brings them; false when that failed. */
@@ -45,6 +46,24 @@ export class ChatStore implements ChannelListener {
     return null;
   }
 
+  /** Takes a message away; the result says why not. */
+  async delete(id: string): Promise<Failure | null> {
+    const outcome = await outcomeOf(
+      this.api.DELETE("/api/chat/{id}", {
+        params: { path: { id }, query: { stream: this.stream } },
+      }),
+    );
+    if (!outcome.ok) return outcome.failure;
+    this.remove(id);
+    return null;
+  }
+
+  private remove(id: string): void {
+    const messages = this.messages.get();
+    if (messages?.some((message) => message.id === id))
+      this.messages.set(messages.filter((message) => message.id !== id));
+  }
+
   /** The answer to the sender and the event to everybody are the same message. */
   private add(message: ChatMessage): void {
     const messages = this.messages.get() ?? [];
@@ -60,5 +79,11 @@ function isChatMessage(value: unknown): value is ChatMessage {
     "id" in value &&
     "text" in value &&
     typeof value.text === "string"
+  );
+}
+
+function isDeletion(value: unknown): value is ChatMessageDeleted {
+  return (
+    typeof value === "object" && value !== null && "id" in value && typeof value.id === "string"
   );
 }

@@ -243,6 +243,7 @@ function KindFields({ input, setInput, setFile }: KindFieldsProps) {
           )}
         </Field>
       );
+    case "chat":
     case "clock":
     case "countdown":
       return null;

@@ -4,6 +4,7 @@ import {
   Film,
   Image as ImageIcon,
   type LucideIcon,
+  MessagesSquare,
   MoveHorizontal,
   Music,
   Palette,
@@ -12,7 +13,7 @@ import {
   Timer,
   Type,
 } from "lucide-react";
-import type { LayerKind, TextStyle } from "../../api/types.ts";
+import type { ChatSource, LayerKind, TextStyle } from "../../api/types.ts";
 
 /** A kind of layer, in words. */
 export interface KindWords {
@@ -31,6 +32,7 @@ export const KINDS: Record<LayerKind, KindWords> = {
   clock: { label: "Clock", icon: Clock3 },
   countdown: { label: "Countdown", icon: Timer },
   gradient: { label: "Gradient", icon: Blend },
+  chat: { label: "Chat", icon: MessagesSquare },
   network: { label: "Network", icon: RadioTower },
   "test-pattern": { label: "Test pattern", icon: TestTubeDiagonal },
 };
@@ -57,6 +59,20 @@ export const PLAIN: TextStyle = {
   shadow: null,
 };
 
+/** How the chat shows unless told otherwise. */
+export const PLAIN_CHAT: ChatSource = {
+  max_messages: 8,
+  max_age_s: null,
+  fade_ms: 500,
+  order: "newest-below",
+  entrance: "slide",
+  entrance_ms: 250,
+  gap: 8,
+  names: true,
+  name_color: null,
+  style: PLAIN,
+};
+
 const FIELD_LABELS: Record<string, string> = {
   "/name": "name",
   "/opacity": "opacity",
@@ -81,6 +97,15 @@ const FIELD_LABELS: Record<string, string> = {
   "/source/stream_id": "stream id",
   "/source/latency_ms": "latency",
   "/source/on_loss": "when it is lost",
+  "/source/max_messages": "most messages",
+  "/source/max_age_s": "seconds that messages stay",
+  "/source/fade_ms": "fading away",
+  "/source/order": "order",
+  "/source/entrance": "entrance",
+  "/source/entrance_ms": "length of the entrance",
+  "/source/gap": "gap",
+  "/source/names": "names",
+  "/source/name_color": "color of names",
   "/source/items": "texts",
   "/source/separator": "text between",
   "/source/duration_s": "seconds from now",

@@ -1,6 +1,7 @@
 import { cleanup, fireEvent, render, screen } from "@testing-library/react";
 import { afterEach, expect, it, vi } from "vitest";
 import type { Layer } from "../../api/types.ts";
+import { PLAIN_CHAT } from "./kinds.ts";
 import { LayerEditor } from "./layer-editor.tsx";
 import { laidOver, type Patch } from "./patch.ts";
 import { textLayer } from "./samples.ts";
@@ -145,4 +146,27 @@ it("changes what a countdown and a ticker say", () => {
     [{ source: { direction: "right" } }],
     [{ source: { text: null, items: ["One", "Two"] } }],
   ]);
+});
+
+it("changes what a chat shows and how it comes and goes", () => {
+  const change = edited(layerOf({ kind: "chat", source: { ...PLAIN_CHAT, max_age_s: 60 } }));
+  enter("Messages at most", "12");
+  enter("Seconds to stay (empty: no limit)", "");
+  enter("Fade away (ms)", "0");
+  enter("Order", "newest-above");
+  enter("Entrance", "fade");
+  enter("Entrance (ms)", "400");
+  click("A color for each writer");
+  click("Names");
+  expect(change.mock.calls).toEqual([
+    [{ source: { max_messages: 12 } }],
+    [{ source: { max_age_s: null } }],
+    [{ source: { fade_ms: 0 } }],
+    [{ source: { order: "newest-above" } }],
+    [{ source: { entrance: "fade" } }],
+    [{ source: { entrance_ms: 400 } }],
+    [{ source: { name_color: "#ffd54f" } }],
+    [{ source: { names: false } }],
+  ]);
+  expect(screen.queryByLabelText("Vertical alignment")).toBeNull();
 });

@@ -1,5 +1,5 @@
 import type { Asset, LayerKind, LayerSource, ProgramFormat, Transform } from "../../api/types.ts";
-import { PLAIN } from "./kinds.ts";
+import { PLAIN, PLAIN_CHAT } from "./kinds.ts";
 
 /** What a new layer of a kind starts as. */
 export interface NewLayerInput {
@@ -61,6 +61,11 @@ function sourceOf(input: NewLayerInput, canvas: Canvas): LayerSource {
         kind: "network",
         source: { url: input.url.trim(), latency_ms: 500, on_loss: "hide" },
       };
+    case "chat": {
+      const shadow = { color: "#000000c0", x: 1, y: 1, blur: 3 };
+      const small = { ...style, size: Math.max(4, Math.round(canvas.height / 26)), shadow };
+      return { kind: "chat", source: { ...PLAIN_CHAT, max_age_s: 60, style: small } };
+    }
     case "image":
       return { kind: "image", source: { asset: input.asset?.id ?? "" } };
     case "audio":
@@ -81,6 +86,8 @@ function placeOf({ kind, asset }: NewLayerInput, canvas: Canvas): Transform {
     case "clock":
     case "countdown":
       return box(width * 0.78, height * 0.04, width * 0.2, height * 0.1);
+    case "chat":
+      return box(width * 0.03, height * 0.35, width * 0.35, height * 0.6);
     case "image":
     case "video":
       return fitted(asset, canvas);

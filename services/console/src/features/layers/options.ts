@@ -3,6 +3,8 @@ import type {
   AtEnd,
   AtZero,
   Blend,
+  ChatEntrance,
+  ChatOrder,
   Easing,
   Fit,
   GradientShape,
@@ -87,6 +89,17 @@ export const AT_ZERO: Record<AtZero, string> = {
   stop: "Stay at zero",
   hide: "Disappear",
   "count-up": "Count on",
+};
+
+export const CHAT_ORDERS: Record<ChatOrder, string> = {
+  "newest-below": "Newest at the bottom",
+  "newest-above": "Newest at the top",
+};
+
+export const ENTRANCES: Record<ChatEntrance, string> = {
+  slide: "Slide in",
+  fade: "Fade in",
+  none: "At once",
 };
 
 export const ON_LOSS: Record<OnLoss, string> = {

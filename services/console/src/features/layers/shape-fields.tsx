@@ -90,6 +90,7 @@ function hasOwnShape({ kind }: Layer): boolean {
     case "network":
       return true;
     case "text":
+    case "chat":
     case "color":
     case "ticker":
     case "clock":

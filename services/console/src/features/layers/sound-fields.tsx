@@ -48,6 +48,7 @@ export function mayHaveSound({ kind }: Layer): boolean {
     case "network":
       return true;
     case "text":
+    case "chat":
     case "color":
     case "image":
     case "ticker":

@@ -1,5 +1,6 @@
 import type { Layer } from "../../api/types.ts";
 import { ColorField, DraftField, Field, NumberField, SelectField } from "../../ui/fields.tsx";
+import { ChatFields } from "./chat-fields.tsx";
 import { CountdownFields } from "./countdown-fields.tsx";
 import { GradientFields } from "./gradient-fields.tsx";
 import { PATTERNS, PLAIN } from "./kinds.ts";
@@ -70,6 +71,13 @@ export function SourceFields({ layer, disabled, change }: SourceFieldsProps) {
         <>
           <TickerFields source={layer.source} {...fields} />
           <TextStyleFields style={layer.source.style ?? PLAIN} isOneLine {...fields} />
+        </>
+      );
+    case "chat":
+      return (
+        <>
+          <ChatFields source={layer.source} {...fields} />
+          <TextStyleFields style={layer.source.style} isStacked {...fields} />
         </>
       );
     case "countdown":

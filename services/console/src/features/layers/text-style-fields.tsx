@@ -9,6 +9,8 @@ interface TextStyleFieldsProps {
   readonly style: TextStyle;
   /** Text in one line is neither wrapped nor shrunk. */
   readonly isOneLine?: boolean;
+  /** Texts above each other stand where they belong, in their size. */
+  readonly isStacked?: boolean;
   readonly disabled: boolean;
   /** Changes the source. */
   readonly change: (source: Patch) => void;
@@ -16,13 +18,13 @@ interface TextStyleFieldsProps {
 
 /** How text looks: what is changed most, and the rest folded away. */
 export function TextStyleFields(props: TextStyleFieldsProps) {
-  const { style, isOneLine = false, disabled, change } = props;
+  const { style, isOneLine = false, isStacked = false, disabled, change } = props;
   const fields = { style, disabled, change: (patch: Patch) => change({ style: patch }) };
   return (
     <>
       <Letters {...fields} />
       <Section title="Font, lines and spacing">
-        <Lines {...fields} isOneLine={isOneLine} />
+        <Lines {...fields} isOneLine={isOneLine} isStacked={isStacked} />
       </Section>
       <Section title="Outline, shadow and background">
         <Outline {...fields} />
@@ -82,11 +84,15 @@ function Letters({ style, disabled, change }: StyleFieldsProps) {
   );
 }
 
-interface LinesProps extends StyleFieldsProps {
+interface BackgroundProps extends StyleFieldsProps {
   readonly isOneLine: boolean;
 }
 
-function Lines({ style, disabled, change, isOneLine }: LinesProps) {
+interface LinesProps extends BackgroundProps {
+  readonly isStacked: boolean;
+}
+
+function Lines({ style, disabled, change, isOneLine, isStacked }: LinesProps) {
   return (
     <>
       <div className="layer-editor__row">
@@ -105,13 +111,15 @@ function Lines({ style, disabled, change, isOneLine }: LinesProps) {
           disabled={disabled}
           choose={(font_asset) => change({ font_asset })}
         />
-        <SelectField
-          label="Vertical alignment"
-          value={style.vertical_align}
-          options={VERTICAL_ALIGNMENTS}
-          disabled={disabled}
-          onChange={(vertical_align) => change({ vertical_align })}
-        />
+        {!isStacked && (
+          <SelectField
+            label="Vertical alignment"
+            value={style.vertical_align}
+            options={VERTICAL_ALIGNMENTS}
+            disabled={disabled}
+            onChange={(vertical_align) => change({ vertical_align })}
+          />
+        )}
         <NumberField
           label="Letter spacing"
           value={style.letter_spacing}
@@ -147,14 +155,16 @@ function Lines({ style, disabled, change, isOneLine }: LinesProps) {
             disabled={disabled}
             onChange={(line_spacing) => change({ line_spacing })}
           />
-          <div className="layer-editor__checks">
-            <CheckField
-              label="Shrink to fit"
-              checked={style.shrink}
-              disabled={disabled}
-              onChange={(shrink) => change({ shrink })}
-            />
-          </div>
+          {!isStacked && (
+            <div className="layer-editor__checks">
+              <CheckField
+                label="Shrink to fit"
+                checked={style.shrink}
+                disabled={disabled}
+                onChange={(shrink) => change({ shrink })}
+              />
+            </div>
+          )}
         </div>
       )}
     </>
@@ -232,7 +242,7 @@ function Shadow({ style: { shadow }, disabled, change }: StyleFieldsProps) {
   );
 }
 
-function Background({ style, disabled, change, isOneLine }: LinesProps) {
+function Background({ style, disabled, change, isOneLine }: BackgroundProps) {
   const { background } = style;
   return (
     <div className="layer-editor__row">

@@ -114,6 +114,8 @@ uuid_ids! {
     MessageId,
     /// One WebSocket connection.
     ConnectionId,
+    /// The secret of a network source.
+    SecretId,
 }
 
 text_ids! {

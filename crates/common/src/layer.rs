@@ -29,7 +29,7 @@ pub use drawn::{
 pub use file::{AudioSource, ImageSource, VideoSource};
 pub use look::{Anchor, Blend, CROP_MAX, Crop, Fit, Transform};
 pub use motion::{Easing, Transition};
-pub use network::{NetworkSource, OnLoss};
+pub use network::{KeyLength, NetworkSource, OnLoss};
 pub use playback::{
     AtEnd, PART_MS_MIN, POSITION_MS_MAX, Playback, PlaybackAction, PlaybackState, PlaybackStatus,
 };

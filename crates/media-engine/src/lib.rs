@@ -7,6 +7,7 @@
 //!   the next host must know, `hosting` how the worker lives without one.
 //! - `scene` finds what a new scene changes; `layer` holds one file for each kind of layer.
 //! - `pipeline` is what is on air: composer, encoder, segment writer. It knows no decoder.
+//! - `tap` lets readers on this machine have what the encoders make, as they make it.
 //! - `output` brings what the encoders make to servers and into recordings, each by itself.
 //! - `picture`, `sound`, `timeline`, `fmp4`, `mkv` and `stats` compute and do nothing else.
 //!
@@ -32,6 +33,7 @@ mod scene;
 mod sound;
 mod state;
 mod stats;
+mod tap;
 mod timeline;
 mod worker;
 

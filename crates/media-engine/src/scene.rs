@@ -98,10 +98,22 @@ fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
         (C::Image { path: before }, C::Image { path: after })
         | (C::Video { path: before, .. }, C::Video { path: after, .. })
         | (C::Audio { path: before, .. }, C::Audio { path: after, .. }) => before == after,
-        (C::Network { source: before }, C::Network { source: after }) => {
+        (
+            C::Network {
+                source: before,
+                secret: known,
+            },
+            C::Network {
+                source: after,
+                secret,
+            },
+        ) => {
             // What shows while nothing comes changes nothing of what comes.
-            (&before.url, &before.stream_id, before.latency_ms)
-                == (&after.url, &after.stream_id, after.latency_ms)
+            let shown = sm_common::layer::NetworkSource {
+                on_loss: after.on_loss,
+                ..before.clone()
+            };
+            shown == *after && known == secret
         }
         (
             C::Color { .. }

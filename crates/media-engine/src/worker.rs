@@ -10,21 +10,23 @@ use sm_common::address::NetworkPolicy;
 use sm_common::clock::{SharedClock, SystemClock};
 use sm_common::program::ProgramFormat;
 use sm_common::stream::Severity;
+use sm_common::target::TargetPolicy;
 use sm_media_protocol::{
     Command, FinishReason, HlsSettings, LayerReport, OutputReport, RecordingSettings, Report,
-    WantedOutput, WantedScene, WorkerState,
+    RetryTerms, WantedOutput, WantedScene, WorkerState,
 };
 
 use crate::event::{Event, Events};
-use crate::host::{Fence, Reports, welcome_hosts, write_reports};
+use crate::host::{Door, Fence, Reports, write_reports};
 use crate::hosting::{Hosts, Now};
 use crate::layer::Layers;
 use crate::limits::check;
 use crate::memory::Note;
 use crate::output::Outputs;
-use crate::pipeline::{Fanout, Program, ProgramClock, ProgramSettings};
+use crate::pipeline::{Fanout, Monitor, Program, ProgramClock, ProgramSettings};
 use crate::process::{UsageMeter, boot_ms};
 use crate::state::Lifecycle;
+use crate::tap::{Source, Taps};
 use crate::timeline::Timeline;
 
 /// How often the program is measured.
@@ -50,8 +52,10 @@ pub fn run(socket: OwnedFd) -> anyhow::Result<FinishReason> {
         on_air: memory.on_air().map(Box::new),
     })?;
     let fence = Fence::default();
-    welcome_hosts(socket, reports.clone(), events.clone(), fence.clone())?;
-    let reason = Worker::new(events, reports.clone(), fence).serve(&heard);
+    let taps = Taps::default();
+    let door = Door::new(reports.clone(), events.clone(), fence.clone(), taps.clone());
+    door.open(socket)?;
+    let reason = Worker::new(events, reports.clone(), fence, taps).serve(&heard);
     reports.send(Report::Finished {
         reason: reason.clone(),
     });
@@ -72,6 +76,7 @@ struct Worker {
     usage: UsageMeter,
     hosts: Hosts,
     fence: Fence,
+    taps: Taps,
     air: Option<Air>,
 }
 
@@ -87,7 +92,7 @@ struct Air {
 }
 
 impl Worker {
-    fn new(events: Events, reports: Reports, fence: Fence) -> Self {
+    fn new(events: Events, reports: Reports, fence: Fence, taps: Taps) -> Self {
         Self {
             events,
             reports,
@@ -96,6 +101,7 @@ impl Worker {
             usage: UsageMeter::new(),
             hosts: Hosts::new(Instant::now()),
             fence,
+            taps,
             air: None,
         }
     }
@@ -188,6 +194,8 @@ impl Worker {
                 outputs,
                 hosting,
                 network,
+                targets,
+                retry,
             } => {
                 let wanted = Wanted {
                     hls,
@@ -196,6 +204,8 @@ impl Worker {
                     outputs,
                     orphan: Duration::from_millis(hosting.orphan_ms),
                     network,
+                    targets,
+                    retry,
                 };
                 return self.configure(program, wanted);
             }
@@ -243,6 +253,8 @@ impl Worker {
             outputs: wanted_outputs,
             orphan,
             network,
+            targets,
+            retry,
         } = wanted;
         if self.air.is_some() {
             self.out_of_order("a configuration came twice");
@@ -259,7 +271,7 @@ impl Worker {
             Timeline::new(format.framerate),
             format.height,
             SharedClock::clone(&self.wall),
-            network,
+            (network, retry),
             self.events.clone(),
         );
         if let Err(refused) = layers.apply(scene) {
@@ -269,7 +281,7 @@ impl Worker {
         let fanout = Fanout::new(format.clone());
         let mut outputs = Outputs::new(
             fanout.clone(),
-            recordings,
+            (recordings, targets),
             SharedClock::clone(&self.wall),
             self.events.clone(),
             self.hosts.may_push(),
@@ -278,9 +290,15 @@ impl Worker {
             let message = refused.to_string();
             return Some(FinishReason::ConfigurationRefused { message });
         }
+        let source = Source {
+            fanout: fanout.clone(),
+            monitor: Monitor::default(),
+            clock: Arc::clone(&clock),
+        };
         let settings = ProgramSettings {
             format,
             fanout,
+            monitor: source.monitor.clone(),
             hls,
             clock,
             wall: SharedClock::clone(&self.wall),
@@ -290,6 +308,7 @@ impl Worker {
         match Program::start(settings, layers.stage()) {
             Ok(program) => {
                 self.hosts.configured(orphan);
+                self.taps.on_air(source);
                 self.air = Some(Air {
                     program,
                     layers,
@@ -498,6 +517,8 @@ struct Wanted {
     outputs: Vec<WantedOutput>,
     orphan: Duration,
     network: NetworkPolicy,
+    targets: TargetPolicy,
+    retry: RetryTerms,
 }
 
 fn report_output(reports: &Reports, report: OutputReport) {

@@ -10,7 +10,9 @@ use sm_common::layer::{
 };
 use sm_common::output::OutputTarget;
 use sm_common::program::ProgramFormat;
+use sm_common::secret::Secret;
 use sm_common::stream::SceneOnAir;
+use sm_common::target::TargetPolicy;
 use sm_common::transition::Take;
 
 use crate::chat::ChatFeed;
@@ -39,6 +41,12 @@ pub enum Command {
         /// Where network sources may be.
         #[serde(default)]
         network: NetworkPolicy,
+        /// Where outputs may be sent.
+        #[serde(default)]
+        targets: TargetPolicy,
+        /// How long sources that failed wait before they are tried again.
+        #[serde(default)]
+        retry: RetryTerms,
     },
     /// Make the picture show this scene, all changes on one frame.
     ApplyScene {
@@ -91,6 +99,25 @@ pub struct Hosting {
     pub generation: u64,
     /// How long the program stays on air without a host.
     pub orphan_ms: u64,
+}
+
+/// How long a source that failed waits before it is tried again: each time twice as long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetryTerms {
+    /// The first wait, in milliseconds.
+    pub first_ms: u64,
+    /// The longest wait, in milliseconds.
+    pub longest_ms: u64,
+}
+
+impl Default for RetryTerms {
+    fn default() -> Self {
+        Self {
+            first_ms: 1000,
+            longest_ms: 30_000,
+        }
+    }
 }
 
 /// Where and how segments are written.
@@ -320,6 +347,9 @@ pub enum LayerContent {
     Network {
         /// Where from, and how.
         source: NetworkSource,
+        /// The password or passphrase.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        secret: Option<Secret>,
     },
     /// The stream's chat, as [`Command::ApplyChat`] tells it.
     Chat {

@@ -227,6 +227,7 @@ fn content(source: &LayerSource, assets: &Path) -> LayerContent {
         },
         LayerSource::Network(source) => LayerContent::Network {
             source: source.clone(),
+            secret: source.plain().cloned(),
         },
         LayerSource::Chat(source) => LayerContent::Chat {
             source: source.clone(),

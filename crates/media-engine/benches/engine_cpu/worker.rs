@@ -8,9 +8,10 @@ use anyhow::{Context as _, ensure};
 use sm_common::address::NetworkPolicy;
 use sm_common::id::LayerId;
 use sm_common::layer::{Blend, TextStyle, Transform, Transition};
+use sm_common::target::TargetPolicy;
 use sm_media_protocol::{
     Clip, Command, HlsSettings, Hosting, LayerContent, LeaseTerms, RecordingSettings, Report,
-    SceneLayer, WantedScene, decode, encode,
+    RetryTerms, SceneLayer, WantedScene, decode, encode,
 };
 
 use crate::case::Case;
@@ -54,6 +55,8 @@ pub(crate) fn run(case: &Case, media: &Media, folder: &Path) -> anyhow::Result<C
             orphan_ms: 0,
         },
         network: NetworkPolicy::default(),
+        targets: TargetPolicy::default(),
+        retry: RetryTerms::default(),
     };
     input.write_all(&encode(&configure)?)?;
     let mut stream_s = 0.0;

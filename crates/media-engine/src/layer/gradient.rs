@@ -1,7 +1,5 @@
 //! Colours that run into each other.
 
-use std::sync::Arc;
-
 use sm_common::layer::{GradientShape, GradientStop};
 use sm_media_protocol::{LayerContent, SceneLayer};
 use tiny_skia::{
@@ -9,14 +7,14 @@ use tiny_skia::{
     SpreadMode, Transform,
 };
 
-use super::failure::Failure;
+use super::text::Label;
 use super::text_painter::bitmap;
-use super::{Health, Source, Surroundings};
+use super::{Health, News, Source, Surroundings};
 use crate::number::to_f32;
-use crate::picture::{Bitmap, Matrix, Picture};
+use crate::picture::Bitmap;
 use crate::pipeline::Surface;
 
-/// How the colours lie: an angle, which a linear gradient alone has.
+/// How the colours lie, and the angle, which a linear gradient alone has.
 pub(super) type Direction = (GradientShape, u32);
 
 pub(super) fn open(
@@ -25,20 +23,13 @@ pub(super) fn open(
     layer: &SceneLayer,
     surroundings: &Surroundings,
 ) -> GradientSource {
-    let matrix = surroundings.matrix;
-    let size = size_of(layer);
-    GradientSource {
-        matrix,
-        picture: picture(stops, direction, size, matrix),
-    }
+    let mut picture = Label::new(layer.id, surroundings);
+    picture.shade(stops, direction, layer);
+    GradientSource(picture)
 }
 
 /// A still that is drawn anew for every size, so that it stays smooth.
-#[derive(Debug)]
-pub(super) struct GradientSource {
-    matrix: Matrix,
-    picture: Result<Arc<Picture>, Failure>,
-}
+pub(super) struct GradientSource(Label);
 
 impl Source for GradientSource {
     fn update(&mut self, layer: &SceneLayer) {
@@ -48,41 +39,29 @@ impl Source for GradientSource {
             shape,
         } = &layer.content
         {
-            self.picture = picture(stops, (*shape, *angle), size_of(layer), self.matrix);
+            self.0.shade(stops, (*shape, *angle), layer);
         }
+    }
+
+    fn hear(&mut self, news: News) {
+        self.0.hear(news);
+    }
+
+    fn is_drawing(&self) -> bool {
+        self.0.is_drawing()
     }
 
     fn surface(&self) -> Surface {
-        match &self.picture {
-            Ok(picture) => Surface::Still(Arc::clone(picture)),
-            Err(_) => Surface::Empty,
-        }
+        self.0.surface()
     }
 
     fn health(&self) -> Health {
-        match &self.picture {
-            Ok(_) => Health::Fine,
-            Err(failure) => Health::Failing(failure.clone()),
-        }
+        self.0.health()
     }
 }
 
-fn size_of(layer: &SceneLayer) -> (u32, u32) {
-    (layer.transform.width.max(1), layer.transform.height.max(1))
-}
-
-fn picture(
-    stops: &[GradientStop],
-    direction: Direction,
-    size: (u32, u32),
-    matrix: Matrix,
-) -> Result<Arc<Picture>, Failure> {
-    draw(stops, direction, size)
-        .map(|bitmap| Arc::new(bitmap.to_picture(matrix)))
-        .ok_or_else(Failure::gradient)
-}
-
-fn draw(
+/// The gradient over a whole picture.
+pub(super) fn draw(
     stops: &[GradientStop],
     (shape, angle): Direction,
     (width, height): (u32, u32),

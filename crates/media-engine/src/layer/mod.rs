@@ -44,7 +44,7 @@ use sm_common::layer::{PlaybackState, PlaybackStatus};
 use sm_common::performance::LayerPerformance;
 use sm_common::stream::LayerState;
 use sm_media_protocol::{
-    CHAT_LINES_MAX, ChatFeed, LayerContent, LayerReport, SceneLayer, WantedScene,
+    CHAT_LINES_MAX, ChatFeed, LayerContent, LayerReport, RetryTerms, SceneLayer, WantedScene,
 };
 
 use crate::event::{Event, Events};
@@ -156,7 +156,9 @@ fn open(layer: &SceneLayer, surroundings: &Surroundings) -> Box<dyn Source> {
             let motion = (*speed, *direction);
             Box::new(ticker::open(text, motion, style, layer, surroundings))
         }
-        LayerContent::Network { source } => network::open(source, layer, surroundings),
+        LayerContent::Network { source, secret } => {
+            network::open(source, secret.as_ref(), layer, surroundings)
+        }
         LayerContent::Chat { source, .. } => Box::new(chat::open(source, layer, surroundings)),
     }
 }
@@ -204,6 +206,8 @@ struct Surroundings {
     chat: Option<ChatFeed>,
     /// Where network sources may be.
     network: NetworkPolicy,
+    /// How long a source that failed waits.
+    retry: RetryTerms,
     events: Events,
     /// Held by every thread of a source: nobody holds it when all have ended.
     alive: SyncSender<()>,
@@ -273,7 +277,7 @@ impl Layers {
         timeline: Timeline,
         height: u32,
         wall: SharedClock,
-        network: NetworkPolicy,
+        (network, retry): (NetworkPolicy, RetryTerms),
         events: Events,
     ) -> Self {
         let (alive, ended) = sync_channel(0);
@@ -286,6 +290,7 @@ impl Layers {
                 text: std::rc::Rc::new(TextRenderer::start()),
                 chat: None,
                 network,
+                retry,
                 events,
                 alive,
                 opening: 0,

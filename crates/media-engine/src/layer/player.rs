@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use gstreamer as gst;
 use sm_common::clock::SharedClock;
-use sm_media_protocol::SceneLayer;
+use sm_media_protocol::{RetryTerms, SceneLayer};
 
 pub(super) use cut::{Cut, DECODED, Knife, Reel};
 use playback::Playback;
@@ -117,6 +117,7 @@ impl Player {
             wishes: Wishes::new(&recipe, layer),
             recipe,
             program: Arc::clone(&surroundings.program),
+            retry: surroundings.retry,
             wall: SharedClock::clone(&surroundings.wall),
             mailbox: mailbox.clone(),
             inbox: inbox.clone(),
@@ -251,6 +252,7 @@ impl Wishes {
 struct Thread {
     recipe: Recipe,
     program: Arc<ProgramClock>,
+    retry: RetryTerms,
     wall: SharedClock,
     mailbox: Mailbox,
     inbox: SyncSender<Message>,
@@ -277,7 +279,7 @@ impl fmt::Debug for Thread {
 
 impl Thread {
     fn run(mut self) {
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::new(self.retry);
         let mut attempts = 0;
         loop {
             let wait = match self.attempt() {

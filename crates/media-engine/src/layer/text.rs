@@ -5,11 +5,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use sm_common::id::LayerId;
-use sm_common::layer::TextStyle;
+use sm_common::layer::{GradientStop, TextStyle};
 use sm_media_protocol::{Countdown, LayerContent, SceneLayer};
 
 use super::failure::Failure;
-use super::text_renderer::{Drawing, Drawn, Job, Order, Shape, TextRenderer, Written};
+use super::gradient::Direction;
+use super::text_renderer::{Drawing, Drawn, Job, Order, Shape, Subject, TextRenderer, Written};
 use super::{Health, Mailbox, News, Source, Surroundings};
 use crate::picture::{Matrix, Picture};
 use crate::pipeline::Surface;
@@ -56,7 +57,21 @@ impl Source for TextSource {
     }
 }
 
-/// Text as a picture, drawn again only when it would look different.
+fn subject(text: &str, style: &TextStyle) -> Subject {
+    Subject::Text {
+        text: text.to_owned(),
+        style: style.clone(),
+    }
+}
+
+fn box_of(layer: &SceneLayer) -> Shape {
+    Shape::Box {
+        width: layer.transform.width.max(1),
+        height: layer.transform.height.max(1),
+    }
+}
+
+/// Text, or a gradient, as a picture, drawn again only when it would look different.
 pub(super) struct Label {
     renderer: Rc<TextRenderer>,
     mailbox: Mailbox,
@@ -85,25 +100,35 @@ impl Label {
 
     /// Shows this text in the layer's size, as soon as it is drawn.
     pub(super) fn write(&mut self, text: &str, style: &TextStyle, layer: &SceneLayer) {
-        let shape = Shape::Box {
-            width: layer.transform.width.max(1),
-            height: layer.transform.height.max(1),
-        };
-        self.order(text, style, font_of(layer), shape);
+        self.order(subject(text, style), font_of(layer), box_of(layer));
     }
 
     /// Makes a strip of this text in the layer's height, as soon as it is drawn.
     pub(super) fn write_strip(&mut self, text: &str, style: &TextStyle, layer: &SceneLayer) {
         let height = layer.transform.height.max(1);
-        self.order(text, style, font_of(layer), Shape::Strip { height });
+        self.order(
+            subject(text, style),
+            font_of(layer),
+            Shape::Strip { height },
+        );
     }
 
-    fn order(&mut self, text: &str, style: &TextStyle, font: Option<&PathBuf>, shape: Shape) {
-        let written = Written {
-            text: text.to_owned(),
-            style: style.clone(),
-            shape,
+    /// Shows a gradient in the layer's size, as soon as it is drawn.
+    pub(super) fn shade(
+        &mut self,
+        stops: &[GradientStop],
+        direction: Direction,
+        layer: &SceneLayer,
+    ) {
+        let subject = Subject::Gradient {
+            stops: stops.to_vec(),
+            direction,
         };
+        self.order(subject, None, box_of(layer));
+    }
+
+    fn order(&mut self, subject: Subject, font: Option<&PathBuf>, shape: Shape) {
+        let written = Written { subject, shape };
         if self.written.as_ref() == Some(&written) {
             return;
         }

@@ -1,4 +1,5 @@
-//! Draws text on a thread of its own, so that fonts never hold up the worker's loop.
+//! Draws text and gradients on a thread of its own, so that neither fonts nor large pictures hold up
+//! the worker's loop.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -8,21 +9,32 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use sm_common::id::MessageId;
-use sm_common::layer::{Color, TextStyle};
+use sm_common::layer::{Color, GradientStop, TextStyle};
 
 use super::chat_board::Sheet;
 use super::chat_text::parts;
 use super::failure::Failure;
 use super::text_painter::{Span, TextPainter};
-use super::{Mailbox, News};
+use super::{Mailbox, News, gradient};
 use crate::picture::{Bitmap, Matrix, Picture};
 
-/// Everything that a text's picture depends on.
+/// Everything that a picture depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Written {
-    pub(super) text: String,
-    pub(super) style: TextStyle,
+    pub(super) subject: Subject,
     pub(super) shape: Shape,
+}
+
+/// What is in a picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// Text.
+    Text { text: String, style: TextStyle },
+    /// Colours that run into each other.
+    Gradient {
+        stops: Vec<GradientStop>,
+        direction: gradient::Direction,
+    },
 }
 
 /// What text is drawn on.
@@ -214,16 +226,21 @@ impl Order {
         written: &Written,
         family: Option<&str>,
     ) -> Result<Drawn, Failure> {
-        let Written { text, style, shape } = written;
-        let style = in_family(style, family);
+        let Written { subject, shape } = written;
         let picture = |bitmap: &Bitmap| Arc::new(bitmap.to_picture(self.matrix));
-        match *shape {
-            Shape::Box { width, height } => painter
-                .paint(text, &style, width, height)
+        match (subject, *shape) {
+            (Subject::Text { text, style }, Shape::Box { width, height }) => painter
+                .paint(text, &in_family(style, family), width, height)
                 .map(|bitmap| Drawn::Box(picture(&bitmap))),
-            Shape::Strip { height } => painter
-                .paint_strip(text, &style, height)
+            (Subject::Text { text, style }, Shape::Strip { height }) => painter
+                .paint_strip(text, &in_family(style, family), height)
                 .map(|bitmap| Drawn::Strip([picture(&bitmap), picture(&bitmap.turned())])),
+            (Subject::Gradient { stops, direction }, Shape::Box { width, height }) => {
+                gradient::draw(stops, *direction, (width, height))
+                    .map(|bitmap| Drawn::Box(picture(&bitmap)))
+                    .ok_or_else(Failure::gradient)
+            }
+            (Subject::Gradient { .. }, Shape::Strip { .. }) => Err(Failure::gradient()),
         }
     }
 
@@ -233,7 +250,6 @@ impl Order {
         message: &Message,
         family: Option<&str>,
     ) -> Option<Sheet> {
-        let style = in_family(&message.style, family);
         let parts = parts(message.name.as_deref(), &message.text);
         let spans = [
             Span::plain(&parts.direction),
@@ -243,7 +259,7 @@ impl Order {
             },
             Span::plain(&parts.text),
         ];
-        let drawn = painter.paint_message(&spans, &style, message.size);
+        let drawn = painter.paint_message(&spans, &in_family(&message.style, family), message.size);
         drawn.ok().map(|drawn| Sheet {
             picture: Arc::new(drawn.bitmap.to_picture(self.matrix)),
             x: drawn.x,

@@ -12,6 +12,7 @@ use sm_common::layer::{Blend, Transform};
 use super::clock::ProgramClock;
 use super::fitter::view;
 use super::frame_slot::Shown;
+use super::monitor::Monitor;
 use super::motion::{Look, Motions};
 use super::pool::FramePool;
 use super::stage::{Item, Stage, Surface};
@@ -54,6 +55,8 @@ pub(super) struct Composer {
     pub(super) pool: FramePool,
     pub(super) video: gst_app::AppSrc,
     pub(super) audio: gst_app::AppSrc,
+    /// Who else hears the mix.
+    pub(super) monitor: Monitor,
     pub(super) events: Events,
 }
 
@@ -222,6 +225,7 @@ impl Composer {
                 sample_start_ns(until) - start_ns,
             ));
         }
+        self.monitor.offer(&buffer);
         self.audio.push_buffer(buffer).map(|_taken| ())
     }
 
@@ -302,14 +306,17 @@ impl<'a> Drawn<'a> {
 
     /// Whether it lies upright, with square corners, in front of what is behind it.
     fn is_plain(&self) -> bool {
-        let Transform {
-            rotation,
-            corner_radius,
-            ..
-        } = self.look.transform;
-        rotation.rem_euclid(360.0) <= 0.0
-            && corner_radius <= 0.0
-            && self.item.blend == Blend::Normal
+        self.is_upright() && !self.is_round()
+    }
+
+    /// Whether it lies upright in front of what is behind it.
+    fn is_upright(&self) -> bool {
+        self.look.transform.rotation.rem_euclid(360.0) <= 0.0 && self.item.blend == Blend::Normal
+    }
+
+    /// Whether its corners are round.
+    fn is_round(&self) -> bool {
+        self.look.transform.corner_radius > 0.0
     }
 
     /// Whether everything behind it is hidden.
@@ -331,6 +338,9 @@ impl<'a> Drawn<'a> {
             Surface::Empty => {}
             Surface::Solid(color, alpha) if self.is_plain() => {
                 canvas.fill(self.place, *color, self.opacity.times(*alpha));
+            }
+            Surface::Solid(color, alpha) if self.is_upright() => {
+                self.round_on(canvas, &Paint::Solid(*color, *alpha), matrix);
             }
             Surface::Solid(color, alpha) => {
                 self.warp_on(canvas, &Paint::Solid(*color, *alpha), matrix);
@@ -361,7 +371,12 @@ impl<'a> Drawn<'a> {
             return self.warp_on(canvas, &paint, matrix);
         };
         let Rectangle { x, y, .. } = self.place;
-        if pixels == [0, 0, width, height] {
+        if self.is_round() {
+            let shown = view.part(pixels);
+            let whole = pixels.map(|length| to_f32(to_f64(to_u64(length))));
+            let paint = Paint::Picture(&shown, [0.0, 0.0, whole[2], whole[3]]);
+            self.round_on(canvas, &paint, matrix);
+        } else if pixels == [0, 0, width, height] {
             canvas.draw(x, y, view, self.opacity);
         } else {
             canvas.draw(x, y, &view.part(pixels), self.opacity);
@@ -375,7 +390,8 @@ impl<'a> Drawn<'a> {
         picture: (usize, usize),
     ) -> Option<[usize; 4]> {
         let same = |part: f64, shown: u32| (part - f64::from(shown)).abs() < 1.0;
-        if !self.is_plain() || !same(width, self.place.width) || !same(height, self.place.height) {
+        if !self.is_upright() || !same(width, self.place.width) || !same(height, self.place.height)
+        {
             return None;
         }
         let (width, height) = (
@@ -385,6 +401,11 @@ impl<'a> Drawn<'a> {
         let left = to_usize(to_whole(left)).min(picture.0.checked_sub(width)?);
         let top = to_usize(to_whole(top)).min(picture.1.checked_sub(height)?);
         Some([left, top, width, height])
+    }
+
+    fn round_on(&self, canvas: &mut Canvas<'_>, paint: &Paint<'_>, matrix: Matrix) {
+        let outline = outline(&self.look, self.place);
+        canvas.round(paint, &outline, self.opacity, matrix);
     }
 
     fn warp_on(&self, canvas: &mut Canvas<'_>, paint: &Paint<'_>, matrix: Matrix) {

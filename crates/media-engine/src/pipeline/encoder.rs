@@ -148,7 +148,8 @@ fn audio_encoder(format: &ProgramFormat) -> Result<gst::Element, gst::glib::Bool
         .build()
 }
 
-fn sound_caps() -> gst::Caps {
+/// The program's sound as it is mixed.
+pub(crate) fn sound_caps() -> gst::Caps {
     gst::Caps::builder("audio/x-raw")
         .field("format", "F32LE")
         .field("layout", "interleaved")

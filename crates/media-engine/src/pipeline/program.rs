@@ -16,6 +16,7 @@ use super::encoder::{Encoder, Listeners, keyframe_interval_frames};
 use super::fanout::{Distribution, Fanout};
 use super::fitter::colorimetry;
 use super::inspector::Inspector;
+use super::monitor::Monitor;
 use super::pool::FramePool;
 use super::segment_writer::SegmentWriter;
 use super::snapshot::Photographer;
@@ -61,6 +62,8 @@ pub(crate) struct ProgramSettings {
     pub(crate) format: ProgramFormat,
     /// Where the encoders leave what they make, beside the segments.
     pub(crate) fanout: Fanout,
+    /// Where the composer leaves what it mixes, beside the encoders.
+    pub(crate) monitor: Monitor,
     pub(crate) hls: HlsSettings,
     pub(crate) clock: Arc<ProgramClock>,
     pub(crate) wall: SharedClock,
@@ -74,6 +77,7 @@ impl Program {
         let ProgramSettings {
             format,
             fanout,
+            monitor,
             hls,
             clock,
             wall,
@@ -127,6 +131,7 @@ impl Program {
             pool: FramePool::new(info).map_err(ProgramError::Build)?,
             video: encoder.video,
             audio: encoder.audio,
+            monitor,
             events,
         };
         let (go_on, stop) = sync_channel(0);

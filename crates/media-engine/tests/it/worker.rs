@@ -15,10 +15,11 @@ use sm_common::id::OutputId;
 use sm_common::output::{OutputCounters, OutputStatus};
 use sm_common::program::ProgramFormat;
 use sm_common::stream::LayerState;
+use sm_common::target::TargetPolicy;
 use sm_media_protocol::{
     Command, FinishReason, HlsSettings, Hosting, LayerReport, LeaseTerms, OnAir, OutputReport,
-    OutputStats, RecordingSettings, Report, Segment, Stats, WantedOutput, WantedScene, decode,
-    encode,
+    OutputStats, RecordingSettings, Report, RetryTerms, Segment, Stats, WantedOutput, WantedScene,
+    decode, encode,
 };
 use tempfile::TempDir;
 
@@ -31,6 +32,12 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long a worker lives without a host: longer than any test, if the test does not say.
 const ORPHAN_MS: u64 = 120_000;
+
+/// Sources that failed are tried again at once, so that tests need not wait.
+const QUICK: RetryTerms = RetryTerms {
+    first_ms: 100,
+    longest_ms: 200,
+};
 
 pub(crate) struct Worker {
     process: Child,
@@ -46,6 +53,8 @@ pub(crate) struct Worker {
     pub(crate) orphan_ms: u64,
     /// Where network sources may be.
     pub(crate) network: NetworkPolicy,
+    /// Where outputs may be sent.
+    pub(crate) targets: TargetPolicy,
 }
 
 /// A small program, so that many fit on one machine.
@@ -85,6 +94,7 @@ impl Worker {
             part_frames: 0,
             orphan_ms: ORPHAN_MS,
             network: NetworkPolicy::default(),
+            targets: TargetPolicy::default(),
         };
         worker.connect(1);
         worker
@@ -196,6 +206,8 @@ impl Worker {
                 orphan_ms: self.orphan_ms,
             },
             network: self.network.clone(),
+            targets: self.targets,
+            retry: QUICK,
         });
     }
 

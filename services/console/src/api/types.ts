@@ -60,6 +60,7 @@ export type PlaybackStatus = Schemas["PlaybackStatus"];
 export type Position = Schemas["Position"];
 export type Problem = Schemas["Problem"];
 export type ProgramFormat = Schemas["ProgramFormat"];
+export type Recording = Schemas["Recording"];
 export type Role = Schemas["Role"];
 export type SceneDeleted = Schemas["SceneDeleted"];
 export type SceneList = Schemas["SceneList"];

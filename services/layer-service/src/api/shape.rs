@@ -321,7 +321,7 @@ mod tests {
     use sm_common::scene::Scene;
 
     use super::*;
-    use crate::domain::{Action, Canvas, Proposal, Rejected, Surroundings, apply};
+    use crate::domain::{Action, Canvas, Proposal, Rejected, Surroundings, Vault, apply};
 
     /// The members that the domain says it knows, from its answer to one that it does not.
     fn known_members(action: Action) -> BTreeSet<String> {
@@ -343,6 +343,7 @@ mod tests {
             assets: std::collections::BTreeMap::new(),
             network: sm_common::address::NetworkPolicy::default(),
             playing: std::collections::BTreeMap::new(),
+            vault: Vault::default(),
             now: Timestamp::from_unix_millis(0),
         };
         let Err(Rejected::Invalid(faults)) = apply(scene, &Proposal::of(action), &surroundings)

@@ -16,6 +16,7 @@ fn surroundings() -> Surroundings {
         ]),
         network: NetworkPolicy::default(),
         playing: std::collections::BTreeMap::new(),
+        vault: Vault::default(),
         now: Timestamp::from_unix_millis(2_000),
     }
 }

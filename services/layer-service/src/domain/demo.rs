@@ -50,7 +50,7 @@ mod tests {
     use sm_common::id::LayerId;
 
     use super::super::samples::scene;
-    use super::super::{Action, Canvas, Proposal, Surroundings, apply};
+    use super::super::{Action, Canvas, Proposal, Surroundings, Vault, apply};
     use super::*;
 
     #[test]
@@ -71,6 +71,7 @@ mod tests {
             assets: std::collections::BTreeMap::new(),
             network: sm_common::address::NetworkPolicy::default(),
             playing: std::collections::BTreeMap::new(),
+            vault: Vault::default(),
             now: super::super::samples::THEN,
         };
         let applied = apply(scene(&[]), &proposal, &surroundings).unwrap();

@@ -225,7 +225,11 @@ mod tests {
             let mut faults = Faults::default();
             let order = PlaybackOrder::read(&body, "", &mut faults);
             let pointers = faults.into_errors().into_iter().map(|error| error.pointer);
-            assert_eq!(pointers.collect::<Vec<_>>(), Vec::from_iter(wrong), "{body}");
+            assert_eq!(
+                pointers.collect::<Vec<_>>(),
+                Vec::from_iter(wrong),
+                "{body}"
+            );
             assert_eq!(
                 order.is_some(),
                 wrong.is_none() || body.get("speed").is_some()

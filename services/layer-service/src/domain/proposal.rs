@@ -1,7 +1,9 @@
 //! What a caller wants done to a scene, as far as it can be read without the scene.
 
+use std::str::FromStr;
+
 use serde_json::Value;
-use sm_common::id::{AssetId, LayerId};
+use sm_common::id::{AssetId, LayerId, SecretId};
 
 use super::fault::{Fault, Faults};
 use super::field::{Members, integer, parsed, text};
@@ -76,17 +78,24 @@ impl Operation {
 
     /// The uploaded files that the operation names, to be looked up before it is judged.
     pub(crate) fn assets(&self) -> Vec<AssetId> {
+        ["/source/asset", "/source/style/font_asset"]
+            .iter()
+            .filter_map(|pointer| self.named(pointer))
+            .collect()
+    }
+
+    /// The secret that the operation names, to be looked up before it is judged.
+    pub(crate) fn secret(&self) -> Option<SecretId> {
+        self.named("/source/secret")
+    }
+
+    fn named<T: FromStr>(&self, pointer: &str) -> Option<T> {
         let document = match &self.action {
             Action::Create { layer, .. } => layer,
             Action::Update { patch, .. } => patch,
-            Action::Delete { .. } | Action::Play { .. } | Action::Reorder { .. } => {
-                return Vec::new();
-            }
+            Action::Delete { .. } | Action::Play { .. } | Action::Reorder { .. } => return None,
         };
-        ["/source/asset", "/source/style/font_asset"]
-            .iter()
-            .filter_map(|pointer| document.pointer(pointer)?.as_str()?.parse().ok())
-            .collect()
+        document.pointer(pointer)?.as_str()?.parse().ok()
     }
 }
 

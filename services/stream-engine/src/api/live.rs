@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -224,21 +225,9 @@ async fn locate(
     context: &Context,
     promptness: Promptness,
 ) -> Result<Answering, ApiError> {
-    let shelf = context
-        .registry
-        .shelf(stream)
-        .ok_or_else(|| ApiError::UnknownStream(stream.clone()))?;
-    match shelf.place() {
-        Place::Here => Ok(Answering::Here(shelf)),
-        Place::Nowhere => Err(ApiError::NotOnAir),
-        Place::Unknown => Err(ApiError::HolderUnknown),
-        // The lease is a predecessor's at this very address, or changes hands right now.
-        Place::Elsewhere(holder)
-            if holder == context.own_url || Forwarder::was_passed_on(request) =>
-        {
-            Err(ApiError::NotOnAir)
-        }
-        Place::Elsewhere(holder) => {
+    match find(request, stream, context)? {
+        Found::Here(shelf) => Ok(Answering::Here(shelf)),
+        Found::At(holder) => {
             let passing = context.forwarder.pass_on(request, &holder, promptness);
             let answer = match promptness {
                 Promptness::AtOnce => passing.await?,
@@ -249,17 +238,54 @@ async fn locate(
     }
 }
 
+/// Who answers for a stream's picture.
+pub(super) enum Found {
+    /// This process, from this shelf.
+    Here(Arc<Shelf>),
+    /// The sibling at this base address.
+    At(String),
+}
+
+/// Finds who holds the stream.
+pub(super) fn find(
+    request: &HttpRequest,
+    stream: &StreamId,
+    context: &Context,
+) -> Result<Found, ApiError> {
+    let shelf = context
+        .registry
+        .shelf(stream)
+        .ok_or_else(|| ApiError::UnknownStream(stream.clone()))?;
+    match shelf.place() {
+        Place::Here => Ok(Found::Here(shelf)),
+        Place::Nowhere => Err(ApiError::NotOnAir),
+        Place::Unknown => Err(ApiError::HolderUnknown),
+        // The lease is a predecessor's at this very address, or changes hands right now.
+        Place::Elsewhere(holder)
+            if holder == context.own_url || Forwarder::was_passed_on(request) =>
+        {
+            Err(ApiError::NotOnAir)
+        }
+        Place::Elsewhere(holder) => Ok(Found::At(holder)),
+    }
+}
+
 fn note_viewer(request: &HttpRequest, shelf: &Shelf, context: &Context) {
-    let Some(peer) = request.peer_addr() else {
-        return;
-    };
+    if let Some((address, user_agent)) = player(request, context) {
+        shelf.watching.saw(address, user_agent, Instant::now());
+    }
+}
+
+/// The address and the user agent of the player that asks.
+pub(super) fn player<'a>(request: &'a HttpRequest, context: &Context) -> Option<(IpAddr, &'a str)> {
     let headers = request.headers();
+    let peer = request.peer_addr()?;
     let address = client_address(peer.ip(), headers, &context.trusted_proxies);
     let user_agent = headers
         .get(USER_AGENT)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
-    shelf.watching.saw(address, user_agent, Instant::now());
+    Some((address, user_agent))
 }
 
 async fn send_file(

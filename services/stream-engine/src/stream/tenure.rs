@@ -301,6 +301,8 @@ impl Tenure {
                 orphan_ms: whole_ms(surroundings.config.worker.orphan()),
             },
             network: surroundings.config.sources.policy(),
+            targets: surroundings.config.outputs,
+            retry: surroundings.config.sources.retry(),
         };
         match running.worker.send(command) {
             Ok(()) => running.configured(screen, outputs),

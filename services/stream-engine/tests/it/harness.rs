@@ -99,6 +99,7 @@ impl Host {
             ("recordings.directory", path("recordings")),
             ("restart.wait_ms", "50".to_owned()),
             ("restart.wait_max_ms", "200".to_owned()),
+            ("webrtc.port", "0".to_owned()),
         ];
         settings
             .map(|(key, value)| (key.to_owned(), value))
@@ -326,6 +327,15 @@ impl Studio {
     /// Writes the one scene of a stream, of text layers with these texts, as versions with one
     /// scene did.
     pub(crate) async fn compose(&self, revision: u64, layers: &[(LayerId, &str)]) {
+        let layers: Vec<(LayerId, Value)> = layers
+            .iter()
+            .map(|(id, text)| (*id, json!({"kind": "text", "source": {"text": text}})))
+            .collect();
+        self.compose_of(revision, &layers).await;
+    }
+
+    /// The same of layers with any content.
+    pub(crate) async fn compose_of(&self, revision: u64, layers: &[(LayerId, Value)]) {
         let scene = SceneId::from_uuid("01900000-0000-7000-8000-000000000001".parse().unwrap());
         let now = SystemClock.now();
         let order: Vec<LayerId> = layers.iter().map(|(id, _)| *id).collect();
@@ -337,10 +347,10 @@ impl Studio {
             .hash_set(key.clone(), "revision", revision.to_string())
             .hash_set(key, "doc", document.to_string())
             .write("DEL", keys::layers(&self.stream), Vec::new());
-        for (id, text) in layers {
+        for (id, content) in layers {
             let layer = json!({
-                "id": id, "stream": "main", "scene": scene, "name": text,
-                "kind": "text", "source": {"text": text},
+                "id": id, "stream": "main", "scene": scene, "name": "layer",
+                "kind": content["kind"], "source": content["source"],
                 "transform": {"x": 0, "y": 0, "width": 100, "height": 50}, "opacity": 1.0,
                 "visible": true, "locked": false, "volume": 1.0, "muted": false,
                 "revision": revision, "created_at": now, "updated_at": now,

@@ -18,5 +18,6 @@ mod playlist;
 mod recordings;
 mod scene_adoption;
 mod scenes;
+mod secrets;
 mod takeover;
 mod worker;

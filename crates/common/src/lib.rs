@@ -12,6 +12,7 @@ pub mod chat;
 pub mod clock;
 pub mod event;
 pub mod id;
+pub mod ladder;
 pub mod layer;
 pub mod output;
 pub mod performance;

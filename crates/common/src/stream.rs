@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
 use crate::id::{InstanceId, LayerId, SceneId, StreamId};
+use crate::ladder::Rendition;
 use crate::layer::PlaybackStatus;
 use crate::output::{Output, OutputState};
 use crate::performance::{Performance, Viewers};
@@ -117,6 +118,9 @@ pub struct DesiredState {
     pub changed_by: String,
     /// Program format.
     pub program: ProgramFormat,
+    /// Further encodings of the program.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ladder: Vec<Rendition>,
     /// Where the program goes beside HLS, in the order in which the outputs were added.
     #[serde(default)]
     pub outputs: Vec<Output>,
@@ -356,6 +360,9 @@ pub struct StreamState {
     /// The latest take.
     #[serde(default)]
     pub take: Option<Take>,
+    /// The further encodings of the program that are wanted; how each does is in `performance`.
+    #[serde(default)]
+    pub ladder: Vec<Rendition>,
     /// What is observed.
     #[serde(flatten)]
     pub observed: ObservedState,
@@ -372,6 +379,7 @@ impl StreamState {
             wanted_preview: desired.chosen.preview,
             slate: desired.chosen.slate,
             take: desired.chosen.take.clone(),
+            ladder: desired.ladder.clone(),
             observed,
         }
     }

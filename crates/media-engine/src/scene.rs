@@ -84,7 +84,7 @@ pub(crate) fn difference(
 }
 
 /// Whether the source of one content can go on with the other.
-fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
+pub(crate) fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
     use LayerContent as C;
     match (before, after) {
         (C::Color { .. }, C::Color { .. })

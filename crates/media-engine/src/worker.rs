@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use gstreamer as gst;
 use sm_common::address::NetworkPolicy;
 use sm_common::clock::{SharedClock, SystemClock};
+use sm_common::ladder::Rendition;
 use sm_common::program::ProgramFormat;
 use sm_common::stream::Severity;
 use sm_common::target::TargetPolicy;
@@ -85,7 +86,7 @@ struct Air {
     program: Program,
     layers: Layers,
     outputs: Outputs,
-    /// Until when the newest scene waits for what is being drawn.
+    /// When something of the layers is waited for no longer.
     waits_until: Option<Instant>,
     frames_total: u64,
     stalled_seconds: u32,
@@ -146,13 +147,22 @@ impl Worker {
                     tracing::warn!("the host is gone; the program goes on");
                 }
             }
-            Event::Layer {
-                layer,
-                opening,
-                news,
-            } => {
+            Event::Layer { opening, news } => {
                 if let Some(air) = &mut self.air {
-                    air.layers.hear(layer, opening, news);
+                    air.layers.hear(opening, news);
+                    self.show();
+                }
+            }
+            Event::ActBegan { act, at } => {
+                let began = self.air.as_mut().and_then(|air| air.layers.began(act));
+                if let Some((take, from)) = began {
+                    let from = Some(from);
+                    self.reports.send(Report::TakeStarted { take, from, at });
+                }
+            }
+            Event::ActSettled { act } => {
+                if let Some(air) = &mut self.air {
+                    air.layers.settled(act);
                     self.show();
                 }
             }
@@ -188,6 +198,7 @@ impl Worker {
             }
             Command::Configure {
                 program,
+                ladder,
                 hls,
                 scene,
                 recordings,
@@ -198,6 +209,7 @@ impl Worker {
                 retry,
             } => {
                 let wanted = Wanted {
+                    ladder,
                     hls,
                     recordings,
                     scene,
@@ -209,8 +221,15 @@ impl Worker {
                 };
                 return self.configure(program, wanted);
             }
-            // Nobody looks at it yet.
-            Command::ApplyPreview { .. } => {}
+            Command::ApplyPreview { scene } => match &mut self.air {
+                Some(air) => {
+                    if let Err(refused) = air.layers.preview(scene) {
+                        self.warn("worker.preview.refused", refused.to_string());
+                    }
+                    self.show();
+                }
+                None => self.out_of_order("a preview came before the configuration"),
+            },
             Command::ApplyOutputs { outputs } => match &mut self.air {
                 Some(air) => {
                     if let Err(refused) = air.outputs.apply(outputs) {
@@ -218,6 +237,10 @@ impl Worker {
                     }
                 }
                 None => self.out_of_order("outputs came before the configuration"),
+            },
+            Command::ApplyLadder { ladder } => match &mut self.air {
+                Some(air) => air.program.apply_ladder(ladder),
+                None => self.out_of_order("a ladder came before the configuration"),
             },
             Command::ApplyScene { scene } => match &mut self.air {
                 Some(air) => match air.layers.apply(scene) {
@@ -247,6 +270,7 @@ impl Worker {
 
     fn configure(&mut self, format: ProgramFormat, wanted: Wanted) -> Option<FinishReason> {
         let Wanted {
+            ladder,
             hls,
             recordings,
             scene,
@@ -297,6 +321,7 @@ impl Worker {
         };
         let settings = ProgramSettings {
             format,
+            renditions: ladder,
             fanout,
             monitor: source.monitor.clone(),
             hls,
@@ -327,11 +352,12 @@ impl Worker {
         }
     }
 
-    /// Brings what the layers are now into the picture, unless a new scene is being drawn.
+    /// Brings what the layers are now into the picture, unless a change is being drawn.
     fn show(&mut self) {
         if let Some(air) = &mut self.air {
-            air.waits_until = air.layers.settles_at();
-            if air.waits_until.is_none() {
+            air.layers.bring_on(Instant::now());
+            air.waits_until = air.layers.waits_until();
+            if !air.layers.is_settling() {
                 air.layers.settle();
                 air.program.show(air.layers.stage());
             }
@@ -339,7 +365,7 @@ impl Worker {
         self.report_layers();
     }
 
-    /// Shows a scene that has waited long enough for what is being drawn.
+    /// Shows what has waited long enough.
     fn show_what_waited(&mut self) {
         let waited = self.air.as_ref().and_then(|air| air.waits_until);
         if waited.is_some_and(|moment| moment <= Instant::now()) {
@@ -349,7 +375,7 @@ impl Worker {
 
     fn let_layers_change(&mut self) {
         if let Some(air) = &mut self.air
-            && air.layers.change(self.wall.now())
+            && air.layers.change_by_itself(self.wall.now())
         {
             self.show();
         }
@@ -477,6 +503,8 @@ impl Worker {
                     | Event::HostCame { .. }
                     | Event::HostGone { .. }
                     | Event::Layer { .. }
+                    | Event::ActBegan { .. }
+                    | Event::ActSettled { .. }
                     | Event::Playing
                     | Event::SceneShown { .. },
                 ) => {}
@@ -511,6 +539,7 @@ impl Worker {
 
 /// What a program is to begin with.
 struct Wanted {
+    ladder: Vec<Rendition>,
     hls: HlsSettings,
     recordings: RecordingSettings,
     scene: WantedScene,

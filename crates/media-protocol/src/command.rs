@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sm_common::address::NetworkPolicy;
 use sm_common::clock::Timestamp;
 use sm_common::id::{LayerId, OutputId};
+use sm_common::ladder::Rendition;
 use sm_common::layer::{
     AtEnd, AtZero, Blend, ChatSource, Color, GradientShape, GradientStop, NetworkSource, Pattern,
     Playback, TextStyle, TickerDirection, Transform, Transition,
@@ -20,6 +21,10 @@ use crate::chat::ChatFeed;
 /// What the host tells the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is sent once, and commands wait in boxes"
+)]
 pub enum Command {
     /// Who speaks, and for how long. The first line of every connection, and repeated for as long
     /// as the host holds the stream.
@@ -28,6 +33,9 @@ pub enum Command {
     Configure {
         /// Format of the program.
         program: ProgramFormat,
+        /// Further encodings of the program, each with segments of its own.
+        #[serde(default)]
+        ladder: Vec<Rendition>,
         /// Where segments go.
         hls: HlsSettings,
         /// Where recordings go.
@@ -62,6 +70,12 @@ pub enum Command {
     ApplyOutputs {
         /// All of them; the worker finds the difference.
         outputs: Vec<WantedOutput>,
+    },
+    /// Make these the further encodings of the program. Those that did not change go on
+    /// undisturbed.
+    ApplyLadder {
+        /// All of them; the worker finds the difference.
+        ladder: Vec<Rendition>,
     },
     /// Show this chat in the layers that show the chat. Told again to a worker that is new, or was
     /// told by another host; a worker without such layers forgets it.
@@ -125,7 +139,8 @@ impl Default for RetryTerms {
 #[serde(deny_unknown_fields)]
 pub struct HlsSettings {
     /// An existing directory. The worker writes `init-{run}.mp4`, `{run}-{number}.m4s` and
-    /// `{run}-{number}.{part}.m4s` into it and deletes nothing.
+    /// `{run}-{number}.{part}.m4s` into it and deletes nothing. The files of a rendition have
+    /// `{rendition}_{run}` in the place of `{run}`, and the numbers of the program's.
     pub directory: PathBuf,
     /// Distinguishes this worker's files from those of every other worker.
     pub run: String,

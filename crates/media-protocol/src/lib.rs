@@ -29,7 +29,7 @@ pub use command::{
 pub use framing::{FrameError, LINE_BYTES_MAX, decode, encode};
 pub use picture::{CoverPicture, ScenePicture};
 pub use report::{
-    FinishReason, LayerReport, OnAir, OutputReport, OutputStats, Part, Report, Segment, Stats,
-    WorkerState,
+    FinishReason, LayerReport, OnAir, OutputReport, OutputStats, Part, RenditionFailure,
+    RenditionOnAir, RenditionReport, Report, Segment, Stats, WorkerState,
 };
 pub use tap::{Introduction, TapError, TapHeader, TapKind, TapTerms};

@@ -56,7 +56,7 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
   const connection = browserConnection(api, session, stream);
   const state = new StreamStore();
   const layers = new LayerStore(api, stream);
-  const scenes = new SceneStore(api, stream);
+  const scenes = new SceneStore(api, stream, systemClock);
   const chat = new ChatStore(api, stream);
   const outputs = new OutputStore(api, stream);
   const metrics = new MetricsLane((task) => requestAnimationFrame(task));

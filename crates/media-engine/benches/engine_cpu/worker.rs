@@ -39,6 +39,7 @@ pub(crate) fn run(case: &Case, media: &Media, folder: &Path) -> anyhow::Result<C
     let framerate = program.framerate;
     let configure = Command::Configure {
         program,
+        ladder: Vec::new(),
         hls: HlsSettings {
             directory: folder.to_owned(),
             run: "bench".to_owned(),

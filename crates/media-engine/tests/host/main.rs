@@ -94,6 +94,7 @@ impl Studio {
                 height: 180,
                 ..ProgramFormat::default()
             },
+            ladder: Vec::new(),
             outputs: Vec::new(),
             chosen: ChosenScenes::default(),
         };

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use sm_common::address::NetworkPolicy;
 use sm_common::id::OutputId;
+use sm_common::ladder::Rendition;
 use sm_common::output::{OutputCounters, OutputStatus};
 use sm_common::program::ProgramFormat;
 use sm_common::stream::LayerState;
@@ -49,6 +50,8 @@ pub(crate) struct Worker {
     pub(crate) folder: TempDir,
     /// What it is to be configured with: 0 for no parts.
     part_frames: u32,
+    /// Further encodings that it is to be configured with.
+    pub(crate) ladder: Vec<Rendition>,
     /// How long it is to live without a host.
     pub(crate) orphan_ms: u64,
     /// Where network sources may be.
@@ -92,6 +95,7 @@ impl Worker {
             reports: Vec::new(),
             folder,
             part_frames: 0,
+            ladder: Vec::new(),
             orphan_ms: ORPHAN_MS,
             network: NetworkPolicy::default(),
             targets: TargetPolicy::default(),
@@ -153,6 +157,21 @@ impl Worker {
         worker
     }
 
+    /// A worker with this scene on air, in segments of so many parts, and these renditions.
+    pub(crate) fn with_ladder(
+        part_frames: u32,
+        program: ProgramFormat,
+        ladder: Vec<Rendition>,
+        scene: WantedScene,
+    ) -> Self {
+        let revision = scene.revision;
+        let mut worker = Self::start();
+        (worker.part_frames, worker.ladder) = (part_frames, ladder);
+        worker.configure(program, scene);
+        worker.wait_for_scene(revision);
+        worker
+    }
+
     /// A worker with this scene and these outputs on air.
     pub(crate) fn sending(
         scene: WantedScene,
@@ -194,6 +213,7 @@ impl Worker {
         };
         self.send(&Command::Configure {
             program,
+            ladder: self.ladder.clone(),
             hls,
             recordings: RecordingSettings {
                 directory: self.path().join("recordings"),
@@ -347,6 +367,15 @@ impl Worker {
             }
             _ => None,
         })
+    }
+
+    /// The names of its threads.
+    pub(crate) fn thread_names(&self) -> Vec<String> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.process.id())).unwrap();
+        tasks
+            .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok())
+            .map(|name| name.trim_end().to_owned())
+            .collect()
     }
 
     pub(crate) fn kill(&mut self) {

@@ -21,6 +21,8 @@ pub(crate) enum ApiError {
     UnknownStream(StreamId),
     #[error("the stream is off air, or on its way")]
     NotOnAir,
+    #[error("there is no such rendition, or it does not deliver; master.m3u8 names those that do")]
+    NoRendition,
     #[error("which engine holds the stream is not known yet")]
     HolderUnknown,
     #[error(transparent)]
@@ -54,6 +56,7 @@ impl From<ApiError> for ApiProblem {
         let code = match &error {
             ApiError::UnknownStream(_) => ProblemCode::StreamNotFound,
             ApiError::NotOnAir
+            | ApiError::NoRendition
             | ApiError::Waited(WaitError::OffAir)
             | ApiError::Snapshot(SnapshotError::NotOnAir) => ProblemCode::StreamNotOnAir,
             ApiError::Directives(_) | ApiError::TooFarAhead => ProblemCode::QueryInvalid,

@@ -79,6 +79,18 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
                         .route(web::method(OPTIONS).to(live::allow_players)),
                 )
                 .service(
+                    web::resource("/master.m3u8")
+                        .get(live::read_master)
+                        .route(web::head().to(live::read_master))
+                        .route(web::method(OPTIONS).to(live::allow_players)),
+                )
+                .service(
+                    web::resource("/{rendition}.m3u8")
+                        .get(live::read_rendition)
+                        .route(web::head().to(live::read_rendition))
+                        .route(web::method(OPTIONS).to(live::allow_players)),
+                )
+                .service(
                     web::resource("/snapshot.jpg")
                         .get(live::read_snapshot)
                         .route(web::head().to(live::read_snapshot))
@@ -111,6 +123,8 @@ const OPTIONS: actix_web::http::Method = actix_web::http::Method::OPTIONS;
     info(title = "stream-engine", description = "The picture of each stream."),
     paths(
         live::read_playlist,
+        live::read_master,
+        live::read_rendition,
         live::read_live_file,
         live::read_snapshot,
         whep::open_session,

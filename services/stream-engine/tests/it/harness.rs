@@ -10,6 +10,7 @@ use sm_common::auth::Role;
 use sm_common::clock::{Clock as _, SystemClock};
 use sm_common::event::{Channel, Event, LayerReordered, SceneReordered, StreamStateChanged};
 use sm_common::id::{LayerId, SceneId, StreamId};
+use sm_common::ladder::Rendition;
 use sm_common::output::Output;
 use sm_common::program::ProgramFormat;
 use sm_common::stream::{
@@ -257,6 +258,16 @@ impl Studio {
             .await
     }
 
+    /// Wants these further encodings of the program; the first time wants the stream on air.
+    pub(crate) async fn desire_ladder(&self, ladder: Vec<Rendition>) -> u64 {
+        let before = self.desired().await;
+        let (status, generation) = before.map_or((DesiredStatus::Live, 1), |before| {
+            (before.status, before.generation)
+        });
+        self.desire_so(status, generation, |desired| desired.ladder = ladder)
+            .await
+    }
+
     /// Chooses scenes as stream-control does; the first time wants the stream on air.
     pub(crate) async fn choose(&self, change: impl FnOnce(&mut ChosenScenes)) -> u64 {
         let before = self.desired().await;
@@ -293,10 +304,12 @@ impl Studio {
                 keyframe_interval_ms: self.segment_ms,
                 ..ProgramFormat::default()
             },
+            ladder: Vec::new(),
             outputs: Vec::new(),
             chosen: ChosenScenes::default(),
         };
         if let Some(before) = before {
+            desired.ladder = before.ladder;
             (desired.outputs, desired.chosen) = (before.outputs, before.chosen);
         }
         change(&mut desired);

@@ -11,6 +11,7 @@ mod access;
 mod adoption;
 mod control;
 mod harness;
+mod ladder;
 mod low_latency;
 mod outage;
 mod outputs;

@@ -23,6 +23,7 @@ import { expectsPicture, STATUS_WORDS } from "../stream/status.ts";
 import { chooseLowDelay, lowDelay } from "./low-delay-choice.ts";
 import { LowDelayPlayer, playsLowDelay } from "./low-delay-player.ts";
 import { LivePlayer, type PictureState } from "./player.ts";
+import { automaticLabel } from "./quality.ts";
 import { type Delivery, PreviewPlayer } from "./preview-player.ts";
 import "./preview.css";
 
@@ -35,6 +36,7 @@ export function Preview({ status }: { readonly status: StreamStatus | null }) {
   const runtime = useRuntime();
   const video = useRef<HTMLVideoElement>(null);
   const [player, setPlayer] = useState<PreviewPlayer | null>(null);
+  const [hls, setHls] = useState<LivePlayer | null>(null);
   const [muted, setMuted] = useState(true);
   const picture = useObservable(player?.state ?? NO_PICTURE);
   const delivery = useObservable(player?.delivery ?? BY_HLS);
@@ -44,7 +46,9 @@ export function Preview({ status }: { readonly status: StreamStatus | null }) {
 
   useEffect(() => {
     if (!video.current) return;
-    const created = createPlayer(video.current, runtime);
+    const hls = createHlsPlayer(video.current, runtime);
+    const created = createPlayer(video.current, hls, runtime);
+    setHls(hls);
     setPlayer(created);
     const seen = () => {
       if (document.visibilityState === "visible") created.catchUp();
@@ -99,6 +103,7 @@ export function Preview({ status }: { readonly status: StreamStatus | null }) {
           className="preview__button"
           onClick={() => setMuted(!muted)}
         />
+        {hls && <QualityChoice player={hls} />}
         {player?.canLowDelay && (
           <IconButton
             icon={fast ? Zap : ZapOff}
@@ -118,6 +123,29 @@ export function Preview({ status }: { readonly status: StreamStatus | null }) {
         )}
       </div>
     </figure>
+  );
+}
+
+/** Which encoding is shown, where there are several. */
+function QualityChoice({ player }: { readonly player: LivePlayer }) {
+  const qualities = useObservable(player.qualities);
+  const chosen = useObservable(player.chosen);
+  const shown = useObservable(player.shown);
+  if (qualities.length === 0) return null;
+  return (
+    <select
+      className="preview__quality"
+      aria-label="Quality of the preview"
+      value={chosen ?? ""}
+      onChange={({ target }) => player.choose(target.value === "" ? null : Number(target.value))}
+    >
+      <option value="">{automaticLabel(qualities, chosen === null ? shown : null)}</option>
+      {qualities.map(({ index, height, bitrate }) => (
+        <option key={index} value={height}>
+          {`${height}p, ${formatNumber(bitrate / 1_000_000, 1)} Mbit/s`}
+        </option>
+      ))}
+    </select>
   );
 }
 
@@ -166,7 +194,11 @@ function showsPicture(picture: PictureState): boolean {
   return picture === "playing" || picture === "frozen";
 }
 
-function createPlayer(video: HTMLVideoElement, runtime: Runtime): PreviewPlayer {
+function createPlayer(
+  video: HTMLVideoElement,
+  hls: LivePlayer,
+  runtime: Runtime,
+): PreviewPlayer {
   const { session, stream } = runtime;
   const lowDelayPlayer = (onGiveUp: () => void) =>
     new LowDelayPlayer(video, {
@@ -177,7 +209,7 @@ function createPlayer(video: HTMLVideoElement, runtime: Runtime): PreviewPlayer 
       onGiveUp,
     });
   const ways = {
-    hls: createHlsPlayer(video, runtime),
+    hls,
     lowDelay: playsLowDelay() ? lowDelayPlayer : null,
   };
   return new PreviewPlayer(ways, lowDelay.get());
@@ -186,10 +218,13 @@ function createPlayer(video: HTMLVideoElement, runtime: Runtime): PreviewPlayer 
 function createHlsPlayer(video: HTMLVideoElement, runtime: Runtime): LivePlayer {
   const { api, session, serverClock, stream } = runtime;
   return new LivePlayer(video, {
-    playlistUrl: () => appUrl(`live/${stream}/index.m3u8`).href,
+    playlistUrl: () => appUrl(`live/${stream}/master.m3u8`).href,
     signedPlaylistUrl: async () => {
       const outcome = await outcomeOf(api.POST("/api/stream/playback-url", { body: { stream } }));
-      return outcome.ok ? appUrl(outcome.data.url.replace(/^\//, "")).href : null;
+      if (!outcome.ok) return null;
+      // The same proof lets its bearer choose among all encodings.
+      const url = outcome.data.url.replace(/^\//, "").replace("/index.m3u8", "/master.m3u8");
+      return appUrl(url).href;
     },
     accessToken: () => session.accessToken(),
     renewToken: () => session.renew(),

@@ -24,8 +24,10 @@ use crate::stream::LayerStatus;
 pub use chat::{ChatEntrance, ChatOrder, ChatSource};
 pub use color::{Color, ParseColorError};
 pub use countdown::{AtZero, CountdownSource};
-pub use drawn::{ColorSource, GradientSource, GradientStop, Pattern, TestPatternSource};
-pub use file::{ImageSource, VideoSource};
+pub use drawn::{
+    ColorSource, GradientShape, GradientSource, GradientStop, Pattern, TestPatternSource,
+};
+pub use file::{AudioSource, ImageSource, VideoSource};
 pub use ingest::{IngestProtocol, IngestSource};
 pub use look::{Anchor, Blend, CROP_MAX, Crop, Fit, Transform};
 pub use motion::{Easing, Transition};
@@ -81,6 +83,8 @@ layer_kinds! {
     Image(ImageSource) = "image",
     /// An uploaded video.
     Video(VideoSource) = "video",
+    /// An uploaded sound.
+    Audio(AudioSource) = "audio",
     /// Text.
     Text(TextSource) = "text",
     /// The time of day.
@@ -103,7 +107,9 @@ impl LayerSource {
     /// The layer that is shown when this one has come to its end.
     pub const fn next(&self) -> Option<&LayerId> {
         match self {
-            Self::Video(VideoSource { next, .. }) => next.as_ref(),
+            Self::Video(VideoSource { next, .. }) | Self::Audio(AudioSource { next, .. }) => {
+                next.as_ref()
+            }
             Self::Image(_)
             | Self::Color(_)
             | Self::TestPattern(_)
@@ -120,7 +126,9 @@ impl LayerSource {
     /// The same, to be changed.
     pub const fn next_mut(&mut self) -> Option<&mut LayerId> {
         match self {
-            Self::Video(VideoSource { next, .. }) => next.as_mut(),
+            Self::Video(VideoSource { next, .. }) | Self::Audio(AudioSource { next, .. }) => {
+                next.as_mut()
+            }
             Self::Image(_)
             | Self::Color(_)
             | Self::TestPattern(_)
@@ -134,12 +142,12 @@ impl LayerSource {
         }
     }
 
-    /// The uploaded file it needs.
-    pub const fn asset(&self) -> Option<&AssetId> {
-        match self {
-            Self::Image(ImageSource { asset }) | Self::Video(VideoSource { asset, .. }) => {
-                Some(asset)
-            }
+    /// The uploaded files it needs: what it shows or plays, and the font it is written in.
+    pub fn assets(&self) -> impl Iterator<Item = &AssetId> {
+        let file = match self {
+            Self::Image(ImageSource { asset })
+            | Self::Video(VideoSource { asset, .. })
+            | Self::Audio(AudioSource { asset, .. }) => Some(asset),
             Self::Color(_)
             | Self::TestPattern(_)
             | Self::Text(_)
@@ -150,6 +158,26 @@ impl LayerSource {
             | Self::Network(_)
             | Self::Ingest(_)
             | Self::Chat(_) => None,
+        };
+        let font = self.style().and_then(|style| style.font_asset.as_ref());
+        file.into_iter().chain(font)
+    }
+
+    /// How its text looks, where it is text.
+    pub const fn style(&self) -> Option<&TextStyle> {
+        match self {
+            Self::Text(TextSource { style, .. })
+            | Self::Clock(ClockSource { style, .. })
+            | Self::Countdown(CountdownSource { style, .. })
+            | Self::Ticker(TickerSource { style, .. })
+            | Self::Chat(ChatSource { style, .. }) => Some(style),
+            Self::Color(_)
+            | Self::TestPattern(_)
+            | Self::Image(_)
+            | Self::Video(_)
+            | Self::Audio(_)
+            | Self::Gradient(_)
+            | Self::Network(_) => None,
         }
     }
 }

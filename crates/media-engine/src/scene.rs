@@ -96,7 +96,8 @@ pub(crate) fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
         | (C::Chat { .. }, C::Chat { .. }) => true,
         (C::TestPattern { pattern: before }, C::TestPattern { pattern: after }) => before == after,
         (C::Image { path: before }, C::Image { path: after })
-        | (C::Video { path: before, .. }, C::Video { path: after, .. }) => before == after,
+        | (C::Video { path: before, .. }, C::Video { path: after, .. })
+        | (C::Audio { path: before, .. }, C::Audio { path: after, .. }) => before == after,
         (
             C::Ingest {
                 feed: before,
@@ -129,6 +130,7 @@ pub(crate) fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
             | C::TestPattern { .. }
             | C::Image { .. }
             | C::Video { .. }
+            | C::Audio { .. }
             | C::Text { .. }
             | C::Clock { .. }
             | C::Gradient { .. }

@@ -6,7 +6,8 @@ use sm_common::clock::Timestamp;
 use sm_common::id::{LayerId, OutputId};
 use sm_common::ladder::Rendition;
 use sm_common::layer::{
-    AtEnd, AtZero, Blend, ChatSource, Color, GradientStop, NetworkSource, OnLoss, Pattern,
+    AtEnd, AtZero, Blend, ChatSource, Color, GradientShape, GradientStop, NetworkSource, OnLoss,
+    Pattern,
     Playback, TextStyle, TickerDirection, Transform, Transition,
 };
 use sm_common::output::OutputTarget;
@@ -328,12 +329,25 @@ pub enum LayerContent {
         #[serde(default, skip_serializing_if = "Clip::is_whole")]
         clip: Clip,
     },
+    /// A sound file.
+    Audio {
+        /// The file.
+        path: PathBuf,
+        /// Starts again at its end.
+        looping: bool,
+        /// Which part of it, and what follows its end.
+        #[serde(default, skip_serializing_if = "Clip::is_whole")]
+        clip: Clip,
+    },
     /// Text.
     Text {
         /// The text.
         text: String,
         /// How it looks.
         style: TextStyle,
+        /// The uploaded font of the style.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        font: Option<PathBuf>,
     },
     /// The time of day.
     Clock {
@@ -344,6 +358,9 @@ pub enum LayerContent {
         timezone: Option<String>,
         /// How it looks.
         style: TextStyle,
+        /// The uploaded font of the style.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        font: Option<PathBuf>,
     },
     /// Colours that run into each other.
     Gradient {
@@ -351,6 +368,9 @@ pub enum LayerContent {
         stops: Vec<GradientStop>,
         /// Direction in degrees: 0 from left to right, 90 from top to bottom.
         angle: u32,
+        /// How they lie.
+        #[serde(default, skip_serializing_if = "GradientShape::is_linear")]
+        shape: GradientShape,
     },
     /// The time until a moment.
     Countdown(Countdown),
@@ -364,6 +384,9 @@ pub enum LayerContent {
         direction: TickerDirection,
         /// How it looks.
         style: TextStyle,
+        /// The uploaded font of the style.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        font: Option<PathBuf>,
     },
     /// Live sound and picture from elsewhere.
     Network {
@@ -386,6 +409,9 @@ pub enum LayerContent {
     Chat {
         /// How it looks.
         source: ChatSource,
+        /// The uploaded font of the style.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        font: Option<PathBuf>,
     },
 }
 
@@ -405,4 +431,7 @@ pub struct Countdown {
     pub after: String,
     /// How it looks.
     pub style: TextStyle,
+    /// The uploaded font of the style.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub font: Option<PathBuf>,
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sm_bus::BusConfig;
 use sm_common::address::NetworkPolicy;
 use sm_common::id::StreamId;
+use sm_media_files::SvgLimits;
 use sm_service_kit::config::{
     AuthConfig, EventHandlerConfig, HttpConfig, KitConfig, OpsConfig, ServiceConfig,
     TelemetryConfig,
@@ -71,6 +72,10 @@ pub(crate) struct AssetsConfig {
     pub(crate) files_max: usize,
     pub(crate) image_side_max: u32,
     pub(crate) image_pixels_max: u64,
+    pub(crate) svg_bytes_max: usize,
+    pub(crate) svg_depth_max: usize,
+    pub(crate) svg_parts_max: u64,
+    pub(crate) font_bytes_max: u64,
     pub(crate) uploads_max: usize,
     pub(crate) upload_timeout_s: u64,
     pub(crate) idle_timeout_s: u64,
@@ -137,6 +142,15 @@ impl AssetsConfig {
         }
     }
 
+    pub(crate) fn svg_limits(&self) -> SvgLimits {
+        SvgLimits {
+            bytes_max: self.svg_bytes_max,
+            depth_max: self.svg_depth_max,
+            weight_max: self.svg_parts_max,
+            ..SvgLimits::default()
+        }
+    }
+
     pub(crate) const fn upload_timeout(&self) -> Duration {
         Duration::from_secs(self.upload_timeout_s)
     }
@@ -185,6 +199,8 @@ mod tests {
             ..
         } = config.assets;
         assert!(file_bytes_max <= total_bytes_max);
+        // What is taken here must be shown by the worker.
+        assert_eq!(config.assets.svg_limits(), SvgLimits::default());
         // A change must be over before its claim on a file is, and an upload before its file
         // counts as forgotten.
         assert!(config.assets.claim() > config.scene.write_timeout());

@@ -198,7 +198,7 @@ impl Scenes {
         let named: Vec<AssetId> = proposal
             .operations
             .iter()
-            .filter_map(Operation::asset)
+            .flat_map(Operation::assets)
             .collect();
         let secrets: Vec<SecretId> = proposal
             .operations

@@ -5,8 +5,8 @@ use std::path::Path;
 use sm_common::clock::Timestamp;
 use sm_common::id::LayerId;
 use sm_common::layer::{
-    Blend, ColorSource, GradientSource, ImageSource, Layer, LayerSource, TestPatternSource,
-    TextAlign, TextSource, TextStyle, Transform, Transition, VideoSource,
+    Blend, ColorSource, ImageSource, Layer, LayerSource, TestPatternSource, TextAlign, TextSource,
+    TextStyle, Transform, Transition,
 };
 use sm_common::program::ProgramFormat;
 use sm_common::scene::Scene;
@@ -98,6 +98,7 @@ pub(crate) fn slate(why: CoverReason, config: &SlateConfig, program: &ProgramFor
             align: TextAlign::Center,
             ..TextStyle::default()
         },
+        font: None,
     };
     let whole_picture = Transform::plain(0, 0, program.width, program.height);
     let middle = Transform {
@@ -159,16 +160,11 @@ fn scene_layer(layer: &Layer, assets: &Path) -> SceneLayer {
     }
 }
 
-fn clip(video: &VideoSource) -> Clip {
-    Clip {
-        in_ms: video.in_ms,
-        out_ms: video.out_ms,
-        at_end: video.at_end,
-        next: video.next,
-    }
-}
-
 fn content(layer: &Layer, assets: &Path) -> LayerContent {
+    let font = |style: &TextStyle| {
+        let asset = style.font_asset.as_ref();
+        asset.map(|asset| assets.join(asset.relative_path()))
+    };
     match &layer.source {
         LayerSource::Color(ColorSource { color }) => LayerContent::Color { color: *color },
         LayerSource::TestPattern(TestPatternSource { pattern }) => {
@@ -180,20 +176,38 @@ fn content(layer: &Layer, assets: &Path) -> LayerContent {
         LayerSource::Video(video) => LayerContent::Video {
             path: assets.join(video.asset.relative_path()),
             looping: video.looping,
-            clip: clip(video),
+            clip: Clip {
+                in_ms: video.in_ms,
+                out_ms: video.out_ms,
+                at_end: video.at_end,
+                next: video.next,
+            },
+        },
+        LayerSource::Audio(audio) => LayerContent::Audio {
+            path: assets.join(audio.asset.relative_path()),
+            looping: audio.looping,
+            clip: Clip {
+                in_ms: audio.in_ms,
+                out_ms: audio.out_ms,
+                at_end: audio.at_end,
+                next: audio.next,
+            },
         },
         LayerSource::Text(TextSource { text, style }) => LayerContent::Text {
             text: text.clone(),
             style: style.clone(),
+            font: font(style),
         },
         LayerSource::Clock(clock) => LayerContent::Clock {
             format: clock.format.clone(),
             timezone: clock.timezone.clone(),
             style: clock.style.clone(),
+            font: font(&clock.style),
         },
-        LayerSource::Gradient(GradientSource { stops, angle }) => LayerContent::Gradient {
-            stops: stops.clone(),
-            angle: *angle,
+        LayerSource::Gradient(gradient) => LayerContent::Gradient {
+            stops: gradient.stops.clone(),
+            angle: gradient.angle,
+            shape: gradient.shape,
         },
         LayerSource::Countdown(countdown) => LayerContent::Countdown(Countdown {
             to: countdown.end(),
@@ -202,12 +216,14 @@ fn content(layer: &Layer, assets: &Path) -> LayerContent {
             before: countdown.text_before.clone(),
             after: countdown.text_after.clone(),
             style: countdown.style.clone(),
+            font: font(&countdown.style),
         }),
         LayerSource::Ticker(ticker) => LayerContent::Ticker {
             text: ticker.line(),
             speed: ticker.speed,
             direction: ticker.direction,
             style: ticker.style.clone(),
+            font: font(&ticker.style),
         },
         LayerSource::Network(source) => LayerContent::Network {
             source: source.clone(),
@@ -220,6 +236,7 @@ fn content(layer: &Layer, assets: &Path) -> LayerContent {
         },
         LayerSource::Chat(source) => LayerContent::Chat {
             source: source.clone(),
+            font: font(&source.style),
         },
     }
 }

@@ -108,6 +108,7 @@ fn scene(case: &Case, media: &Media) -> WantedScene {
                         size: TEXT_SIZE,
                         ..TextStyle::default()
                     },
+                    font: None,
                 };
                 (content, (piece.width(), 80))
             }

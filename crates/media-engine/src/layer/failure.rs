@@ -72,6 +72,17 @@ impl Failure {
         )
     }
 
+    /// The file can be read, but there is nothing to hear in it.
+    pub(super) fn no_sound() -> Self {
+        Self::undecodable("the file holds no sound")
+    }
+
+    /// An uploaded font is not used, and another is.
+    pub(super) fn font(reason: &str) -> Self {
+        let reason = format!("the uploaded font {reason}; another is used");
+        Self::new("layer.font.failed", reason)
+    }
+
     /// The picture is larger than this program takes.
     pub(super) fn too_large() -> Self {
         Self::new("layer.source.too-large", "the picture has too many pixels")

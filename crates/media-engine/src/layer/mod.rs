@@ -4,6 +4,7 @@
 //! fail or take long runs on the source's own thread and pipeline; the worker's loop only hears
 //! its [`News`].
 
+mod audio;
 mod cast;
 mod chat;
 mod chat_board;
@@ -14,6 +15,7 @@ mod color;
 mod countdown;
 mod failure;
 mod file;
+mod flipbook;
 mod gradient;
 mod image;
 mod layers;
@@ -22,13 +24,16 @@ mod player;
 mod seat;
 mod sharing;
 mod sink;
+mod tape;
 mod test_pattern;
 mod text;
+mod text_fonts;
 mod text_ink;
 mod text_painter;
 mod text_renderer;
 mod ticker;
 mod turns;
+mod vector;
 mod video;
 
 use std::path::PathBuf;
@@ -116,20 +121,28 @@ fn open(layer: &SceneLayer, surroundings: &Surroundings) -> Box<dyn Source> {
             looping,
             clip,
         } => Box::new(video::open(path, (*looping, *clip), layer, surroundings)),
-        LayerContent::Text { text, style } => {
+        LayerContent::Audio {
+            path,
+            looping,
+            clip,
+        } => Box::new(audio::open(path, (*looping, *clip), layer, surroundings)),
+        LayerContent::Text { text, style, .. } => {
             Box::new(text::open(text, style, layer, surroundings))
         }
         LayerContent::Clock {
             format,
             timezone,
             style,
+            ..
         } => {
             let reading = (format.as_str(), timezone.as_deref());
             Box::new(clock::open(reading, style, layer, surroundings))
         }
-        LayerContent::Gradient { stops, angle } => {
-            Box::new(gradient::open(stops, *angle, layer, surroundings))
-        }
+        LayerContent::Gradient {
+            stops,
+            angle,
+            shape,
+        } => Box::new(gradient::open(stops, (*shape, *angle), layer, surroundings)),
         LayerContent::Countdown(countdown) => {
             Box::new(countdown::open(countdown, layer, surroundings))
         }
@@ -138,6 +151,7 @@ fn open(layer: &SceneLayer, surroundings: &Surroundings) -> Box<dyn Source> {
             speed,
             direction,
             style,
+            ..
         } => {
             let motion = (*speed, *direction);
             Box::new(ticker::open(text, motion, style, layer, surroundings))
@@ -150,7 +164,7 @@ fn open(layer: &SceneLayer, surroundings: &Surroundings) -> Box<dyn Source> {
             latency_ms,
             on_loss,
         } => network::open_ingest(*feed, (*latency_ms, *on_loss), layer, surroundings),
-        LayerContent::Chat { source } => Box::new(chat::open(source, layer, surroundings)),
+        LayerContent::Chat { source, .. } => Box::new(chat::open(source, layer, surroundings)),
     }
 }
 
@@ -159,6 +173,12 @@ fn open(layer: &SceneLayer, surroundings: &Surroundings) -> Box<dyn Source> {
 pub(crate) enum News {
     /// The picture of a still.
     Picture(Bitmap),
+    /// A drawing, not drawn yet.
+    Outline(sm_media_files::Drawing),
+    /// A drawing in a size that was ordered.
+    Sheet(vector::Sheet),
+    /// An animation.
+    Animation(flipbook::Flipbook),
     /// A text that was ordered.
     Drawn(Drawing),
     /// Frames arrive.

@@ -170,7 +170,13 @@ impl Source for NetworkSource {
 
     fn hear(&mut self, news: News) {
         self.health = match news {
-            News::Flowing | News::Picture(_) | News::Drawn(_) | News::Playback(_) => Health::Fine,
+            News::Flowing
+            | News::Picture(_)
+            | News::Outline(_)
+            | News::Sheet(_)
+            | News::Animation(_)
+            | News::Drawn(_)
+            | News::Playback(_) => Health::Fine,
             News::Failed(failure) => {
                 // The source has ended: nothing of before shows when it comes back.
                 if self.on_loss == OnLoss::Hide {

@@ -15,7 +15,10 @@ enum Nature {
 
 const fn nature(content: &LayerContent) -> Nature {
     match content {
-        LayerContent::Video { .. } | LayerContent::Network { .. } | LayerContent::Ingest { .. } => {
+        LayerContent::Video { .. }
+        | LayerContent::Audio { .. }
+        | LayerContent::Network { .. }
+        | LayerContent::Ingest { .. } => {
             Nature::Stream
         }
         LayerContent::Color { .. }
@@ -40,7 +43,8 @@ pub(super) fn can_share(layer: &SceneLayer, leader: &SceneLayer) -> bool {
     if nature(ours) == Nature::Stream {
         // Another part of a file, or one that was paused, is another film.
         let same_part = match (ours, theirs) {
-            (LayerContent::Video { clip: ours, .. }, LayerContent::Video { clip: theirs, .. }) => {
+            (LayerContent::Video { clip: ours, .. }, LayerContent::Video { clip: theirs, .. })
+            | (LayerContent::Audio { clip: ours, .. }, LayerContent::Audio { clip: theirs, .. }) => {
                 ours == theirs && layer.playback == leader.playback
             }
             (_, _) => true,
@@ -56,7 +60,10 @@ pub(super) fn can_share(layer: &SceneLayer, leader: &SceneLayer) -> bool {
 
 /// Whether it has a beginning that nobody should miss: it waits there until it is on air.
 pub(super) const fn begins_on_air(content: &LayerContent) -> bool {
-    matches!(content, LayerContent::Video { looping: false, .. })
+    matches!(
+        content,
+        LayerContent::Video { looping: false, .. } | LayerContent::Audio { looping: false, .. }
+    )
 }
 
 #[cfg(test)]

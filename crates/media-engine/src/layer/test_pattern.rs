@@ -123,7 +123,13 @@ impl Source for MovingPattern {
 
     fn hear(&mut self, news: News) {
         self.health = match news {
-            News::Flowing | News::Picture(_) | News::Drawn(_) | News::Playback(_) => Health::Fine,
+            News::Flowing
+            | News::Picture(_)
+            | News::Outline(_)
+            | News::Sheet(_)
+            | News::Animation(_)
+            | News::Drawn(_)
+            | News::Playback(_) => Health::Fine,
             News::Failed(failure) => Health::Failing(failure),
         };
     }

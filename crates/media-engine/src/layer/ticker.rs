@@ -51,6 +51,7 @@ impl Source for TickerSource {
             speed,
             direction,
             style,
+            ..
         } = &layer.content
         {
             self.label.write_strip(text, style, layer);

@@ -82,7 +82,7 @@ fn is_another(before: &SceneLayer, after: &SceneLayer) -> bool {
 
 fn clip(layer: &SceneLayer) -> Option<Clip> {
     match &layer.content {
-        LayerContent::Video { clip, .. } => Some(*clip),
+        LayerContent::Video { clip, .. } | LayerContent::Audio { clip, .. } => Some(*clip),
         LayerContent::Color { .. }
         | LayerContent::TestPattern { .. }
         | LayerContent::Image { .. }

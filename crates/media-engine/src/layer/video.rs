@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
-use sm_common::layer::{AtEnd, Playback, PlaybackAction, PlaybackState, PlaybackStatus};
+use sm_common::layer::PlaybackStatus;
 use sm_media_protocol::{Clip, LayerContent, SceneLayer};
 
 use super::failure::Failure;
 use super::file::{FileKind, kind_of};
 use super::player::{Cut, DECODED, Ending, Knife, Media, Player, Recipe, Reel, Target, Watcher};
 use super::sink::{frame_sink, sound_sink};
+use super::tape::Tape;
 use super::{Health, News, Source, Surroundings};
 use crate::pipeline::{FrameSlot, ProgramClock, Surface};
 use crate::sound::SoundQueue;
@@ -53,12 +54,7 @@ pub(super) fn open(
     VideoSource {
         frames,
         sound,
-        player: Player::start(recipe, surroundings, layer),
-        visible: layer.visible,
-        cut: Cut::of(&clip, looping),
-        at_end: clip.at_end,
-        command: layer.playback,
-        playback: None,
+        tape: Tape::start(recipe, clip.at_end, layer, surroundings),
         health: Health::Loading,
     }
 }
@@ -67,72 +63,33 @@ pub(super) fn open(
 pub(super) struct VideoSource {
     frames: Arc<FrameSlot>,
     sound: Arc<Mutex<SoundQueue>>,
-    player: Player,
-    visible: bool,
-    cut: Cut,
-    at_end: AtEnd,
-    /// The last command that was carried out.
-    command: Option<Playback>,
-    playback: Option<PlaybackStatus>,
+    tape: Tape,
     health: Health,
-}
-
-impl VideoSource {
-    fn obey(&self, command: Playback) {
-        match (command.action, command.position_ms) {
-            (PlaybackAction::Seek, Some(position)) => {
-                let position = gst::ClockTime::from_mseconds(position);
-                self.player.seek(Target::At(position));
-            }
-            (PlaybackAction::Restart, _) => self.player.seek(Target::Start),
-            (PlaybackAction::Play | PlaybackAction::Pause | PlaybackAction::Seek, _) => {}
-        }
-        self.player.pause(command.paused);
-    }
-
-    fn has_ended(&self) -> bool {
-        let state = self.playback.map(|playback| playback.state);
-        state == Some(PlaybackState::Ended)
-    }
 }
 
 impl Source for VideoSource {
     fn update(&mut self, layer: &SceneLayer) {
         self.frames
             .resize(layer.transform.width, layer.transform.height);
-        if self.visible != layer.visible {
-            self.visible = layer.visible;
-            // What went away at its end begins again when it is seen again.
-            if layer.visible && self.has_ended() && self.at_end != AtEnd::Hold {
-                self.player.seek(Target::Start);
-            }
-            self.player.show(layer.visible);
-        }
         if let LayerContent::Video { looping, clip, .. } = layer.content {
-            self.at_end = clip.at_end;
-            let cut = Cut::of(&clip, looping);
-            if self.cut != cut {
-                self.cut = cut;
-                self.player.cut(cut);
-            }
-        }
-        if self.command != layer.playback {
-            self.command = layer.playback;
-            if let Some(command) = layer.playback {
-                self.obey(command);
-            }
+            self.tape.update(layer, (looping, clip));
         }
     }
 
     fn begin(&mut self) {
-        self.player.seek(Target::Start);
+        self.tape.begin();
     }
 
     fn hear(&mut self, news: News) {
         self.health = match news {
-            News::Flowing | News::Picture(_) | News::Drawn(_) => Health::Fine,
+            News::Flowing
+            | News::Picture(_)
+            | News::Outline(_)
+            | News::Sheet(_)
+            | News::Animation(_)
+            | News::Drawn(_) => Health::Fine,
             News::Playback(playback) => {
-                self.playback = Some(playback);
+                self.tape.hear(playback);
                 return;
             }
             News::Failed(failure) => Health::Failing(failure),
@@ -148,7 +105,7 @@ impl Source for VideoSource {
     }
 
     fn playback(&self) -> Option<PlaybackStatus> {
-        self.playback
+        self.tape.playback()
     }
 
     fn health(&self) -> Health {
@@ -168,7 +125,15 @@ fn build(path: &Path, outlets: &Outlets, watcher: &Watcher) -> Result<Media, Fai
     let demuxer = match kind_of(path)? {
         Some(FileKind::Mp4) => make("qtdemux")?,
         Some(FileKind::Matroska) => make("matroskademux")?,
-        Some(FileKind::Png | FileKind::Jpeg | FileKind::Webp) | None => {
+        Some(
+            FileKind::Png
+            | FileKind::Jpeg
+            | FileKind::Webp
+            | FileKind::Animation(_)
+            | FileKind::Svg
+            | FileKind::Audio,
+        )
+        | None => {
             let reason = "the file is no MP4, QuickTime, WebM or Matroska video";
             return Err(Failure::unsupported(reason));
         }
@@ -244,7 +209,7 @@ fn decoded_ahead() -> Result<gst::Element, Failure> {
 }
 
 fn add_sound(pipeline: &gst::Pipeline, outlets: &Outlets, pad: &gst::Pad) -> Result<(), Failure> {
-    let sink = sound_sink(&outlets.program, &outlets.sound).upcast();
+    let sink = sound_sink(&outlets.program, &outlets.sound, None).upcast();
     let rest = vec![make("audioconvert")?, make("audioresample")?, sink];
     let branch = Branch::add(pipeline, rest)?;
     branch.start()?;

@@ -12,6 +12,7 @@
     reason = "a test picks the reports it is about"
 )]
 
+mod audio;
 mod chat;
 mod clock;
 mod continuity;
@@ -20,6 +21,7 @@ mod cover;
 mod failing;
 mod format;
 mod hosts;
+mod images;
 mod ingest;
 mod killed;
 mod ladder;

@@ -42,6 +42,7 @@ pub(crate) fn text(text: &str, style: TextStyle) -> LayerContent {
     LayerContent::Text {
         text: text.to_owned(),
         style,
+        font: None,
     }
 }
 
@@ -64,5 +65,14 @@ pub(crate) fn style(size: u32) -> TextStyle {
     TextStyle {
         size,
         ..TextStyle::default()
+    }
+}
+
+/// A sound file.
+pub(crate) fn audio(path: &Path, looping: bool) -> LayerContent {
+    LayerContent::Audio {
+        path: path.to_owned(),
+        looping,
+        clip: Clip::default(),
     }
 }

@@ -305,7 +305,8 @@ pub(crate) enum BatchOperation {
     reason = "shows the shape of a form that is read as it arrives"
 )]
 pub(crate) struct UploadForm {
-    /// A PNG, JPEG or WebP picture, or an MP4, `QuickTime`, `WebM` or Matroska video.
+    /// A PNG, JPEG, WebP, GIF or SVG picture, an MP4, `QuickTime`, `WebM` or Matroska video, an
+    /// MP3, AAC, Ogg, FLAC or WAV sound, or a TrueType or `OpenType` font.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
 }

@@ -7,7 +7,7 @@ use sm_common::address::{NetworkPolicy, SourceUrl};
 use sm_common::asset::AssetKind;
 use sm_common::clock::Timestamp;
 use sm_common::id::{AssetId, LayerId, SecretId};
-use sm_common::layer::{Layer, LayerKind, LayerSource, PlaybackStatus};
+use sm_common::layer::{AudioSource, ImageSource, Layer, LayerSource, PlaybackStatus, VideoSource};
 use sm_common::scene::Scene;
 use sm_common::secret::SourceSecret;
 
@@ -242,7 +242,7 @@ impl Work<'_> {
         if !self.seal(&mut draft.source, None, at) {
             return Ok(None);
         }
-        if !self.asset_exists(&draft.source, at)
+        if !self.assets_exist(&draft.source, at)
             || !self.address_permitted(&draft.source, at)
             || !self.next_exists(id, &draft.source, at)
         {
@@ -270,7 +270,7 @@ impl Work<'_> {
             updated_at: now,
             status: None,
         };
-        self.taken.extend(layer.source.asset().cloned());
+        self.taken.extend(layer.source.assets().cloned());
         self.scene.layers.insert(index, layer.clone());
         Ok(Some(Step::Created { layer, index }))
     }
@@ -309,7 +309,11 @@ impl Work<'_> {
         let shows_another = changed
             .iter()
             .any(|pointer| pointer == "/source" || pointer == "/source/asset");
-        if shows_another && !self.asset_exists(&draft.source, at) {
+        let needs_another = shows_another
+            || changed
+                .iter()
+                .any(|pointer| pointer == "/source/style/font_asset");
+        if needs_another && !self.assets_exist(&draft.source, at) {
             return Ok(None);
         }
         let moved = changed
@@ -329,7 +333,9 @@ impl Work<'_> {
             if shows_another {
                 // A command was for what it played before.
                 layer.playback = None;
-                self.taken.extend(draft.source.asset().cloned());
+            }
+            if needs_another {
+                self.taken.extend(draft.source.assets().cloned());
             }
             draft.write_to(&mut layer);
             layer.revision = layer.revision.saturating_add(1);
@@ -463,35 +469,51 @@ impl Work<'_> {
         }
     }
 
-    /// Whether the file that `source` shows exists and is of its kind; notes the fault if not.
-    fn asset_exists(&mut self, source: &LayerSource, at: &str) -> bool {
-        let Some(asset) = source.asset() else {
-            return true;
+    /// Whether the files that `source` needs exist and are of their kinds; notes the faults if not.
+    fn assets_exist(&mut self, source: &LayerSource, at: &str) -> bool {
+        let file = match source {
+            LayerSource::Image(ImageSource { asset }) => Some((asset, AssetKind::Image)),
+            LayerSource::Video(VideoSource { asset, .. }) => Some((asset, AssetKind::Video)),
+            LayerSource::Audio(AudioSource { asset, .. }) => Some((asset, AssetKind::Audio)),
+            LayerSource::Color(_)
+            | LayerSource::TestPattern(_)
+            | LayerSource::Text(_)
+            | LayerSource::Clock(_)
+            | LayerSource::Countdown(_)
+            | LayerSource::Gradient(_)
+            | LayerSource::Ticker(_)
+            | LayerSource::Chat(_)
+            | LayerSource::Network(_)
+            | LayerSource::Ingest(_) => None,
         };
-        let wanted = match source.kind() {
-            LayerKind::Image => AssetKind::Image,
-            LayerKind::Video => AssetKind::Video,
-            LayerKind::Color
-            | LayerKind::TestPattern
-            | LayerKind::Text
-            | LayerKind::Clock
-            | LayerKind::Countdown
-            | LayerKind::Gradient
-            | LayerKind::Ticker
-            | LayerKind::Network
-            | LayerKind::Ingest
-            | LayerKind::Chat => {
-                return true;
-            }
-        };
-        let fault = match self.surroundings.assets.get(asset) {
-            Some(kind) if *kind == wanted => return true,
-            Some(AssetKind::Image) => "is an image; a video is wanted",
-            Some(AssetKind::Video) => "is a video; an image is wanted",
-            None => "there is no such asset; upload it to /api/assets first",
-        };
-        self.faults.value(format!("{at}/source/asset"), fault);
-        false
+        let font = source.style().and_then(|style| style.font_asset.as_ref());
+        let mut exist = true;
+        for (asset, wanted, member) in file
+            .map(|(asset, wanted)| (asset, wanted, "asset"))
+            .into_iter()
+            .chain(font.map(|font| (font, AssetKind::Font, "style/font_asset")))
+        {
+            let fault = match self.surroundings.assets.get(asset) {
+                Some(kind) if *kind == wanted => continue,
+                Some(kind) => {
+                    let (is, wanted) = (name_of(*kind), name_of(wanted));
+                    format!("is {is}; {wanted} is wanted")
+                }
+                None => "there is no such asset; upload it to /api/assets first".to_owned(),
+            };
+            self.faults.value(format!("{at}/source/{member}"), fault);
+            exist = false;
+        }
+        exist
+    }
+}
+
+const fn name_of(kind: AssetKind) -> &'static str {
+    match kind {
+        AssetKind::Image => "an image",
+        AssetKind::Video => "a video",
+        AssetKind::Audio => "a sound",
+        AssetKind::Font => "a font",
     }
 }
 

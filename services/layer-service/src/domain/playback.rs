@@ -3,12 +3,32 @@
 use serde_json::Value;
 use sm_common::clock::Timestamp;
 use sm_common::layer::{
-    AtEnd, LayerSource, PART_MS_MIN, POSITION_MS_MAX, Playback, PlaybackAction, PlaybackState,
-    PlaybackStatus, VideoSource,
+    AtEnd, AudioSource, LayerSource, PART_MS_MIN, POSITION_MS_MAX, Playback, PlaybackAction,
+    PlaybackState, PlaybackStatus, VideoSource,
 };
 
 use super::fault::Faults;
 use super::field::{Members, boolean, integer, parsed};
+
+/// Reads the members of a sound's source, which are those of a video's.
+pub(crate) fn read_audio(fields: &mut Members<'_>, faults: &mut Faults) -> Option<AudioSource> {
+    let VideoSource {
+        asset,
+        looping,
+        in_ms,
+        out_ms,
+        at_end,
+        next,
+    } = read_video(fields, faults)?;
+    Some(AudioSource {
+        asset,
+        looping,
+        in_ms,
+        out_ms,
+        at_end,
+        next,
+    })
+}
 
 /// Reads the members of a video's source.
 pub(crate) fn read_video(fields: &mut Members<'_>, faults: &mut Faults) -> Option<VideoSource> {
@@ -128,7 +148,7 @@ fn stands_at(status: &PlaybackStatus, now: Timestamp) -> u64 {
 /// Whether there is something to play in a layer of this source.
 pub(crate) const fn plays(source: &LayerSource) -> bool {
     match source {
-        LayerSource::Video(_) => true,
+        LayerSource::Video(_) | LayerSource::Audio(_) => true,
         LayerSource::Image(_)
         | LayerSource::Color(_)
         | LayerSource::TestPattern(_)

@@ -76,9 +76,12 @@ impl Operation {
         }
     }
 
-    /// The uploaded file that the operation names, to be looked up before it is judged.
-    pub(crate) fn asset(&self) -> Option<AssetId> {
-        self.named("/source/asset")
+    /// The uploaded files that the operation names, to be looked up before it is judged.
+    pub(crate) fn assets(&self) -> Vec<AssetId> {
+        ["/source/asset", "/source/style/font_asset"]
+            .iter()
+            .filter_map(|pointer| self.named(pointer))
+            .collect()
     }
 
     /// The secret that the operation names, to be looked up before it is judged.
@@ -246,7 +249,7 @@ mod tests {
         let [create, update, delete, reorder] = proposal.operations.as_slice() else {
             panic!("{:?}", proposal.operations);
         };
-        assert!(create.asset().is_some());
+        assert_eq!(create.assets().len(), 1);
         assert_eq!(create.pointer_to("layer"), "/operations/0/layer");
         assert!(
             matches!(&update.action, Action::Update { expected: Some(expected), .. } if expected.is(3))

@@ -38,6 +38,7 @@ pub(crate) fn read(
             .required("asset", faults, parsed)
             .map(|asset| LayerSource::Image(ImageSource { asset })),
         LayerKind::Video => playback::read_video(&mut fields, faults).map(LayerSource::Video),
+        LayerKind::Audio => playback::read_audio(&mut fields, faults).map(LayerSource::Audio),
         LayerKind::Text => {
             let text = fields.required("text", faults, text(0, TEXT_CHARS_MAX, true));
             let style = text_style::read(&mut fields, faults);
@@ -103,7 +104,7 @@ mod tests {
     #[test]
     fn every_source_reads_back_as_it_is_written() {
         let asset = "ab".repeat(32);
-        let style = json!({"font": "DejaVu Sans", "size": 40, "bold": true, "italic": true,
+        let style = json!({"font": "DejaVu Sans", "font_asset": asset, "size": 40, "bold": true, "italic": true,
             "color": "#ffffff", "background": "#00000080", "background_radius": 8, "padding": 12,
             "align": "center", "vertical_align": "bottom", "wrap": "none", "shrink": true,
             "line_spacing": 120, "letter_spacing": -2,
@@ -115,10 +116,13 @@ mod tests {
             json!({"kind": "image", "source": {"asset": asset}}),
             json!({"kind": "video", "source": {"asset": asset, "loop": false, "in_ms": 500,
                 "out_ms": 2500, "at_end": "next", "next": sm_common::id::LayerId::generate()}}),
+            json!({"kind": "audio", "source": {"asset": asset, "loop": false, "in_ms": 500,
+                "at_end": "hide"}}),
             json!({"kind": "text", "source": {"text": "a\nb", "style": style}}),
             json!({"kind": "clock", "source": {"format": "%T", "timezone": "Asia/Kolkata",
                 "style": style}}),
-            json!({"kind": "gradient", "source": {"angle": 90, "stops": [
+            json!({"kind": "gradient", "source": {"angle": 90,
+                "shape": "radial", "stops": [
                 {"offset": 0, "color": "#000000"}, {"offset": 100, "color": "#ffffff80"}]}}),
             json!({"kind": "countdown", "source": {"duration_s": 60,
                 "started_at": "2026-01-01T00:00:00Z", "format": "%M:%S", "at_zero": "count-up",
@@ -168,7 +172,7 @@ mod tests {
     #[test]
     fn every_wrong_member_is_named() {
         let text = json!({"text": "x".repeat(2001), "speed": 3, "style": {
-            "font": "DejaVu; rm", "size": 3, "bold": "yes", "color": "red",
+            "font": "DejaVu; rm", "font_asset": "../x", "size": 3, "bold": "yes", "color": "red",
             "background": 7, "align": "top", "shadow": true,
             "vertical_align": "left", "wrap": "letters", "shrink": 1, "line_spacing": 401,
             "letter_spacing": -101, "padding": -1, "background_radius": 1001, "italic": 0,
@@ -179,6 +183,7 @@ mod tests {
             [
                 "/source/text",
                 "/source/style/font",
+                "/source/style/font_asset",
                 "/source/style/size",
                 "/source/style/bold",
                 "/source/style/italic",

@@ -389,7 +389,7 @@ impl Branches {
                 vec![sink.upcast()]
             }
             PadKind::Sound if !self.sound.swap(true, Ordering::Relaxed) => {
-                let sink = sound_sink(&self.outlets.program, &self.outlets.sound);
+                let sink = sound_sink(&self.outlets.program, &self.outlets.sound, None);
                 self.pacer.attach(&sink);
                 self.count(&sink);
                 if let Some(facts) = &self.facts {

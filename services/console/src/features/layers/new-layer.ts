@@ -73,6 +73,8 @@ function sourceOf(input: NewLayerInput, canvas: Canvas): LayerSource {
     }
     case "image":
       return { kind: "image", source: { asset: input.asset?.id ?? "" } };
+    case "audio":
+      return { kind: "audio", source: { asset: input.asset?.id ?? "", loop: true } };
     case "video":
       return { kind: "video", source: { asset: input.asset?.id ?? "", loop: true } };
   }
@@ -94,6 +96,7 @@ function placeOf({ kind, asset }: NewLayerInput, canvas: Canvas): Transform {
     case "image":
     case "video":
       return fitted(asset, canvas);
+    case "audio":
     case "color":
     case "gradient":
     case "network":

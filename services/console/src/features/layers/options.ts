@@ -7,6 +7,7 @@ import type {
   ChatOrder,
   Easing,
   Fit,
+  GradientShape,
   OnLoss,
   TextAlign,
   TextWrap,
@@ -27,6 +28,11 @@ export const AT_END: Record<AtEnd | "loop", string> = {
   hold: "Keep its last picture",
   hide: "Hide the layer",
   next: "Show another layer",
+};
+
+export const GRADIENT_SHAPES: Record<GradientShape, string> = {
+  linear: "Along a line",
+  radial: "From the middle",
 };
 
 export const ANCHORS: Record<Anchor, string> = {

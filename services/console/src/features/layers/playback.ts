@@ -10,13 +10,14 @@ export interface Part {
 
 /** Whether there is something to play in a layer. */
 export function plays(layer: Layer): boolean {
-  return layer.kind === "video";
+  return layer.kind === "video" || layer.kind === "audio";
 }
 
 /** The part that a layer plays of its file. */
 export function partOf(layer: Layer, status: PlaybackStatus): Part {
   const length = status.duration_ms ?? null;
-  if (layer.kind !== "video") return { start: 0, end: length, loops: false };
+  if (layer.kind !== "video" && layer.kind !== "audio")
+    return { start: 0, end: length, loops: false };
   const out = layer.source.out_ms ?? null;
   const end = out === null || length === null ? (out ?? length) : Math.min(out, length);
   return { start: layer.source.in_ms ?? 0, end, loops: layer.source.loop ?? true };

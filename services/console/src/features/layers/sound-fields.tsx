@@ -43,6 +43,7 @@ export function SoundFields({ layer, disabled, change }: SoundFieldsProps) {
 /** Whether the layer can have a sound of its own. */
 export function mayHaveSound({ kind }: Layer): boolean {
   switch (kind) {
+    case "audio":
     case "video":
     case "network":
     case "ingest":

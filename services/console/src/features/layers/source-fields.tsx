@@ -90,7 +90,12 @@ export function SourceFields({ layer, disabled, change }: SourceFieldsProps) {
       );
     case "gradient":
       return (
-        <GradientFields stops={layer.source.stops} angle={layer.source.angle ?? 0} {...fields} />
+        <GradientFields
+          stops={layer.source.stops}
+          angle={layer.source.angle ?? 0}
+          shape={layer.source.shape ?? "linear"}
+          {...fields}
+        />
       );
     case "color":
       return (
@@ -119,6 +124,7 @@ export function SourceFields({ layer, disabled, change }: SourceFieldsProps) {
           )}
         </Field>
       );
+    case "audio":
     case "video":
       return <VideoFields layer={layer} source={layer.source} {...fields} />;
     case "network":

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import type { AtEnd, Layer, VideoSource } from "../../api/types.ts";
+import type { AtEnd, AudioSource, Layer, VideoSource } from "../../api/types.ts";
 import { useObservable } from "../../observable.ts";
 import { useRuntime } from "../../runtime-context.ts";
 import { Field, NumberField, SelectField } from "../../ui/fields.tsx";
@@ -8,12 +8,12 @@ import type { Patch } from "./patch.ts";
 
 interface VideoFieldsProps {
   readonly layer: Layer;
-  readonly source: VideoSource;
+  readonly source: VideoSource | AudioSource;
   readonly disabled: boolean;
   readonly change: (source: Patch) => void;
 }
 
-/** Which part of a video is played, and what follows its end. */
+/** Which part of a video or a sound is played, and what follows its end. */
 export function VideoFields({ layer, source, disabled, change }: VideoFieldsProps) {
   // "Show another layer" says nothing until that layer is chosen.
   const [choosing, setChoosing] = useState(false);

@@ -119,7 +119,8 @@ impl LayerSource {
             | Self::Gradient(_)
             | Self::Ticker(_)
             | Self::Chat(_)
-            | Self::Network(_) => None,
+            | Self::Network(_)
+            | Self::Ingest(_) => None,
         }
     }
 
@@ -138,7 +139,8 @@ impl LayerSource {
             | Self::Gradient(_)
             | Self::Ticker(_)
             | Self::Chat(_)
-            | Self::Network(_) => None,
+            | Self::Network(_)
+            | Self::Ingest(_) => None,
         }
     }
 
@@ -177,7 +179,8 @@ impl LayerSource {
             | Self::Video(_)
             | Self::Audio(_)
             | Self::Gradient(_)
-            | Self::Network(_) => None,
+            | Self::Network(_)
+            | Self::Ingest(_) => None,
         }
     }
 }

@@ -7,8 +7,7 @@ use sm_common::id::{LayerId, OutputId};
 use sm_common::ladder::Rendition;
 use sm_common::layer::{
     AtEnd, AtZero, Blend, ChatSource, Color, GradientShape, GradientStop, NetworkSource, OnLoss,
-    Pattern,
-    Playback, TextStyle, TickerDirection, Transform, Transition,
+    Pattern, Playback, TextStyle, TickerDirection, Transform, Transition,
 };
 use sm_common::output::OutputTarget;
 use sm_common::program::ProgramFormat;

@@ -12,7 +12,7 @@ use sm_media_files::{Animation, AnimationError, AnimationKind, Cel, Plays};
 
 use super::failure::Failure;
 use super::vector::swap_red_and_blue;
-use super::{Mailbox, News};
+use super::Mailbox;
 use crate::number::to_usize;
 use crate::picture::Bitmap;
 

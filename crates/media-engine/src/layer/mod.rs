@@ -43,8 +43,8 @@ use std::sync::{Arc, Mutex};
 use sm_common::address::NetworkPolicy;
 use sm_common::clock::{SharedClock, Timestamp};
 use sm_common::id::LayerId;
-use sm_common::performance::FeedPerformance;
 use sm_common::layer::PlaybackStatus;
+use sm_common::performance::FeedPerformance;
 use sm_media_protocol::{ChatFeed, LayerContent, RetryTerms, SceneLayer};
 
 use crate::event::{Event, Events};

@@ -121,6 +121,7 @@ pub(super) fn open_ingest(
     let recipe = Recipe {
         name: "ingest",
         ending: Ending::Pushed,
+        cut: Cut::default(),
         build: Box::new(move |watcher| {
             known.forget();
             let (media, feed) = build_fed(latency_ms, &outlets, Some(&known), watcher)?;
@@ -159,6 +160,7 @@ impl Source for NetworkSource {
             | LayerContent::TestPattern { .. }
             | LayerContent::Image { .. }
             | LayerContent::Video { .. }
+            | LayerContent::Audio { .. }
             | LayerContent::Text { .. }
             | LayerContent::Clock { .. }
             | LayerContent::Gradient { .. }

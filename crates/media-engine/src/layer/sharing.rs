@@ -18,9 +18,7 @@ const fn nature(content: &LayerContent) -> Nature {
         LayerContent::Video { .. }
         | LayerContent::Audio { .. }
         | LayerContent::Network { .. }
-        | LayerContent::Ingest { .. } => {
-            Nature::Stream
-        }
+        | LayerContent::Ingest { .. } => Nature::Stream,
         LayerContent::Color { .. }
         | LayerContent::TestPattern { .. }
         | LayerContent::Image { .. }

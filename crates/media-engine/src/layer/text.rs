@@ -222,6 +222,7 @@ pub(super) fn font_of(layer: &SceneLayer) -> Option<&PathBuf> {
         | LayerContent::Video { .. }
         | LayerContent::Audio { .. }
         | LayerContent::Gradient { .. }
-        | LayerContent::Network { .. } => None,
+        | LayerContent::Network { .. }
+        | LayerContent::Ingest { .. } => None,
     }
 }

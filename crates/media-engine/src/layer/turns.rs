@@ -92,7 +92,8 @@ fn clip(layer: &SceneLayer) -> Option<Clip> {
         | LayerContent::Countdown(_)
         | LayerContent::Ticker { .. }
         | LayerContent::Chat { .. }
-        | LayerContent::Network { .. } => None,
+        | LayerContent::Network { .. }
+        | LayerContent::Ingest { .. } => None,
     }
 }
 

@@ -11,7 +11,7 @@ use sm_media_protocol::{Clip, LayerContent, SceneLayer};
 
 use super::failure::Failure;
 use super::file::{FileKind, kind_of};
-use super::player::{Cut, DECODED, Ending, Knife, Media, Player, Recipe, Reel, Target, Watcher};
+use super::player::{Cut, DECODED, Ending, Knife, Media, Recipe, Reel, Watcher};
 use super::sink::{frame_sink, sound_sink};
 use super::tape::Tape;
 use super::{Health, News, Source, Surroundings};

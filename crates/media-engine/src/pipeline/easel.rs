@@ -81,7 +81,7 @@ impl Easel {
         let items = scene.act.items.iter();
         let looks = items.map(|item| (item, scene.motions.look(item, frame)));
         let (fitters, matrix) = (&mut self.fitters, self.matrix);
-        draw(&mut sheet, looks, now_ns, |slot, item, look| {
+        draw(&mut sheet, looks, (now_ns, matrix), |slot, item, look| {
             let fitter = fitters
                 .entry(item.layer)
                 .or_insert_with(|| Fitter::new(matrix));

@@ -53,6 +53,7 @@ pub(super) fn succeed(
         | LayerSource::TestPattern(_)
         | LayerSource::Image(_)
         | LayerSource::Video(_)
+        | LayerSource::Audio(_)
         | LayerSource::Text(_)
         | LayerSource::Clock(_)
         | LayerSource::Gradient(_)

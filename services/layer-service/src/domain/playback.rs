@@ -158,7 +158,8 @@ pub(crate) const fn plays(source: &LayerSource) -> bool {
         | LayerSource::Gradient(_)
         | LayerSource::Ticker(_)
         | LayerSource::Chat(_)
-        | LayerSource::Network(_) => false,
+        | LayerSource::Network(_)
+        | LayerSource::Ingest(_) => false,
     }
 }
 

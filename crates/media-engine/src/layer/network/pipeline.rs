@@ -103,7 +103,7 @@ pub(super) fn build_fed(
     let feed = Feed::of(&pipeline, branches)?;
     let media = Media {
         pipeline,
-        rewind: None,
+        reel: None,
     };
     Ok((media, feed))
 }

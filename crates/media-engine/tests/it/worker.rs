@@ -199,7 +199,7 @@ impl Worker {
         self.configure_with(program, scene, Vec::new(), 0);
     }
 
-    fn configure_with(
+    pub(crate) fn configure_with(
         &mut self,
         program: ProgramFormat,
         scene: WantedScene,

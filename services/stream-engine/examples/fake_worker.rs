@@ -640,6 +640,7 @@ impl Worker {
             | Command::ApplyChat { .. }
             | Command::ApplyLadder { .. }
             | Command::Snapshot { .. }
+            | Command::PreviewPicture { .. }
             | Command::Stop) => {
                 self.obey(other);
                 Changed::Nothing

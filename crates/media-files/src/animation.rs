@@ -309,7 +309,7 @@ mod tests {
             .position(|w| w == [0x2c, 0, 0, 0, 0])
             .unwrap();
         bomb[descriptor + 5..descriptor + 9].fill(0xff);
-        let outcome = read(bomb).map(|animation| animation.collect::<Result<Vec<_>, _>>());
+        let outcome = read(bomb).map(Iterator::collect::<Result<Vec<_>, _>>);
         assert!(matches!(outcome, Err(_) | Ok(Err(_))), "{outcome:?}");
 
         let mut large = gif(&[40], Repeat::Infinite);

@@ -123,8 +123,8 @@ impl Drawing {
     /// The size it says it has, in whole pixels, at least one and at most `side_max` on a side.
     pub fn size(&self, side_max: u32) -> (u32, u32) {
         let size = self.tree.size().to_int_size();
-        let side = |side: u32| side.clamp(1, side_max.max(1));
-        (side(size.width()), side(size.height()))
+        let within = |side: u32| side.clamp(1, side_max.max(1));
+        (within(size.width()), within(size.height()))
     }
 
     /// The drawing stretched over this many pixels: red, green, blue and alpha, premultiplied, row
@@ -156,6 +156,10 @@ fn reading(embedded_pixels_max: usize) -> Options<'static> {
                 let kind = imagesize::image_type(&data).ok()?;
                 let size = imagesize::blob_size(&data).ok()?;
                 let fits = size.width.checked_mul(size.height)? <= embedded_pixels_max;
+                #[expect(
+                    clippy::wildcard_enum_match_arm,
+                    reason = "only these are ever drawn, whatever else is recognised"
+                )]
                 let kind = match kind {
                     imagesize::ImageType::Png => ImageKind::PNG(data),
                     imagesize::ImageType::Jpeg => ImageKind::JPEG(data),
@@ -205,7 +209,7 @@ mod tests {
         assert_eq!(drawing.size(10), (10, 10));
         for (width, height) in [(40, 20), (400, 100), (7, 3)] {
             let drawn = drawing.draw(width, height).unwrap();
-            let (width, height) = (width as usize, height as usize);
+            let [width, height] = [width, height].map(|side| usize::try_from(side).unwrap());
             assert_eq!(drawn.len(), width * height * 4);
             assert_eq!(pixel(&drawn, width, width / 2 - 1, 1), [255, 0, 0, 255]);
             assert_eq!(pixel(&drawn, width, width / 2 + 1, 1), [0; 4]);
@@ -279,7 +283,11 @@ mod tests {
         assert!(matches!(read(&uses), Err(SvgError::TooComplex(_))));
         let patterns: Vec<String> = (1..12)
             .map(|n| {
-                let shapes = format!(r##"<rect width="1" height="1" fill="url(#p{})"/>"##, n - 1);
+                let shapes = format!(
+                    r#"<rect width="1" height="1" fill="url({}p{})"/>"#,
+                    '#',
+                    n - 1
+                );
                 format!(
                     r#"<pattern id="p{n}" width="1" height="1">{}</pattern>"#,
                     shapes.repeat(9)

@@ -10,9 +10,9 @@ use std::time::Duration;
 use sm_common::clock::Timestamp;
 use sm_media_files::{Animation, AnimationError, AnimationKind, Cel, Plays};
 
+use super::Mailbox;
 use super::failure::Failure;
 use super::vector::swap_red_and_blue;
-use super::Mailbox;
 use crate::number::to_usize;
 use crate::picture::Bitmap;
 

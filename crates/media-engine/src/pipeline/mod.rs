@@ -17,6 +17,7 @@ mod fanout;
 mod fitter;
 mod frame_queue;
 mod frame_slot;
+mod gallery;
 mod inspector;
 mod ladder;
 mod monitor;

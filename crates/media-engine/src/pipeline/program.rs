@@ -14,18 +14,17 @@ use sm_media_protocol::{HlsSettings, Stats};
 
 use super::clock::ProgramClock;
 use super::composer::{Composer, Progress, Shared};
-use super::easel::{Easel, Previewed};
 use super::encoded::Encoded;
 use super::encoder::{Encoder, EncoderError, Listeners, keyframe_interval_frames};
 use super::fanout::{Distribution, Fanout};
 use super::fitter::colorimetry;
+use super::gallery::Gallery;
 use super::inspector::Inspector;
 use super::ladder::Ladder;
 use super::monitor::Monitor;
 use super::pool::FramePool;
 use super::rendition::Ground;
 use super::segment_writer::{SegmentWriter, Whose};
-use super::snapshot::Photographer;
 use super::stage::Stage;
 use crate::event::{Event, Events};
 use crate::host::Reports;
@@ -71,9 +70,7 @@ pub(crate) struct Program {
     clock: Arc<ProgramClock>,
     encoder: Encoder,
     ladder: Ladder,
-    photographer: Photographer,
-    previewed: Previewed,
-    preview: Photographer,
+    gallery: Gallery,
     inspector: Inspector,
     /// Dropped to end it.
     go_on: Option<SyncSender<()>>,
@@ -148,13 +145,7 @@ impl Program {
             .as_ref()
             .map_or_else(|| Matrix::for_height(format.height), |former| former.matrix);
         let info = video_info(&format, matrix).map_err(ProgramError::Frames)?;
-        let shared = Shared {
-            stage: Arc::new(Mutex::new(Arc::new(stage))),
-            meter: former
-                .as_ref()
-                .map_or_else(meter, |former| Arc::clone(&former.shared.meter)),
-            latest: Arc::default(),
-        };
+        let shared = share(stage, former.as_ref().map(|former| &former.shared));
         let (for_writer, to_write) = sync_channel(ENCODED_WAITING_MAX);
         let listeners = Listeners {
             program: number,
@@ -171,25 +162,13 @@ impl Program {
         let encoder = Encoder::build(&format, &caps, &listeners)?;
         // The callbacks hold the last senders: the writer ends when the pipeline does.
         drop(listeners);
-        let latest = Arc::clone(&shared.latest);
-        let on_air = move || move || take_latest(&latest);
-        let photographer = Photographer::start("snapshot", info.clone(), on_air, reports.clone())
-            .map_err(ProgramError::Thread)?;
-        let previewed = former
-            .as_ref()
-            .map_or_else(Previewed::default, |former| Arc::clone(&former.previewed));
-        let mut easel = Easel::new(
+        let gallery = Gallery::open(
+            &info,
             (timeline, matrix),
-            FramePool::new(info.clone()).map_err(ProgramError::Frames)?,
-            Arc::clone(&previewed),
-            Arc::clone(&shared.latest),
-        );
-        let beside = move || {
-            Easel::step_back();
-            move || easel.draw()
-        };
-        let preview = Photographer::start("preview", info.clone(), beside, reports.clone())
-            .map_err(ProgramError::Thread)?;
+            &shared,
+            former.as_ref().map(|former| &former.gallery),
+            &reports,
+        )?;
         let inspector = Inspector::new(info.clone(), Arc::clone(&shared.latest));
         let (over, renditions_over) = sync_channel(0);
         let ground = Ground {
@@ -223,13 +202,7 @@ impl Program {
             .pipeline
             .set_state(gst::State::Playing)
             .map_err(ProgramError::Start)?;
-        let before = match former {
-            Some(former) => {
-                let relay = former.relay.take().ok_or(ProgramError::Leaving)?;
-                Some((relay, former.format.clone()))
-            }
-            None => None,
-        };
+        let before = former.map(Self::hand_over).transpose()?;
         lock(&shared.meter).begin(number, timeline);
         let (relay, go_on) = run(
             (composer, format.clone()),
@@ -246,13 +219,17 @@ impl Program {
             clock,
             encoder,
             ladder,
-            photographer,
-            previewed,
-            preview,
+            gallery,
             inspector,
             go_on: Some(go_on),
             relay: Some(relay),
         })
+    }
+
+    /// What the next format goes on from.
+    fn hand_over(&mut self) -> Result<(Relay, ProgramFormat), ProgramError> {
+        let relay = self.relay.take().ok_or(ProgramError::Leaving)?;
+        Ok((relay, self.format.clone()))
     }
 
     /// Which of the program's formats it is.
@@ -285,7 +262,7 @@ impl Program {
 
     /// Has this beside the program from now on, or nothing.
     pub(crate) fn show_preview(&self, stage: Option<Stage>) {
-        *lock(&self.previewed) = stage.map(Arc::new);
+        self.gallery.show_beside(stage);
     }
 
     /// What was measured since the last call.
@@ -313,13 +290,13 @@ impl Program {
 
     /// Writes the picture on air as a JPEG file; the answer is a report.
     pub(crate) fn snapshot(&self, id: u64, path: PathBuf) {
-        self.photographer.request(id, path, u32::MAX);
+        self.gallery.take_on_air(id, path);
     }
 
     /// Writes the picture of the preview as a JPEG file of at most so many pixels in a row; the
     /// answer is a report.
     pub(crate) fn picture_of_preview(&self, id: u64, path: PathBuf, width_max: u32) {
-        self.preview.request(id, path, width_max);
+        self.gallery.take_beside(id, path, width_max);
     }
 
     /// Composes no further frame and lets the rest be written, which [`Event::Ended`] tells.
@@ -382,13 +359,16 @@ fn run(
     Ok((Relay { left, written }, go_on))
 }
 
-fn meter() -> Arc<Mutex<Meter>> {
-    Arc::new(Mutex::new(Meter::new()))
-}
-
-fn take_latest(latest: &Mutex<Option<gst::Buffer>>) -> Result<gst::Buffer, String> {
-    let frame = lock(latest).clone();
-    frame.ok_or_else(|| "nothing is on air yet".to_owned())
+/// What the composer shares with the rest. What is measured goes on from the format before.
+fn share(stage: Stage, former: Option<&Shared>) -> Shared {
+    Shared {
+        stage: Arc::new(Mutex::new(Arc::new(stage))),
+        meter: former.map_or_else(
+            || Arc::new(Mutex::new(Meter::new())),
+            |former| Arc::clone(&former.meter),
+        ),
+        latest: Arc::default(),
+    }
 }
 
 fn video_info(

@@ -44,17 +44,16 @@ fn seen(worker: &mut Worker, id: u64, width: u32) -> Frame {
 /// Looks until the preview is so.
 fn until(worker: &mut Worker, first: u64, wanted: impl Fn(&Frame) -> bool) -> Frame {
     let deadline = std::time::Instant::now() + crate::worker::PATIENCE;
-    (first..)
-        .map(|id| seen(worker, id, 160))
-        .find(|frame| {
-            assert!(
-                std::time::Instant::now() < deadline,
-                "{:?}",
-                frame.pixel(80, 45)
-            );
-            wanted(frame)
-        })
-        .unwrap()
+    let mut id = first;
+    loop {
+        let frame = seen(worker, id, 160);
+        if wanted(&frame) {
+            return frame;
+        }
+        let pixel = frame.pixel(80, 45);
+        assert!(std::time::Instant::now() < deadline, "{pixel:?}");
+        id += 1;
+    }
 }
 
 #[test]

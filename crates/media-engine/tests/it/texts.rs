@@ -5,6 +5,7 @@ use sm_common::layer::{
     Color, TextAlign, TextOutline, TextShadow, TextStyle, TextWrap, VerticalAlign,
 };
 use sm_common::stream::LayerState;
+use sm_media_protocol::LayerContent;
 
 use crate::pictures::picture;
 use crate::recording::Frame;

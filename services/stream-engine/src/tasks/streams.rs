@@ -13,7 +13,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Interval;
 
 use crate::admission::Admission;
-use crate::chat::{Chat, ChatReader};
+use crate::chat::{Chat, ChatReader, ReaderEnds};
 use crate::config::Config;
 use crate::lease::{Address, Keeper, LeaseView, Terms};
 use crate::live::archive::{self, Archive};
@@ -245,14 +245,7 @@ impl Launcher {
             look: self.config.engine.look_interval(),
         };
         let (chat, ends) = Chat::line();
-        let chat_reader = ChatReader {
-            bus: self.bus.clone(),
-            stream: stream.clone(),
-            ends,
-            config: self.config.chat.clone(),
-            history_max: self.config.redis.history_max,
-            check_every: self.config.engine.look_interval(),
-        };
+        let chat_reader = self.chat_reader(stream, ends);
         let surroundings = Surroundings {
             stream: stream.clone(),
             bus: self.bus.clone(),
@@ -286,6 +279,17 @@ impl Launcher {
         lifecycle.spawn(archive::keep(archive, playlist, live.grace()));
         lifecycle.spawn(stream::run(Arc::new(surroundings), inputs));
         Ok(())
+    }
+
+    fn chat_reader(&self, stream: &StreamId, ends: ReaderEnds) -> ChatReader {
+        ChatReader {
+            bus: self.bus.clone(),
+            stream: stream.clone(),
+            ends,
+            config: self.config.chat.clone(),
+            history_max: self.config.redis.history_max,
+            check_every: self.config.engine.look_interval(),
+        }
     }
 
     /// How far behind the picture is, and how long ago the lease was proven.

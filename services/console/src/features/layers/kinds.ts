@@ -44,6 +44,7 @@ export const PATTERNS = ["smpte", "ball", "bars", "checkers", "gradient", "snow"
 /** How text looks unless told otherwise. */
 export const PLAIN: TextStyle = {
   font: "DejaVu Sans",
+  font_asset: null,
   size: 48,
   bold: false,
   italic: false,

@@ -90,6 +90,7 @@ function hasOwnShape({ kind }: Layer): boolean {
     case "network":
     case "ingest":
       return true;
+    case "audio":
     case "text":
     case "chat":
     case "color":

@@ -1,11 +1,12 @@
 import type { Layer } from "../../api/types.ts";
-import { ColorField, DraftField, Field } from "../../ui/fields.tsx";
+import { ColorField, DraftField, Field, NumberField, SelectField } from "../../ui/fields.tsx";
 import { ChatFields } from "./chat-fields.tsx";
 import { CountdownFields } from "./countdown-fields.tsx";
 import { GradientFields } from "./gradient-fields.tsx";
 import { IngestPanel } from "./ingest-panel.tsx";
 import { PATTERNS, PLAIN } from "./kinds.ts";
 import { NetworkFields } from "./network-fields.tsx";
+import { ON_LOSS } from "./options.ts";
 import type { Patch } from "./patch.ts";
 import { TextStyleFields } from "./text-style-fields.tsx";
 import { TickerFields } from "./ticker-fields.tsx";

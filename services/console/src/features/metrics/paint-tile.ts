@@ -32,6 +32,7 @@ const NOTHING: Performance = {
   frozen_s: null,
   silent_s: null,
   layers: [],
+  renditions: [],
   layer_change_to_air_ms: null,
   layer_change_to_air_ms_p50: null,
   layer_change_to_air_ms_p99: null,

@@ -53,7 +53,7 @@ test("an uploaded picture becomes a layer", async ({ console: page }) => {
   await page.getByRole("button", { name: "Add layer" }).click();
   await page.getByRole("radio", { name: "Image" }).check({ force: true });
   await page.getByLabel("Name", { exact: true }).fill(NAME);
-  await page.getByLabel("PNG, JPEG or WebP").setInputFiles({
+  await page.getByLabel("PNG, JPEG, WebP, GIF or SVG").setInputFiles({
     name: "plain.png",
     mimeType: "image/png",
     buffer: await plainPng(page, "#30a0e0"),

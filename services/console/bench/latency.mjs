@@ -49,6 +49,9 @@ async function measure({ name, token, flips }) {
   await video.play();
 
   const layer = await createLayer();
+  // What flashed before this player came is still on its way: a player must not take it for its own.
+  await new Promise((resolve) => setTimeout(resolve, 8000));
+  await seen(false);
   const samples = [];
   for (let flip = 0; flip <= flips; flip += 1) {
     const white = flip % 2 === 0;

@@ -78,6 +78,7 @@ fn a_reader_has_picture_and_sound_from_a_keyframe_to_the_end_of_the_program() {
     let sounds = of(&units, &[TapKind::Sound]);
     assert!(sounds.len() > 60, "{}", sounds.len());
     // Where the program begins, the first packet is shorter by what the encoder looks ahead.
+    assert!(sounds[0] < sounds[1] && sounds[1] - sounds[0] <= PACKET_NS + 1);
     let steps = sounds[1..].windows(2).map(|pair| pair[1] - pair[0]);
     let odd: Vec<_> = steps
         .enumerate()

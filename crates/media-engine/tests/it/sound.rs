@@ -29,7 +29,7 @@ pub(crate) fn loudness(samples: &[f32]) -> Vec<f32> {
 }
 
 /// A file with one second of a tone at an eighth of full scale.
-fn tone(path: &Path) {
+fn tone(path: &Path, hertz: u32) {
     make(
         path,
         &[
@@ -40,7 +40,7 @@ fn tone(path: &Path) {
             "-f",
             "lavfi",
             "-i",
-            "sine=500:r=44100",
+            &format!("sine={hertz}:r=44100"),
             "-t",
             "1",
             "-pix_fmt",
@@ -55,7 +55,7 @@ fn tone(path: &Path) {
 fn a_looping_tone_is_heard_without_a_gap_until_it_is_muted() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tone.mp4");
-    tone(&path);
+    tone(&path, 500);
     let mut clip = layer(video(&path, true), [0, 0, 32, 32]);
     let mut worker = Worker::on_air(small(), scene(1, std::slice::from_ref(&clip)));
     worker.wait_for_layer(clip.id, LayerState::Ok);
@@ -157,11 +157,15 @@ fn a_delayed_sound_comes_as_much_later_as_it_should() {
 #[test]
 fn two_sounds_that_are_too_loud_together_are_limited_and_not_clipped() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("tone.mp4");
-    tone(&path);
+    // Two pitches: the same one twice could come half a period apart, and be silence.
+    let [low, high] = [500, 700].map(|hertz| {
+        let path = folder.path().join(format!("{hertz}.mp4"));
+        tone(&path, hertz);
+        path
+    });
     let mut clips = [
-        layer(video(&path, true), [0, 0, 32, 32]),
-        layer(video(&path, true), [32, 0, 32, 32]),
+        layer(video(&low, true), [0, 0, 32, 32]),
+        layer(video(&high, true), [32, 0, 32, 32]),
     ];
     for clip in &mut clips {
         clip.volume = 20.0;

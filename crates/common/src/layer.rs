@@ -11,6 +11,7 @@ mod network;
 mod text;
 mod text_style;
 mod ticker;
+mod web;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -30,6 +31,7 @@ pub use network::{NetworkSource, OnLoss};
 pub use text::{ClockSource, TextSource};
 pub use text_style::{TextAlign, TextOutline, TextShadow, TextStyle, TextWrap, VerticalAlign};
 pub use ticker::{TickerDirection, TickerSource};
+pub use web::WebSource;
 
 macro_rules! layer_kinds {
     ($($(#[$doc:meta])* $name:ident($source:ty) = $text:literal),+ $(,)?) => {
@@ -89,6 +91,8 @@ layer_kinds! {
     Network(NetworkSource) = "network",
     /// The stream's chat.
     Chat(ChatSource) = "chat",
+    /// A web page.
+    Web(WebSource) = "web",
 }
 
 impl LayerSource {
@@ -106,7 +110,8 @@ impl LayerSource {
             | Self::Gradient(_)
             | Self::Ticker(_)
             | Self::Network(_)
-            | Self::Chat(_) => None,
+            | Self::Chat(_)
+            | Self::Web(_) => None,
         }
     }
 }

@@ -58,6 +58,7 @@ impl Note {
                 outputs,
                 hosting,
                 network: _,
+                web: _,
             } => Some(Self::Configured {
                 program: program.clone(),
                 hls: hls.clone(),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sm_common::id::LayerId;
-use sm_common::layer::Transition;
+use sm_common::layer::{Transition, WebSource};
 use sm_media_protocol::{Cover, LayerContent, SceneLayer, WantedScene};
 
 /// What to do with the sources of layers so that they show a wanted scene.
@@ -102,6 +102,14 @@ fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
             (&before.url, &before.stream_id, before.latency_ms)
                 == (&after.url, &after.stream_id, after.latency_ms)
         }
+        (C::Web { source: before }, C::Web { source: after }) => {
+            let on_loss = before.on_loss;
+            *before
+                == (WebSource {
+                    on_loss,
+                    ..after.clone()
+                })
+        }
         (
             C::Color { .. }
             | C::TestPattern { .. }
@@ -113,7 +121,8 @@ fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
             | C::Countdown(_)
             | C::Ticker { .. }
             | C::Network { .. }
-            | C::Chat { .. },
+            | C::Chat { .. }
+            | C::Web { .. },
             _,
         ) => false,
     }

@@ -12,7 +12,7 @@ use sm_common::program::ProgramFormat;
 use sm_common::stream::Severity;
 use sm_media_protocol::{
     Command, FinishReason, HlsSettings, LayerReport, OutputReport, RecordingSettings, Report,
-    WantedOutput, WantedScene, WorkerState,
+    WantedOutput, WantedScene, WebSettings, WorkerState,
 };
 
 use crate::event::{Event, Events};
@@ -188,6 +188,7 @@ impl Worker {
                 outputs,
                 hosting,
                 network,
+                web,
             } => {
                 let wanted = Wanted {
                     hls,
@@ -196,6 +197,7 @@ impl Worker {
                     outputs,
                     orphan: Duration::from_millis(hosting.orphan_ms),
                     network,
+                    web: web.map(|web| *web),
                 };
                 return self.configure(program, wanted);
             }
@@ -243,6 +245,7 @@ impl Worker {
             outputs: wanted_outputs,
             orphan,
             network,
+            web,
         } = wanted;
         if self.air.is_some() {
             self.out_of_order("a configuration came twice");
@@ -259,7 +262,7 @@ impl Worker {
             Timeline::new(format.framerate),
             format.height,
             SharedClock::clone(&self.wall),
-            network,
+            (network, web),
             self.events.clone(),
         );
         if let Err(refused) = layers.apply(scene) {
@@ -498,6 +501,7 @@ struct Wanted {
     outputs: Vec<WantedOutput>,
     orphan: Duration,
     network: NetworkPolicy,
+    web: Option<WebSettings>,
 }
 
 fn report_output(reports: &Reports, report: OutputReport) {

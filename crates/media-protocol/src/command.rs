@@ -6,7 +6,7 @@ use sm_common::clock::Timestamp;
 use sm_common::id::{LayerId, OutputId};
 use sm_common::layer::{
     AtZero, Blend, ChatSource, Color, GradientStop, NetworkSource, Pattern, TextStyle,
-    TickerDirection, Transform, Transition,
+    TickerDirection, Transform, Transition, WebSource,
 };
 use sm_common::output::OutputTarget;
 use sm_common::program::ProgramFormat;
@@ -14,6 +14,7 @@ use sm_common::stream::SceneOnAir;
 use sm_common::transition::Take;
 
 use crate::chat::ChatFeed;
+use crate::web::WebSettings;
 
 /// What the host tells the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +40,9 @@ pub enum Command {
         /// Where network sources may be.
         #[serde(default)]
         network: NetworkPolicy,
+        /// How web pages are shown; `None` where they are not.
+        #[serde(default)]
+        web: Option<Box<WebSettings>>,
     },
     /// Make the picture show this scene, all changes on one frame.
     ApplyScene {
@@ -271,6 +275,11 @@ pub enum LayerContent {
     Network {
         /// Where from, and how.
         source: NetworkSource,
+    },
+    /// A web page.
+    Web {
+        /// Where it is, and how it is shown.
+        source: WebSource,
     },
     /// The stream's chat, as [`Command::ApplyChat`] tells it.
     Chat {

@@ -16,6 +16,7 @@ mod command;
 mod framing;
 mod picture;
 mod report;
+mod web;
 
 pub use chat::{CHAT_LINES_MAX, CHAT_NAME_CHARS_MAX, CHAT_TEXT_CHARS_MAX, ChatFeed, ChatLine};
 pub use command::{
@@ -28,3 +29,4 @@ pub use report::{
     FinishReason, LayerReport, OnAir, OutputReport, OutputStats, Part, Report, Segment, Stats,
     WorkerState,
 };
+pub use web::{RenderFailure, RenderNews, RenderOrder, SLOTS, WebSettings};

@@ -9,6 +9,7 @@ use sm_bus::BusConfig;
 use sm_common::address::NetworkPolicy;
 use sm_common::id::StreamId;
 use sm_common::layer::Color;
+use sm_media_protocol::WebSettings;
 use sm_service_kit::config::{
     AuthConfig, EventHandlerConfig, HttpConfig, KitConfig, OpsConfig, ServiceConfig,
     TelemetryConfig,
@@ -45,6 +46,8 @@ pub struct Config {
     pub(crate) watch: WatchConfig,
     /// `[sources]`
     pub(crate) sources: SourcesConfig,
+    /// `[web]`
+    pub(crate) web: WebConfig,
     /// `[chat]`
     pub(crate) chat: ChatConfig,
     /// `[playback]`
@@ -161,6 +164,17 @@ pub(crate) struct SourcesConfig {
     allow: Vec<IpNet>,
 }
 
+/// `[web]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WebConfig {
+    enabled: bool,
+    pages_max: u32,
+    memory_mb_max: u64,
+    start_timeout_ms: u64,
+    stall_timeout_ms: u64,
+}
+
 /// `[chat]`
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -181,6 +195,18 @@ impl SourcesConfig {
         NetworkPolicy {
             allow: self.allow.clone(),
         }
+    }
+}
+
+impl WebConfig {
+    /// What workers are told; `None` while web pages are switched off.
+    pub(crate) fn settings(&self) -> Option<WebSettings> {
+        self.enabled.then(|| WebSettings {
+            pages_max: self.pages_max,
+            memory_bytes_max: self.memory_mb_max.saturating_mul(1024 * 1024),
+            start_ms: self.start_timeout_ms,
+            stall_ms: self.stall_timeout_ms,
+        })
     }
 }
 
@@ -327,6 +353,11 @@ mod tests {
         assert_eq!(read.lease.without_redis, WithoutRedis::Stop);
         assert_eq!(read.lease.ttl(), Duration::from_secs(3));
         assert_eq!(read.slate.color.alpha, 0x80);
+        assert_eq!(
+            read.web.settings(),
+            None,
+            "only who wants web pages has them"
+        );
         assert_eq!((read.http.port, read.engine.ids.len()), (4300, 2));
     }
 }

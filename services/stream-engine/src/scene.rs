@@ -198,6 +198,9 @@ fn content(source: &LayerSource, assets: &Path) -> LayerContent {
         LayerSource::Network(source) => LayerContent::Network {
             source: source.clone(),
         },
+        LayerSource::Web(source) => LayerContent::Web {
+            source: source.clone(),
+        },
         LayerSource::Chat(source) => LayerContent::Chat {
             source: source.clone(),
         },

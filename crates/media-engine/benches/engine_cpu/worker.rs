@@ -54,6 +54,7 @@ pub(crate) fn run(case: &Case, media: &Media, folder: &Path) -> anyhow::Result<C
             orphan_ms: 0,
         },
         network: NetworkPolicy::default(),
+        web: None,
     };
     input.write_all(&encode(&configure)?)?;
     let mut stream_s = 0.0;

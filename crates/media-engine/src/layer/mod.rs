@@ -25,6 +25,7 @@ mod text_painter;
 mod text_renderer;
 mod ticker;
 mod video;
+mod web;
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -37,7 +38,7 @@ use sm_common::id::LayerId;
 use sm_common::performance::LayerPerformance;
 use sm_common::stream::LayerState;
 use sm_media_protocol::{
-    CHAT_LINES_MAX, ChatFeed, LayerContent, LayerReport, SceneLayer, WantedScene,
+    CHAT_LINES_MAX, ChatFeed, LayerContent, LayerReport, SceneLayer, WantedScene, WebSettings,
 };
 
 use crate::event::{Event, Events};
@@ -130,6 +131,7 @@ fn open(layer: &SceneLayer, surroundings: &Surroundings) -> Box<dyn Source> {
             Box::new(ticker::open(text, motion, style, layer, surroundings))
         }
         LayerContent::Network { source } => network::open(source, layer, surroundings),
+        LayerContent::Web { source } => web::open(source, layer, surroundings),
         LayerContent::Chat { source } => Box::new(chat::open(source, layer, surroundings)),
     }
 }
@@ -165,6 +167,10 @@ struct Surroundings {
     matrix: Matrix,
     wall: SharedClock,
     text: std::rc::Rc<TextRenderer>,
+    /// Web pages, where they are shown.
+    web: Option<web::Pages>,
+    /// Height of the program.
+    program_height: u32,
     /// The stream's chat, as the host last told it.
     chat: Option<ChatFeed>,
     /// Where network sources may be.
@@ -234,7 +240,7 @@ impl Layers {
         timeline: Timeline,
         height: u32,
         wall: SharedClock,
-        network: NetworkPolicy,
+        (network, web): (NetworkPolicy, Option<WebSettings>),
         events: Events,
     ) -> Self {
         let (alive, ended) = sync_channel(0);
@@ -245,6 +251,8 @@ impl Layers {
                 matrix: Matrix::for_height(height),
                 wall,
                 text: std::rc::Rc::new(TextRenderer::start()),
+                web: web.map(web::Pages::new),
+                program_height: height,
                 chat: None,
                 network,
                 events,
@@ -491,7 +499,8 @@ fn performance(layer: LayerId, source: &dyn Source, now_ns: i64) -> Option<Layer
         | Surface::Solid(..)
         | Surface::Still(_)
         | Surface::Strip(_)
-        | Surface::Stack(_) => None,
+        | Surface::Stack(_)
+        | Surface::Changing(_) => None,
     };
     let sound = source.sound();
     if counts.is_none() && sound.is_none() {

@@ -17,6 +17,7 @@ use super::player::{Ending, Player, Recipe};
 use super::{Health, News, Source, Surroundings};
 use crate::pipeline::{FrameSlot, Surface};
 use crate::sound::SoundQueue;
+pub(super) use guard::resolve;
 use pipeline::{Outlets, build};
 
 /// Opens the source. It stays connected and goes on being decoded while its layer is hidden, so
@@ -122,7 +123,7 @@ impl Source for NetworkSource {
 
 /// A source whose address means nothing.
 #[derive(Debug)]
-struct Refused(Failure);
+pub(super) struct Refused(pub(super) Failure);
 
 impl Source for Refused {
     fn update(&mut self, _layer: &SceneLayer) {}

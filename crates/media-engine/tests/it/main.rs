@@ -36,4 +36,5 @@ mod stats;
 mod texts;
 mod ticker;
 mod video;
+mod web;
 mod worker;

@@ -17,8 +17,8 @@ use sm_common::program::ProgramFormat;
 use sm_common::stream::LayerState;
 use sm_media_protocol::{
     Command, FinishReason, HlsSettings, Hosting, LayerReport, LeaseTerms, OnAir, OutputReport,
-    OutputStats, RecordingSettings, Report, Segment, Stats, WantedOutput, WantedScene, decode,
-    encode,
+    OutputStats, RecordingSettings, Report, Segment, Stats, WantedOutput, WantedScene, WebSettings,
+    decode, encode,
 };
 use tempfile::TempDir;
 
@@ -46,6 +46,8 @@ pub(crate) struct Worker {
     pub(crate) orphan_ms: u64,
     /// Where network sources may be.
     pub(crate) network: NetworkPolicy,
+    /// How web pages are shown.
+    pub(crate) web: Option<WebSettings>,
 }
 
 /// A small program, so that many fit on one machine.
@@ -85,6 +87,7 @@ impl Worker {
             part_frames: 0,
             orphan_ms: ORPHAN_MS,
             network: NetworkPolicy::default(),
+            web: None,
         };
         worker.connect(1);
         worker
@@ -196,6 +199,7 @@ impl Worker {
                 orphan_ms: self.orphan_ms,
             },
             network: self.network.clone(),
+            web: self.web.map(Box::new),
         });
     }
 
@@ -335,6 +339,10 @@ impl Worker {
             }
             _ => None,
         })
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
     }
 
     pub(crate) fn kill(&mut self) {

@@ -74,3 +74,4 @@ export type Transform = Schemas["Transform"];
 export type TransitionKind = Schemas["TransitionKind"];
 export type VerticalAlign = Schemas["VerticalAlign"];
 export type Viewers = Schemas["Viewers"];
+export type WebSource = Schemas["WebSource"];

@@ -10,7 +10,7 @@ use sm_common::layer::{
 use super::clock_format::{self, FORMAT_CHARS_MAX};
 use super::fault::{Fault, Faults};
 use super::field::{Members, boolean, integer, parsed, text};
-use super::{chat, countdown, gradient, text_style, ticker};
+use super::{chat, countdown, gradient, text_style, ticker, web};
 
 /// Longest text, in characters.
 const TEXT_CHARS_MAX: usize = 2000;
@@ -75,6 +75,7 @@ pub(crate) fn read(
         LayerKind::Countdown => countdown::read(&mut fields, faults).map(LayerSource::Countdown),
         LayerKind::Ticker => ticker::read(&mut fields, faults).map(LayerSource::Ticker),
         LayerKind::Network => read_network(&mut fields, faults).map(LayerSource::Network),
+        LayerKind::Web => web::read(&mut fields, faults).map(LayerSource::Web),
         LayerKind::Chat => chat::read(&mut fields, faults).map(LayerSource::Chat),
     };
     fields.finish(faults);
@@ -171,6 +172,9 @@ mod tests {
                 "speed": 60, "direction": "right", "style": style}}),
             json!({"kind": "network", "source": {"url": "srt://a.example:9000", "stream_id": "a",
                 "latency_ms": 20, "on_loss": "hold"}}),
+            json!({"kind": "web", "source": {"url": "https://a.example/b?c", "width": 640,
+                "height": 360, "framerate": 25, "zoom": 150, "css": "body { color: red }",
+                "reload_s": 60, "on_loss": "hold"}}),
             json!({"kind": "chat", "source": {"max_messages": 5, "max_age_s": 60, "fade_ms": 100,
                 "order": "newest-above", "entrance": "fade", "entrance_ms": 300, "gap": 4,
                 "names": false, "name_color": "#ff8000", "style": style}}),
@@ -194,6 +198,7 @@ mod tests {
             (LayerKind::Countdown, json!({"to": "2026-01-01T00:00:00Z"})),
             (LayerKind::Ticker, json!({"text": "a"})),
             (LayerKind::Chat, json!({})),
+            (LayerKind::Web, json!({"url": "http://a.example/"})),
             (
                 LayerKind::Network,
                 json!({"url": "http://a.example/a.m3u8"}),

@@ -301,6 +301,7 @@ impl Tenure {
                 orphan_ms: whole_ms(surroundings.config.worker.orphan()),
             },
             network: surroundings.config.sources.policy(),
+            web: surroundings.config.web.settings().map(Box::new),
         };
         match running.worker.send(command) {
             Ok(()) => running.configured(screen, outputs),

@@ -2,6 +2,7 @@ import {
   Blend,
   Clock3,
   Film,
+  Globe,
   Image as ImageIcon,
   type LucideIcon,
   MessagesSquare,
@@ -32,6 +33,7 @@ export const KINDS: Record<LayerKind, KindWords> = {
   gradient: { label: "Gradient", icon: Blend },
   chat: { label: "Chat", icon: MessagesSquare },
   network: { label: "Network", icon: RadioTower },
+  web: { label: "Web page", icon: Globe },
   "test-pattern": { label: "Test pattern", icon: TestTubeDiagonal },
 };
 
@@ -99,6 +101,12 @@ const FIELD_LABELS: Record<string, string> = {
   "/source/gap": "gap",
   "/source/names": "names",
   "/source/name_color": "color of names",
+  "/source/css": "CSS",
+  "/source/framerate": "pictures a second",
+  "/source/zoom": "zoom",
+  "/source/width": "width of the page",
+  "/source/height": "height of the page",
+  "/source/reload_s": "loading anew",
   "/source/items": "texts",
   "/source/separator": "text between",
   "/source/duration_s": "seconds from now",

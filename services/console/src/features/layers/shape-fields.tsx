@@ -88,6 +88,7 @@ function hasOwnShape({ kind }: Layer): boolean {
     case "image":
     case "video":
     case "network":
+    case "web":
       return true;
     case "text":
     case "chat":

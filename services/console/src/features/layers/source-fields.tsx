@@ -15,6 +15,7 @@ import { ON_LOSS } from "./options.ts";
 import type { Patch } from "./patch.ts";
 import { TextStyleFields } from "./text-style-fields.tsx";
 import { TickerFields } from "./ticker-fields.tsx";
+import { WebFields } from "./web-fields.tsx";
 
 interface SourceFieldsProps {
   readonly layer: Layer;
@@ -83,7 +84,7 @@ export function SourceFields({ layer, disabled, change }: SourceFieldsProps) {
       return (
         <>
           <ChatFields source={layer.source} {...fields} />
-          <TextStyleFields style={layer.source.style} isStacked {...fields} />
+          <TextStyleFields style={layer.source.style ?? PLAIN} isStacked {...fields} />
         </>
       );
     case "countdown":
@@ -175,6 +176,8 @@ export function SourceFields({ layer, disabled, change }: SourceFieldsProps) {
           </div>
         </>
       );
+    case "web":
+      return <WebFields source={layer.source} {...fields} />;
     case "image":
       return null;
   }

@@ -70,11 +70,14 @@ pub fn render_web() -> anyhow::Result<()> {
         })
         .context("no thread to wait for the end")?;
     let teller = Teller::new(line);
-    let why = match Renderer::start(&order, memory, &teller) {
+    let renderer = Renderer::start(&order, memory, &teller);
+    let why = match &renderer {
         Ok(renderer) => renderer.run(),
-        Err(why) => why,
+        Err(why) => *why,
     };
     teller.tell(&RenderNews::Failed { why });
+    // Nothing is taken down in order: what failed could hang or crash in it.
+    end_group();
     Ok(())
 }
 

@@ -166,7 +166,8 @@ impl Task {
     /// Shows what the renderer draws, until it fails or nobody wants it.
     fn watch(&self, renderer: &mut Renderer, closing: &Closing) -> Outcome {
         let ms = Duration::from_millis;
-        let mut watch = Watch::new(ms(self.settings.start_ms), ms(self.settings.stall_ms));
+        let (start, stall) = (ms(self.settings.start_ms), ms(self.settings.stall_ms));
+        let mut watch = Watch::new(Instant::now(), start, stall);
         let mut measure_at = Instant::now() + MEASURE_EVERY;
         loop {
             let now = Instant::now();
@@ -247,12 +248,12 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(start: Duration, stall: Duration) -> Self {
+    fn new(now: Instant, start: Duration, stall: Duration) -> Self {
         Self {
             stall,
             shown_since: None,
             missing: false,
-            deadline: Instant::now() + start,
+            deadline: now + start,
         }
     }
 
@@ -307,8 +308,8 @@ mod tests {
 
     #[test]
     fn a_page_has_time_to_show_and_must_live_from_then_on() {
-        let mut watch = Watch::new(SECOND * 20, SECOND * 5);
-        let start = watch.deadline() - SECOND * 20;
+        let start = Instant::now();
+        let mut watch = Watch::new(start, SECOND * 20, SECOND * 5);
         let code = |watch: &Watch, after: Duration| {
             watch.verdict(start + after).map(|failure| failure.code)
         };

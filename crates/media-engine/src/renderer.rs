@@ -234,8 +234,8 @@ impl Renderer {
                 gst::ClockTime::from_nseconds(u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX));
             if let Some(message) = bus.timed_pop(wait) {
                 let view = message.view();
-                if matches!(view, gst::MessageView::Error(_) | gst::MessageView::Eos(_)) {
-                    return self.signs.failure().unwrap_or(RenderFailure::Renderer);
+                if let gst::MessageView::Error(error) = view {
+                    return self.signs.failure().unwrap_or_else(|| meaning(error));
                 }
                 if let gst::MessageView::Element(element) = view
                     && is_loaded(element)
@@ -323,6 +323,15 @@ fn watch_view(source: &gst::Element, signs: &Arc<Signs>) {
         });
         None
     });
+}
+
+/// What an error of the element says: the page is its one resource.
+fn meaning(error: &gst::message::Error) -> RenderFailure {
+    if error.error().is::<gst::ResourceError>() {
+        RenderFailure::NotLoaded
+    } else {
+        RenderFailure::Renderer
+    }
 }
 
 /// Whether the page has been loaded to its end.

@@ -14,6 +14,7 @@ use sm_common::stream::LayerState;
 use sm_media_protocol::{LayerContent, LayerReport, Report, SceneLayer, WebSettings};
 
 use crate::network_servers::free_tcp_port;
+use crate::recording::Frame;
 use crate::scene::{color, layer, scene};
 use crate::worker::{PATIENCE, Worker, small};
 
@@ -123,6 +124,26 @@ fn descendants(parent: u32, name: &str) -> Vec<u32> {
     found
 }
 
+/// The first picture on air that is as `is_so` says.
+fn until_seen(worker: &mut Worker, is_so: impl Fn(&Frame) -> bool) -> Frame {
+    let path = worker.path().join("seen.jpg");
+    let start = Instant::now();
+    loop {
+        worker.send(&sm_media_protocol::Command::Snapshot {
+            id: 1,
+            path: path.clone(),
+        });
+        worker.wait_for_next("snapshot", |report| {
+            matches!(report, Report::Snapshot { .. }).then_some(())
+        });
+        let frame = Frame::read(&path, 320);
+        if is_so(&frame) {
+            return frame;
+        }
+        assert!(start.elapsed() < PATIENCE, "not seen\n{}", worker.log());
+    }
+}
+
 fn signal(pid: u32, signal: &str) {
     let sent = Command::new("kill")
         .args([signal, &pid.to_string()])
@@ -154,9 +175,10 @@ fn a_page_shows_what_is_behind_it_and_the_rules_of_its_layer() {
         worker.wait_for_layer(layer, LayerState::Ok);
     }
     // The rules come when the page is loaded to its end.
-    worker.wait_for_segments(6);
-    let frame = worker.stop().last_frame();
-    frame.assert_is(20, 20, RED);
+    let frame = until_seen(&mut worker, |frame| {
+        frame.is(20, 20, RED) && frame.is(170, 100, RED)
+    });
+    worker.stop();
     frame.assert_is(90, 80, RED);
     frame.assert_is(120, 20, BLUE);
     frame.assert_is(250, 40, [128, 0, 128]);

@@ -1737,7 +1737,7 @@ export interface components {
          * @description The kind of a layer.
          * @enum {string}
          */
-        LayerKind: "color" | "test-pattern" | "image" | "video" | "text" | "clock" | "gradient" | "countdown" | "ticker" | "network" | "chat";
+        LayerKind: "color" | "test-pattern" | "image" | "video" | "text" | "clock" | "gradient" | "countdown" | "ticker" | "network" | "chat" | "web";
         /** @description A scene's layers: what `GET /api/layers` answers, and the snapshot of `layer-updates`. */
         LayerList: {
             /** @description From the back of the picture to the front. */
@@ -1887,6 +1887,11 @@ export interface components {
             kind: "chat";
             /** @description The stream's chat. */
             source: components["schemas"]["ChatSource"];
+        } | {
+            /** @enum {string} */
+            kind: "web";
+            /** @description A web page. */
+            source: components["schemas"]["WebSource"];
         };
         /**
          * @description How a layer does in the picture.
@@ -3686,6 +3691,47 @@ export interface components {
              * @description Time watched by all together, in seconds.
              */
             watch_time_s?: number | null;
+        };
+        /**
+         * @description A web page, with what is behind it where it is transparent. Only on engines on which web pages are
+         *     switched on.
+         */
+        WebSource: {
+            /** @description Rules that are added to the page's own, at most 4000 characters of CSS. */
+            css?: string;
+            /**
+             * Format: int32
+             * @description Most pictures of the page a second, 1 to 60; one that does not change costs next to nothing.
+             */
+            framerate?: number;
+            /**
+             * Format: int32
+             * @description Height of the page in its own pixels, 16 to 1080.
+             */
+            height?: number;
+            /** @description What shows while there is no page. */
+            on_loss?: components["schemas"]["OnLoss"];
+            /**
+             * Format: int32
+             * @description Seconds after which the page is loaded anew, 10 to 86400; never when absent.
+             */
+            reload_s?: number | null;
+            /**
+             * @description The `http://` or `https://` address of the page, at most 2048 bytes, without user and password:
+             *     everybody who sees the layer sees its address.
+             * @example https://example.com/overlay
+             */
+            url: string;
+            /**
+             * Format: int32
+             * @description Width of the page in its own pixels, 16 to 1920. Pages cost least in the size of their layer.
+             */
+            width?: number;
+            /**
+             * Format: int32
+             * @description How large the page's content is, in percent, 25 to 400.
+             */
+            zoom?: number;
         };
     };
     responses: never;

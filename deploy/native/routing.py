@@ -18,7 +18,7 @@ DYNAMIC = ROOT / "traefik" / "dynamic"
 LISTS = {"entrypoints", "middlewares"}
 
 # Flags of the Traefik container that mean nothing without containers.
-CONTAINER_FLAGS = ("--providers.docker", "--providers.file.directory")
+CONTAINER_FLAGS = ("--providers.docker", "--providers.file.directory", "--entrypoints.webrtc")
 
 
 def native(compose: dict, settings: Settings) -> dict:
@@ -29,6 +29,9 @@ def native(compose: dict, settings: Settings) -> dict:
             path = label.split(".")
             if path[:2] == ["traefik", "http"]:
                 place(http, path[2:], value)
+            elif path[:2] == ["traefik", "udp"]:
+                # Each engine has an address of its own here, which browsers reach without Traefik.
+                continue
             elif label != "traefik.enable":
                 raise Failure(f"docker-compose.yml, {service}: the native run cannot translate the label {label}")
         for name in service_names(definition):
@@ -80,7 +83,8 @@ def entry_ports(compose: dict) -> dict[str, int]:
     ports = {}
     for flag in compose["services"]["traefik"]["command"]:
         name, _, value = flag.partition("=")
-        if name.startswith("--entrypoints.") and name.endswith(".address"):
+        udp = value.endswith("/udp")
+        if name.startswith("--entrypoints.") and name.endswith(".address") and not udp:
             ports[name.split(".")[1]] = int(value.lstrip(":"))
     return ports
 

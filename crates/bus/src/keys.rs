@@ -76,6 +76,12 @@ pub fn layers(stream: &StreamId) -> String {
     format!("sm:{{{stream}}}:layers")
 }
 
+/// The secrets of network sources by identifier (hash); layers name them. Written and swept by
+/// layer-service, read by the lease holder, and by nobody else.
+pub fn layer_secrets(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:layer-secrets")
+}
+
 /// How layers do in the picture, by identifier (hash). The lease holder; never expires.
 pub fn layer_statuses(stream: &StreamId) -> String {
     format!("sm:{{{stream}}}:layer-statuses")

@@ -5,6 +5,7 @@ use deadpool_redis::redis::Script;
 use serde::{Serialize, Serializer};
 use sm_common::event::{Channel, Epoch, Position};
 use sm_common::id::{SceneId, StreamId};
+use sm_common::secret::Secret;
 
 use crate::connection::{Bus, read_document, write_document};
 use crate::error::BusError;
@@ -48,6 +49,8 @@ pub struct SceneQuery {
     /// Revisions that the caller has: the layers of such a scene are left out.
     #[serde(serialize_with = "as_text")]
     pub known: BTreeMap<SceneId, u64>,
+    /// Whether the secrets of network sources are read as well.
+    pub secrets: bool,
 }
 
 /// As they are stored, so that the script need not read numbers.
@@ -99,6 +102,9 @@ pub struct StoredScenes {
     pub statuses: Vec<String>,
     /// Where `layer-updates` is.
     pub position: Option<Position>,
+    /// The secrets of network sources by identifier, where they were asked for: documents, none
+    /// of which may be seen.
+    pub secrets: BTreeMap<String, Secret>,
 }
 
 type Answer = (
@@ -107,6 +113,7 @@ type Answer = (
     (Vec<String>, Vec<u64>, Vec<String>, Vec<Option<Vec<String>>>),
     Vec<String>,
     (Option<String>, Option<u64>),
+    BTreeMap<String, String>,
 );
 
 impl Bus {
@@ -124,6 +131,7 @@ impl Bus {
             .key(keys::layers(stream))
             .key(keys::layer_statuses(stream))
             .key(keys::position(stream, Channel::LayerUpdates))
+            .key(keys::layer_secrets(stream))
             .arg(write_document(query)?);
         let answer: Answer = self.script(&invocation).await?;
         let (
@@ -132,6 +140,7 @@ impl Bus {
             (ids, revisions, documents, layers),
             statuses,
             (epoch, offset),
+            secrets,
         ) = answer;
         let key = keys::scenes(stream);
         let order: Option<Vec<SceneId>> =
@@ -162,6 +171,10 @@ impl Bus {
                 epoch: Epoch::from(epoch),
                 offset,
             }),
+            secrets: secrets
+                .into_iter()
+                .map(|(id, document)| (id, Secret::from(document)))
+                .collect(),
         })
     }
 }

@@ -95,6 +95,12 @@ const fn shares(a: u128, b: u128, bits: u32) -> bool {
 pub enum SourceScheme {
     /// From an RTMP server.
     Rtmp,
+    /// The same, encrypted.
+    Rtmps,
+    /// From an RTSP server, such as a camera.
+    Rtsp,
+    /// The same, encrypted.
+    Rtsps,
     /// MPEG-TS from an SRT listener.
     Srt,
     /// A file, a transport stream or an HLS playlist.
@@ -108,6 +114,9 @@ impl SourceScheme {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Rtmp => "rtmp",
+            Self::Rtmps => "rtmps",
+            Self::Rtsp => "rtsp",
+            Self::Rtsps => "rtsps",
             Self::Srt => "srt",
             Self::Http => "http",
             Self::Https => "https",
@@ -118,10 +127,47 @@ impl SourceScheme {
     const fn usual_port(self) -> Option<u16> {
         match self {
             Self::Rtmp => Some(1935),
+            Self::Rtsp => Some(554),
+            Self::Rtsps => Some(322),
             Self::Srt => None,
             Self::Http => Some(80),
-            Self::Https => Some(443),
+            Self::Https | Self::Rtmps => Some(443),
         }
+    }
+
+    /// Whether it is encrypted on the way by TLS.
+    pub const fn is_secure(self) -> bool {
+        match self {
+            Self::Rtmps | Self::Rtsps | Self::Https => true,
+            Self::Rtmp | Self::Rtsp | Self::Srt | Self::Http => false,
+        }
+    }
+
+    /// Whether what comes is live, and ends only when something is wrong.
+    pub const fn is_live(self) -> bool {
+        match self {
+            Self::Rtmp | Self::Rtmps | Self::Rtsp | Self::Rtsps | Self::Srt => true,
+            Self::Http | Self::Https => false,
+        }
+    }
+
+    /// Whether its servers let people in by a user and a password.
+    pub const fn takes_password(self) -> bool {
+        !matches!(self, Self::Srt)
+    }
+
+    fn named(text: &str) -> Option<Self> {
+        [
+            Self::Rtmp,
+            Self::Rtmps,
+            Self::Rtsp,
+            Self::Rtsps,
+            Self::Srt,
+            Self::Http,
+            Self::Https,
+        ]
+        .into_iter()
+        .find(|scheme| scheme.as_str() == text)
     }
 }
 
@@ -135,10 +181,13 @@ pub enum SourceUrlError {
     #[error("must be at most {SOURCE_URL_BYTES_MAX} bytes long")]
     TooLong,
     /// A scheme that is not read.
-    #[error("must begin with rtmp://, srt://, http:// or https://")]
+    #[error("must begin with rtmp://, rtmps://, rtsp://, rtsps://, srt://, http:// or https://")]
     Scheme,
     /// A user or a password.
-    #[error("must not hold a user name or password: everybody who sees the layer sees its address")]
+    #[error(
+        "must not hold a user or a password, which have members of their own: everybody who sees \
+         the layer sees its address"
+    )]
     Credentials,
     /// No port, and the scheme has no usual one.
     #[error("must name a port")]
@@ -167,13 +216,7 @@ impl SourceUrl {
             return Err(SourceUrlError::TooLong);
         }
         let url = Url::parse(text).map_err(|_syntax| SourceUrlError::Malformed)?;
-        let scheme = match url.scheme() {
-            "rtmp" => SourceScheme::Rtmp,
-            "srt" => SourceScheme::Srt,
-            "http" => SourceScheme::Http,
-            "https" => SourceScheme::Https,
-            _ => return Err(SourceUrlError::Scheme),
-        };
+        let scheme = SourceScheme::named(url.scheme()).ok_or(SourceUrlError::Scheme)?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err(SourceUrlError::Credentials);
         }
@@ -194,13 +237,19 @@ impl SourceUrl {
             url,
         };
         match scheme {
-            SourceScheme::Rtmp if address.application_and_stream().is_none() => {
+            SourceScheme::Rtmp | SourceScheme::Rtmps
+                if address.application_and_stream().is_none() =>
+            {
                 Err(SourceUrlError::Stream)
             }
             SourceScheme::Srt if !address.is_bare() => Err(SourceUrlError::Trailing),
-            SourceScheme::Rtmp | SourceScheme::Srt | SourceScheme::Http | SourceScheme::Https => {
-                Ok(address)
-            }
+            SourceScheme::Rtmp
+            | SourceScheme::Rtmps
+            | SourceScheme::Rtsp
+            | SourceScheme::Rtsps
+            | SourceScheme::Srt
+            | SourceScheme::Http
+            | SourceScheme::Https => Ok(address),
         }
     }
 
@@ -217,6 +266,14 @@ impl SourceUrl {
     /// The port.
     pub const fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Scheme, host and port: the server that it leads to, and how.
+    pub fn origin(&self) -> String {
+        let Self {
+            scheme, host, port, ..
+        } = self;
+        format!("{}://{host}:{port}", scheme.as_str())
     }
 
     /// All of it. Not for logs, reasons or answers.
@@ -247,10 +304,7 @@ impl SourceUrl {
 /// The origin alone.
 impl fmt::Display for SourceUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            scheme, host, port, ..
-        } = self;
-        write!(f, "{}://{host}:{port}/…", scheme.as_str())
+        write!(f, "{}/…", self.origin())
     }
 }
 
@@ -341,7 +395,7 @@ mod tests {
             "[::1]",
             "[::ffff:7f00:1]",
         ] {
-            for scheme in ["rtmp", "http", "srt"] {
+            for scheme in ["rtmp", "rtmps", "rtsp", "rtsps", "http", "srt"] {
                 let path = if scheme == "srt" { "" } else { "/a/b" };
                 let url = SourceUrl::parse(&format!("{scheme}://{host}:99{path}")).unwrap();
                 assert!(!policy.permits_host(url.host()), "{scheme} {host}");
@@ -368,7 +422,12 @@ mod tests {
             ("http://user@example.com/a", Some(E::Credentials)),
             ("http://:secret@example.com/a", Some(E::Credentials)),
             ("file:///etc/passwd", Some(E::Scheme)),
-            ("rtsp://example.com/a", Some(E::Scheme)),
+            ("rtsp://example.com/a?channel=1", None),
+            ("rtsps://example.com", None),
+            ("rtmps://example.com/live/key", None),
+            ("rtmps://example.com/live", Some(E::Stream)),
+            ("rtsp://user:secret@example.com/a", Some(E::Credentials)),
+            ("rtspu://example.com/a", Some(E::Scheme)),
             ("gopher://example.com/a", Some(E::Scheme)),
             ("example.com", Some(E::Malformed)),
             ("http://", Some(E::Malformed)),
@@ -378,6 +437,20 @@ mod tests {
         }
         let long = format!("http://example.com/{}", "a".repeat(SOURCE_URL_BYTES_MAX));
         assert_eq!(SourceUrl::parse(&long).err(), Some(E::TooLong));
+    }
+
+    #[test]
+    fn each_scheme_has_its_port() {
+        for (text, origin) in [
+            ("rtmp://a.example/a/b", "rtmp://a.example:1935"),
+            ("rtmps://a.example/a/b", "rtmps://a.example:443"),
+            ("rtsp://A.example/a", "rtsp://a.example:554"),
+            ("rtsps://a.example/a", "rtsps://a.example:322"),
+            ("https://a.example:8443/a", "https://a.example:8443"),
+            ("srt://[2001:0db8::1]:9000", "srt://[2001:db8::1]:9000"),
+        ] {
+            assert_eq!(SourceUrl::parse(text).unwrap().origin(), origin);
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::chat::{ChatMessage, ChatMessageDeleted};
 use crate::clock::Timestamp;
 use crate::id::{EventId, LayerId, SceneId, StreamId};
 use crate::layer::Layer;
+use crate::output::OutputState;
 use crate::performance::MetricsSample;
 use crate::scene::SceneSummary;
 use crate::stream::{Interruption, LayerStatus, StreamError, StreamState};
@@ -152,6 +153,8 @@ event_types! {
     StreamErrorCleared, "stream.error.cleared", StreamErrorCleared;
     /// The picture was gone and is back.
     StreamInterrupted, "stream.interrupted", StreamInterrupted;
+    /// An output began to deliver, was interrupted, gave up, or ended.
+    StreamOutputStatusChanged, "stream.output.status.changed", StreamOutputStatusChanged;
     /// A second was measured.
     StreamMetricsSampled, "stream.metrics.sampled", MetricsSample;
     /// A layer was created.
@@ -191,7 +194,8 @@ impl EventType {
             Self::StreamStateChanged
             | Self::StreamErrorRaised
             | Self::StreamErrorCleared
-            | Self::StreamInterrupted => Channel::StreamState,
+            | Self::StreamInterrupted
+            | Self::StreamOutputStatusChanged => Channel::StreamState,
             Self::StreamMetricsSampled => Channel::Metrics,
             Self::LayerCreated
             | Self::LayerUpdated
@@ -216,6 +220,7 @@ impl EventType {
             | Self::StreamErrorRaised
             | Self::StreamErrorCleared
             | Self::StreamInterrupted
+            | Self::StreamOutputStatusChanged
             | Self::StreamMetricsSampled
             | Self::LayerCreated
             | Self::LayerUpdated
@@ -254,6 +259,12 @@ pub struct StreamErrorCleared(pub StreamError);
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 pub struct StreamInterrupted(pub Interruption);
+
+/// The status of an output is another one. Carries what is observed of the output, which holds no
+/// secret.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+pub struct StreamOutputStatusChanged(pub OutputState);
 
 /// A layer was created.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -114,6 +114,8 @@ uuid_ids! {
     MessageId,
     /// One WebSocket connection.
     ConnectionId,
+    /// The secret of a network source.
+    SecretId,
 }
 
 text_ids! {
@@ -123,6 +125,8 @@ text_ids! {
     AssetId: "64 lower-case hexadecimal digits", is_sha256_hex,
     /// Where a program goes, unique in its stream; `hls` is the one that every stream has.
     OutputId: "1 to 63 of a-z, 0-9 and '-', starting with a letter or digit", is_slug,
+    /// One encoding of a program among several, as part of addresses.
+    RenditionName: "1 to 16 of a-z and 0-9, and neither 'index' nor 'master'", is_rendition,
     /// One running process of a service, unique among all that ever ran.
     InstanceId: "1 to 63 of a-z, 0-9 and '-', starting with a letter or digit", is_slug,
 }
@@ -177,6 +181,15 @@ impl AssetId {
         }
         Self(text)
     }
+}
+
+fn is_rendition(text: &str) -> bool {
+    // Those two are playlists already.
+    !matches!(text, "index" | "master")
+        && (1..=16).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
 }
 
 fn is_slug(text: &str) -> bool {

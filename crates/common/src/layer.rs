@@ -27,7 +27,7 @@ pub use drawn::{ColorSource, GradientSource, GradientStop, Pattern, TestPatternS
 pub use file::{ImageSource, VideoSource};
 pub use look::{Anchor, Blend, CROP_MAX, Crop, Fit, Transform};
 pub use motion::{Easing, Transition};
-pub use network::{NetworkSource, OnLoss};
+pub use network::{KeyLength, NetworkSource, OnLoss};
 pub use text::{ClockSource, TextSource};
 pub use text_style::{TextAlign, TextOutline, TextShadow, TextStyle, TextWrap, VerticalAlign};
 pub use ticker::{TickerDirection, TickerSource};

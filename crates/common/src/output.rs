@@ -3,39 +3,12 @@
 //! [`Output`] is what is wanted and is part of [`crate::stream::DesiredState`]; [`OutputState`] is
 //! what is observed. Secrets are in the first and never in the second.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
 use crate::id::OutputId;
-
-/// A secret of an output: a stream key or a passphrase. `Debug` does not show it; serde does,
-/// because desired state and the worker's commands carry it. No answer of the API may hold one.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(transparent)]
-#[schema(value_type = String, format = Password)]
-pub struct OutputSecret(String);
-
-impl OutputSecret {
-    /// The secret itself.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for OutputSecret {
-    fn from(text: String) -> Self {
-        Self(text)
-    }
-}
-
-impl fmt::Debug for OutputSecret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OutputSecret(…)")
-    }
-}
+use crate::secret::Secret;
 
 /// An RTMP server that takes the program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -46,7 +19,7 @@ pub struct RtmpTarget {
     pub url: String,
     /// The stream key; appended to the address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<OutputSecret>,
+    pub key: Option<Secret>,
 }
 
 /// Which side of an SRT connection we are.
@@ -76,7 +49,7 @@ pub struct SrtTarget {
     pub stream_id: Option<String>,
     /// Encrypts the connection; 10 to 79 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub passphrase: Option<OutputSecret>,
+    pub passphrase: Option<Secret>,
     /// How long lost packets may be asked for again, in milliseconds, 20 to 8000.
     #[serde(default = "srt_latency_ms")]
     #[schema(minimum = 20, maximum = 8000)]
@@ -88,7 +61,20 @@ fn srt_latency_ms() -> u32 {
 }
 
 /// The container of a recording.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum FileFormat {
     /// Fragmented MP4: what is written is playable at any moment.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
-use crate::id::{LayerId, StreamId};
+use crate::id::{LayerId, RenditionName, StreamId};
 
 /// The program's performance over the last second, and its totals since the worker started.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -52,6 +52,8 @@ pub struct Performance {
     pub silent_s: Option<u64>,
     /// What each layer with a picture or sound of its own delivered.
     pub layers: Vec<LayerPerformance>,
+    /// What each further encoding of the program costs and delivers.
+    pub renditions: Vec<RenditionPerformance>,
     /// From the acknowledged write of the latest layer change to the composed frame that shows
     /// it, in milliseconds.
     pub layer_change_to_air_ms: Option<f64>,
@@ -77,6 +79,28 @@ pub struct LayerPerformance {
     /// RMS level of its sound in the mix, in dBFS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audio_rms_dbfs: Option<f64>,
+}
+
+/// What a further encoding of the program costs and delivers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RenditionPerformance {
+    /// Which one.
+    pub name: RenditionName,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Whether it delivers; when it does not, `errors` says why.
+    pub delivering: bool,
+    /// Frames that left its encoder per second.
+    pub fps: Option<f64>,
+    /// Encoded video bitrate over the last second, in kbit/s.
+    pub bitrate_kbps: Option<f64>,
+    /// CPU that scaling and encoding took over the last second, in cores, by the clock of the
+    /// thread that does both.
+    pub cpu_cores: Option<f64>,
+    /// Frames that left its encoder since the worker started.
+    pub frames_total: u64,
 }
 
 /// Who is watching.

@@ -94,6 +94,16 @@ problem_codes! {
     OperationNotFound, "stream.operation.not-found", 404, "There is no such operation", false;
     /// Nothing is on air.
     StreamNotOnAir, "stream.not-on-air", 404, "The stream is not on air", true;
+    /// The body is no SDP offer.
+    OfferInvalid, "webrtc.offer.invalid", 400, "The SDP offer cannot be read", false;
+    /// The offer takes nothing that there is.
+    OfferUnsupported, "webrtc.offer.unsupported", 422, "The offer takes nothing that the stream can be sent as", false;
+    /// As many sessions as there may be.
+    WebrtcLimit, "webrtc.session.limit-reached", 503, "There are as many WebRTC viewers as there may be", true;
+    /// No such session, or it is over.
+    WebrtcSessionNotFound, "webrtc.session.not-found", 404, "There is no such WebRTC session", false;
+    /// WebRTC is switched off.
+    WebrtcDisabled, "webrtc.disabled", 404, "There is no WebRTC here", false;
     /// The segment has left the playlist, or never was in it.
     SegmentNotFound, "stream.segment.not-found", 404, "There is no such segment", false;
     /// No such recording, or it is on another engine's disk.

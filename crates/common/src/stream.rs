@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
 use crate::id::{InstanceId, LayerId, SceneId, StreamId};
+use crate::ladder::Rendition;
 use crate::output::{Output, OutputState};
 use crate::performance::{Performance, Viewers};
 use crate::program::ProgramFormat;
@@ -116,6 +117,9 @@ pub struct DesiredState {
     pub changed_by: String,
     /// Program format.
     pub program: ProgramFormat,
+    /// Further encodings of the program.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ladder: Vec<Rendition>,
     /// Where the program goes beside HLS, in the order in which the outputs were added.
     #[serde(default)]
     pub outputs: Vec<Output>,
@@ -352,6 +356,9 @@ pub struct StreamState {
     /// The latest take.
     #[serde(default)]
     pub take: Option<Take>,
+    /// The further encodings of the program that are wanted; how each does is in `performance`.
+    #[serde(default)]
+    pub ladder: Vec<Rendition>,
     /// What is observed.
     #[serde(flatten)]
     pub observed: ObservedState,
@@ -368,6 +375,7 @@ impl StreamState {
             wanted_preview: desired.chosen.preview,
             slate: desired.chosen.slate,
             take: desired.chosen.take.clone(),
+            ladder: desired.ladder.clone(),
             observed,
         }
     }

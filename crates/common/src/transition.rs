@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::id::SceneId;
+use crate::layer::Easing;
 
 /// Longest transition, in milliseconds.
 pub const TRANSITION_MS_MAX: u32 = 10_000;
@@ -51,6 +52,16 @@ pub struct SceneTransition {
     #[serde(default)]
     #[schema(minimum = 0, maximum = 10000)]
     pub duration_ms: u32,
+    /// How it moves over that time.
+    #[serde(default)]
+    pub easing: Easing,
+}
+
+impl SceneTransition {
+    /// Whether the new scene is there from one frame to the next.
+    pub const fn is_cut(&self) -> bool {
+        matches!(self.kind, TransitionKind::Cut) || self.duration_ms == 0
+    }
 }
 
 /// A scene was put on air.
@@ -62,4 +73,28 @@ pub struct Take {
     pub transition: SceneTransition,
     /// Raised by every take, so that a new one is told from an old one.
     pub number: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_take_of_a_former_version_still_reads() {
+        let scene = SceneId::generate();
+        let old = json!({"scene": scene, "number": 3,
+            "transition": {"kind": "wipe", "direction": "up", "duration_ms": 400}});
+        let take: Take = serde_json::from_value(old).unwrap();
+        assert_eq!(take.transition.easing, Easing::Linear);
+        assert!(!take.transition.is_cut());
+        let cut: SceneTransition = serde_json::from_value(json!({})).unwrap();
+        assert!(cut.is_cut());
+        let no_time = SceneTransition {
+            kind: TransitionKind::Fade,
+            ..cut
+        };
+        assert!(no_time.is_cut());
+    }
 }

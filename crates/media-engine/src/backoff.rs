@@ -2,24 +2,36 @@
 
 use std::time::Duration;
 
-const FIRST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(30);
+use sm_media_protocol::RetryTerms;
 
-/// How long to wait before trying again: 1, 2, 4, … 30 seconds.
+/// How long to wait before trying again: 1, 2, 4, … 30 seconds, unless told otherwise.
 #[derive(Debug, Default)]
-pub(crate) struct Backoff(Option<Duration>);
+pub(crate) struct Backoff {
+    terms: RetryTerms,
+    last: Option<Duration>,
+}
 
 impl Backoff {
+    /// Waits of these lengths.
+    pub(crate) const fn new(terms: RetryTerms) -> Self {
+        Self { terms, last: None }
+    }
+
     /// The next wait.
     pub(crate) fn next(&mut self) -> Duration {
-        let wait = self.0.map_or(FIRST, |last| (last * 2).min(LONGEST));
-        self.0 = Some(wait);
+        let first = Duration::from_millis(self.terms.first_ms);
+        let longest = Duration::from_millis(self.terms.longest_ms);
+        let wait = self
+            .last
+            .map_or(first, |last| last.saturating_mul(2))
+            .min(longest);
+        self.last = Some(wait);
         wait
     }
 
     /// It worked: the next failure is a first one again.
     pub(crate) fn reset(&mut self) {
-        self.0 = None;
+        self.last = None;
     }
 }
 
@@ -33,6 +45,16 @@ mod tests {
         let waits: Vec<u64> = (0..7).map(|_| backoff.next().as_secs()).collect();
         assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30]);
         backoff.reset();
-        assert_eq!(backoff.next(), FIRST);
+        assert_eq!(backoff.next(), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn waits_are_as_long_as_one_is_told() {
+        let mut backoff = Backoff::new(RetryTerms {
+            first_ms: 100,
+            longest_ms: 300,
+        });
+        let waits: Vec<u128> = (0..4).map(|_| backoff.next().as_millis()).collect();
+        assert_eq!(waits, [100, 200, 300, 300]);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use sm_common::clock::Timestamp;
-use sm_common::id::{LayerId, OutputId};
+use sm_common::id::OutputId;
 use sm_media_protocol::Command;
 
 use crate::layer::News;
@@ -34,9 +34,7 @@ pub(crate) enum Event {
     },
     /// A layer's own thread has something to tell.
     Layer {
-        /// The layer.
-        layer: LayerId,
-        /// Which opening of the layer it is about; older ones are stale.
+        /// Which opening of a source it is about; those of sources that have ended are stale.
         opening: u64,
         /// What it tells.
         news: News,
@@ -52,7 +50,19 @@ pub(crate) enum Event {
     },
     /// The first frame left the encoder.
     Playing,
-    /// A scene is in the picture.
+    /// The first frame with a scene on the stage was composed.
+    ActBegan {
+        /// Its number.
+        act: u64,
+        /// When.
+        at: Timestamp,
+    },
+    /// A scene has come so far that nothing is seen of those before it.
+    ActSettled {
+        /// Its number.
+        act: u64,
+    },
+    /// A scene is in the picture, and no other.
     SceneShown {
         /// The scene's revision.
         revision: u64,

@@ -14,11 +14,14 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use sm_media_protocol::{Command, LINE_BYTES_MAX, LeaseTerms, Report, decode, encode};
+use sm_media_protocol::{
+    Command, Introduction, LINE_BYTES_MAX, LeaseTerms, Report, TapTerms, decode, encode,
+};
 
 use crate::event::{Event, Events};
 use crate::memory::{Memory, Note};
 use crate::number::to_u64;
+use crate::tap::{TapRefused, Taps};
 
 /// Reports that may wait for the host to read; then whoever reports waits.
 const REPORTS_WAITING_MAX: usize = 256;
@@ -146,38 +149,17 @@ fn hang_up(stream: &UnixStream) {
     let _ = stream.shutdown(Shutdown::Both);
 }
 
-/// Lets hosts in, on a thread of its own that lives as long as the process.
-pub(crate) fn welcome_hosts(
-    socket: OwnedFd,
-    reports: Reports,
-    events: Events,
-    fence: Fence,
-) -> io::Result<()> {
-    // The kernel tells whoever connects which process this is: the one that listens.
-    rustix::net::listen(&socket, BACKLOG)?;
-    let listener = UnixListener::from(socket);
-    let door = Door {
-        reports,
-        events,
-        fence,
-        count: 0,
-    };
-    thread::Builder::new()
-        .name("hosts".to_owned())
-        .spawn(move || door.keep(&listener))
-        .map(|_detached| ())
-}
-
-/// Decides who comes in.
+/// Decides who comes in: hosts, and readers of the tap.
 #[derive(Debug)]
-struct Door {
+pub(crate) struct Door {
     reports: Reports,
     events: Events,
     fence: Fence,
+    taps: Taps,
     count: u64,
 }
 
-/// Why a connection is not the host's.
+/// Why a connection is closed again.
 #[derive(Debug, thiserror::Error)]
 enum Refused {
     #[error("it belongs to another user")]
@@ -186,11 +168,36 @@ enum Refused {
     Introduction,
     #[error("its lease is older than that of an earlier host")]
     Fenced,
+    #[error(transparent)]
+    Tap(#[from] TapRefused),
     #[error("its socket cannot be used")]
     Socket(#[from] io::Error),
 }
 
 impl Door {
+    /// A door that is closed.
+    pub(crate) fn new(reports: Reports, events: Events, fence: Fence, taps: Taps) -> Self {
+        Self {
+            reports,
+            events,
+            fence,
+            taps,
+            count: 0,
+        }
+    }
+
+    /// Lets in who connects to this socket, on a thread of its own that lives as long as the
+    /// process.
+    pub(crate) fn open(self, socket: OwnedFd) -> io::Result<()> {
+        // The kernel tells whoever connects which process this is: the one that listens.
+        rustix::net::listen(&socket, BACKLOG)?;
+        let listener = UnixListener::from(socket);
+        thread::Builder::new()
+            .name("hosts".to_owned())
+            .spawn(move || self.keep(&listener))
+            .map(|_detached| ())
+    }
+
     fn keep(mut self, listener: &UnixListener) {
         loop {
             match listener.accept() {
@@ -215,15 +222,39 @@ impl Door {
         stream.set_read_timeout(Some(INTRODUCTION_TIMEOUT))?;
         stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
         let mut input = BufReader::new(stream.try_clone()?);
-        let terms = introduction(&mut input)?;
+        let introduction = introduction(&mut input)?;
         stream.set_read_timeout(None)?;
-        if !self.fence.admits(terms.token) {
-            return Err(Refused::Fenced);
+        match introduction {
+            Introduction::Lease(terms) => {
+                self.admit(terms.token)?;
+                self.fence.set(terms.token);
+                tracing::info!(token = terms.token, host = ?peer.pid, "a host connects");
+                self.welcome(stream, input, terms)
+            }
+            Introduction::Tap(TapTerms { token }) => {
+                self.admit(token)?;
+                tracing::info!(token, reader = ?peer.pid, "a reader of the tap connects");
+                Ok(self.taps.serve(stream)?)
+            }
         }
-        self.fence.set(terms.token);
+    }
+
+    fn admit(&self, token: u64) -> Result<(), Refused> {
+        if self.fence.admits(token) {
+            Ok(())
+        } else {
+            Err(Refused::Fenced)
+        }
+    }
+
+    fn welcome(
+        &mut self,
+        stream: UnixStream,
+        input: BufReader<UnixStream>,
+        terms: LeaseTerms,
+    ) -> Result<(), Refused> {
         self.count += 1;
         let connection = self.count;
-        tracing::info!(connection, token = terms.token, host = ?peer.pid, "a host connects");
         self.events.send(Event::HostCame { connection });
         let lease = Event::Command(Box::new(Command::Lease(terms)));
         self.events.send(lease);
@@ -236,15 +267,12 @@ impl Door {
     }
 }
 
-fn introduction(input: &mut impl BufRead) -> Result<LeaseTerms, Refused> {
+fn introduction(input: &mut impl BufRead) -> Result<Introduction, Refused> {
     let mut line = Vec::new();
     input
         .take(INTRODUCTION_BYTES_MAX)
         .read_until(b'\n', &mut line)?;
-    match decode::<Command>(&line) {
-        Ok(Command::Lease(terms)) => Ok(terms),
-        Ok(_) | Err(_) => Err(Refused::Introduction),
-    }
+    decode(&line).map_err(|_no_introduction| Refused::Introduction)
 }
 
 fn read_commands(mut input: impl BufRead, events: &Events, connection: u64) {
@@ -291,10 +319,17 @@ mod tests {
     }
 
     #[test]
-    fn a_host_introduces_itself_with_its_lease_and_nothing_else() {
+    fn a_host_introduces_itself_with_its_lease_a_reader_as_one_and_nobody_else_comes_in() {
         let lease = b"{\"command\":\"lease\",\"token\":4,\"valid_until_ms\":9}\n";
-        let terms = introduction(&mut &lease[..]).unwrap();
-        assert_eq!((terms.token, terms.valid_until_ms), (4, 9));
+        let terms = LeaseTerms {
+            token: 4,
+            valid_until_ms: 9,
+        };
+        let host = introduction(&mut &lease[..]).unwrap();
+        assert_eq!(host, Introduction::Lease(terms));
+        let tap = b"{\"command\":\"tap\",\"token\":4}\n";
+        let reader = introduction(&mut &tap[..]).unwrap();
+        assert_eq!(reader, Introduction::Tap(TapTerms { token: 4 }));
         let long = vec![b'x'; 10_000];
         for other in [&b"{\"command\":\"stop\"}\n"[..], b"", b"hello\n", &long] {
             let refused = introduction(&mut { other });

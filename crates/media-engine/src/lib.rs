@@ -8,6 +8,7 @@
 //! - `scene` finds what a new scene changes; `layer` holds one file for each kind of layer.
 //! - `renderer` draws a web page, in a process of its own beside the worker.
 //! - `pipeline` is what is on air: composer, encoder, segment writer. It knows no decoder.
+//! - `tap` lets readers on this machine have what the encoders make, as they make it.
 //! - `output` brings what the encoders make to servers and into recordings, each by itself.
 //! - `picture`, `sound`, `timeline`, `fmp4`, `mkv` and `stats` compute and do nothing else.
 //!
@@ -34,6 +35,7 @@ mod scene;
 mod sound;
 mod state;
 mod stats;
+mod tap;
 mod timeline;
 mod worker;
 

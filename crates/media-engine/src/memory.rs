@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use sm_common::clock::Timestamp;
-use sm_common::id::{LayerId, OutputId};
+use sm_common::id::{LayerId, OutputId, RenditionName};
+use sm_common::ladder::Rendition;
 use sm_common::program::ProgramFormat;
 use sm_media_protocol::{
-    Command, HlsSettings, Hosting, LayerReport, OnAir, OutputReport, Part, Report, ScenePicture,
-    Segment, WantedOutput, WantedScene, WorkerState,
+    Command, HlsSettings, Hosting, LayerReport, OnAir, OutputReport, Part, RenditionFailure,
+    RenditionOnAir, RenditionReport, Report, ScenePicture, Segment, WantedOutput, WantedScene,
+    WorkerState,
 };
 
 /// How much of the program is remembered, in seconds: longer than a host may be away.
@@ -26,6 +28,7 @@ pub(crate) enum Note {
     /// The program is on air.
     Configured {
         program: ProgramFormat,
+        ladder: Vec<Rendition>,
         hls: HlsSettings,
         hosting: Hosting,
         at: Timestamp,
@@ -34,6 +37,10 @@ pub(crate) enum Note {
     },
     /// Another scene.
     Scene(SceneNote),
+    /// Other renditions.
+    Ladder(Vec<Rendition>),
+    /// The layers of another preview.
+    Preview(Vec<LayerId>),
     /// Other outputs.
     Outputs(Vec<OutputId>),
 }
@@ -52,15 +59,19 @@ impl Note {
         match command {
             Command::Configure {
                 program,
+                ladder,
                 hls,
                 recordings: _,
                 scene,
                 outputs,
                 hosting,
                 network: _,
+                targets: _,
+                retry: _,
                 web: _,
             } => Some(Self::Configured {
                 program: program.clone(),
+                ladder: ladder.clone(),
                 hls: hls.clone(),
                 hosting: hosting.clone(),
                 at,
@@ -68,11 +79,16 @@ impl Note {
                 outputs: identifiers(outputs),
             }),
             Command::ApplyScene { scene } => Some(Self::Scene(SceneNote::of(scene))),
+            Command::ApplyLadder { ladder } => Some(Self::Ladder(ladder.clone())),
             Command::ApplyOutputs { outputs } => Some(Self::Outputs(identifiers(outputs))),
-            // The next host tells of its preview and of the chat anew.
+            // The next host tells of its preview anew, and wants to know how its layers do. Of the
+            // chat it tells anew, too.
+            Command::ApplyPreview { scene } => {
+                let layers = scene.iter().flat_map(|scene| &scene.layers);
+                Some(Self::Preview(layers.map(|layer| layer.id).collect()))
+            }
             Command::Lease(_)
             | Command::ApplyChat { .. }
-            | Command::ApplyPreview { .. }
             | Command::Snapshot { .. }
             | Command::Stop => None,
         }
@@ -105,16 +121,37 @@ pub(crate) struct Memory(Option<Known>);
 #[derive(Debug)]
 struct Known {
     program: ProgramFormat,
+    ladder: Vec<Rendition>,
     hls: HlsSettings,
     hosting: Hosting,
     since: Timestamp,
     state: WorkerState,
     scene: SceneNote,
+    /// The layers of the preview.
+    preview: Vec<LayerId>,
     outputs_wanted: Vec<OutputId>,
     layers: BTreeMap<LayerId, LayerReport>,
     outputs: BTreeMap<OutputId, OutputReport>,
     segments: Recent<Segment>,
     parts: Recent<Part>,
+    renditions: BTreeMap<RenditionName, KnownRendition>,
+}
+
+#[derive(Debug)]
+struct KnownRendition {
+    failure: Option<RenditionFailure>,
+    segments: Recent<Segment>,
+    parts: Recent<Part>,
+}
+
+impl Default for KnownRendition {
+    fn default() -> Self {
+        Self {
+            failure: None,
+            segments: Recent::new(KEPT_S, SEGMENTS_MAX),
+            parts: Recent::new(PARTS_KEPT_S, PARTS_MAX),
+        }
+    }
 }
 
 /// The newest of what was written.
@@ -137,6 +174,7 @@ impl Memory {
                 None,
                 Note::Configured {
                     program,
+                    ladder,
                     hls,
                     hosting,
                     at,
@@ -146,27 +184,42 @@ impl Memory {
             ) => {
                 self.0 = Some(Known {
                     program,
+                    ladder,
                     hls,
                     hosting,
                     since: at,
                     state: WorkerState::Starting,
                     scene,
+                    preview: Vec::new(),
                     outputs_wanted: outputs,
                     layers: BTreeMap::new(),
                     outputs: BTreeMap::new(),
                     segments: Recent::new(KEPT_S, SEGMENTS_MAX),
                     parts: Recent::new(PARTS_KEPT_S, PARTS_MAX),
+                    renditions: BTreeMap::new(),
                 });
             }
             (Some(known), Note::Scene(scene)) => {
-                known.layers.retain(|layer, _| scene.layers.contains(layer));
                 known.scene = scene;
+                known.forget_layers();
+            }
+            (Some(known), Note::Preview(layers)) => {
+                known.preview = layers;
+                known.forget_layers();
+            }
+            (Some(known), Note::Ladder(ladder)) => {
+                known.ladder = ladder;
+                let wanted = &known.ladder;
+                known
+                    .renditions
+                    .retain(|name, _| wanted.iter().any(|rendition| rendition.name == *name));
             }
             (Some(known), Note::Outputs(outputs)) => {
                 known.outputs.retain(|output, _| outputs.contains(output));
                 known.outputs_wanted = outputs;
             }
-            (Some(_), Note::Configured { .. }) | (None, Note::Scene(_) | Note::Outputs(_)) => {}
+            (Some(_), Note::Configured { .. })
+            | (None, Note::Scene(_) | Note::Preview(_) | Note::Ladder(_) | Note::Outputs(_)) => {}
         }
     }
 
@@ -178,7 +231,7 @@ impl Memory {
         match report {
             Report::StateChanged { state } => known.state = *state,
             // What was on its way when the scene or the outputs changed is about what is gone.
-            Report::Layer(report) if known.scene.layers.contains(&report.layer) => {
+            Report::Layer(report) if known.has(report.layer) => {
                 known.layers.insert(report.layer, report.clone());
             }
             Report::Output(report) if known.outputs_wanted.contains(&report.output) => {
@@ -188,9 +241,25 @@ impl Memory {
                 known.segments.keep(segment.duration_s, segment.clone());
             }
             Report::PartWritten(part) => known.parts.keep(part.duration_s, part.clone()),
+            Report::Rendition(report) => {
+                if let Some(rendition) = known.rendition(&report.rendition) {
+                    rendition.failure.clone_from(&report.failure);
+                }
+            }
+            Report::RenditionSegment { rendition, segment } => {
+                if let Some(rendition) = known.rendition(rendition) {
+                    rendition.segments.keep(segment.duration_s, segment.clone());
+                }
+            }
+            Report::RenditionPart { rendition, part } => {
+                if let Some(rendition) = known.rendition(rendition) {
+                    rendition.parts.keep(part.duration_s, part.clone());
+                }
+            }
             Report::Layer(_)
             | Report::Output(_)
             | Report::Ready { .. }
+            | Report::TakeStarted { .. }
             | Report::SceneApplied { .. }
             | Report::InitWritten { .. }
             | Report::Stats(_)
@@ -215,7 +284,40 @@ impl Memory {
             outputs: known.outputs.values().cloned().collect(),
             segments: known.segments.all(),
             parts: known.parts.all(),
+            ladder: known.ladder.clone(),
+            renditions: known.renditions(),
         })
+    }
+}
+
+impl Known {
+    /// What is remembered of a rendition that is wanted.
+    fn rendition(&mut self, name: &RenditionName) -> Option<&mut KnownRendition> {
+        let is_wanted = self.ladder.iter().any(|wanted| wanted.name == *name);
+        is_wanted.then(|| self.renditions.entry(name.clone()).or_default())
+    }
+
+    fn renditions(&self) -> Vec<RenditionOnAir> {
+        let all = self.renditions.iter();
+        all.map(|(name, known)| RenditionOnAir {
+            report: RenditionReport {
+                rendition: name.clone(),
+                failure: known.failure.clone(),
+            },
+            segments: known.segments.all(),
+            parts: known.parts.all(),
+        })
+        .collect()
+    }
+
+    fn has(&self, layer: LayerId) -> bool {
+        self.scene.layers.contains(&layer) || self.preview.contains(&layer)
+    }
+
+    fn forget_layers(&mut self) {
+        let (scene, preview) = (&self.scene.layers, &self.preview);
+        self.layers
+            .retain(|layer, _| scene.contains(layer) || preview.contains(layer));
     }
 }
 
@@ -267,6 +369,7 @@ mod tests {
     fn configured(layers: &[LayerId]) -> Note {
         Note::Configured {
             program: ProgramFormat::default(),
+            ladder: Vec::new(),
             hls: HlsSettings {
                 directory: "/live".into(),
                 run: "a".to_owned(),

@@ -11,6 +11,9 @@ use crate::number::to_f64;
 /// A little before processes of ordinary priority.
 const NICENESS: i32 = -5;
 
+/// After processes of ordinary priority.
+const GIVING_WAY: i32 = 5;
+
 /// Leaves the host's process group, so that neither a Ctrl-C meant for the host nor the host's end
 /// reaches the picture.
 pub fn lead_group() {
@@ -43,6 +46,20 @@ pub fn prefer() {
         // Refused without the right to it; the picture then shares the CPU like everybody else.
         let _ = rustix::process::setpriority_process(None, NICENESS);
     }
+}
+
+/// Puts what this thread does behind the rest of the picture.
+pub(crate) fn give_way() {
+    let thread = rustix::thread::gettid();
+    // Always allowed; without it the thread shares the CPU like everybody else.
+    let _ = rustix::process::setpriority_process(Some(thread), GIVING_WAY);
+}
+
+/// CPU time of this thread since it started, in nanoseconds.
+pub(crate) fn thread_cpu_ns() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let duration = Duration::try_from(now).unwrap_or_default();
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Measures what the process uses.

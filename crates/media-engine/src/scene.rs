@@ -84,7 +84,7 @@ pub(crate) fn difference(
 }
 
 /// Whether the source of one content can go on with the other.
-fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
+pub(crate) fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
     use LayerContent as C;
     match (before, after) {
         (C::Color { .. }, C::Color { .. })
@@ -97,10 +97,22 @@ fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
         (C::TestPattern { pattern: before }, C::TestPattern { pattern: after }) => before == after,
         (C::Image { path: before }, C::Image { path: after })
         | (C::Video { path: before, .. }, C::Video { path: after, .. }) => before == after,
-        (C::Network { source: before }, C::Network { source: after }) => {
+        (
+            C::Network {
+                source: before,
+                secret: known,
+            },
+            C::Network {
+                source: after,
+                secret,
+            },
+        ) => {
             // What shows while nothing comes changes nothing of what comes.
-            (&before.url, &before.stream_id, before.latency_ms)
-                == (&after.url, &after.stream_id, after.latency_ms)
+            let shown = sm_common::layer::NetworkSource {
+                on_loss: after.on_loss,
+                ..before.clone()
+            };
+            shown == *after && known == secret
         }
         (C::Web { source: before }, C::Web { source: after }) => {
             let on_loss = before.on_loss;

@@ -164,6 +164,7 @@ impl Meter {
             frozen_s: None,
             silent_s: silent.map(|silent| self.silence.seconds(silent, now_ns)),
             layers: Vec::new(),
+            renditions: Vec::new(),
             outputs: Vec::new(),
         }
     }

@@ -8,23 +8,26 @@ use std::time::{Duration, Instant};
 use gstreamer as gst;
 use sm_common::address::NetworkPolicy;
 use sm_common::clock::{SharedClock, SystemClock};
+use sm_common::ladder::Rendition;
 use sm_common::program::ProgramFormat;
 use sm_common::stream::Severity;
+use sm_common::target::TargetPolicy;
 use sm_media_protocol::{
     Command, FinishReason, HlsSettings, LayerReport, OutputReport, RecordingSettings, Report,
-    WantedOutput, WantedScene, WebSettings, WorkerState,
+    RetryTerms, WantedOutput, WantedScene, WebSettings, WorkerState,
 };
 
 use crate::event::{Event, Events};
-use crate::host::{Fence, Reports, welcome_hosts, write_reports};
+use crate::host::{Door, Fence, Reports, write_reports};
 use crate::hosting::{Hosts, Now};
-use crate::layer::Layers;
+use crate::layer::{Layers, Rules};
 use crate::limits::check;
 use crate::memory::Note;
 use crate::output::Outputs;
-use crate::pipeline::{Fanout, Program, ProgramClock, ProgramSettings};
+use crate::pipeline::{Fanout, Monitor, Program, ProgramClock, ProgramSettings};
 use crate::process::{UsageMeter, boot_ms};
 use crate::state::Lifecycle;
+use crate::tap::{Source, Taps};
 use crate::timeline::Timeline;
 
 /// How often the program is measured.
@@ -50,8 +53,10 @@ pub fn run(socket: OwnedFd) -> anyhow::Result<FinishReason> {
         on_air: memory.on_air().map(Box::new),
     })?;
     let fence = Fence::default();
-    welcome_hosts(socket, reports.clone(), events.clone(), fence.clone())?;
-    let reason = Worker::new(events, reports.clone(), fence).serve(&heard);
+    let taps = Taps::default();
+    let door = Door::new(reports.clone(), events.clone(), fence.clone(), taps.clone());
+    door.open(socket)?;
+    let reason = Worker::new(events, reports.clone(), fence, taps).serve(&heard);
     reports.send(Report::Finished {
         reason: reason.clone(),
     });
@@ -72,6 +77,7 @@ struct Worker {
     usage: UsageMeter,
     hosts: Hosts,
     fence: Fence,
+    taps: Taps,
     air: Option<Air>,
 }
 
@@ -80,14 +86,14 @@ struct Air {
     program: Program,
     layers: Layers,
     outputs: Outputs,
-    /// Until when the newest scene waits for what is being drawn.
+    /// When something of the layers is waited for no longer.
     waits_until: Option<Instant>,
     frames_total: u64,
     stalled_seconds: u32,
 }
 
 impl Worker {
-    fn new(events: Events, reports: Reports, fence: Fence) -> Self {
+    fn new(events: Events, reports: Reports, fence: Fence, taps: Taps) -> Self {
         Self {
             events,
             reports,
@@ -96,6 +102,7 @@ impl Worker {
             usage: UsageMeter::new(),
             hosts: Hosts::new(Instant::now()),
             fence,
+            taps,
             air: None,
         }
     }
@@ -140,13 +147,22 @@ impl Worker {
                     tracing::warn!("the host is gone; the program goes on");
                 }
             }
-            Event::Layer {
-                layer,
-                opening,
-                news,
-            } => {
+            Event::Layer { opening, news } => {
                 if let Some(air) = &mut self.air {
-                    air.layers.hear(layer, opening, news);
+                    air.layers.hear(opening, news);
+                    self.show();
+                }
+            }
+            Event::ActBegan { act, at } => {
+                let began = self.air.as_mut().and_then(|air| air.layers.began(act));
+                if let Some((take, from)) = began {
+                    let from = Some(from);
+                    self.reports.send(Report::TakeStarted { take, from, at });
+                }
+            }
+            Event::ActSettled { act } => {
+                if let Some(air) = &mut self.air {
+                    air.layers.settled(act);
                     self.show();
                 }
             }
@@ -182,27 +198,40 @@ impl Worker {
             }
             Command::Configure {
                 program,
+                ladder,
                 hls,
                 scene,
                 recordings,
                 outputs,
                 hosting,
                 network,
+                targets,
+                retry,
                 web,
             } => {
                 let wanted = Wanted {
+                    ladder,
                     hls,
                     recordings,
                     scene,
                     outputs,
                     orphan: Duration::from_millis(hosting.orphan_ms),
                     network,
+                    targets,
+                    retry,
                     web: web.map(|web| *web),
                 };
                 return self.configure(program, wanted);
             }
-            // Nobody looks at it yet.
-            Command::ApplyPreview { .. } => {}
+            Command::ApplyPreview { scene } => match &mut self.air {
+                Some(air) => {
+                    if let Err(refused) = air.layers.preview(scene) {
+                        self.warn("worker.preview.refused", refused.to_string());
+                    }
+                    self.show();
+                }
+                None => self.out_of_order("a preview came before the configuration"),
+            },
             Command::ApplyOutputs { outputs } => match &mut self.air {
                 Some(air) => {
                     if let Err(refused) = air.outputs.apply(outputs) {
@@ -210,6 +239,10 @@ impl Worker {
                     }
                 }
                 None => self.out_of_order("outputs came before the configuration"),
+            },
+            Command::ApplyLadder { ladder } => match &mut self.air {
+                Some(air) => air.program.apply_ladder(ladder),
+                None => self.out_of_order("a ladder came before the configuration"),
             },
             Command::ApplyScene { scene } => match &mut self.air {
                 Some(air) => match air.layers.apply(scene) {
@@ -239,12 +272,15 @@ impl Worker {
 
     fn configure(&mut self, format: ProgramFormat, wanted: Wanted) -> Option<FinishReason> {
         let Wanted {
+            ladder,
             hls,
             recordings,
             scene,
             outputs: wanted_outputs,
             orphan,
             network,
+            targets,
+            retry,
             web,
         } = wanted;
         if self.air.is_some() {
@@ -262,7 +298,11 @@ impl Worker {
             Timeline::new(format.framerate),
             format.height,
             SharedClock::clone(&self.wall),
-            (network, web),
+            Rules {
+                network,
+                retry,
+                web,
+            },
             self.events.clone(),
         );
         if let Err(refused) = layers.apply(scene) {
@@ -272,7 +312,7 @@ impl Worker {
         let fanout = Fanout::new(format.clone());
         let mut outputs = Outputs::new(
             fanout.clone(),
-            recordings,
+            (recordings, targets),
             SharedClock::clone(&self.wall),
             self.events.clone(),
             self.hosts.may_push(),
@@ -281,9 +321,16 @@ impl Worker {
             let message = refused.to_string();
             return Some(FinishReason::ConfigurationRefused { message });
         }
+        let source = Source {
+            fanout: fanout.clone(),
+            monitor: Monitor::default(),
+            clock: Arc::clone(&clock),
+        };
         let settings = ProgramSettings {
             format,
+            renditions: ladder,
             fanout,
+            monitor: source.monitor.clone(),
             hls,
             clock,
             wall: SharedClock::clone(&self.wall),
@@ -293,6 +340,7 @@ impl Worker {
         match Program::start(settings, layers.stage()) {
             Ok(program) => {
                 self.hosts.configured(orphan);
+                self.taps.on_air(source);
                 self.air = Some(Air {
                     program,
                     layers,
@@ -311,11 +359,12 @@ impl Worker {
         }
     }
 
-    /// Brings what the layers are now into the picture, unless a new scene is being drawn.
+    /// Brings what the layers are now into the picture, unless a change is being drawn.
     fn show(&mut self) {
         if let Some(air) = &mut self.air {
-            air.waits_until = air.layers.settles_at();
-            if air.waits_until.is_none() {
+            air.layers.bring_on(Instant::now());
+            air.waits_until = air.layers.waits_until();
+            if !air.layers.is_settling() {
                 air.layers.settle();
                 air.program.show(air.layers.stage());
             }
@@ -323,7 +372,7 @@ impl Worker {
         self.report_layers();
     }
 
-    /// Shows a scene that has waited long enough for what is being drawn.
+    /// Shows what has waited long enough.
     fn show_what_waited(&mut self) {
         let waited = self.air.as_ref().and_then(|air| air.waits_until);
         if waited.is_some_and(|moment| moment <= Instant::now()) {
@@ -333,7 +382,7 @@ impl Worker {
 
     fn let_layers_change(&mut self) {
         if let Some(air) = &mut self.air
-            && air.layers.change(self.wall.now())
+            && air.layers.change_by_itself(self.wall.now())
         {
             self.show();
         }
@@ -461,6 +510,8 @@ impl Worker {
                     | Event::HostCame { .. }
                     | Event::HostGone { .. }
                     | Event::Layer { .. }
+                    | Event::ActBegan { .. }
+                    | Event::ActSettled { .. }
                     | Event::Playing
                     | Event::SceneShown { .. },
                 ) => {}
@@ -495,12 +546,15 @@ impl Worker {
 
 /// What a program is to begin with.
 struct Wanted {
+    ladder: Vec<Rendition>,
     hls: HlsSettings,
     recordings: RecordingSettings,
     scene: WantedScene,
     outputs: Vec<WantedOutput>,
     orphan: Duration,
     network: NetworkPolicy,
+    targets: TargetPolicy,
+    retry: RetryTerms,
     web: Option<WebSettings>,
 }
 

@@ -4,13 +4,16 @@ use serde::{Deserialize, Serialize};
 use sm_common::address::NetworkPolicy;
 use sm_common::clock::Timestamp;
 use sm_common::id::{LayerId, OutputId};
+use sm_common::ladder::Rendition;
 use sm_common::layer::{
     AtZero, Blend, ChatSource, Color, GradientStop, NetworkSource, Pattern, TextStyle,
     TickerDirection, Transform, Transition, WebSource,
 };
 use sm_common::output::OutputTarget;
 use sm_common::program::ProgramFormat;
+use sm_common::secret::Secret;
 use sm_common::stream::SceneOnAir;
+use sm_common::target::TargetPolicy;
 use sm_common::transition::Take;
 
 use crate::chat::ChatFeed;
@@ -19,6 +22,10 @@ use crate::web::WebSettings;
 /// What the host tells the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is sent once, and commands wait in boxes"
+)]
 pub enum Command {
     /// Who speaks, and for how long. The first line of every connection, and repeated for as long
     /// as the host holds the stream.
@@ -27,6 +34,9 @@ pub enum Command {
     Configure {
         /// Format of the program.
         program: ProgramFormat,
+        /// Further encodings of the program, each with segments of its own.
+        #[serde(default)]
+        ladder: Vec<Rendition>,
         /// Where segments go.
         hls: HlsSettings,
         /// Where recordings go.
@@ -40,6 +50,12 @@ pub enum Command {
         /// Where network sources may be.
         #[serde(default)]
         network: NetworkPolicy,
+        /// Where outputs may be sent.
+        #[serde(default)]
+        targets: TargetPolicy,
+        /// How long sources that failed wait before they are tried again.
+        #[serde(default)]
+        retry: RetryTerms,
         /// How web pages are shown; `None` where they are not.
         #[serde(default)]
         web: Option<Box<WebSettings>>,
@@ -58,6 +74,12 @@ pub enum Command {
     ApplyOutputs {
         /// All of them; the worker finds the difference.
         outputs: Vec<WantedOutput>,
+    },
+    /// Make these the further encodings of the program. Those that did not change go on
+    /// undisturbed.
+    ApplyLadder {
+        /// All of them; the worker finds the difference.
+        ladder: Vec<Rendition>,
     },
     /// Show this chat in the layers that show the chat. Told again to a worker that is new, or was
     /// told by another host; a worker without such layers forgets it.
@@ -97,12 +119,32 @@ pub struct Hosting {
     pub orphan_ms: u64,
 }
 
+/// How long a source that failed waits before it is tried again: each time twice as long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetryTerms {
+    /// The first wait, in milliseconds.
+    pub first_ms: u64,
+    /// The longest wait, in milliseconds.
+    pub longest_ms: u64,
+}
+
+impl Default for RetryTerms {
+    fn default() -> Self {
+        Self {
+            first_ms: 1000,
+            longest_ms: 30_000,
+        }
+    }
+}
+
 /// Where and how segments are written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HlsSettings {
     /// An existing directory. The worker writes `init-{run}.mp4`, `{run}-{number}.m4s` and
-    /// `{run}-{number}.{part}.m4s` into it and deletes nothing.
+    /// `{run}-{number}.{part}.m4s` into it and deletes nothing. The files of a rendition have
+    /// `{rendition}_{run}` in the place of `{run}`, and the numbers of the program's.
     pub directory: PathBuf,
     /// Distinguishes this worker's files from those of every other worker.
     pub run: String,
@@ -275,6 +317,9 @@ pub enum LayerContent {
     Network {
         /// Where from, and how.
         source: NetworkSource,
+        /// The password or passphrase.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        secret: Option<Secret>,
     },
     /// A web page.
     Web {

@@ -9,6 +9,9 @@
 //! [`Command::Configure`]; from then on it is on air until [`Command::Stop`], or until it had no
 //! host for [`Hosting::orphan_ms`]. A host that connects later, such as the successor of one that
 //! died, finds in [`OnAir`] what it needs to go on. A new connection takes an older one's place.
+//!
+//! Beside the host, readers of the tap may connect: they say [`Introduction::Tap`], and are given
+//! what the encoders make.
 #![warn(missing_docs)]
 
 mod chat;
@@ -16,17 +19,19 @@ mod command;
 mod framing;
 mod picture;
 mod report;
+mod tap;
 mod web;
 
 pub use chat::{CHAT_LINES_MAX, CHAT_NAME_CHARS_MAX, CHAT_TEXT_CHARS_MAX, ChatFeed, ChatLine};
 pub use command::{
     Command, Countdown, Cover, CoverReason, HlsSettings, Hosting, LayerContent, LeaseTerms,
-    RecordingSettings, SceneLayer, WantedOutput, WantedScene,
+    RecordingSettings, RetryTerms, SceneLayer, WantedOutput, WantedScene,
 };
 pub use framing::{FrameError, LINE_BYTES_MAX, decode, encode};
 pub use picture::{CoverPicture, ScenePicture};
 pub use report::{
-    FinishReason, LayerReport, OnAir, OutputReport, OutputStats, Part, Report, Segment, Stats,
-    WorkerState,
+    FinishReason, LayerReport, OnAir, OutputReport, OutputStats, Part, RenditionFailure,
+    RenditionOnAir, RenditionReport, Report, Segment, Stats, WorkerState,
 };
+pub use tap::{Introduction, TapError, TapHeader, TapKind, TapTerms};
 pub use web::{RenderFailure, RenderNews, RenderOrder, SLOTS, WebSettings};

@@ -1,10 +1,12 @@
 use serde::{Deserialize, Serialize};
 use sm_common::clock::Timestamp;
-use sm_common::id::{LayerId, OutputId};
+use sm_common::id::{LayerId, OutputId, RenditionName, SceneId};
+use sm_common::ladder::Rendition;
 use sm_common::output::{OutputCounters, OutputStatus};
-use sm_common::performance::LayerPerformance;
+use sm_common::performance::{LayerPerformance, RenditionPerformance};
 use sm_common::program::ProgramFormat;
 use sm_common::stream::{LayerState, Severity};
+use sm_common::transition::Take;
 
 use crate::command::{HlsSettings, Hosting};
 use crate::picture::ScenePicture;
@@ -27,7 +29,16 @@ pub enum Report {
         /// The new state.
         state: WorkerState,
     },
-    /// A scene is in the picture.
+    /// The first frame of a take was composed.
+    TakeStarted {
+        /// The take.
+        take: Take,
+        /// The scene that was on air.
+        from: Option<SceneId>,
+        /// Wall clock at which the frame left the compositor.
+        at: Timestamp,
+    },
+    /// A scene is in the picture, and nothing of the one before is any more.
     SceneApplied {
         /// The scene's revision.
         revision: u64,
@@ -48,6 +59,22 @@ pub enum Report {
     /// A segment is written and may be listed. Where it was written in parts, it is exactly
     /// their concatenation.
     SegmentWritten(Segment),
+    /// How a rendition does changed.
+    Rendition(RenditionReport),
+    /// A rendition's part of a segment is written and may be listed.
+    RenditionPart {
+        /// Which rendition's.
+        rendition: RenditionName,
+        /// The part. It starts with the program's part of the same numbers, and ends with it.
+        part: Part,
+    },
+    /// A rendition's segment is written and may be listed.
+    RenditionSegment {
+        /// Which rendition's.
+        rendition: RenditionName,
+        /// The segment. It starts with the program's segment of the same number, and ends with it.
+        segment: Segment,
+    },
     /// One second was measured.
     Stats(Box<Stats>),
     /// The answer to a snapshot command.
@@ -101,6 +128,41 @@ pub struct OnAir {
     /// take them in parts, oldest first.
     #[serde(default)]
     pub parts: Vec<Part>,
+    /// The further encodings of the program.
+    #[serde(default)]
+    pub ladder: Vec<Rendition>,
+    /// What those of them delivered that deliver.
+    #[serde(default)]
+    pub renditions: Vec<RenditionOnAir>,
+}
+
+/// What a rendition delivered, as far as the program's own is in [`OnAir`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RenditionOnAir {
+    /// How it does.
+    pub report: RenditionReport,
+    /// Its segments, oldest first.
+    pub segments: Vec<Segment>,
+    /// Its parts, oldest first.
+    pub parts: Vec<Part>,
+}
+
+/// How a rendition does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenditionReport {
+    /// Which one.
+    pub rendition: RenditionName,
+    /// What is wrong; `None` while it delivers.
+    pub failure: Option<RenditionFailure>,
+}
+
+/// Why a rendition does not deliver. It is tried again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenditionFailure {
+    /// Stable, dotted code, such as `rendition.too-slow`.
+    pub code: String,
+    /// What is wrong, for people.
+    pub reason: String,
 }
 
 /// Where a worker is in its life.
@@ -266,6 +328,8 @@ pub struct Stats {
     pub silent_s: Option<u64>,
     /// What each layer with a picture or sound of its own delivered.
     pub layers: Vec<LayerPerformance>,
+    /// What each further encoding of the program costs and delivers.
+    pub renditions: Vec<RenditionPerformance>,
     /// What each output did, HLS apart.
     pub outputs: Vec<OutputStats>,
 }

@@ -312,7 +312,11 @@ fn parse(text: &str) -> Result<Update, String> {
             }),
             "#EXTINF" => next.duration_s = real(value.trim_end_matches(','))?,
             "#EXT-X-PRELOAD-HINT" => update.hint = Some(attribute(value, "URI")?),
-            "#EXT-X-INDEPENDENT-SEGMENTS" | "#EXT-X-PROGRAM-DATE-TIME" => {}
+            "#EXT-X-RENDITION-REPORT" => {
+                let _uri = attribute(value, "URI")?;
+                let _newest = whole(&attribute(value, "LAST-MSN")?)?;
+            }
+            "#EXT-X-INDEPENDENT-SEGMENTS" | "#EXT-X-PROGRAM-DATE-TIME" | "#EXT-X-GAP" => {}
             _ if line.starts_with('#') => return Err(format!("{tag} is not known")),
             _ => {
                 let map = next.map.clone();

@@ -18,6 +18,7 @@ mod redis;
 mod service;
 mod wait;
 mod websocket;
+mod whep;
 
 pub use api::{Answer, Api};
 pub use hls::{HlsFollower, HlsPart, HlsSegment};
@@ -26,3 +27,4 @@ pub use redis::Redis;
 pub use service::Running;
 pub use wait::{until, until_some};
 pub use websocket::{Refusal, Socket, Subscription};
+pub use whep::{Received, WhepOffer, WhepViewer};

@@ -13,6 +13,7 @@ import { Poller } from "./features/link/poller.ts";
 import { MetricsLane } from "./features/metrics/lane.ts";
 import { OutputStore } from "./features/outputs/store.ts";
 import { OutputWriter } from "./features/outputs/writer.ts";
+import { RecordingStore } from "./features/recordings/store.ts";
 import { SceneCommands } from "./features/scenes/commands.ts";
 import { SceneStore } from "./features/scenes/store.ts";
 import { StreamCommands } from "./features/stream/commands.ts";
@@ -44,6 +45,7 @@ export interface Runtime {
   readonly sceneCommands: SceneCommands;
   readonly outputs: OutputStore;
   readonly outputWriter: OutputWriter;
+  readonly recordings: RecordingStore;
   readonly chat: ChatStore;
   readonly announcer: Announcer;
 }
@@ -54,7 +56,7 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
   const connection = browserConnection(api, session, stream);
   const state = new StreamStore();
   const layers = new LayerStore(api, stream);
-  const scenes = new SceneStore(api, stream);
+  const scenes = new SceneStore(api, stream, systemClock);
   const chat = new ChatStore(api, stream);
   const outputs = new OutputStore(api, stream);
   const metrics = new MetricsLane((task) => requestAnimationFrame(task));
@@ -119,6 +121,7 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
     sceneCommands: new SceneCommands(api, stream),
     outputs,
     outputWriter: new OutputWriter(api, outputs, stream),
+    recordings: new RecordingStore(api, stream),
     chat,
     announcer,
   };

@@ -84,6 +84,7 @@ fn start_tasks(kit: &Kit, config: &Config, bus: &Bus, scenes: &Scenes, assets: &
     ));
     kit.lifecycle().spawn(tasks::sweep(
         assets.clone(),
+        scenes.clone(),
         config.assets.sweep_interval(),
         stop(),
     ));

@@ -82,6 +82,7 @@ pub(crate) struct AssetsConfig {
 #[serde(deny_unknown_fields)]
 pub(crate) struct SourcesConfig {
     allow: Vec<IpNet>,
+    secrets_keep_s: u64,
 }
 
 /// `[demo]`
@@ -96,6 +97,10 @@ impl SourcesConfig {
         NetworkPolicy {
             allow: self.allow.clone(),
         }
+    }
+
+    pub(crate) const fn secrets_keep(&self) -> Duration {
+        Duration::from_secs(self.secrets_keep_s)
     }
 }
 

@@ -3,13 +3,13 @@
 
 mod list;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use sm_bus::{BusError, Which};
 use sm_common::clock::SharedClock;
-use sm_common::id::{AssetId, LayerId, SceneId, StreamId};
+use sm_common::id::{AssetId, LayerId, SceneId, SecretId, StreamId};
 use sm_common::scene::Scene;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, timeout_at};
@@ -18,7 +18,7 @@ use crate::assets::{Catalog, Inventory};
 use crate::config::Config;
 use crate::domain::{
     Action, Applied, Expected, Faults, ListRefusal, Operation, Proposal, Rejected, Step,
-    Surroundings, apply, demo_layers,
+    Surroundings, Vault, apply, demo_layers,
 };
 use crate::metrics::Metrics;
 use crate::store::{Found, Loaded, SceneStore};
@@ -153,7 +153,7 @@ impl Scenes {
                 proposal.operations.extend(one.operations);
             }
         }
-        let surroundings = self.surroundings(Inventory::default());
+        let surroundings = self.surroundings(Inventory::default(), BTreeMap::new());
         let first = apply(empty, &proposal, &surroundings).map_err(SceneError::Rejected)?;
         if self.store.write_first(&first).await? {
             tracing::info!(stream.id = %stream, layers = first.scene.layers.len(), "first scene");
@@ -198,11 +198,17 @@ impl Scenes {
             .iter()
             .filter_map(Operation::asset)
             .collect();
+        let secrets: Vec<SecretId> = proposal
+            .operations
+            .iter()
+            .filter_map(Operation::secret)
+            .collect();
+        let origins = self.store.secret_origins(stream, &secrets).await?;
         for _ in 0..self.config.scene.attempts_max {
             let assets = self.catalog.find(&named).await?;
             let Loaded { scene, statuses } = self.read(stream, which).await?;
             let before = scene.clone();
-            let surroundings = self.surroundings(assets.clone());
+            let surroundings = self.surroundings(assets.clone(), origins.clone());
             let applied = apply(scene, proposal, &surroundings).map_err(SceneError::Rejected)?;
             if self.write(&before, &applied, &assets).await? {
                 self.metrics.count_changes(&applied);
@@ -246,13 +252,31 @@ impl Scenes {
         Ok(None)
     }
 
-    fn surroundings(&self, assets: Inventory) -> Surroundings {
+    /// Forgets secrets that no layer has named for long.
+    pub(crate) async fn forget_secrets(&self) -> Result<(), BusError> {
+        let mut streams: BTreeSet<StreamId> = self.config.stream.ids.iter().cloned().collect();
+        streams.extend(self.store.streams().await?);
+        let (keep, now) = (self.config.sources.secrets_keep(), self.clock.now());
+        for stream in &streams {
+            let forgotten = self.store.forget_secrets(stream, keep, now).await?;
+            if forgotten > 0 {
+                tracing::info!(stream.id = %stream, forgotten, "secrets that no layer names");
+            }
+        }
+        Ok(())
+    }
+
+    fn surroundings(&self, assets: Inventory, origins: BTreeMap<SecretId, String>) -> Surroundings {
         let assets = assets.assets.into_iter();
         Surroundings {
             canvas: self.config.scene.canvas(),
             layers_max: self.config.scene.layers_max,
             assets: assets.map(|(id, asset)| (id, asset.kind)).collect(),
             network: self.config.sources.policy(),
+            vault: Vault {
+                origins,
+                draw: SecretId::generate,
+            },
             now: self.clock.now(),
         }
     }

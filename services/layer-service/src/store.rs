@@ -5,6 +5,7 @@
 //! layer alone.
 
 mod list;
+mod secrets;
 
 use std::collections::BTreeMap;
 
@@ -115,6 +116,7 @@ impl SceneStore {
     pub(crate) async fn write(&self, before: &Scene, applied: &Applied) -> Result<bool, BusError> {
         let guard = scene_guard(before);
         let commit = write_scene(Commit::new().guard(guard), before, &applied.scene)?;
+        let commit = write_secrets(commit, applied)?;
         self.committed(commit, self.events(applied)?).await
     }
 
@@ -128,6 +130,7 @@ impl SceneStore {
             .guard(Guard::field(former, "revision", None));
         let commit = begin_list(commit, &scene.stream, scene.id)?;
         let commit = write_scene(commit, &without_layers(scene), scene)?;
+        let commit = write_secrets(commit, applied)?;
         self.committed(commit, self.events(applied)?).await
     }
 
@@ -295,6 +298,15 @@ fn write_scene(mut commit: Commit, before: &Scene, scene: &Scene) -> Result<Comm
     }
     for id in old.keys().filter(|id| !new.contains_key(id)) {
         commit = commit.hash_delete(layers_key.clone(), &keys::layer_field(*id));
+    }
+    Ok(commit)
+}
+
+/// Writes the secrets that layers name from now on.
+fn write_secrets(mut commit: Commit, applied: &Applied) -> Result<Commit, BusError> {
+    let key = keys::layer_secrets(&applied.scene.stream);
+    for (id, secret) in &applied.sealed {
+        commit = commit.hash_set(key.clone(), &id.to_string(), write(secret)?);
     }
     Ok(commit)
 }

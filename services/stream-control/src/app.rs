@@ -93,6 +93,7 @@ async fn create_streams(kit: Kit, store: Store, config: Config) {
             since: now,
             changed_by: kit.about().name.to_owned(),
             program: config.stream.program.clone(),
+            ladder: Vec::new(),
             outputs: Vec::new(),
             chosen: ChosenScenes::default(),
         };

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sm_bus::BusConfig;
 use sm_common::id::StreamId;
 use sm_common::program::ProgramFormat;
+use sm_common::target::TargetPolicy;
 use sm_service_kit::config::{
     AuthConfig, EventHandlerConfig, HttpConfig, KitConfig, OpsConfig, ServiceConfig,
     TelemetryConfig,
@@ -44,6 +45,7 @@ pub(crate) struct StreamConfig {
     pub(crate) idempotency_ttl_s: u64,
     pub(crate) wait_max_s: u64,
     pub(crate) audit_max: usize,
+    pub(crate) decisions_max: usize,
     pub(crate) program: ProgramFormat,
 }
 
@@ -75,7 +77,9 @@ impl OutputsConfig {
     pub(crate) const fn rules(&self) -> Rules {
         Rules {
             outputs_max: self.max,
-            allow_private: self.allow_private,
+            targets: TargetPolicy {
+                allow_private: self.allow_private,
+            },
         }
     }
 }

@@ -11,9 +11,6 @@ use crate::domain::{Command, Operation, OperationStatus, Refusal, apply, standin
 use crate::states::States;
 use crate::store::{Answer, Documents, Idempotency, KeptAnswer, Store, Written};
 
-/// How often a command is decided again after somebody else was faster.
-const ATTEMPTS_MAX: usize = 8;
-
 /// Why a command was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
@@ -23,8 +20,8 @@ pub(crate) enum CommandError {
     Refused(#[from] Refusal),
     #[error("the idempotency key belongs to another request")]
     IdempotencyConflict,
-    #[error("the stream was changed {ATTEMPTS_MAX} times while this command was decided")]
-    Contended,
+    #[error("the stream was changed {0} times while this command was decided")]
+    Contended(usize),
     #[error(transparent)]
     Bus(#[from] BusError),
 }
@@ -50,7 +47,7 @@ pub(crate) async fn command(
     {
         return replay(kept, idempotency);
     }
-    for _ in 0..ATTEMPTS_MAX {
+    for _ in 0..store.decisions_max() {
         let (documents, scenes) = store
             .situation(stream)
             .await?
@@ -101,7 +98,7 @@ pub(crate) async fn command(
             (Written::Replayed(_), None) | (Written::Outdated, _) => {}
         }
     }
-    Err(CommandError::Contended)
+    Err(CommandError::Contended(store.decisions_max()))
 }
 
 fn replay(kept: KeptAnswer, idempotency: &Idempotency) -> Result<Accepted, CommandError> {

@@ -10,10 +10,6 @@ use crate::audit::{AuditAction, AuditEntry};
 use crate::domain::{Change, OutputList, OutputView, Refused, Rules, apply_change};
 use crate::store::{Answer, Documents, Idempotency, KeptAnswer, Store, Written};
 
-/// How often a change is decided again after somebody else was faster. Of changes at the same
-/// time one is written each time, so that so many can wait for each other.
-const ATTEMPTS_MAX: usize = 64;
-
 /// Why outputs were not read or changed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OutputError {
@@ -23,8 +19,8 @@ pub(crate) enum OutputError {
     Refused(#[from] Refused),
     #[error("the idempotency key belongs to another request")]
     IdempotencyConflict,
-    #[error("the stream was changed {ATTEMPTS_MAX} times while this change was decided")]
-    Contended,
+    #[error("the stream was changed {0} times while this change was decided")]
+    Contended(usize),
     #[error("the answer cannot be written as JSON")]
     Encode(#[source] serde_json::Error),
     #[error(transparent)]
@@ -86,14 +82,11 @@ pub(crate) async fn change(
     {
         return replay(kept, idempotency);
     }
-    for _ in 0..ATTEMPTS_MAX {
+    for _ in 0..store.decisions_max() {
         let before = documents(store, stream).await?;
         let now = store.bus().clock().now();
         let by = (caller.name.as_str(), now);
-        let Some(desired) = apply_change(&before.desired, id, change, rules, by)? else {
-            return Ok(changed(&before.desired, &before, id));
-        };
-        let audit = AuditEntry {
+        let mut audit = AuditEntry {
             at: now,
             user: caller.user,
             name: caller.name.clone(),
@@ -102,6 +95,19 @@ pub(crate) async fn change(
             scene: None,
             operation: None,
             refused: None,
+        };
+        let desired = match apply_change(&before.desired, id, change, rules, by) {
+            Ok(Some(desired)) => desired,
+            Ok(None) => return Ok(changed(&before.desired, &before, id)),
+            Err(refused) => {
+                audit.refused = Some(refused.to_string());
+                if matches!(change, Change::Create(_)) {
+                    // There is no such output, and never will be.
+                    audit.output = None;
+                }
+                store.write_refusal(stream, &audit).await?;
+                return Err(refused.into());
+            }
         };
         let done = changed(&desired, &before, id);
         let kept = match (&idempotency, &done) {
@@ -117,7 +123,7 @@ pub(crate) async fn change(
             (Written::Replayed(_), None) | (Written::Outdated, _) => {}
         }
     }
-    Err(OutputError::Contended)
+    Err(OutputError::Contended(store.decisions_max()))
 }
 
 async fn documents(store: &Store, stream: &StreamId) -> Result<Documents, OutputError> {

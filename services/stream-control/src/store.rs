@@ -89,6 +89,11 @@ impl Store {
         &self.bus
     }
 
+    /// How often something is decided again after somebody else was faster.
+    pub(crate) const fn decisions_max(&self) -> usize {
+        self.config.decisions_max
+    }
+
     /// Both documents, in one round trip; `None` when there is no such stream.
     pub(crate) async fn documents(&self, stream: &StreamId) -> Result<Option<Documents>, BusError> {
         let (desired_key, observed_key) = (keys::desired(stream), keys::observed(stream));

@@ -6,7 +6,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,
-    reason = "a test's tool fails by panicking and logs on its standard error"
+    clippy::wildcard_enum_match_arm,
+    reason = "a test's tool fails by panicking, logs on its standard error, and picks reports"
 )]
 
 use std::cell::{Cell, RefCell};
@@ -22,11 +23,13 @@ use std::time::{Duration, Instant};
 
 use sm_common::clock::{Clock as _, SystemClock, Timestamp};
 use sm_common::id::LayerId;
+use sm_common::ladder::Rendition;
 use sm_common::output::{OutputCounters, OutputStatus};
 use sm_common::stream::{LayerState, Severity};
 use sm_media_protocol::{
     Command, FinishReason, HlsSettings, LayerReport, OnAir, OutputReport, OutputStats, Part,
-    Report, Segment, Stats, WantedOutput, WantedScene, WorkerState, decode, encode,
+    RenditionFailure, RenditionOnAir, RenditionReport, Report, ScenePicture, Segment, Stats,
+    WantedOutput, WantedScene, WorkerState, decode, encode,
 };
 
 /// How long it lives without a host and without a program.
@@ -59,6 +62,8 @@ enum Demand {
     FailLayers,
     /// Reports every output as trying again.
     FailOutputs,
+    /// Has no renditions, for as long as it is asked to.
+    FailRenditions,
     /// Reports a fault of the program once.
     Fault,
     /// Takes no snapshots.
@@ -82,6 +87,7 @@ impl Demand {
             Self::IgnoreStop => "ignore-stop",
             Self::FailLayers => "fail-layers",
             Self::FailOutputs => "fail-outputs",
+            Self::FailRenditions => "fail-renditions",
             Self::Fault => "fault",
             Self::NoSnapshots => "no-snapshots",
             Self::Black => "black",
@@ -117,8 +123,12 @@ impl Line {
                 }
                 Report::PartWritten(part) => on_air.parts.push(part.clone()),
                 Report::SegmentWritten(segment) => on_air.segments.push(segment.clone()),
+                Report::Rendition(_)
+                | Report::RenditionPart { .. }
+                | Report::RenditionSegment { .. } => remember(&mut on_air.renditions, report),
                 Report::Ready { .. }
                 | Report::StateChanged { .. }
+                | Report::TakeStarted { .. }
                 | Report::SceneApplied { .. }
                 | Report::Output(_)
                 | Report::InitWritten { .. }
@@ -176,6 +186,8 @@ fn main() {
         line: Line::default(),
         layers: RefCell::default(),
         failing: Cell::default(),
+        ladder: RefCell::default(),
+        renditions_fail: Cell::default(),
     };
     if worker.is_asked(&Demand::ExitAtOnce) {
         eprintln!("exiting as demanded");
@@ -209,6 +221,8 @@ struct Worker {
     /// Layers of the scene.
     layers: RefCell<Vec<LayerId>>,
     failing: Cell<bool>,
+    ladder: RefCell<Vec<Rendition>>,
+    renditions_fail: Cell<bool>,
 }
 
 impl Worker {
@@ -263,6 +277,7 @@ impl Worker {
     fn configure(&self, command: Command, said: &Receiver<Said>) {
         let Command::Configure {
             program,
+            ladder,
             hls,
             scene,
             hosting,
@@ -297,19 +312,91 @@ impl Worker {
                 outputs: Vec::new(),
                 segments: Vec::new(),
                 parts: Vec::new(),
+                ladder: Vec::new(),
+                renditions: Vec::new(),
             });
         });
         let init = format!("init-{}.mp4", hls.run);
         std::fs::write(hls.directory.join(&init), b"init").unwrap();
         self.line.say(&Report::InitWritten { file: init });
+        self.climb(ladder);
         self.apply(&scene);
         let segment = Duration::from_millis(program.keyframe_interval_ms.into());
         self.play(&hls, (segment, orphan), (program.framerate, outputs), said);
     }
 
-    fn apply(&self, scene: &WantedScene) {
+    /// Takes on these renditions.
+    fn climb(&self, ladder: Vec<Rendition>) {
         self.line.remember(|on_air| {
             let on_air = on_air.as_mut().unwrap();
+            for rendition in &ladder {
+                let init = format!("init-{}_{}.mp4", rendition.name, on_air.hls.run);
+                std::fs::write(on_air.hls.directory.join(init), b"init").unwrap();
+            }
+            on_air.ladder.clone_from(&ladder);
+        });
+        self.ladder.replace(ladder);
+        self.report_renditions();
+    }
+
+    fn report_renditions(&self) {
+        let failing = self.is_asked(&Demand::FailRenditions);
+        self.renditions_fail.set(failing);
+        for rendition in self.ladder.borrow().iter() {
+            self.line.say(&Report::Rendition(RenditionReport {
+                rendition: rendition.name.clone(),
+                failure: failing.then(|| RenditionFailure {
+                    code: "rendition.too-slow".to_owned(),
+                    reason: "there was not enough CPU".to_owned(),
+                }),
+            }));
+        }
+    }
+
+    /// Says what the renditions deliver where the program delivers this.
+    fn say_of_renditions(&self, hls: &HlsSettings, report: &Report) {
+        if self.is_asked(&Demand::FailRenditions) {
+            return;
+        }
+        for Rendition { name, .. } in self.ladder.borrow().iter() {
+            let own = |file: &str| {
+                let own = format!("{name}_{file}");
+                std::fs::copy(hls.directory.join(file), hls.directory.join(&own)).unwrap();
+                own
+            };
+            let rendition = name.clone();
+            match report {
+                Report::PartWritten(part) => {
+                    let file = own(&part.file);
+                    let part = Part {
+                        file,
+                        ..part.clone()
+                    };
+                    self.line.say(&Report::RenditionPart { rendition, part });
+                }
+                Report::SegmentWritten(segment) => {
+                    let file = own(&segment.file);
+                    let segment = Segment {
+                        file,
+                        ..segment.clone()
+                    };
+                    self.line
+                        .say(&Report::RenditionSegment { rendition, segment });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn apply(&self, scene: &WantedScene) {
+        let mut started = None;
+        self.line.remember(|on_air| {
+            let on_air = on_air.as_mut().unwrap();
+            let id = |picture: &ScenePicture| picture.scene.as_ref().map(|scene| scene.id);
+            let from = id(&on_air.picture);
+            if from.is_some() && from != id(&scene.picture()) {
+                started = scene.take.clone().map(|take| (take, from));
+            }
             on_air.revision = scene.revision;
             on_air.picture = scene.picture();
             let cover = scene.cover.iter().flat_map(|cover| &cover.layers);
@@ -318,6 +405,10 @@ impl Worker {
                 .layers
                 .retain(|known| layers.clone().any(|layer| layer.id == known.layer));
         });
+        if let Some((take, from)) = started {
+            let at = SystemClock.now();
+            self.line.say(&Report::TakeStarted { take, from, at });
+        }
         self.line.say(&Report::SceneApplied {
             revision: scene.revision,
             at: SystemClock.now(),
@@ -339,21 +430,25 @@ impl Worker {
     }
 
     fn report_layers(&self) {
-        let failing = self.failing.get();
         for layer in self.layers.borrow().iter() {
-            self.line.say(&Report::Layer(LayerReport {
-                layer: *layer,
-                state: if failing {
-                    LayerState::Failing
-                } else {
-                    LayerState::Ok
-                },
-                code: failing.then(|| "layer.source.missing".to_owned()),
-                reason: failing.then(|| "the file is missing".to_owned()),
-                attempts: None,
-                next_attempt_at: None,
-            }));
+            self.report_layer(*layer);
         }
+    }
+
+    fn report_layer(&self, layer: LayerId) {
+        let failing = self.failing.get();
+        self.line.say(&Report::Layer(LayerReport {
+            layer,
+            state: if failing {
+                LayerState::Failing
+            } else {
+                LayerState::Ok
+            },
+            code: failing.then(|| "layer.source.missing".to_owned()),
+            reason: failing.then(|| "the file is missing".to_owned()),
+            attempts: None,
+            next_attempt_at: None,
+        }));
     }
 
     /// Says how the outputs do.
@@ -421,6 +516,7 @@ impl Worker {
                     let number = segment.number;
                     for report in segment.grow(|| self.misbehave()) {
                         self.line.say(&report);
+                        self.say_of_renditions(hls, &report);
                     }
                     due += segment.step();
                     if segment.number > number {
@@ -435,8 +531,15 @@ impl Worker {
         match command {
             Command::Configure { .. } => std::process::exit(2),
             Command::ApplyScene { scene } => self.apply(&scene),
-            Command::Lease(_) | Command::ApplyPreview { .. } | Command::ApplyChat { .. } => {}
+            Command::Lease(_) | Command::ApplyChat { .. } => {}
+            Command::ApplyPreview { scene } => {
+                self.failing.set(self.is_asked(&Demand::FailLayers));
+                for layer in scene.iter().flat_map(|scene| &scene.layers) {
+                    self.report_layer(layer.id);
+                }
+            }
             Command::ApplyOutputs { outputs: wanted } => *outputs = wanted,
+            Command::ApplyLadder { ladder } => self.climb(ladder),
             Command::Snapshot { id, path } => {
                 let refused = self.is_asked(&Demand::NoSnapshots);
                 if !refused {
@@ -464,6 +567,9 @@ impl Worker {
         if self.failing.replace(failing) != failing {
             self.report_layers();
         }
+        if self.is_asked(&Demand::FailRenditions) != self.renditions_fail.get() {
+            self.report_renditions();
+        }
         if self.is_asked(&Demand::Garbage) {
             self.line
                 .say_nonsense("{\"report\":\"dance\"}\n\u{7f}not json\n");
@@ -478,6 +584,41 @@ impl Worker {
                 message: "no sound".to_owned(),
             });
         }
+    }
+}
+
+/// Keeps for the next host what a rendition delivered.
+fn remember(known: &mut Vec<RenditionOnAir>, report: &Report) {
+    let (Report::Rendition(RenditionReport {
+        rendition: name, ..
+    })
+    | Report::RenditionPart {
+        rendition: name, ..
+    }
+    | Report::RenditionSegment {
+        rendition: name, ..
+    }) = report
+    else {
+        return;
+    };
+    let index = known.iter().position(|one| one.report.rendition == *name);
+    let index = index.unwrap_or_else(|| {
+        known.push(RenditionOnAir {
+            report: RenditionReport {
+                rendition: name.clone(),
+                failure: None,
+            },
+            segments: Vec::new(),
+            parts: Vec::new(),
+        });
+        known.len() - 1
+    });
+    let one = known.get_mut(index).unwrap();
+    match report {
+        Report::Rendition(report) => one.report = report.clone(),
+        Report::RenditionPart { part, .. } => one.parts.push(part.clone()),
+        Report::RenditionSegment { segment, .. } => one.segments.push(segment.clone()),
+        _ => {}
     }
 }
 

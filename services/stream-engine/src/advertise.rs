@@ -21,6 +21,11 @@ pub(crate) fn advertised(configured: &str, bound: SocketAddr, redis: &str) -> St
     format!("http://{}", SocketAddr::new(host, bound.port()))
 }
 
+/// The address with which this host reaches others.
+pub(crate) fn own_address(redis: &str) -> Option<IpAddr> {
+    towards(redis)
+}
+
 /// The address with which this host reaches Redis, which its siblings reach as well. When Redis
 /// is on this very host, or unknown, the one with which it reaches anything else.
 fn towards(redis: &str) -> Option<IpAddr> {

@@ -5,7 +5,7 @@ use sm_bus::Bus;
 use sm_service_kit::health::Need;
 use sm_service_kit::{Kit, resources};
 
-use crate::advertise::advertised;
+use crate::advertise::{advertised, own_address};
 use crate::api::{self, Context};
 use crate::config::Config;
 use crate::lease::Address;
@@ -14,6 +14,7 @@ use crate::live::playback::PlaybackVerifier;
 use crate::live::waiting::WaitingRoom;
 use crate::metrics::Metrics;
 use crate::tasks::{Launcher, Registry};
+use crate::webrtc::{self, Feeds, Webrtc};
 
 /// Runs stream-engine until the process is told to end.
 pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
@@ -47,7 +48,22 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     let registry = Registry::default();
     let recordings =
         std::path::absolute(&config.recordings.directory).context("find recordings.directory")?;
+    let webrtc = Webrtc::start(
+        &config.webrtc,
+        kit.http_address().ip(),
+        own_address(&config.redis.url),
+        Feeds::new(
+            config.worker.pid_directory.clone(),
+            &config.webrtc,
+            kit.lifecycle(),
+        ),
+        kit.lifecycle(),
+        webrtc::Metrics::register(kit.registry()).context("register metrics of WebRTC")?,
+    )
+    .await
+    .context("start WebRTC")?;
     let context = Context {
+        webrtc,
         bus: bus.clone(),
         recordings: recordings.clone(),
         registry: registry.clone(),

@@ -9,11 +9,14 @@ use sm_bus::BusConfig;
 use sm_common::address::NetworkPolicy;
 use sm_common::id::StreamId;
 use sm_common::layer::Color;
-use sm_media_protocol::WebSettings;
+use sm_common::target::TargetPolicy;
+use sm_media_protocol::{RetryTerms, WebSettings};
 use sm_service_kit::config::{
     AuthConfig, EventHandlerConfig, HttpConfig, KitConfig, OpsConfig, ServiceConfig,
     TelemetryConfig,
 };
+
+use crate::webrtc::{CandidateAddress, IceServer};
 
 /// All settings; `config/default.toml` says what each is for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -46,12 +49,16 @@ pub struct Config {
     pub(crate) watch: WatchConfig,
     /// `[sources]`
     pub(crate) sources: SourcesConfig,
+    /// `[outputs]`
+    pub(crate) outputs: TargetPolicy,
     /// `[web]`
     pub(crate) web: WebConfig,
     /// `[chat]`
     pub(crate) chat: ChatConfig,
     /// `[playback]`
     pub(crate) playback: PlaybackConfig,
+    /// `[webrtc]`
+    pub(crate) webrtc: WebrtcConfig,
 }
 
 /// `[engine]`
@@ -162,6 +169,8 @@ pub(crate) struct WatchConfig {
 #[serde(deny_unknown_fields)]
 pub(crate) struct SourcesConfig {
     allow: Vec<IpNet>,
+    retry_first_ms: u64,
+    retry_longest_ms: u64,
 }
 
 /// `[web]`
@@ -190,10 +199,62 @@ pub(crate) struct PlaybackConfig {
     pub(crate) secret_file: PathBuf,
 }
 
+/// `[webrtc]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WebrtcConfig {
+    pub(crate) enabled: bool,
+    pub(crate) port: u16,
+    pub(crate) candidates: Vec<CandidateAddress>,
+    pub(crate) ice_servers: Vec<IceServer>,
+    pub(crate) sessions_max: usize,
+    pub(crate) sessions_per_stream_max: usize,
+    pub(crate) units_waiting_max: usize,
+    first_picture_ms: u64,
+    connect_max_ms: u64,
+    silence_max_ms: u64,
+    away_max_ms: u64,
+    loss_max_percent: u8,
+    loss_patience_ms: u64,
+}
+
+impl WebrtcConfig {
+    pub(crate) const fn first_picture(&self) -> Duration {
+        Duration::from_millis(self.first_picture_ms)
+    }
+
+    pub(crate) const fn connect_max(&self) -> Duration {
+        Duration::from_millis(self.connect_max_ms)
+    }
+
+    pub(crate) const fn silence_max(&self) -> Duration {
+        Duration::from_millis(self.silence_max_ms)
+    }
+
+    pub(crate) const fn away_max(&self) -> Duration {
+        Duration::from_millis(self.away_max_ms)
+    }
+
+    pub(crate) fn loss_max(&self) -> f32 {
+        f32::from(self.loss_max_percent) / 100.0
+    }
+
+    pub(crate) const fn loss_patience(&self) -> Duration {
+        Duration::from_millis(self.loss_patience_ms)
+    }
+}
+
 impl SourcesConfig {
     pub(crate) fn policy(&self) -> NetworkPolicy {
         NetworkPolicy {
             allow: self.allow.clone(),
+        }
+    }
+
+    pub(crate) const fn retry(&self) -> RetryTerms {
+        RetryTerms {
+            first_ms: self.retry_first_ms,
+            longest_ms: self.retry_longest_ms,
         }
     }
 }

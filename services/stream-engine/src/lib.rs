@@ -24,6 +24,7 @@ mod store;
 mod stream;
 mod supervisor;
 mod tasks;
+mod webrtc;
 
 use sm_service_kit::About;
 

@@ -5,6 +5,7 @@
 use std::time::Instant;
 
 use sm_common::id::SceneId;
+use sm_common::ladder::Rendition;
 use sm_common::program::ProgramFormat;
 use sm_common::stream::{DesiredState, DesiredStatus};
 use sm_media_protocol::{CoverReason, WantedOutput};
@@ -74,6 +75,8 @@ pub(crate) enum WorkerView<'a> {
         sent: Picture,
         previewed: Previewed,
         outputs: Option<&'a [WantedOutput]>,
+        /// The further encodings that it was last told of.
+        ladder: Option<&'a [Rendition]>,
     },
     /// It was told to end.
     Ending,
@@ -113,6 +116,8 @@ pub(crate) enum Action {
     Show(Picture),
     /// Tell the worker of the outputs that are wanted.
     ApplyOutputs,
+    /// Tell the worker of the further encodings that are wanted.
+    ApplyLadder,
     /// Tell the worker to make a picture of this scene beside the program, or of none.
     Preview(Option<Shot>),
     /// Tell the worker to end in good order.
@@ -154,6 +159,7 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Action {
             sent,
             previewed,
             outputs: told,
+            ladder,
             ..
         } => {
             let wanted = picture(desired.status, *shots, *lost);
@@ -161,6 +167,8 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Action {
                 Action::Show(wanted)
             } else if told.is_none_or(|told| told != *outputs) {
                 Action::ApplyOutputs
+            } else if ladder.is_none_or(|ladder| ladder != desired.ladder) {
+                Action::ApplyLadder
             } else if *previewed != Previewed::Told(shots.preview) {
                 Action::Preview(shots.preview)
             } else {
@@ -210,6 +218,7 @@ mod tests {
             since: Timestamp::from_unix_millis(0),
             changed_by: "somebody".to_owned(),
             program: ProgramFormat::default(),
+            ladder: Vec::new(),
             outputs: Vec::new(),
             chosen: ChosenScenes::default(),
         }
@@ -249,12 +258,14 @@ mod tests {
             program: &larger,
         };
         let working = |making, sent| WorkerView::Working {
+            ladder: Some(&[]),
             making,
             sent,
             previewed: Previewed::Told(shots.preview),
             outputs: Some(&[]),
         };
         let previewing = |previewed| WorkerView::Working {
+            ladder: Some(&[]),
             making,
             sent: program,
             previewed,
@@ -366,6 +377,7 @@ mod tests {
                 lost: false,
                 outputs,
                 worker: WorkerView::Working {
+                    ladder: Some(&[]),
                     making,
                     sent,
                     previewed,

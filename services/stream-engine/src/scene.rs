@@ -197,6 +197,7 @@ fn content(source: &LayerSource, assets: &Path) -> LayerContent {
         },
         LayerSource::Network(source) => LayerContent::Network {
             source: source.clone(),
+            secret: source.plain().cloned(),
         },
         LayerSource::Web(source) => LayerContent::Web {
             source: source.clone(),

@@ -1,12 +1,15 @@
 //! What others write and this service reads: the desired state and the scenes that it names.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sm_bus::{Bus, BusError, SceneQuery, StoredScene, StoredScenes, Which, keys, redis};
+use sm_common::address::SourceUrl;
 use sm_common::id::{SceneId, StreamId};
-use sm_common::layer::Layer;
+use sm_common::layer::{Layer, LayerSource};
 use sm_common::scene::{Scene, SceneDocument};
+use sm_common::secret::{Secret, SourceSecret};
 use sm_common::stream::DesiredState;
 use sm_service_kit::telemetry::follow;
 use tokio::sync::watch;
@@ -107,6 +110,7 @@ impl Reader {
                 .scenes()
                 .map(|scene| (scene.id, scene.revision))
                 .collect(),
+            secrets: true,
         };
         let stored = self.bus.scenes(&self.stream, &query).await?;
         let desired = stored.desired.as_deref();
@@ -152,7 +156,7 @@ impl Reader {
         if let Some(unchanged) = unchanged {
             return Some(Arc::clone(unchanged));
         }
-        match self.read_scene(scene) {
+        match self.read_scene(scene, &stored.secrets) {
             Ok(scene) => Some(Arc::new(scene)),
             Err(error) => {
                 tracing::warn!(stream.id = %self.stream, scene.id = %id, %error, "the scene stays as it was");
@@ -161,18 +165,47 @@ impl Reader {
         }
     }
 
-    fn read_scene(&self, scene: &StoredScene) -> Result<Scene, BusError> {
+    fn read_scene(
+        &self,
+        scene: &StoredScene,
+        secrets: &BTreeMap<String, Secret>,
+    ) -> Result<Scene, BusError> {
         let layers_key = keys::layers(&self.stream);
         let document: SceneDocument = read_document(keys::scenes(&self.stream), &scene.document)?;
         let mut layers: Vec<Layer> = Vec::new();
         for text in scene.layers.iter().flatten() {
             // One layer that this version cannot read must not hold back the others.
             match read_document::<Layer>(layers_key.clone(), text) {
-                Ok(layer) => layers.push(layer),
+                Ok(mut layer) => {
+                    self.unseal(&mut layer, secrets);
+                    layers.push(layer);
+                }
                 Err(error) => tracing::warn!(stream.id = %self.stream, %error, "layer left out"),
             }
         }
         Ok(document.join(self.stream.clone(), scene.revision, layers))
+    }
+
+    /// Gives a network source the secret that it names, if that is for the server that it leads to.
+    fn unseal(&self, layer: &mut Layer, secrets: &BTreeMap<String, Secret>) {
+        let LayerSource::Network(source) = &mut layer.source else {
+            return;
+        };
+        let Some(id) = source.secret else {
+            return;
+        };
+        let origin = SourceUrl::parse(&source.url).map(|url| url.origin());
+        let secret = secrets
+            .get(&id.to_string())
+            .and_then(|text| serde_json::from_str::<SourceSecret>(text.expose()).ok())
+            .filter(|secret| origin.as_deref() == Ok(secret.origin.as_str()));
+        if let Some(secret) = secret {
+            source.put_plain(secret.text);
+        } else {
+            tracing::warn!(
+                stream.id = %self.stream, layer.id = %layer.id, "the layer's secret is not known"
+            );
+        }
     }
 }
 

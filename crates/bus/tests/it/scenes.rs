@@ -114,6 +114,18 @@ async fn what_is_asked_for_is_read_and_nothing_else() {
     assert_eq!(stored.scenes.len(), 3);
     assert!(stored.scenes.values().all(|scene| scene.layers.is_none()));
 
+    let key = keys::layer_secrets(&StreamId::default());
+    let commit = Commit::new().hash_set(key, "one", "planted");
+    bus.commit(commit, Vec::new()).await.unwrap();
+    assert!(read(&bus, &all).await.secrets.is_empty());
+    let with_secrets = SceneQuery {
+        secrets: true,
+        ..SceneQuery::default()
+    };
+    let stored = read(&bus, &with_secrets).await;
+    assert_eq!(stored.secrets.get("one").unwrap().expose(), "planted");
+    assert!(!format!("{stored:?}").contains("planted"));
+
     // What is wanted and is not there is told, and not found.
     desire(&bus, &json!({"scene": SceneId::generate()})).await;
     let stored = read(&bus, &wanted(&[Which::OnAir, Which::Scene(empty)])).await;

@@ -8,9 +8,10 @@ use anyhow::{Context as _, ensure};
 use sm_common::address::NetworkPolicy;
 use sm_common::id::LayerId;
 use sm_common::layer::{Blend, TextStyle, Transform, Transition};
+use sm_common::target::TargetPolicy;
 use sm_media_protocol::{
-    Command, HlsSettings, Hosting, LayerContent, LeaseTerms, RecordingSettings, Report, SceneLayer,
-    WantedScene, decode, encode,
+    Command, HlsSettings, Hosting, LayerContent, LeaseTerms, RecordingSettings, Report, RetryTerms,
+    SceneLayer, WantedScene, decode, encode,
 };
 
 use crate::case::Case;
@@ -38,6 +39,7 @@ pub(crate) fn run(case: &Case, media: &Media, folder: &Path) -> anyhow::Result<C
     let framerate = program.framerate;
     let configure = Command::Configure {
         program,
+        ladder: Vec::new(),
         hls: HlsSettings {
             directory: folder.to_owned(),
             run: "bench".to_owned(),
@@ -54,6 +56,8 @@ pub(crate) fn run(case: &Case, media: &Media, folder: &Path) -> anyhow::Result<C
             orphan_ms: 0,
         },
         network: NetworkPolicy::default(),
+        targets: TargetPolicy::default(),
+        retry: RetryTerms::default(),
         web: None,
     };
     input.write_all(&encode(&configure)?)?;

@@ -96,9 +96,31 @@ impl Failure {
     }
 
     /// The server has something to say, but nothing to show.
-    pub(super) fn http_status(status: u16) -> Self {
+    pub(super) fn status(status: u16) -> Self {
+        if matches!(status, 401 | 403) {
+            return Self::unauthorized();
+        }
         let reason = format!("the server answers with status {status}");
         Self::new("layer.source.unreachable", reason)
+    }
+
+    /// The server wants to know who asks, or does not believe it.
+    pub(super) fn unauthorized() -> Self {
+        let reason =
+            "the server wants a user and a password, or does not accept those that are set";
+        Self::new("layer.source.unauthorized", reason)
+    }
+
+    /// The secret that is to be sent is gone, or is for another server.
+    pub(super) fn secret() -> Self {
+        let reason = "the password or passphrase is not known any more; set it again";
+        Self::new("layer.source.secret", reason)
+    }
+
+    /// The secure connection cannot be made.
+    pub(super) fn tls() -> Self {
+        let reason = "the server's certificate is not accepted, or it does not speak TLS";
+        Self::new("layer.source.tls", reason)
     }
 
     /// The connection ended.

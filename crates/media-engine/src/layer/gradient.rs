@@ -1,18 +1,16 @@
 //! Colours that run into each other.
 
-use std::sync::Arc;
-
 use sm_common::layer::GradientStop;
 use sm_media_protocol::{LayerContent, SceneLayer};
 use tiny_skia::{
     GradientStop as Stop, LinearGradient, Paint, Pixmap, Point, Rect, SpreadMode, Transform,
 };
 
-use super::failure::Failure;
+use super::text::Label;
 use super::text_painter::bitmap;
-use super::{Health, Source, Surroundings};
+use super::{Health, News, Source, Surroundings};
 use crate::number::to_f32;
-use crate::picture::{Bitmap, Matrix, Picture};
+use crate::picture::Bitmap;
 use crate::pipeline::Surface;
 
 pub(super) fn open(
@@ -21,60 +19,44 @@ pub(super) fn open(
     layer: &SceneLayer,
     surroundings: &Surroundings,
 ) -> GradientSource {
-    let matrix = surroundings.matrix;
-    let size = size_of(layer);
-    GradientSource {
-        matrix,
-        picture: picture(stops, angle, size, matrix),
-    }
+    let mut picture = Label::new(layer.id, surroundings);
+    picture.shade(stops, angle, layer);
+    GradientSource(picture)
 }
 
 /// A still that is drawn anew for every size, so that it stays smooth.
-#[derive(Debug)]
-pub(super) struct GradientSource {
-    matrix: Matrix,
-    picture: Result<Arc<Picture>, Failure>,
-}
+pub(super) struct GradientSource(Label);
 
 impl Source for GradientSource {
     fn update(&mut self, layer: &SceneLayer) {
         if let LayerContent::Gradient { stops, angle } = &layer.content {
-            self.picture = picture(stops, *angle, size_of(layer), self.matrix);
+            self.0.shade(stops, *angle, layer);
         }
+    }
+
+    fn hear(&mut self, news: News) {
+        self.0.hear(news);
+    }
+
+    fn is_drawing(&self) -> bool {
+        self.0.is_drawing()
     }
 
     fn surface(&self) -> Surface {
-        match &self.picture {
-            Ok(picture) => Surface::Still(Arc::clone(picture)),
-            Err(_) => Surface::Empty,
-        }
+        self.0.surface()
     }
 
     fn health(&self) -> Health {
-        match &self.picture {
-            Ok(_) => Health::Fine,
-            Err(failure) => Health::Failing(failure.clone()),
-        }
+        self.0.health()
     }
 }
 
-fn size_of(layer: &SceneLayer) -> (u32, u32) {
-    (layer.transform.width.max(1), layer.transform.height.max(1))
-}
-
-fn picture(
+/// The gradient from edge to edge in the direction of the angle.
+pub(super) fn draw(
     stops: &[GradientStop],
     angle: u32,
-    size: (u32, u32),
-    matrix: Matrix,
-) -> Result<Arc<Picture>, Failure> {
-    draw(stops, angle, size)
-        .map(|bitmap| Arc::new(bitmap.to_picture(matrix)))
-        .ok_or_else(Failure::gradient)
-}
-
-/// The gradient from edge to edge in the direction of the angle.
-fn draw(stops: &[GradientStop], angle: u32, (width, height): (u32, u32)) -> Option<Bitmap> {
+    (width, height): (u32, u32),
+) -> Option<Bitmap> {
     let mut sheet = Pixmap::new(width, height)?;
     let (width, height) = (to_f32(f64::from(width)), to_f32(f64::from(height)));
     let radians = to_f32(f64::from(angle)).to_radians();

@@ -1,15 +1,20 @@
 //! Live sound and picture from elsewhere.
 
+mod content;
 mod fetch;
 mod guard;
 mod hls;
 mod pace;
 mod pipeline;
+mod relay;
+mod rtsp;
+mod wanted;
 
 use std::sync::{Arc, Mutex};
 
-use sm_common::address::{SourceScheme, SourceUrl};
-use sm_common::layer::{NetworkSource as Wanted, OnLoss};
+use sm_common::address::SourceUrl;
+use sm_common::layer::{NetworkSource as Described, OnLoss};
+use sm_common::secret::Secret;
 use sm_media_protocol::{LayerContent, SceneLayer};
 
 use super::failure::Failure;
@@ -19,18 +24,31 @@ use crate::pipeline::{FrameSlot, Surface};
 use crate::sound::SoundQueue;
 pub(super) use guard::resolve;
 use pipeline::{Outlets, build};
+use wanted::Wanted;
 
 /// Opens the source. It stays connected and goes on being decoded while its layer is hidden, so
 /// that it shows at once, and in the middle of a group of pictures.
 pub(super) fn open(
-    source: &Wanted,
+    source: &Described,
+    secret: Option<&Secret>,
     layer: &SceneLayer,
     surroundings: &Surroundings,
 ) -> Box<dyn Source> {
-    match SourceUrl::parse(&source.url) {
-        Ok(url) => Box::new(NetworkSource::new(source, url, layer, surroundings)),
-        Err(refused) => Box::new(Refused(Failure::address(refused))),
+    let url = match SourceUrl::parse(&source.url) {
+        Ok(url) => url,
+        Err(refused) => return Box::new(Refused(Failure::address(refused))),
+    };
+    if source.secret.is_some() && secret.is_none() {
+        return Box::new(Refused(Failure::secret()));
     }
+    let size = (layer.transform.width.max(1), layer.transform.height.max(1));
+    let wanted = Wanted::new(url, source, secret, size);
+    Box::new(NetworkSource::new(
+        wanted,
+        source.on_loss,
+        layer,
+        surroundings,
+    ))
 }
 
 #[derive(Debug)]
@@ -45,12 +63,12 @@ struct NetworkSource {
 
 impl NetworkSource {
     fn new(
-        source: &Wanted,
-        url: SourceUrl,
+        wanted: Wanted,
+        on_loss: OnLoss,
         layer: &SceneLayer,
         surroundings: &Surroundings,
     ) -> Self {
-        let (width, height) = (layer.transform.width.max(1), layer.transform.height.max(1));
+        let (width, height) = wanted.size;
         let timeline = surroundings.timeline;
         let frames = Arc::new(FrameSlot::new(timeline, surroundings.matrix, width, height));
         let sound = Arc::<Mutex<SoundQueue>>::default();
@@ -59,23 +77,22 @@ impl NetworkSource {
             frames: Arc::clone(&frames),
             sound: Arc::clone(&sound),
         };
-        let ending = match url.scheme() {
-            SourceScheme::Rtmp | SourceScheme::Srt => Ending::Live,
-            SourceScheme::Http | SourceScheme::Https => Ending::Remote,
+        let ending = if wanted.url.scheme().is_live() {
+            Ending::Live
+        } else {
+            Ending::Remote
         };
-        let (wanted, policy) = (source.clone(), surroundings.network.clone());
+        let policy = surroundings.network.clone();
         let recipe = Recipe {
             name: "network",
             ending,
-            build: Box::new(move |watcher| {
-                build(&url, &wanted, (width, height), &policy, &outlets, watcher)
-            }),
+            build: Box::new(move |watcher| build(&wanted, &policy, &outlets, watcher)),
         };
         Self {
             frames,
             sound,
             player: Player::start(recipe, surroundings, layer),
-            on_loss: source.on_loss,
+            on_loss,
             health: Health::Loading,
         }
     }
@@ -85,7 +102,7 @@ impl Source for NetworkSource {
     fn update(&mut self, layer: &SceneLayer) {
         self.frames
             .resize(layer.transform.width, layer.transform.height);
-        if let LayerContent::Network { source } = &layer.content {
+        if let LayerContent::Network { source, .. } = &layer.content {
             self.on_loss = source.on_loss;
         }
     }
@@ -121,7 +138,7 @@ impl Source for NetworkSource {
     }
 }
 
-/// A source whose address means nothing.
+/// A source that cannot even be asked for.
 #[derive(Debug)]
 pub(super) struct Refused(pub(super) Failure);
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use gstreamer as gst;
 use sm_common::clock::SharedClock;
-use sm_media_protocol::SceneLayer;
+use sm_media_protocol::{RetryTerms, SceneLayer};
 
 use playback::Playback;
 
@@ -103,6 +103,7 @@ impl Player {
             },
             recipe,
             program: Arc::clone(&surroundings.program),
+            retry: surroundings.retry,
             wall: SharedClock::clone(&surroundings.wall),
             mailbox: mailbox.clone(),
             inbox: inbox.clone(),
@@ -201,6 +202,7 @@ struct Wishes {
 struct Thread {
     recipe: Recipe,
     program: Arc<ProgramClock>,
+    retry: RetryTerms,
     wall: SharedClock,
     mailbox: Mailbox,
     inbox: SyncSender<Message>,
@@ -227,7 +229,7 @@ impl fmt::Debug for Thread {
 
 impl Thread {
     fn run(mut self) {
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::new(self.retry);
         let mut attempts = 0;
         loop {
             let wait = match self.attempt() {

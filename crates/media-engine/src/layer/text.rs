@@ -4,11 +4,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use sm_common::id::LayerId;
-use sm_common::layer::TextStyle;
+use sm_common::layer::{GradientStop, TextStyle};
 use sm_media_protocol::{LayerContent, SceneLayer};
 
 use super::failure::Failure;
-use super::text_renderer::{Drawing, Drawn, Job, Order, Shape, TextRenderer, Written};
+use super::text_renderer::{Drawing, Drawn, Job, Order, Shape, Subject, TextRenderer, Written};
 use super::{Health, Mailbox, News, Source, Surroundings};
 use crate::picture::{Matrix, Picture};
 use crate::pipeline::Surface;
@@ -55,7 +55,21 @@ impl Source for TextSource {
     }
 }
 
-/// Text as a picture, drawn again only when it would look different.
+fn subject(text: &str, style: &TextStyle) -> Subject {
+    Subject::Text {
+        text: text.to_owned(),
+        style: style.clone(),
+    }
+}
+
+fn box_of(layer: &SceneLayer) -> Shape {
+    Shape::Box {
+        width: layer.transform.width.max(1),
+        height: layer.transform.height.max(1),
+    }
+}
+
+/// Text, or a gradient, as a picture, drawn again only when it would look different.
 pub(super) struct Label {
     renderer: Rc<TextRenderer>,
     mailbox: Mailbox,
@@ -84,25 +98,26 @@ impl Label {
 
     /// Shows this text in the layer's size, as soon as it is drawn.
     pub(super) fn write(&mut self, text: &str, style: &TextStyle, layer: &SceneLayer) {
-        let shape = Shape::Box {
-            width: layer.transform.width.max(1),
-            height: layer.transform.height.max(1),
-        };
-        self.order(text, style, shape);
+        self.order(subject(text, style), box_of(layer));
     }
 
     /// Makes a strip of this text in the layer's height, as soon as it is drawn.
     pub(super) fn write_strip(&mut self, text: &str, style: &TextStyle, layer: &SceneLayer) {
         let height = layer.transform.height.max(1);
-        self.order(text, style, Shape::Strip { height });
+        self.order(subject(text, style), Shape::Strip { height });
     }
 
-    fn order(&mut self, text: &str, style: &TextStyle, shape: Shape) {
-        let written = Written {
-            text: text.to_owned(),
-            style: style.clone(),
-            shape,
+    /// Shows a gradient in the layer's size, as soon as it is drawn.
+    pub(super) fn shade(&mut self, stops: &[GradientStop], angle: u32, layer: &SceneLayer) {
+        let subject = Subject::Gradient {
+            stops: stops.to_vec(),
+            angle,
         };
+        self.order(subject, box_of(layer));
+    }
+
+    fn order(&mut self, subject: Subject, shape: Shape) {
+        let written = Written { subject, shape };
         if self.written.as_ref() == Some(&written) {
             return;
         }

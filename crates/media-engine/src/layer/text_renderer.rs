@@ -1,4 +1,5 @@
-//! Draws text on a thread of its own, so that fonts never hold up the worker's loop.
+//! Draws text and gradients on a thread of its own, so that neither fonts nor large pictures hold up
+//! the worker's loop.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,21 +7,32 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use sm_common::id::MessageId;
-use sm_common::layer::{Color, TextStyle};
+use sm_common::layer::{Color, GradientStop, TextStyle};
 
 use super::chat_board::Sheet;
 use super::chat_text::parts;
 use super::failure::Failure;
 use super::text_painter::{Span, TextPainter};
-use super::{Mailbox, News};
+use super::{Mailbox, News, gradient};
 use crate::picture::{Bitmap, Matrix, Picture};
 
-/// Everything that a text's picture depends on.
+/// Everything that a picture depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Written {
-    pub(super) text: String,
-    pub(super) style: TextStyle,
+    pub(super) subject: Subject,
     pub(super) shape: Shape,
+}
+
+/// What is in a picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// Text.
+    Text { text: String, style: TextStyle },
+    /// Colours that run into each other.
+    Gradient {
+        stops: Vec<GradientStop>,
+        angle: u32,
+    },
 }
 
 /// What text is drawn on.
@@ -187,15 +199,21 @@ impl Order {
     }
 
     fn draw_text(&self, painter: &mut TextPainter, written: &Written) -> Result<Drawn, Failure> {
-        let Written { text, style, shape } = written;
+        let Written { subject, shape } = written;
         let picture = |bitmap: &Bitmap| Arc::new(bitmap.to_picture(self.matrix));
-        match *shape {
-            Shape::Box { width, height } => painter
+        match (subject, *shape) {
+            (Subject::Text { text, style }, Shape::Box { width, height }) => painter
                 .paint(text, style, width, height)
                 .map(|bitmap| Drawn::Box(picture(&bitmap))),
-            Shape::Strip { height } => painter
+            (Subject::Text { text, style }, Shape::Strip { height }) => painter
                 .paint_strip(text, style, height)
                 .map(|bitmap| Drawn::Strip([picture(&bitmap), picture(&bitmap.turned())])),
+            (Subject::Gradient { stops, angle }, Shape::Box { width, height }) => {
+                gradient::draw(stops, *angle, (width, height))
+                    .map(|bitmap| Drawn::Box(picture(&bitmap)))
+                    .ok_or_else(Failure::gradient)
+            }
+            (Subject::Gradient { .. }, Shape::Strip { .. }) => Err(Failure::gradient()),
         }
     }
 

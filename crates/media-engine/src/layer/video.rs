@@ -173,6 +173,7 @@ fn add_sound(pipeline: &gst::Pipeline, outlets: &Outlets, pad: &gst::Pad) -> Res
     branch.take(pad)
 }
 
+#[derive(Clone, Copy, Debug)]
 pub(super) enum PadKind {
     Picture,
     Sound,

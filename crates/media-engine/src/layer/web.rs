@@ -72,7 +72,11 @@ impl WebSource {
         let url = SourceUrl::parse(&page.url).map_err(Failure::address)?;
         match url.scheme() {
             SourceScheme::Http | SourceScheme::Https => {}
-            SourceScheme::Rtmp | SourceScheme::Srt => return Err(Failure::web_address()),
+            SourceScheme::Rtmp
+            | SourceScheme::Rtmps
+            | SourceScheme::Rtsp
+            | SourceScheme::Rtsps
+            | SourceScheme::Srt => return Err(Failure::web_address()),
         }
         let place = pages.take().ok_or_else(Failure::web_too_many)?;
         let slot = Arc::<PictureSlot>::default();
@@ -84,6 +88,7 @@ impl WebSource {
             url,
             policy: surroundings.network.clone(),
             settings: pages.settings,
+            retry: surroundings.retry,
             slot: Arc::clone(&slot),
             mailbox: surroundings.mailbox(layer.id),
             wall: SharedClock::clone(&surroundings.wall),

@@ -1,6 +1,7 @@
 use std::time::Instant;
 
 use sm_common::output::{OutputTarget, SrtStats};
+use sm_common::target::TargetPolicy;
 use sm_media_protocol::RecordingSettings;
 
 use super::failure::Failure;
@@ -46,6 +47,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) fanout: &'a Fanout,
     pub(super) tracks: Tracks,
     pub(super) recordings: &'a RecordingSettings,
+    /// What may be connected to.
+    pub(super) targets: TargetPolicy,
     pub(super) output: sm_common::id::OutputId,
     /// Called when there is something to look at.
     pub(super) bell: std::sync::Arc<dyn Fn() + Send + Sync>,

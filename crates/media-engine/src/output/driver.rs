@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use sm_common::clock::SharedClock;
+use sm_common::target::TargetPolicy;
 use sm_media_protocol::{OutputReport, RecordingSettings, WantedOutput};
 
 use super::delivery::{Delivery, Surroundings, begin};
@@ -39,6 +40,7 @@ pub(super) struct Driver {
     pub(super) run: u64,
     pub(super) fanout: Fanout,
     pub(super) recordings: RecordingSettings,
+    pub(super) targets: TargetPolicy,
     pub(super) queue: Arc<Queue>,
     pub(super) tally: Arc<Mutex<Tally>>,
     pub(super) wall: SharedClock,
@@ -130,6 +132,7 @@ impl Driver {
             fanout: &self.fanout,
             tracks,
             recordings: &self.recordings,
+            targets: self.targets,
             output: self.wanted.id.clone(),
             bell: Arc::new(move || queue.ring()),
         };

@@ -44,6 +44,14 @@ impl Failure {
         }
     }
 
+    /// The name leads to where nothing may be sent.
+    pub(super) const fn forbidden() -> Self {
+        Self::passing(
+            "output.forbidden",
+            "the address leads into a network that may not be sent to",
+        )
+    }
+
     /// Something of GStreamer is not installed or does not start.
     pub(super) const fn engine() -> Self {
         Self::passing("output.engine", "the media engine failed")

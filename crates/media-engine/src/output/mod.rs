@@ -10,6 +10,7 @@ mod delivery;
 mod difference;
 mod driver;
 mod failure;
+mod guard;
 mod queue;
 mod recording;
 mod rtmp;
@@ -27,6 +28,7 @@ use std::time::{Duration, Instant};
 use sm_common::clock::SharedClock;
 use sm_common::id::OutputId;
 use sm_common::output::{OutputStatus, OutputTarget};
+use sm_common::target::TargetPolicy;
 use sm_media_protocol::{OutputReport, OutputStats, RecordingSettings, WantedOutput};
 
 use crate::event::Events;
@@ -37,7 +39,7 @@ use difference::difference;
 use driver::Driver;
 pub(crate) use driver::News;
 use failure::Failure;
-use queue::Queue;
+pub(crate) use queue::{Item, Queue};
 use tally::Tally;
 
 /// An output whose thread has shown no life for this long hangs in the system, as on a disk that
@@ -48,6 +50,7 @@ const LIFELESS_AFTER: Duration = Duration::from_secs(10);
 pub(crate) struct Outputs {
     fanout: Fanout,
     recordings: RecordingSettings,
+    targets: TargetPolicy,
     wall: SharedClock,
     events: Events,
     wanted: Vec<WantedOutput>,
@@ -75,7 +78,7 @@ impl Outputs {
     /// No outputs yet.
     pub(crate) fn new(
         fanout: Fanout,
-        recordings: RecordingSettings,
+        (recordings, targets): (RecordingSettings, TargetPolicy),
         wall: SharedClock,
         events: Events,
         may_push: bool,
@@ -83,6 +86,7 @@ impl Outputs {
         Self {
             fanout,
             recordings,
+            targets,
             wall,
             events,
             wanted: Vec::new(),
@@ -205,6 +209,7 @@ impl Outputs {
             run: self.runs,
             fanout: self.fanout.clone(),
             recordings: self.recordings.clone(),
+            targets: self.targets,
             queue: Arc::clone(&queue),
             tally,
             wall: SharedClock::clone(&self.wall),

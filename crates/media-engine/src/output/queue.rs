@@ -19,7 +19,7 @@ const EARLY_PACKETS_MAX: usize = 48;
 
 /// A frame or a packet that waits.
 #[derive(Clone, Debug)]
-pub(super) enum Item {
+pub(crate) enum Item {
     /// A frame.
     Video(EncodedFrame),
     /// A packet.
@@ -46,11 +46,12 @@ impl Item {
     }
 }
 
-/// What waits for one output. It never makes the encoders wait: what a target does not take in
+/// What waits for one reader of the encoders, such as an output. It never makes the encoders wait: what a target does not take in
 /// time is left out from the oldest on, as whole groups of pictures.
 #[derive(Debug)]
-pub(super) struct Queue {
+pub(crate) struct Queue {
     timeline: Timeline,
+    waiting_max: Duration,
     state: Mutex<State>,
     rang: Condvar,
 }
@@ -82,15 +83,21 @@ struct State {
 impl Queue {
     /// A queue that takes nothing in yet.
     pub(super) fn new(timeline: Timeline) -> Self {
+        Self::holding(timeline, WAITING_MAX)
+    }
+
+    /// The same, in which no more stream time than this may wait.
+    pub(crate) fn holding(timeline: Timeline, waiting_max: Duration) -> Self {
         Self {
             timeline,
+            waiting_max,
             state: Mutex::default(),
             rang: Condvar::new(),
         }
     }
 
     /// Takes in what comes, from the next keyframe on.
-    pub(super) fn open(&self) {
+    pub(crate) fn open(&self) {
         let mut state = self.lock();
         state.open = true;
         state.clear();
@@ -104,7 +111,7 @@ impl Queue {
     }
 
     /// What waits longest.
-    pub(super) fn take(&self) -> Option<Item> {
+    pub(crate) fn take(&self) -> Option<Item> {
         let mut state = self.lock();
         // Early sound waits with its keyframe.
         if state.needs_keyframe {
@@ -131,20 +138,20 @@ impl Queue {
     }
 
     /// Whether nothing waits and nothing will come.
-    pub(super) fn is_finished(&self) -> bool {
+    pub(crate) fn is_finished(&self) -> bool {
         let state = self.lock();
         let ended = state.video_ended && state.audio_ended;
         ended && (state.items.is_empty() || state.needs_keyframe)
     }
 
     /// Asks the output to end.
-    pub(super) fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.lock().stopped = true;
         self.ring();
     }
 
     /// Whether the output is to end.
-    pub(super) fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.lock().stopped
     }
 
@@ -155,7 +162,7 @@ impl Queue {
     }
 
     /// Waits until something happens, but no longer than this.
-    pub(super) fn wait(&self, longest: Duration) {
+    pub(crate) fn wait(&self, longest: Duration) {
         let state = self.lock();
         let (mut state, _timeout) = self
             .rang
@@ -179,7 +186,7 @@ impl Listener for Queue {
             Encoded::AudioEnd => state.audio_ended = true,
             Encoded::VideoConfiguration(_) | Encoded::AudioConfiguration(_) => {}
         }
-        state.keep_limits(self.timeline);
+        state.keep_limits(self.timeline, self.waiting_max);
         state.bell = true;
         self.rang.notify_all();
     }
@@ -227,9 +234,9 @@ impl State {
         }
     }
 
-    fn keep_limits(&mut self, timeline: Timeline) {
+    fn keep_limits(&mut self, timeline: Timeline, waiting_max: Duration) {
         while !self.needs_keyframe
-            && (self.bytes > WAITING_BYTES_MAX || self.waiting(timeline) > WAITING_MAX)
+            && (self.bytes > WAITING_BYTES_MAX || self.waiting(timeline) > waiting_max)
         {
             self.drop_group(timeline);
         }

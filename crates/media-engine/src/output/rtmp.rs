@@ -8,6 +8,7 @@ use url::Url;
 use super::connection::{Connection, Fault, Parts, element, figure, sink};
 use super::delivery::{Delivery, Look, Surroundings};
 use super::failure::Failure;
+use super::guard::resolve;
 use super::queue::Item;
 
 /// After so many seconds without an answer, or in which nothing can be sent, the sink gives up and
@@ -35,6 +36,9 @@ pub(super) struct Rtmp {
 /// Begins to connect.
 pub(super) fn begin(target: &RtmpTarget, surroundings: &Surroundings<'_>) -> Result<Rtmp, Failure> {
     let place = place(target)?;
+    // It is connected to by its name all the same: the server chooses its virtual host by it, and
+    // its certificate is for it.
+    resolve(&place.host, surroundings.targets)?;
     let muxer = element("flvmux")?;
     muxer.set_property("streamable", true);
     let sink = sink("rtmp2sink")?;
@@ -149,14 +153,14 @@ fn failure(fault: &Fault, publishing: bool) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use sm_common::output::OutputSecret;
+    use sm_common::secret::Secret;
 
     use super::*;
 
     fn target(url: &str, key: Option<&str>) -> RtmpTarget {
         RtmpTarget {
             url: url.to_owned(),
-            key: key.map(|key| OutputSecret::from(key.to_owned())),
+            key: key.map(|key| Secret::from(key.to_owned())),
         }
     }
 

@@ -1,14 +1,17 @@
+use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
-use sm_common::output::{OutputSecret, SrtMode, SrtStats, SrtTarget};
+use sm_common::output::{SrtMode, SrtStats, SrtTarget};
+use sm_common::secret::Secret;
 use url::Url;
 
 use super::connection::{Connection, Parts, element, figure, sink};
 use super::delivery::{Delivery, Look, Surroundings};
 use super::failure::Failure;
+use super::guard::resolve;
 use super::queue::Item;
 
 /// SRT gives up on a peer that says nothing after three seconds: a call that fails sooner was
@@ -36,7 +39,14 @@ pub(super) struct Srt {
 
 /// Begins to call or to listen.
 pub(super) fn begin(target: &SrtTarget, surroundings: &Surroundings<'_>) -> Result<Srt, Failure> {
-    let (host, port) = address(&target.url)?;
+    let (mut host, port) = address(&target.url)?;
+    if target.mode == SrtMode::Caller {
+        // As numbers, so that it is not looked up a second time.
+        host = match resolve(host.trim_matches(['[', ']']), surroundings.targets)? {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => format!("[{address}]"),
+        };
+    }
     let parser = element("h264parse")?;
     // Whoever comes later must find out how to decode at each keyframe.
     parser.set_property("config-interval", -1_i32);
@@ -61,7 +71,7 @@ pub(super) fn begin(target: &SrtTarget, surroundings: &Surroundings<'_>) -> Resu
         i32::try_from(target.latency_ms).unwrap_or(i32::MAX),
     );
     if let Some(passphrase) = &target.passphrase {
-        sink.set_property("passphrase", OutputSecret::expose(passphrase));
+        sink.set_property("passphrase", Secret::expose(passphrase));
         sink.set_property_from_str("pbkeylen", KEY_BYTES);
     }
     name_stream(&sink, target);

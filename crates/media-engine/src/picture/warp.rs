@@ -5,7 +5,9 @@ use sm_common::layer::Blend;
 
 use super::canvas::Plane;
 use super::{Canvas, Matrix, Opacity, Rectangle, View, Yuv};
-use crate::number::{to_byte, to_f32, to_f64, to_i32, to_index, to_u32, to_u64, to_whole};
+use crate::number::{
+    to_byte, to_f32, to_f64, to_i32, to_index, to_u32, to_u64, to_usize, to_whole,
+};
 
 /// The outline of a layer on the canvas.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +69,45 @@ impl Outline {
         )
     }
 
+    /// An upright layer taken apart into what has no corner in it and its four corners, so that
+    /// only those ask for every pixel. `None` where the parts would share chroma, or where there is
+    /// nothing but corners.
+    fn parts(&self) -> Option<Parts> {
+        let Rectangle {
+            x,
+            y,
+            width,
+            height,
+        } = self.place;
+        let even = [x, y].iter().all(|at| at % 2 == 0) && width % 2 == 0 && height % 2 == 0;
+        let cut = to_u32(to_whole(f64::from(self.radius.ceil()))).next_multiple_of(2);
+        if !even || 2 * cut >= width.min(height) {
+            return None;
+        }
+        let step = i32::try_from(cut).ok()?;
+        let right = x.checked_add_unsigned(width)? - step;
+        let lower = y.checked_add_unsigned(height)? - step;
+        let at = |x, y, width, height| Rectangle {
+            x,
+            y,
+            width,
+            height,
+        };
+        Some(Parts {
+            plain: [
+                at(x + step, y, width - 2 * cut, cut),
+                at(x, y + step, width, height - 2 * cut),
+                at(x + step, lower, width - 2 * cut, cut),
+            ],
+            corners: [
+                at(x, y, cut, cut),
+                at(right, y, cut, cut),
+                at(x, lower, cut, cut),
+                at(right, lower, cut, cut),
+            ],
+        })
+    }
+
     /// How far a point of the unturned layer lies outside; negative inside.
     fn distance(&self, (x, y): (f32, f32)) -> f32 {
         let half = (
@@ -78,6 +119,13 @@ impl Outline {
         let outside = across.max(0.0).hypot(down.max(0.0));
         outside + across.max(down).min(0.0) - self.radius
     }
+}
+
+/// What an upright layer with round corners is drawn in.
+#[derive(Debug)]
+struct Parts {
+    plain: [Rectangle; 3],
+    corners: [Rectangle; 4],
 }
 
 /// Exact for quarters, so that an upright layer stays sharp.
@@ -195,21 +243,64 @@ impl Canvas<'_> {
         blend: Blend,
         matrix: Matrix,
     ) {
-        let (width, height) = self.size();
-        let bounds = outline.bounds();
-        let squares = |start: i32, extent: u32, end: usize| {
-            let end = to_i64_of(end);
-            let first = i64::from(start).clamp(0, end).div_euclid(2);
-            let last = (i64::from(start) + i64::from(extent)).clamp(0, end);
-            let whole = |value: i64| usize::try_from(value).unwrap_or(0);
-            whole(first)..whole((last + 1).div_euclid(2))
-        };
         let brush = Brush {
             paint,
             outline,
             opacity: part(opacity),
             blend,
             matrix,
+        };
+        self.brush_within(&brush, outline.bounds());
+    }
+
+    /// Draws an upright layer with round corners. A picture must have the size of its outline, and
+    /// its pixels lie on those of the canvas.
+    pub(crate) fn round(
+        &mut self,
+        paint: &Paint<'_>,
+        outline: &Outline,
+        opacity: Opacity,
+        matrix: Matrix,
+    ) {
+        let Some(Parts { plain, corners }) = outline.parts() else {
+            return self.warp(paint, outline, opacity, Blend::Normal, matrix);
+        };
+        for place in plain {
+            match paint {
+                Paint::Solid(color, alpha) => self.fill(place, *color, opacity.times(*alpha)),
+                Paint::Picture(view, _) => {
+                    let from = |start: i32, whole: i32| to_index(edge(start - whole));
+                    let pixels = [
+                        from(place.x, outline.place.x),
+                        from(place.y, outline.place.y),
+                        to_usize(u64::from(place.width)),
+                        to_usize(u64::from(place.height)),
+                    ];
+                    self.draw(place.x, place.y, &view.part(pixels), opacity);
+                }
+            }
+        }
+        let brush = Brush {
+            paint,
+            outline,
+            opacity: part(opacity),
+            blend: Blend::Normal,
+            matrix,
+        };
+        for corner in corners {
+            self.brush_within(&brush, corner);
+        }
+    }
+
+    /// Draws what lies in `bounds`.
+    fn brush_within(&mut self, brush: &Brush<'_>, bounds: Rectangle) {
+        let (width, height) = self.size();
+        let squares = |start: i32, extent: u32, end: usize| {
+            let end = to_i64_of(end);
+            let first = i64::from(start).clamp(0, end).div_euclid(2);
+            let last = (i64::from(start) + i64::from(extent)).clamp(0, end);
+            let whole = |value: i64| usize::try_from(value).unwrap_or(0);
+            whole(first)..whole((last + 1).div_euclid(2))
         };
         for row in squares(bounds.y, bounds.height, height) {
             for column in squares(bounds.x, bounds.width, width) {
@@ -331,6 +422,7 @@ fn to_i64_of(index: usize) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::picture::PlaneMut;
 
     fn square() -> Rectangle {
         Rectangle {
@@ -383,5 +475,48 @@ mod tests {
         assert!(rounded.distance((20.0, 0.0)).abs() < 1e-4);
         assert!(rounded.distance((20.0, 10.0)) < -9.0);
         assert!((rounded.distance((20.0, -3.0)) - 3.0).abs() < 1e-4);
+    }
+
+    /// A canvas of 64 by 48 pixels, grey, and what `draw` leaves on it.
+    fn drawn(draw: impl FnOnce(&mut Canvas<'_>)) -> [Vec<u8>; 3] {
+        let mut planes = [vec![90; 64 * 48], vec![100; 32 * 24], vec![140; 32 * 24]];
+        let [luma, blue, red] = &mut planes;
+        draw(&mut Canvas::new([
+            PlaneMut::new(luma, 64, 64, 48),
+            PlaneMut::new(blue, 32, 32, 24),
+            PlaneMut::new(red, 32, 32, 24),
+        ]));
+        planes
+    }
+
+    #[test]
+    fn only_corners_ask_for_every_pixel_and_nobody_sees_it() {
+        let samples: Vec<u8> = (0_u8..200).cycle().take(40 * 20).collect();
+        let sheet = |width, height| Plane::new(&samples, 40, width, height);
+        let view = View {
+            planes: [sheet(40, 20), sheet(20, 10), sheet(20, 10)],
+            alpha: None,
+        };
+        let matrix = Matrix::for_height(48);
+        let pictures = [
+            Paint::Picture(&view, [0.0, 0.0, 40.0, 20.0]),
+            Paint::Solid(Yuv::BLACK, Opacity::new(0.5)),
+        ];
+        for paint in pictures {
+            for (x, y, radius) in [(10, 20, 7.0), (10, 20, 0.5), (-6, 36, 4.0), (11, 20, 4.0)] {
+                let place = Rectangle { x, y, ..square() };
+                let outline = Outline::new(place, (0.0, 0.0), 0.0, radius);
+                let whole = drawn(|canvas| {
+                    canvas.warp(&paint, &outline, Opacity::FULL, Blend::Normal, matrix);
+                });
+                let parts = drawn(|canvas| canvas.round(&paint, &outline, Opacity::FULL, matrix));
+                for (whole, parts) in whole.iter().zip(&parts) {
+                    let apart = whole.iter().zip(parts).map(|(a, b)| a.abs_diff(*b)).max();
+                    assert!(apart <= Some(1), "{x},{y} {radius}: {apart:?}");
+                }
+            }
+        }
+        let turned_to_a_circle = Outline::new(square(), (0.0, 0.0), 0.0, 10.0);
+        assert!(turned_to_a_circle.parts().is_none());
     }
 }

@@ -35,6 +35,12 @@ impl ProgramClock {
         Some(self.clock.time().saturating_sub(*zero).nseconds())
     }
 
+    /// When the program is at this place, in nanoseconds of the machine's monotonic clock; `None`
+    /// before it begins.
+    pub(crate) fn moment_of(&self, place_ns: u64) -> Option<u64> {
+        Some(self.zero.get()?.nseconds().saturating_add(place_ns))
+    }
+
     /// The place of a moment of the clock in the program, in nanoseconds; negative before its
     /// zero, `None` before it begins.
     pub(crate) fn place_of(&self, moment: gst::ClockTime) -> Option<i64> {

@@ -78,12 +78,15 @@ impl Encoder {
     }
 }
 
-fn chain(pipeline: &gst::Pipeline, elements: &[&gst::Element]) -> Result<(), gst::glib::BoolError> {
+pub(super) fn chain(
+    pipeline: &gst::Pipeline,
+    elements: &[&gst::Element],
+) -> Result<(), gst::glib::BoolError> {
     pipeline.add_many(elements)?;
     gst::Element::link_many(elements)
 }
 
-fn source(name: &str, caps: &gst::Caps) -> gst_app::AppSrc {
+pub(super) fn source(name: &str, caps: &gst::Caps) -> gst_app::AppSrc {
     gst_app::AppSrc::builder()
         .name(name)
         .caps(caps)
@@ -96,7 +99,11 @@ fn source(name: &str, caps: &gst::Caps) -> gst_app::AppSrc {
         .build()
 }
 
-fn sink(name: &str, caps: &gst::Caps, callbacks: gst_app::AppSinkCallbacks) -> gst_app::AppSink {
+pub(super) fn sink(
+    name: &str,
+    caps: &gst::Caps,
+    callbacks: gst_app::AppSinkCallbacks,
+) -> gst_app::AppSink {
     let sink = gst_app::AppSink::builder()
         .name(name)
         .caps(caps)
@@ -109,7 +116,7 @@ fn sink(name: &str, caps: &gst::Caps, callbacks: gst_app::AppSinkCallbacks) -> g
     sink
 }
 
-fn video_encoder(format: &ProgramFormat) -> Result<gst::Element, gst::glib::BoolError> {
+pub(super) fn video_encoder(format: &ProgramFormat) -> Result<gst::Element, gst::glib::BoolError> {
     match format.encoder {
         VideoEncoder::X264 => gst::ElementFactory::make("x264enc")
             .property_from_str("tune", "zerolatency")
@@ -148,7 +155,8 @@ fn audio_encoder(format: &ProgramFormat) -> Result<gst::Element, gst::glib::Bool
         .build()
 }
 
-fn sound_caps() -> gst::Caps {
+/// The program's sound as it is mixed.
+pub(crate) fn sound_caps() -> gst::Caps {
     gst::Caps::builder("audio/x-raw")
         .field("format", "F32LE")
         .field("layout", "interleaved")
@@ -158,7 +166,7 @@ fn sound_caps() -> gst::Caps {
         .build()
 }
 
-fn h264_caps() -> gst::Caps {
+pub(super) fn h264_caps() -> gst::Caps {
     gst::Caps::builder("video/x-h264")
         .field("stream-format", "avc")
         .field("alignment", "au")
@@ -256,7 +264,7 @@ fn packet_start(position: u64) -> u64 {
     (position + packet / 2) / packet * packet
 }
 
-fn tell_configuration(
+pub(super) fn tell_configuration(
     sample: &gst::Sample,
     known: &mut Option<Arc<[u8]>>,
     encoded: &Distribution,
@@ -277,21 +285,24 @@ fn tell_configuration(
 
 /// The buffer and when it starts, in nanoseconds of program. Encoders may shift time stamps; the
 /// sample's segment shifts them back.
-fn timed(sample: &gst::Sample) -> Option<(u64, &gst::BufferRef)> {
+pub(super) fn timed(sample: &gst::Sample) -> Option<(u64, &gst::BufferRef)> {
     let buffer = sample.buffer()?;
     let segment = sample.segment()?.downcast_ref::<gst::ClockTime>()?;
     let start = segment.to_running_time(buffer.pts()?)?;
     Some((start.nseconds(), buffer))
 }
 
-fn bytes(buffer: &gst::BufferRef) -> Result<Arc<[u8]>, gst::FlowError> {
+pub(super) fn bytes(buffer: &gst::BufferRef) -> Result<Arc<[u8]>, gst::FlowError> {
     let map = buffer
         .map_readable()
         .map_err(|_unmappable| gst::FlowError::Error)?;
     Ok(Arc::from(map.as_slice()))
 }
 
-fn hand_over(encoded: &Distribution, what: Encoded) -> Result<gst::FlowSuccess, gst::FlowError> {
+pub(super) fn hand_over(
+    encoded: &Distribution,
+    what: Encoded,
+) -> Result<gst::FlowSuccess, gst::FlowError> {
     if encoded.send(what) {
         Ok(gst::FlowSuccess::Ok)
     } else {

@@ -60,6 +60,12 @@ impl Fanout {
         ))
     }
 
+    /// How to decode the sound, once its encoder has said so.
+    pub(crate) fn audio_configuration(&self) -> Option<Arc<[u8]>> {
+        let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.audio.clone()
+    }
+
     /// Lets somebody listen for as long as it lives.
     pub(crate) fn add(&self, listener: Weak<dyn Listener>) {
         self.shared
@@ -86,17 +92,20 @@ impl Fanout {
     }
 }
 
-/// Where the encoders leave what they make: with all who listen, and with the segments.
+/// Where an encoder leaves what it makes: with the segments, and, if it is the program's, with all
+/// who listen.
 #[derive(Clone, Debug)]
 pub(super) struct Distribution {
-    pub(super) fanout: Fanout,
+    pub(super) fanout: Option<Fanout>,
     pub(super) segments: SyncSender<Encoded>,
 }
 
 impl Distribution {
     /// Gives it to everybody; waits for the segments alone. Whether those still take it.
     pub(super) fn send(&self, encoded: Encoded) -> bool {
-        self.fanout.offer(&encoded);
+        if let Some(fanout) = &self.fanout {
+            fanout.offer(&encoded);
+        }
         self.segments.send(encoded).is_ok()
     }
 }

@@ -58,11 +58,15 @@ pub(super) fn natural_size(frame: &Frame) -> (u32, u32) {
     (to_u32(width).max(1), info.height().max(1))
 }
 
+/// Conversions that are kept: those of a source that is seen in so many ways at a time.
+const CONVERSIONS_MAX: usize = 4;
+
 /// Scales frames to the size of their layer and converts them to the program's form.
 #[derive(Debug)]
 pub(crate) struct Fitter {
     matrix: Matrix,
-    conversion: Option<Conversion>,
+    /// The one that was used last, first.
+    conversions: Vec<Conversion>,
 }
 
 #[derive(Debug)]
@@ -78,7 +82,7 @@ impl Fitter {
     pub(crate) fn new(matrix: Matrix) -> Self {
         Self {
             matrix,
-            conversion: None,
+            conversions: Vec::new(),
         }
     }
 
@@ -92,17 +96,21 @@ impl Fitter {
         if fitting.window == Window::WHOLE && self.fits(frame.info(), width, height) {
             return Ok(Arc::clone(frame));
         }
-        let current = self
-            .conversion
-            .take()
-            .filter(|conversion| &conversion.from == frame.info() && conversion.fitting == fitting);
-        let conversion = if let Some(conversion) = current {
-            conversion
+        let known = self
+            .conversions
+            .iter()
+            .position(|known| &known.from == frame.info() && known.fitting == fitting);
+        let conversion = if let Some(known) = known {
+            self.conversions.remove(known)
         } else {
             let target = self.target(frame.info(), width, height)?;
             Conversion::new(frame.info(), fitting, target)?
         };
-        let conversion = self.conversion.insert(conversion);
+        self.conversions.truncate(CONVERSIONS_MAX - 1);
+        self.conversions.insert(0, conversion);
+        let Some(conversion) = self.conversions.first() else {
+            return Err(FitError::Allocate(gst::FlowError::Error));
+        };
         let mut fitted = conversion.pool.acquire().map_err(FitError::Allocate)?;
         conversion.converter.frame(frame, &mut fitted);
         readable(fitted).map(Arc::new)
@@ -200,7 +208,7 @@ pub(super) fn luma(frame: &Frame) -> Option<Plane<'_>> {
 }
 
 /// The samples of a frame in the program's form; `None` for any other.
-pub(super) fn view(frame: &Frame) -> Option<View<'_>> {
+pub(super) fn view<T>(frame: &gst_video::VideoFrame<T>) -> Option<View<'_>> {
     if frame.format() != gst_video::VideoFormat::I420 {
         return None;
     }

@@ -1,4 +1,5 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sm_common::layer::Transform;
 
@@ -8,16 +9,29 @@ use crate::number::to_i64;
 use crate::picture::{Matrix, Placement};
 use crate::timeline::Timeline;
 
-/// Where a moving layer leaves its frames and the composer takes them.
+/// Forms of a frame that are kept; one of a layer in each scene that shows it, and one more while
+/// its crop moves.
+const FORMS_MAX: usize = 6;
+
+/// Where a moving source leaves its frames and the composer takes them.
 ///
-/// Frames are fitted to the layer's place by whoever brings them, so that the composer only draws;
-/// it fits by itself what arrived before the place changed. While a size changes, the frames stay
-/// as the layer will show them in the end, and are scaled as they are drawn.
+/// Frames are fitted to their places by whoever brings them, so that the composer only draws; it
+/// fits by itself what arrived before a place changed. While a size changes, the frames stay as the
+/// layer will show them in the end, and are scaled as they are drawn. Several scenes can show one
+/// source, each at a place of its own.
 #[derive(Debug)]
 pub(crate) struct FrameSlot {
-    transform: Mutex<Transform>,
+    places: Mutex<Places>,
     bringing: Mutex<Fitter>,
     taking: Mutex<Taking>,
+}
+
+/// Where the frames are shown.
+#[derive(Debug)]
+struct Places {
+    /// The place until one is arranged.
+    first: Option<Transform>,
+    arranged: BTreeMap<u64, Transform>,
 }
 
 #[derive(Debug)]
@@ -26,11 +40,26 @@ struct Taking {
     fitter: Fitter,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Shot {
     original: Arc<Frame>,
-    fitted: Arc<Frame>,
-    fitting: Fitting,
+    /// The newest last.
+    forms: Vec<(Fitting, Arc<Frame>)>,
+}
+
+impl Shot {
+    fn form(&self, wanted: Fitting) -> Option<Arc<Frame>> {
+        let mut forms = self.forms.iter();
+        let known = forms.find(|(fitting, _)| *fitting == wanted)?;
+        Some(Arc::clone(&known.1))
+    }
+
+    fn keep(&mut self, fitting: Fitting, form: &Arc<Frame>) {
+        if self.forms.len() >= FORMS_MAX {
+            self.forms.remove(0);
+        }
+        self.forms.push((fitting, Arc::clone(form)));
+    }
 }
 
 /// A frame to draw.
@@ -45,7 +74,10 @@ impl FrameSlot {
     /// A slot for a layer of this size.
     pub(crate) fn new(timeline: Timeline, matrix: Matrix, width: u32, height: u32) -> Self {
         Self {
-            transform: Mutex::new(Transform::plain(0, 0, width, height)),
+            places: Mutex::new(Places {
+                first: Some(Transform::plain(0, 0, width, height)),
+                arranged: BTreeMap::new(),
+            }),
             bringing: Mutex::new(Fitter::new(matrix)),
             taking: Mutex::new(Taking {
                 queue: FrameQueue::new(to_i64(timeline.frame_interval_ns())),
@@ -54,15 +86,23 @@ impl FrameSlot {
         }
     }
 
-    /// Frames that come from now on are fitted to this size, cropped and fitted as before.
+    /// Frames that come from now on are fitted to this size, until a place is arranged.
     pub(crate) fn resize(&self, width: u32, height: u32) {
-        let mut transform = self.lock_transform();
-        (transform.width, transform.height) = (width, height);
+        if let Some(first) = &mut self.lock_places().first {
+            (first.width, first.height) = (width, height);
+        }
     }
 
-    /// Frames that come from now on are cropped and fitted like this.
-    pub(crate) fn arrange(&self, transform: &Transform) {
-        *self.lock_transform() = *transform;
+    /// Frames that come from now on are also cropped and fitted like this, for `scene`.
+    pub(crate) fn arrange(&self, scene: u64, transform: &Transform) {
+        let mut places = self.lock_places();
+        places.first = None;
+        places.arranged.insert(scene, *transform);
+    }
+
+    /// Frames that come from now on need not be fitted for `scene`.
+    pub(crate) fn clear_away(&self, scene: u64) {
+        self.lock_places().arranged.remove(&scene);
     }
 
     /// Leaves a frame that is due at `due_ns` of the program.
@@ -95,46 +135,68 @@ impl FrameSlot {
         let mut taking = self.lock_taking();
         let Taking { queue, fitter } = &mut *taking;
         let shot = queue.at(to_i64(now_ns))?;
-        let size = natural_size(&shot.original);
-        let (placement, resting) = (Placement::of(now, size), Placement::of(rest, size));
-        let fitting = if placement.window == resting.window {
-            Fitting::exact(&resting)
+        let (placement, fitting) = places(&shot.original, rest, now);
+        let frame = if let Some(form) = shot.form(fitting) {
+            form
         } else {
-            Fitting::whole(&resting)
+            let form = fitter.fit(&shot.original, fitting).ok()?;
+            shot.keep(fitting, &form);
+            form
         };
-        if shot.fitting != fitting {
-            shot.fitted = fitter.fit(&shot.original, fitting).ok()?;
-            shot.fitting = fitting;
-        }
-        Some(Shown {
-            frame: Arc::clone(&shot.fitted),
-            placement: Placement {
-                window: placement.window.within(fitting.window),
-                ..placement
-            },
-        })
+        Some(shown(frame, placement, fitting))
     }
 
     fn fitted(&self, frame: Frame) -> Result<Shot, FitError> {
         let original = Arc::new(frame);
-        let placement = Placement::of(&self.lock_transform(), natural_size(&original));
-        let fitting = Fitting::exact(&placement);
+        let size = natural_size(&original);
+        let wanted: Vec<Fitting> = {
+            let places = self.lock_places();
+            let places = places.first.iter().chain(places.arranged.values());
+            places
+                .map(|place| Fitting::exact(&Placement::of(place, size)))
+                .collect()
+        };
         let mut fitter = self.bringing.lock().unwrap_or_else(PoisonError::into_inner);
-        let ready = fitter.fit(&original, fitting)?;
-        Ok(Shot {
+        let mut shot = Shot {
             original,
-            fitted: ready,
-            fitting,
-        })
+            forms: Vec::with_capacity(wanted.len()),
+        };
+        for fitting in wanted {
+            if shot.form(fitting).is_none() {
+                let form = fitter.fit(&shot.original, fitting)?;
+                shot.keep(fitting, &form);
+            }
+        }
+        Ok(shot)
     }
 
-    fn lock_transform(&self) -> std::sync::MutexGuard<'_, Transform> {
-        self.transform
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn lock_places(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock_taking(&self) -> std::sync::MutexGuard<'_, Taking> {
+    fn lock_taking(&self) -> MutexGuard<'_, Taking> {
         self.taking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where a frame shows, and what is made of it for that.
+fn places(frame: &Frame, rest: &Transform, now: &Transform) -> (Placement, Fitting) {
+    let size = natural_size(frame);
+    let (placement, resting) = (Placement::of(now, size), Placement::of(rest, size));
+    let fitting = if placement.window == resting.window {
+        Fitting::exact(&resting)
+    } else {
+        Fitting::whole(&resting)
+    };
+    (placement, fitting)
+}
+
+fn shown(frame: Arc<Frame>, placement: Placement, fitting: Fitting) -> Shown {
+    Shown {
+        frame,
+        placement: Placement {
+            window: placement.window.within(fitting.window),
+            ..placement
+        },
     }
 }

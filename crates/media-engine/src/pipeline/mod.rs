@@ -5,8 +5,11 @@
 //! clock, and black and silence where nothing is. So nothing a layer does can stop, stall or
 //! renegotiate what is on air.
 
+mod acts;
 mod clock;
 mod composer;
+mod crossing;
+mod drawing;
 mod encoded;
 mod encoder;
 mod fanout;
@@ -14,10 +17,13 @@ mod fitter;
 mod frame_queue;
 mod frame_slot;
 mod inspector;
+mod ladder;
+mod monitor;
 mod motion;
 mod picture_slot;
 mod pool;
 mod program;
+mod rendition;
 mod segment_writer;
 mod segmenter;
 mod snapshot;
@@ -25,16 +31,19 @@ mod stack;
 mod stage;
 mod strip;
 mod tracks;
+mod voices;
 
 pub(crate) use clock::ProgramClock;
 pub(crate) use encoded::{Encoded, EncodedFrame, EncodedPacket};
+pub(crate) use encoder::sound_caps;
 pub(crate) use fanout::{Fanout, Listener};
 pub(crate) use fitter::{Frame, bitmap_of, scale_bitmap};
 pub(crate) use frame_slot::FrameSlot;
+pub(crate) use monitor::{Monitor, SoundListener};
 pub(crate) use picture_slot::PictureSlot;
 pub(crate) use program::{Program, ProgramSettings};
 pub(crate) use segmenter::{Origin, Piece, Segmenter, frames_in};
 pub(crate) use stack::{Card, Layout, Ramp, Stack};
-pub(crate) use stage::{Item, Stage, Surface, Voice};
+pub(crate) use stage::{Act, Item, Stage, Surface, Voice};
 pub(crate) use strip::{Motion, Strip};
 pub(crate) use tracks::Tracks;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use sm_common::id::LayerId;
 use sm_common::layer::{Crop, Easing, Transform};
 
-use super::stage::{Item, Stage, Surface};
+use super::stage::{Item, Surface};
 use crate::number::{to_f64, to_i32, to_u32, to_whole};
 
 /// What of a layer can move.
@@ -140,7 +140,7 @@ impl Motion {
 }
 
 /// How far a change is when this part of its time, 0 to 1, has passed.
-fn eased(easing: Easing, part: f64) -> f64 {
+pub(super) fn eased(easing: Easing, part: f64) -> f64 {
     let left = 1.0 - part;
     match easing {
         Easing::Linear => part,
@@ -151,7 +151,7 @@ fn eased(easing: Easing, part: f64) -> f64 {
     }
 }
 
-/// The motions of all layers on the stage.
+/// The motions of all layers of a scene.
 #[derive(Debug, Default)]
 pub(super) struct Motions {
     layers: BTreeMap<LayerId, Motion>,
@@ -159,13 +159,13 @@ pub(super) struct Motions {
 }
 
 impl Motions {
-    /// Learns that `frame` is the first one of `stage`. Whatever is to change begins to move with
-    /// it, from where it is by then. A layer that was not in the picture fades in, unless it is
-    /// there from the start of the program.
-    pub(super) fn follow(&mut self, stage: &Stage, frame: u64, framerate: u32) {
+    /// Learns that `frame` is the first one of these items. Whatever is to change begins to move
+    /// with it, from where it is by then. A layer that was not in the picture fades in, unless it
+    /// is there from the start of the scene.
+    pub(super) fn follow(&mut self, items: &[Item], frame: u64, framerate: u32) {
         self.layers
-            .retain(|id, _| stage.items.iter().any(|item| item.layer == *id));
-        for item in &stage.items {
+            .retain(|id, _| items.iter().any(|item| item.layer == *id));
+        for item in items {
             let to = Look::wanted(item);
             let known = self.layers.get(&item.layer);
             if known.is_some_and(|motion| motion.to == to)
@@ -190,7 +190,7 @@ impl Motions {
             };
             self.layers.insert(item.layer, motion);
         }
-        self.begun |= stage.revision.is_some();
+        self.begun = true;
     }
 
     /// What the item looks like on `frame`.
@@ -208,7 +208,7 @@ fn is_unseen(numbers: &Numbers) -> bool {
 }
 
 /// The frames that come nearest to a duration; at least one where there is any.
-fn frames_of(duration_ms: u32, framerate: u32) -> u64 {
+pub(super) fn frames_of(duration_ms: u32, framerate: u32) -> u64 {
     let thousandths = u64::from(duration_ms) * u64::from(framerate);
     ((thousandths + 500) / 1000).max(u64::from(duration_ms > 0))
 }
@@ -235,15 +235,8 @@ mod tests {
         }
     }
 
-    fn stage(revision: u64, items: Vec<Item>) -> Stage {
-        Stage {
-            revision: Some(revision),
-            items,
-        }
-    }
-
-    fn x(motions: &Motions, stage: &Stage, frame: u64) -> i32 {
-        motions.look(&stage.items[0], frame).transform.x
+    fn x(motions: &Motions, items: &[Item], frame: u64) -> i32 {
+        motions.look(&items[0], frame).transform.x
     }
 
     #[test]
@@ -284,8 +277,8 @@ mod tests {
     fn a_change_is_exact_on_its_first_and_last_frame() {
         let id = LayerId::generate();
         let mut motions = Motions::default();
-        motions.follow(&stage(1, vec![item(id, 0, 1000)]), 0, 30);
-        let moved = stage(2, vec![item(id, 300, 1000)]);
+        motions.follow(&[item(id, 0, 1000)], 0, 30);
+        let moved = [item(id, 300, 1000)];
         motions.follow(&moved, 100, 30);
         for frame in 0..=30 {
             let at = i32::try_from(frame).unwrap() * 10;
@@ -298,9 +291,9 @@ mod tests {
     fn a_change_on_the_way_goes_on_from_where_the_layer_is() {
         let id = LayerId::generate();
         let mut motions = Motions::default();
-        motions.follow(&stage(1, vec![item(id, 0, 1000)]), 0, 30);
-        motions.follow(&stage(2, vec![item(id, 300, 1000)]), 100, 30);
-        let back = stage(3, vec![item(id, 0, 500)]);
+        motions.follow(&[item(id, 0, 1000)], 0, 30);
+        motions.follow(&[item(id, 300, 1000)], 100, 30);
+        let back = [item(id, 0, 500)];
         motions.follow(&back, 115, 30);
         assert_eq!(x(&motions, &back, 115), 150);
         assert_eq!(x(&motions, &back, 116), 140);
@@ -314,8 +307,8 @@ mod tests {
     fn without_a_transition_a_change_is_at_once() {
         let id = LayerId::generate();
         let mut motions = Motions::default();
-        motions.follow(&stage(1, vec![item(id, 0, 1000)]), 0, 30);
-        let moved = stage(2, vec![item(id, 300, 0)]);
+        motions.follow(&[item(id, 0, 1000)], 0, 30);
+        let moved = [item(id, 300, 0)];
         motions.follow(&moved, 100, 30);
         assert_eq!(x(&motions, &moved, 100), 300);
     }
@@ -324,14 +317,14 @@ mod tests {
     fn a_new_layer_fades_in_but_not_with_the_program() {
         let (first, second) = (LayerId::generate(), LayerId::generate());
         let mut motions = Motions::default();
-        let start = stage(1, vec![item(first, 0, 1000)]);
+        let start = [item(first, 0, 1000)];
         motions.follow(&start, 0, 30);
         let opacity = |motions: &Motions, item: &Item, frame| motions.look(item, frame).opacity;
-        assert!((opacity(&motions, &start.items[0], 0) - 1.0).abs() < f64::EPSILON);
-        let more = stage(2, vec![item(first, 0, 1000), item(second, 0, 1000)]);
+        assert!((opacity(&motions, &start[0], 0) - 1.0).abs() < f64::EPSILON);
+        let more = [item(first, 0, 1000), item(second, 0, 1000)];
         motions.follow(&more, 30, 30);
         for (frame, wanted) in [(30, 0.0), (45, 0.5), (60, 1.0)] {
-            let is = opacity(&motions, &more.items[1], frame);
+            let is = opacity(&motions, &more[1], frame);
             assert!((is - wanted).abs() < f64::EPSILON, "{frame}: {is}");
         }
     }

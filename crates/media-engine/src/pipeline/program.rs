@@ -2,11 +2,13 @@ use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_video as gst_video;
 use sm_common::clock::SharedClock;
+use sm_common::ladder::Rendition;
 use sm_common::program::ProgramFormat;
 use sm_media_protocol::{HlsSettings, Stats};
 
@@ -16,8 +18,11 @@ use super::encoder::{Encoder, Listeners, keyframe_interval_frames};
 use super::fanout::{Distribution, Fanout};
 use super::fitter::colorimetry;
 use super::inspector::Inspector;
+use super::ladder::Ladder;
+use super::monitor::Monitor;
 use super::pool::FramePool;
-use super::segment_writer::SegmentWriter;
+use super::rendition::Ground;
+use super::segment_writer::{SegmentWriter, Whose};
 use super::snapshot::Photographer;
 use super::stage::Stage;
 use crate::event::{Event, Events};
@@ -28,6 +33,9 @@ use crate::timeline::Timeline;
 
 /// Encoded frames and packets that may wait for the disk: a few seconds.
 const ENCODED_WAITING_MAX: usize = 512;
+
+/// Longest wait for the last segments of renditions, after the program's own.
+const RENDITIONS_END_MAX: Duration = Duration::from_secs(1);
 
 /// The program cannot go on air.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +57,7 @@ pub(crate) struct Program {
     shared: Shared,
     clock: Arc<ProgramClock>,
     pipeline: gst::Pipeline,
+    ladder: Ladder,
     photographer: Photographer,
     inspector: Inspector,
     /// Dropped to end the program.
@@ -59,8 +68,12 @@ pub(crate) struct Program {
 #[derive(Debug)]
 pub(crate) struct ProgramSettings {
     pub(crate) format: ProgramFormat,
+    /// Further encodings of it.
+    pub(crate) renditions: Vec<Rendition>,
     /// Where the encoders leave what they make, beside the segments.
     pub(crate) fanout: Fanout,
+    /// Where the composer leaves what it mixes, beside the encoders.
+    pub(crate) monitor: Monitor,
     pub(crate) hls: HlsSettings,
     pub(crate) clock: Arc<ProgramClock>,
     pub(crate) wall: SharedClock,
@@ -73,7 +86,9 @@ impl Program {
     pub(crate) fn start(settings: ProgramSettings, stage: Stage) -> Result<Self, ProgramError> {
         let ProgramSettings {
             format,
+            renditions,
             fanout,
+            monitor,
             hls,
             clock,
             wall,
@@ -94,7 +109,7 @@ impl Program {
             clock: Arc::clone(&clock),
             meter: Arc::clone(&shared.meter),
             encoded: Distribution {
-                fanout,
+                fanout: Some(fanout.clone()),
                 segments: for_writer,
             },
             events: events.clone(),
@@ -108,10 +123,24 @@ impl Program {
             Photographer::start(info.clone(), Arc::clone(&shared.latest), reports.clone())
                 .map_err(ProgramError::Thread)?;
         let inspector = Inspector::new(info.clone(), Arc::clone(&shared.latest));
-        let writer = SegmentWriter::new(hls, format, Arc::clone(&wall), reports);
+        let (over, renditions_over) = sync_channel(0);
+        let ground = Ground {
+            format: format.clone(),
+            caps,
+            hls: hls.clone(),
+            fanout,
+            wall: Arc::clone(&wall),
+            reports: reports.clone(),
+        };
+        let mut ladder = Ladder::new(ground, over);
+        ladder.apply(renditions);
+        let whose = (hls, Whose::Program);
+        let writer = SegmentWriter::new(whose, format, Arc::clone(&wall), reports);
         let finished = events.clone();
         spawn("segment-writer", move || {
             writer.run(&to_write);
+            // Disconnected when each has written its last segment.
+            let _ = renditions_over.recv_timeout(RENDITIONS_END_MAX);
             finished.send(Event::Ended);
         })?;
         encoder
@@ -127,6 +156,8 @@ impl Program {
             pool: FramePool::new(info).map_err(ProgramError::Build)?,
             video: encoder.video,
             audio: encoder.audio,
+            renditions: ladder.takers(),
+            monitor,
             events,
         };
         let (go_on, stop) = sync_channel(0);
@@ -135,6 +166,7 @@ impl Program {
             shared,
             clock,
             pipeline: encoder.pipeline,
+            ladder,
             photographer,
             inspector,
             go_on: Some(go_on),
@@ -162,7 +194,15 @@ impl Program {
             .take(now_ns);
         stats.black_s = finding.map(|finding| finding.black_s);
         stats.frozen_s = finding.map(|finding| finding.frozen_s);
+        let now = Instant::now();
+        self.ladder.tend(now);
+        stats.renditions = self.ladder.measure(now);
         stats
+    }
+
+    /// Makes these the further encodings.
+    pub(crate) fn apply_ladder(&mut self, renditions: Vec<Rendition>) {
+        self.ladder.apply(renditions);
     }
 
     /// Writes the picture on air as a JPEG file; the answer is a report.
@@ -173,6 +213,7 @@ impl Program {
     /// Composes no further frame and lets the rest be written, which [`Event::Ended`] tells.
     pub(crate) fn stop(&mut self) {
         self.go_on = None;
+        self.ladder.stop();
     }
 }
 

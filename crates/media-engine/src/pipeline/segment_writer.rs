@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use sm_common::clock::{SharedClock, Timestamp};
+use sm_common::id::RenditionName;
 use sm_common::program::ProgramFormat;
 use sm_common::stream::Severity;
 use sm_media_protocol::{HlsSettings, Part, Report, Segment};
@@ -17,10 +18,20 @@ use crate::host::Reports;
 use crate::number::to_u64;
 use crate::timeline::Timeline;
 
+/// Whose segments they are.
+#[derive(Clone, Debug)]
+pub(super) enum Whose {
+    /// The program's.
+    Program,
+    /// Those of a further encoding.
+    Rendition(RenditionName),
+}
+
 /// Writes what the encoders make as files of an HLS stream, and reports every one of them.
 #[derive(Debug)]
 pub(super) struct SegmentWriter {
     hls: HlsSettings,
+    whose: Whose,
     format: ProgramFormat,
     timeline: Timeline,
     wall: SharedClock,
@@ -45,7 +56,7 @@ struct Growing {
 
 impl SegmentWriter {
     pub(super) fn new(
-        hls: HlsSettings,
+        (hls, whose): (HlsSettings, Whose),
         format: ProgramFormat,
         wall: SharedClock,
         reports: Reports,
@@ -56,6 +67,7 @@ impl SegmentWriter {
             growing: Growing::default(),
             fragments: 0,
             hls,
+            whose,
             format,
             timeline,
             wall,
@@ -65,7 +77,14 @@ impl SegmentWriter {
         }
     }
 
-    /// Writes until both streams have ended.
+    /// Lets the first segment have this number.
+    pub(super) fn beginning_at(mut self, segment: u64) -> Self {
+        self.segmenter.begin_at(segment);
+        self
+    }
+
+    /// Writes until both streams have ended. What a rendition had begun when it was cut off is not
+    /// what the program's segment is, and stays away.
     pub(super) fn run(mut self, encoded: &Receiver<Encoded>) {
         let (mut video_ended, mut audio_ended) = (false, false);
         while !(video_ended && audio_ended)
@@ -90,8 +109,11 @@ impl SegmentWriter {
             }
             self.write_complete();
         }
-        self.segmenter.ended();
-        self.write_complete();
+        let in_order = video_ended && audio_ended;
+        if in_order || matches!(self.whose, Whose::Program) {
+            self.segmenter.ended();
+            self.write_complete();
+        }
     }
 
     fn write_complete(&mut self) {
@@ -112,7 +134,11 @@ impl SegmentWriter {
             &file,
             &fmp4::initialization(&tracks.video, &tracks.audio),
         ) {
-            Ok(()) => self.reports.send(Report::InitWritten { file }),
+            Ok(()) => match self.whose {
+                Whose::Program => self.reports.send(Report::InitWritten { file }),
+                // Its name follows from that of the segments.
+                Whose::Rendition(_) => {}
+            },
             Err(error) => self.fail(&error),
         }
     }
@@ -136,7 +162,7 @@ impl SegmentWriter {
     fn write_part(&self, piece: &Piece, bytes: &[u8]) -> io::Result<Report> {
         let file = format!("{}-{}.{}.m4s", self.hls.run, piece.segment, piece.part);
         put(&self.hls.directory, &file, bytes)?;
-        Ok(Report::PartWritten(Part {
+        let part = Part {
             file,
             number: piece.segment,
             part: piece.part,
@@ -145,21 +171,35 @@ impl SegmentWriter {
             independent: piece.independent,
             starts_at: piece.starts_at.unwrap_or_else(|| self.wall.now()),
             last: piece.last,
-        }))
+        };
+        Ok(match &self.whose {
+            Whose::Program => Report::PartWritten(part),
+            Whose::Rendition(name) => Report::RenditionPart {
+                rendition: name.clone(),
+                part,
+            },
+        })
     }
 
     fn write_segment(&mut self, number: u64) -> io::Result<Report> {
         let segment = std::mem::take(&mut self.growing);
         let file = format!("{}-{number}.m4s", self.hls.run);
         put(&self.hls.directory, &file, &segment.bytes)?;
-        Ok(Report::SegmentWritten(Segment {
+        let segment = Segment {
             file,
             number,
             duration_s: self.timeline.seconds(segment.frames),
             bytes: to_u64(segment.bytes.len()),
             starts_at: segment.starts_at.unwrap_or_else(|| self.wall.now()),
             independent: segment.independent,
-        }))
+        };
+        Ok(match &self.whose {
+            Whose::Program => Report::SegmentWritten(segment),
+            Whose::Rendition(name) => Report::RenditionSegment {
+                rendition: name.clone(),
+                segment,
+            },
+        })
     }
 
     fn fail(&self, error: &io::Error) {

@@ -136,6 +136,11 @@ impl Segmenter {
         }
     }
 
+    /// The first segment has this number.
+    pub(crate) fn begin_at(&mut self, segment: u64) {
+        self.segment = segment;
+    }
+
     /// Takes a frame.
     pub(crate) fn video(&mut self, frame: EncodedFrame) {
         self.frames.push_back(frame);

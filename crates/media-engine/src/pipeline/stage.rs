@@ -2,6 +2,7 @@ use std::sync::{Arc, Mutex};
 
 use sm_common::id::LayerId;
 use sm_common::layer::{Blend, Transform, Transition};
+use sm_common::transition::SceneTransition;
 
 use super::frame_slot::FrameSlot;
 use super::picture_slot::PictureSlot;
@@ -10,12 +11,23 @@ use super::strip::Strip;
 use crate::picture::{Opacity, Picture, Yuv};
 use crate::sound::SoundQueue;
 
-/// What the composer draws and mixes: all visible layers, back to front. It never changes; a
-/// change of the scene is another stage, and so shows on one frame as a whole.
+/// What the composer draws and mixes. It never changes; a change of the scene is another stage, and
+/// so shows on one frame as a whole.
 #[derive(Debug, Default)]
 pub(crate) struct Stage {
     /// The scene's revision; `None` before the first scene.
     pub(crate) revision: Option<u64>,
+    /// The scenes that leave, in the order in which they came, and the one that is on air, last.
+    pub(crate) acts: Vec<Act>,
+}
+
+/// A scene on the stage: its visible layers.
+#[derive(Debug, Default)]
+pub(crate) struct Act {
+    /// Raised with every scene that comes on the stage.
+    pub(crate) number: u64,
+    /// How it comes over those before it.
+    pub(crate) entrance: SceneTransition,
     /// Back to front.
     pub(crate) items: Vec<Item>,
 }

@@ -80,6 +80,11 @@ impl SoundQueue {
         self.blocks.retain(|block| block.end() > played);
     }
 
+    /// What is mixed next begins with silence, and gets as loud as it should be from there.
+    pub(crate) fn begin_silently(&mut self, delay: u64) {
+        self.fader = Some(Fader { gain: 0.0, delay });
+    }
+
     /// How loud it was in the mix since the last call; `None` where it was not mixed.
     pub(crate) fn take_level(&mut self) -> Option<Level> {
         self.level.take()

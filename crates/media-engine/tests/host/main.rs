@@ -1,7 +1,9 @@
-//! The real worker behind its real host: what a strict player of low-latency HLS sees of both.
+//! The real worker behind its real host: what a strict player of low-latency HLS sees of both, and
+//! what viewers over WebRTC do.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod chat;
+mod whep;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -62,6 +64,7 @@ impl Studio {
             ("live.part_ms", PART_MS),
             ("recordings.directory", &recordings),
             ("auth.public_view", "true"),
+            ("webrtc.port", "0"),
         ];
         let settings: Vec<_> = own.iter().chain(changes).copied().collect();
         let config: Config = Running::config(&ABOUT, &settings);
@@ -72,13 +75,18 @@ impl Studio {
 
     /// Puts a small program on air, as stream-control does.
     async fn go_live(&self) {
+        self.desire(DesiredStatus::Live, 1).await;
+    }
+
+    /// Wants the program to be so.
+    async fn desire(&self, status: DesiredStatus, revision: u64) {
         let now = SystemClock.now();
         let stream = StreamId::default();
         let desired = DesiredState {
             stream: stream.clone(),
-            status: DesiredStatus::Live,
+            status,
             generation: 1,
-            revision: 1,
+            revision,
             since: now,
             changed_by: "test".to_owned(),
             program: ProgramFormat {
@@ -86,6 +94,7 @@ impl Studio {
                 height: 180,
                 ..ProgramFormat::default()
             },
+            ladder: Vec::new(),
             outputs: Vec::new(),
             chosen: ChosenScenes::default(),
         };
@@ -95,7 +104,7 @@ impl Studio {
         let key = keys::desired(&stream);
         let document = serde_json::to_string(&desired).unwrap();
         let commit = Commit::new()
-            .hash_set(key.clone(), "revision", "1".to_owned())
+            .hash_set(key.clone(), "revision", revision.to_string())
             .hash_set(key, "doc", document);
         self.bus.commit(commit, vec![event]).await.unwrap();
     }

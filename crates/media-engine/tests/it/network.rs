@@ -6,11 +6,11 @@ use sm_common::address::NetworkPolicy;
 use sm_common::id::LayerId;
 use sm_common::layer::{NetworkSource, OnLoss};
 use sm_common::stream::LayerState;
-use sm_media_protocol::{LayerContent, LayerReport, Report, SceneLayer};
+use sm_media_protocol::{LayerContent, LayerReport, Report, SceneLayer, WantedScene};
 
 use crate::continuity::assert_regular;
 use crate::network_servers::{
-    Origin, TONE, color, free_tcp_port, free_udp_port, publish, rtmp, srt, write_hls,
+    Origin, TONE, color, free_tcp_port, free_udp_port, publish, rtmp, srt, until_up, write_hls,
 };
 use crate::recording::{Recording, make};
 use crate::scene::{color as background, layer, scene};
@@ -25,33 +25,49 @@ const WHITE: [u8; 3] = [255, 255, 255];
 /// How far apart a flash and its beep may be, in seconds.
 const APART_S_MAX: f64 = 0.06;
 
-fn network(url: &str, on_loss: OnLoss) -> SceneLayer {
+pub(crate) fn network(url: &str, on_loss: OnLoss) -> SceneLayer {
     let source = NetworkSource {
         url: url.to_owned(),
         stream_id: None,
+        user: None,
+        has_password: false,
+        has_passphrase: false,
+        key_length: None,
+        secret: None,
+        password: None,
+        passphrase: None,
         latency_ms: NetworkSource::LATENCY_MS,
         on_loss,
     };
-    layer(LayerContent::Network { source }, [0, 0, 320, 180])
+    let content = LayerContent::Network {
+        source,
+        secret: None,
+    };
+    layer(content, [0, 0, 320, 180])
 }
 
 /// A worker that may fetch from this host, with these layers over green.
-fn on_air(layers: &[SceneLayer]) -> Worker {
+pub(crate) fn on_air(layers: &[SceneLayer]) -> Worker {
     let allow = vec!["127.0.0.0/8".parse().unwrap()];
     on_air_with(layers, NetworkPolicy { allow })
 }
 
 fn on_air_with(layers: &[SceneLayer], network: NetworkPolicy) -> Worker {
-    let mut all = vec![layer(background("#008000"), [0, 0, 320, 180])];
-    all.extend_from_slice(layers);
     let mut worker = Worker::start();
     worker.network = network;
-    worker.configure(small(), scene(1, &all));
+    worker.configure(small(), over_green(layers));
     worker.wait_for_scene(1);
     worker
 }
 
-fn next(worker: &mut Worker, layer: LayerId, state: LayerState) -> LayerReport {
+/// The first scene: these layers over green.
+pub(crate) fn over_green(layers: &[SceneLayer]) -> WantedScene {
+    let mut all = vec![layer(background("#008000"), [0, 0, 320, 180])];
+    all.extend_from_slice(layers);
+    scene(1, &all)
+}
+
+pub(crate) fn next(worker: &mut Worker, layer: LayerId, state: LayerState) -> LayerReport {
     worker.wait_for_next("report on the layer", |report| match report {
         Report::Layer(report) => {
             (report.layer == layer && report.state == state).then(|| report.clone())
@@ -60,7 +76,7 @@ fn next(worker: &mut Worker, layer: LayerId, state: LayerState) -> LayerReport {
     })
 }
 
-fn next_segments(worker: &mut Worker, count: usize) {
+pub(crate) fn next_segments(worker: &mut Worker, count: usize) {
     for _ in 0..count {
         worker.wait_for_next("segment", |report| {
             matches!(report, Report::SegmentWritten(_)).then_some(())
@@ -69,7 +85,7 @@ fn next_segments(worker: &mut Worker, count: usize) {
 }
 
 /// The colours of the picture's middle, one letter for each that stays.
-fn colors(recording: &Recording) -> String {
+pub(crate) fn colors(recording: &Recording) -> String {
     let mut colors = String::new();
     for frame in recording.frames() {
         let color = match frame {
@@ -86,7 +102,7 @@ fn colors(recording: &Recording) -> String {
 }
 
 #[track_caller]
-fn assert_tone(recording: &Recording) {
+pub(crate) fn assert_tone(recording: &Recording) {
     let loud = loudness(&recording.samples());
     let windows = loud.iter().filter(|rms| TONE_RMS.contains(rms)).count();
     assert!(windows >= 10, "half a second of the tone: {loud:?}");
@@ -150,11 +166,7 @@ fn an_rtmp_source_may_be_late_die_and_come_back_while_its_last_frame_stays() {
 
 /// A publisher that finds its server.
 fn publish_when_up(port: u16, name: &str) -> crate::network_servers::Running {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(std::time::Instant::now() < deadline, "no RTMP server");
-        std::thread::yield_now();
-    }
+    until_up(port);
     publish(port, &color(name))
 }
 
@@ -189,7 +201,12 @@ fn a_flash_and_its_beep_arrive_together() {
     assert_regular(&recording, 30);
 }
 
-fn file(folder: &std::path::Path, name: &str, picture: Option<&str>, seconds: &str) -> Vec<u8> {
+pub(crate) fn file(
+    folder: &std::path::Path,
+    name: &str,
+    picture: Option<&str>,
+    seconds: &str,
+) -> Vec<u8> {
     let path = folder.join(name);
     let mut arguments = Vec::new();
     if let Some(picture) = picture {

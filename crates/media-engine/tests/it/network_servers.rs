@@ -13,7 +13,7 @@ use std::thread;
 pub(crate) struct Running(Child);
 
 impl Running {
-    fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -67,8 +67,22 @@ pub(crate) const TONE: &str = "sine=500:r=48000";
 
 /// An SRT listener that sends to whoever calls.
 pub(crate) fn srt(port: u16, picture: &str, sound: &str) -> Running {
-    let address = format!("srt://127.0.0.1:{port}?mode=listener&latency=100000");
+    srt_with(port, "", picture, sound)
+}
+
+/// The same with more settings, such as a passphrase.
+pub(crate) fn srt_with(port: u16, query: &str, picture: &str, sound: &str) -> Running {
+    let address = format!("srt://127.0.0.1:{port}?mode=listener&latency=100000{query}");
     Running::start(camera(picture, sound).args(["-f", "mpegts", &address]))
+}
+
+/// Returns once somebody listens.
+pub(crate) fn until_up(port: u16) {
+    let deadline = std::time::Instant::now() + crate::worker::PATIENCE;
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(std::time::Instant::now() < deadline, "no server");
+        thread::yield_now();
+    }
 }
 
 /// An RTMP server with the application `live`.
@@ -109,6 +123,8 @@ pub(crate) fn write_hls(folder: &Path, picture: &str) -> Running {
 enum Page {
     Bytes(Vec<u8>),
     Redirect(String),
+    /// Without a length, of a type.
+    Stream(String, Vec<u8>),
 }
 
 /// An HTTP origin: pages that were put there, and the files of a folder.
@@ -116,6 +132,10 @@ enum Page {
 pub(crate) struct Origin {
     pub(crate) port: u16,
     pages: Arc<Mutex<BTreeMap<String, Page>>>,
+    /// The `Authorization` that is asked for, if any.
+    password: Arc<Mutex<Option<String>>>,
+    /// Every `Authorization` that was sent.
+    told: Arc<Mutex<Vec<String>>>,
 }
 
 impl Origin {
@@ -124,6 +144,8 @@ impl Origin {
         let origin = Self {
             port: listener.local_addr().unwrap().port(),
             pages: Arc::default(),
+            password: Arc::default(),
+            told: Arc::default(),
         };
         let (serving, folder) = (origin.clone(), folder.to_owned());
         thread::spawn(move || {
@@ -150,23 +172,69 @@ impl Origin {
         self.pages.lock().unwrap().insert(path.to_owned(), page);
     }
 
+    /// A page that ends with its connection, as that of a radio does.
+    pub(crate) fn stream(&self, path: &str, media_type: &str, bytes: &[u8]) {
+        let page = Page::Stream(media_type.to_owned(), bytes.to_vec());
+        self.pages.lock().unwrap().insert(path.to_owned(), page);
+    }
+
+    pub(crate) fn ask_for_password(&self, authorization: &str) {
+        *self.password.lock().unwrap() = Some(authorization.to_owned());
+    }
+
+    /// Whether anybody sent such an `Authorization`.
+    pub(crate) fn was_told(&self, authorization: &str) -> bool {
+        let told = self.told.lock().unwrap();
+        told.iter().any(|told| told.contains(authorization))
+    }
+
     fn answer(&self, mut stream: TcpStream, folder: &Path) -> std::io::Result<()> {
         let mut lines = BufReader::new(stream.try_clone()?).lines();
         let request = lines.next().unwrap_or_else(|| Ok(String::new()))?;
-        while lines
-            .next()
-            .is_some_and(|line| line.is_ok_and(|line| !line.is_empty()))
-        {}
+        let mut told = None;
+        for line in lines
+            .map_while(Result::ok)
+            .take_while(|line| !line.is_empty())
+        {
+            if let Some((name, value)) = line.split_once(": ")
+                && name.eq_ignore_ascii_case("authorization")
+            {
+                self.told.lock().unwrap().push(value.to_owned());
+                told = Some(value.to_owned());
+            }
+        }
+        let wanted = self.password.lock().unwrap().clone();
+        if wanted.is_some() && wanted != told {
+            return stream.write_all(
+                b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            );
+        }
         let path = request
             .split(' ')
             .nth(1)
             .unwrap_or("/")
             .trim_start_matches('/');
-        let page = match self.pages.lock().unwrap().get(path) {
+        let pages = self.pages.lock().unwrap();
+        let page = match pages.get(path) {
             Some(Page::Bytes(bytes)) => Ok(bytes.clone()),
+            Some(Page::Stream(media_type, bytes)) => {
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\nContent-Type: {media_type}\r\nConnection: close\r\n\r\n"
+                );
+                stream.write_all(head.as_bytes())?;
+                let bytes = bytes.clone();
+                drop(pages);
+                // As fast as it is heard, or a little faster.
+                for piece in bytes.chunks(2048) {
+                    stream.write_all(piece)?;
+                    thread::sleep(std::time::Duration::from_millis(100));
+                }
+                return Ok(());
+            }
             Some(Page::Redirect(to)) => Err(format!("302 Found\r\nLocation: {to}")),
             None => fs::read(folder.join(path)).map_err(|_missing| "404 Not Found".to_owned()),
         };
+        drop(pages);
         let (status, body) = match page {
             Ok(body) => ("200 OK".to_owned(), body),
             Err(status) => (status, Vec::new()),

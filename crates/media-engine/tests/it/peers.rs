@@ -8,9 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use sm_common::id::OutputId;
-use sm_common::output::{
-    FileFormat, FileTarget, OutputSecret, OutputTarget, RtmpTarget, SrtMode, SrtTarget,
-};
+use sm_common::output::{FileFormat, FileTarget, OutputTarget, RtmpTarget, SrtMode, SrtTarget};
+use sm_common::secret::Secret;
 use sm_media_protocol::WantedOutput;
 use tempfile::TempDir;
 
@@ -177,7 +176,7 @@ fn wanted(target: OutputTarget) -> WantedOutput {
 pub(crate) fn rtmp(port: u16, key: &str) -> WantedOutput {
     wanted(OutputTarget::Rtmp(RtmpTarget {
         url: format!("rtmp://127.0.0.1:{port}/live"),
-        key: Some(OutputSecret::from(key.to_owned())),
+        key: Some(Secret::from(key.to_owned())),
     }))
 }
 
@@ -186,7 +185,7 @@ pub(crate) fn srt(port: u16, mode: SrtMode, passphrase: Option<&str>) -> WantedO
         url: format!("srt://127.0.0.1:{port}"),
         mode,
         stream_id: None,
-        passphrase: passphrase.map(|text| OutputSecret::from(text.to_owned())),
+        passphrase: passphrase.map(|text| Secret::from(text.to_owned())),
         latency_ms: 125,
     }))
 }

@@ -128,6 +128,24 @@ impl Recording {
             .collect()
     }
 
+    /// When each packet of the picture is shown, and whether it is a keyframe.
+    pub(crate) fn keyframes(&self) -> Vec<(i64, bool)> {
+        let text = output(
+            Command::new("ffprobe")
+                .args(["-v", "error", "-select_streams", "v"])
+                .args(["-show_entries", "packet=pts,flags", "-of", "csv=p=0"])
+                .arg(&self.file),
+        );
+        String::from_utf8(text)
+            .unwrap()
+            .lines()
+            .map(|line| {
+                let (pts, flags) = line.split_once(',').unwrap();
+                (pts.parse().unwrap(), flags.starts_with('K'))
+            })
+            .collect()
+    }
+
     /// The seconds from each packet of a track to the next.
     pub(crate) fn steps(&self, track: &str) -> Vec<f64> {
         let text = output(
@@ -165,7 +183,7 @@ impl Recording {
             .map_or(0, |n| usize::try_from(n).unwrap())
     }
 
-    fn size(&self) -> (usize, usize) {
+    pub(crate) fn size(&self) -> (usize, usize) {
         let text = output(
             Command::new("ffprobe")
                 .args(["-v", "error", "-select_streams", "v"])

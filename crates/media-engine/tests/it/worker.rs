@@ -12,13 +12,15 @@ use std::time::{Duration, Instant};
 
 use sm_common::address::NetworkPolicy;
 use sm_common::id::OutputId;
+use sm_common::ladder::Rendition;
 use sm_common::output::{OutputCounters, OutputStatus};
 use sm_common::program::ProgramFormat;
 use sm_common::stream::LayerState;
+use sm_common::target::TargetPolicy;
 use sm_media_protocol::{
     Command, FinishReason, HlsSettings, Hosting, LayerReport, LeaseTerms, OnAir, OutputReport,
-    OutputStats, RecordingSettings, Report, Segment, Stats, WantedOutput, WantedScene, WebSettings,
-    decode, encode,
+    OutputStats, RecordingSettings, Report, RetryTerms, Segment, Stats, WantedOutput, WantedScene,
+    WebSettings, decode, encode,
 };
 use tempfile::TempDir;
 
@@ -32,6 +34,12 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a worker lives without a host: longer than any test, if the test does not say.
 const ORPHAN_MS: u64 = 120_000;
 
+/// Sources that failed are tried again at once, so that tests need not wait.
+const QUICK: RetryTerms = RetryTerms {
+    first_ms: 100,
+    longest_ms: 200,
+};
+
 pub(crate) struct Worker {
     process: Child,
     line: Option<UnixStream>,
@@ -42,10 +50,14 @@ pub(crate) struct Worker {
     pub(crate) folder: TempDir,
     /// What it is to be configured with: 0 for no parts.
     part_frames: u32,
+    /// Further encodings that it is to be configured with.
+    pub(crate) ladder: Vec<Rendition>,
     /// How long it is to live without a host.
     pub(crate) orphan_ms: u64,
     /// Where network sources may be.
     pub(crate) network: NetworkPolicy,
+    /// Where outputs may be sent.
+    pub(crate) targets: TargetPolicy,
     /// How web pages are shown.
     pub(crate) web: Option<WebSettings>,
 }
@@ -85,8 +97,10 @@ impl Worker {
             reports: Vec::new(),
             folder,
             part_frames: 0,
+            ladder: Vec::new(),
             orphan_ms: ORPHAN_MS,
             network: NetworkPolicy::default(),
+            targets: TargetPolicy::default(),
             web: None,
         };
         worker.connect(1);
@@ -146,6 +160,21 @@ impl Worker {
         worker
     }
 
+    /// A worker with this scene on air, in segments of so many parts, and these renditions.
+    pub(crate) fn with_ladder(
+        part_frames: u32,
+        program: ProgramFormat,
+        ladder: Vec<Rendition>,
+        scene: WantedScene,
+    ) -> Self {
+        let revision = scene.revision;
+        let mut worker = Self::start();
+        (worker.part_frames, worker.ladder) = (part_frames, ladder);
+        worker.configure(program, scene);
+        worker.wait_for_scene(revision);
+        worker
+    }
+
     /// A worker with this scene and these outputs on air.
     pub(crate) fn sending(
         scene: WantedScene,
@@ -187,6 +216,7 @@ impl Worker {
         };
         self.send(&Command::Configure {
             program,
+            ladder: self.ladder.clone(),
             hls,
             recordings: RecordingSettings {
                 directory: self.path().join("recordings"),
@@ -199,6 +229,8 @@ impl Worker {
                 orphan_ms: self.orphan_ms,
             },
             network: self.network.clone(),
+            targets: self.targets,
+            retry: QUICK,
             web: self.web.map(Box::new),
         });
     }
@@ -339,6 +371,15 @@ impl Worker {
             }
             _ => None,
         })
+    }
+
+    /// The names of its threads.
+    pub(crate) fn thread_names(&self) -> Vec<String> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.process.id())).unwrap();
+        tasks
+            .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok())
+            .map(|name| name.trim_end().to_owned())
+            .collect()
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -40,6 +40,17 @@ impl<'a> Members<'a> {
         self.object.get(name).filter(|value| !value.is_null())
     }
 
+    /// Whether a member is there, and null.
+    pub fn is_null(&mut self, name: &'static str) -> bool {
+        self.known.push(name);
+        self.object.get(name).is_some_and(Value::is_null)
+    }
+
+    /// Whether a member is there, and text.
+    pub fn has_text(&self, name: &str) -> bool {
+        self.object.get(name).is_some_and(Value::is_string)
+    }
+
     /// A member that must be there; `None` when it is not, or faulty.
     pub fn required<T>(
         &mut self,

@@ -60,13 +60,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
                 return Err(ApiProblem::new(ProblemCode::MediaTypeUnsupported)
                     .detail(format!("send `{CONTENT_TYPE}: application/json`")));
             }
-            let body = tokio::time::timeout(limit.timeout, read_body(payload, limit.bytes_max))
-                .await
-                .map_err(|_elapsed| {
-                    ApiProblem::new(ProblemCode::BodyTimeout)
-                        .detail(format!("send the whole body within {:?}", limit.timeout))
-                })??;
-            parse(&body).map(Json)
+            parse(&within(limit, payload).await?).map(Json)
         })
     }
 }
@@ -74,6 +68,37 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
 fn is_json(content_type: &str) -> bool {
     content_type == "application/json"
         || (content_type.starts_with("application/") && content_type.ends_with("+json"))
+}
+
+/// Reads a body of text of this media type, within the limits of JSON bodies.
+pub async fn read_text(
+    request: &HttpRequest,
+    payload: Payload,
+    media_type: &str,
+) -> Result<String, ApiProblem> {
+    if !request.content_type().eq_ignore_ascii_case(media_type) {
+        return Err(ApiProblem::new(ProblemCode::MediaTypeUnsupported)
+            .detail(format!("send `{CONTENT_TYPE}: {media_type}`")));
+    }
+    let limit = request
+        .app_data::<OctetLimit>()
+        .copied()
+        .unwrap_or_default();
+    let body = within(limit, payload).await?;
+    String::from_utf8(body.to_vec()).map_err(|error| {
+        ApiProblem::new(ProblemCode::BodyInvalid)
+            .detail("the body is no text in UTF-8")
+            .cause(error)
+    })
+}
+
+async fn within(limit: OctetLimit, payload: Payload) -> Result<Bytes, ApiProblem> {
+    tokio::time::timeout(limit.timeout, read_body(payload, limit.bytes_max))
+        .await
+        .map_err(|_elapsed| {
+            ApiProblem::new(ProblemCode::BodyTimeout)
+                .detail(format!("send the whole body within {:?}", limit.timeout))
+        })?
 }
 
 async fn read_body(mut payload: Payload, bytes_max: usize) -> Result<Bytes, ApiProblem> {

@@ -9,6 +9,6 @@ mod server;
 
 pub use client::client_address;
 pub use context::RequestContext;
-pub use extract::{Json, OctetLimit, Path, Query, etag, if_match, if_none_match};
+pub use extract::{Json, OctetLimit, Path, Query, etag, if_match, if_none_match, read_text};
 pub use layer::observe;
 pub use server::{Listeners, serve};

@@ -103,9 +103,10 @@ fn read_event(event: &Event) -> Result<Noted, PayloadError> {
             let StreamInterrupted(interruption) = event.payload()?;
             Noted::Happening(Happening::Interruption(interruption))
         }
-        // Errors are told by when they were raised, and a layer's status by its errors; scenes are
-        // not measured.
+        // Errors are told by when they were raised, and the status of a layer or an output by its
+        // errors; scenes are not measured.
         EventType::StreamErrorCleared
+        | EventType::StreamOutputStatusChanged
         | EventType::LayerStatusChanged
         | EventType::SceneCreated
         | EventType::SceneUpdated

@@ -142,6 +142,7 @@ impl Harness {
             since,
             changed_by: "test".to_owned(),
             program: ProgramFormat::default(),
+            ladder: Vec::new(),
             outputs: Vec::new(),
             chosen: ChosenScenes::default(),
         };

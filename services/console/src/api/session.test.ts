@@ -8,6 +8,8 @@ class FakeGateway {
   private validRefresh = "";
   private validAccess = "";
   readonly calls: string[] = [];
+  /** Whether each exchange asked for a cookie. */
+  readonly cookies: boolean[] = [];
   reachable = true;
 
   fetch = async (request: Request): Promise<Response> => {
@@ -19,6 +21,7 @@ class FakeGateway {
       case "/api/auth/login":
         return body.password === "right" ? this.tokens() : refused("auth.credentials.invalid");
       case "/api/auth/refresh":
+        this.cookies.push(body.cookie === true);
         return body.refresh_token === this.validRefresh
           ? this.tokens()
           : refused("auth.refresh.invalid");
@@ -161,6 +164,21 @@ describe("staying signed in", () => {
     await clock.advance(675_000);
     await expect.poll(() => heard).toEqual(["access-2"]);
     expect(gateway.count("/api/auth/refresh")).toBe(1);
+  });
+
+  it("asks for a cookie once the browser has to prove by itself who asks, and keeps it", async () => {
+    const { session, clock, gateway } = scene();
+    await session.signIn("ana", "right");
+    await session.renew();
+    expect(await session.proveByCookie()).toBe(true);
+    await clock.advance(675_000);
+    await expect.poll(() => gateway.cookies).toEqual([false, true, true]);
+    await session.signOut();
+    await session.signIn("ana", "right");
+    await session.renew();
+    expect(gateway.cookies.at(-1)).toBe(false);
+    gateway.reachable = false;
+    expect(await session.proveByCookie()).toBe(false);
   });
 
   it("repeats a refused request once with a new token, exchanging it once for all", async () => {

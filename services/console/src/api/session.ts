@@ -50,6 +50,8 @@ export class Session {
   private readonly options: SessionOptions;
   private tokens: Tokens | null = null;
   private refreshToken: string | null;
+  /** Whether renewals bring a cookie as well. */
+  private wantsCookie = false;
   private renewal: Promise<boolean> | null = null;
   private cancelRenewal: () => void = () => {};
   private readonly tokenListeners = new Set<(accessToken: string) => void>();
@@ -110,6 +112,18 @@ export class Session {
     return this.options.fetch(this.prove(again));
   };
 
+  /**
+   * Lets the browser prove by a cookie who asks, for what it fetches by itself, such as a file to
+   * save; out of reach of scripts and of other sites. From then on it is renewed with the token.
+   * False when there is no cookie.
+   */
+  async proveByCookie(): Promise<boolean> {
+    this.wantsCookie = true;
+    // An exchange that is under way may bring none.
+    await this.renewal;
+    return this.renew();
+  }
+
   /** Exchanges the refresh token; one exchange at a time. False when there is no new token. */
   renew(): Promise<boolean> {
     this.renewal ??= this.options.siblings
@@ -123,7 +137,8 @@ export class Session {
   private async exchange(): Promise<boolean> {
     const used = this.refreshToken;
     if (!used) return false;
-    const answer = await this.post("api/auth/refresh", { refresh_token: used });
+    const body = { refresh_token: used, ...(this.wantsCookie && { cookie: true }) };
+    const answer = await this.post("api/auth/refresh", body);
     if (this.refreshToken !== used) return this.tokens !== null;
     if ("tokens" in answer) {
       this.adopt(answer.tokens);
@@ -197,6 +212,7 @@ export class Session {
   private forget(): void {
     this.cancelRenewal();
     this.tokens = null;
+    this.wantsCookie = false;
     this.refreshToken = null;
     this.options.store.save(null);
   }

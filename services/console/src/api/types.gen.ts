@@ -1184,6 +1184,7 @@ export interface components {
              * @description `take`: how long the transition takes; 500 unless said otherwise.
              */
             duration_ms?: number | null;
+            easing?: components["schemas"]["Easing"] | null;
             scene?: components["schemas"]["SceneId"] | null;
             slate?: components["schemas"]["SceneId"] | null;
             /** @description The stream; `main` unless said otherwise. */
@@ -2917,6 +2918,8 @@ export interface components {
              * @description How long it takes, 0 to 10000; a cut takes no time.
              */
             duration_ms?: number;
+            /** @description How it moves over that time. */
+            easing?: components["schemas"]["Easing"];
             /** @description What happens. */
             kind?: components["schemas"]["TransitionKind"];
         };

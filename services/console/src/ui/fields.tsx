@@ -60,13 +60,15 @@ interface DraftFieldProps {
   readonly maxLength?: number;
   /** So many lines high, for text with line breaks; one line when absent. */
   readonly rows?: number;
+  /** Whether nobody may read over the shoulder, and no browser may keep it. */
+  readonly isSecret?: boolean;
   /** Takes a finished value; the result says whether it is one. */
   readonly onCommit: (value: string) => boolean;
 }
 
 /** A text that is taken when it is finished: on leaving the field, or on Enter where it is one line. */
 export function DraftField(props: DraftFieldProps) {
-  const { label, value, disabled, maxLength, rows, onCommit } = props;
+  const { label, value, disabled, maxLength, rows, isSecret, onCommit } = props;
   const [draft, setDraft] = useState<string | null>(null);
   const [refused, setRefused] = useState(false);
 
@@ -98,6 +100,7 @@ export function DraftField(props: DraftFieldProps) {
           onChange: (event: { target: { value: string } }) => setDraft(event.target.value),
           onBlur: commit,
           onKeyDown,
+          ...(isSecret && { type: "password", autoComplete: "new-password" }),
         };
         return rows === undefined ? <input {...field} /> : <textarea rows={rows} {...field} />;
       }}

@@ -299,7 +299,7 @@ mod tests {
     use sm_common::scene::Scene;
 
     use super::*;
-    use crate::domain::{Action, Canvas, Proposal, Rejected, Surroundings, apply};
+    use crate::domain::{Action, Canvas, Proposal, Rejected, Surroundings, Vault, apply};
 
     /// The members that the domain says it knows, from its answer to one that it does not.
     fn known_members(action: Action) -> BTreeSet<String> {
@@ -320,6 +320,7 @@ mod tests {
             layers_max: 9,
             assets: std::collections::BTreeMap::new(),
             network: sm_common::address::NetworkPolicy::default(),
+            vault: Vault::default(),
             now: Timestamp::from_unix_millis(0),
         };
         let Err(Rejected::Invalid(faults)) = apply(scene, &Proposal::of(action), &surroundings)

@@ -6,15 +6,17 @@ use serde_json::Value;
 use sm_common::address::{NetworkPolicy, SourceUrl};
 use sm_common::asset::AssetKind;
 use sm_common::clock::Timestamp;
-use sm_common::id::{AssetId, LayerId};
+use sm_common::id::{AssetId, LayerId, SecretId};
 use sm_common::layer::{Layer, LayerKind, LayerSource};
 use sm_common::scene::Scene;
+use sm_common::secret::SourceSecret;
 
 use super::draft::{Canvas, Draft};
 use super::fault::Faults;
 use super::field::{Members, integer};
+use super::network::Vault;
 use super::proposal::{Action, Expected, Operation, Proposal};
-use super::{ordering, patch};
+use super::{network, ordering, patch};
 
 /// What a proposal is judged by, besides the scene.
 #[derive(Clone, Debug)]
@@ -26,6 +28,8 @@ pub(crate) struct Surroundings {
     pub(crate) assets: BTreeMap<AssetId, AssetKind>,
     /// Where network sources may be.
     pub(crate) network: NetworkPolicy,
+    /// What their secrets are judged by.
+    pub(crate) vault: Vault,
     pub(crate) now: Timestamp,
 }
 
@@ -80,6 +84,8 @@ pub(crate) struct Applied {
     pub(crate) steps: Vec<Step>,
     /// Uploaded files that layers show now and did not before.
     pub(crate) taken: Vec<AssetId>,
+    /// Secrets that are to be kept apart.
+    pub(crate) sealed: Vec<(SecretId, SourceSecret)>,
 }
 
 impl Applied {
@@ -130,6 +136,7 @@ pub(crate) fn apply(
         surroundings,
         faults: proposal.faults.clone(),
         taken: Vec::new(),
+        sealed: Vec::new(),
     };
     let mut steps = Vec::with_capacity(proposal.operations.len());
     let mut refused = None;
@@ -152,11 +159,12 @@ pub(crate) fn apply(
         scene.revision = scene.revision.saturating_add(1);
         scene.updated_at = surroundings.now;
     }
-    let taken = work.taken;
+    let (taken, sealed) = (work.taken, work.sealed);
     Ok(Applied {
         scene,
         steps,
         taken,
+        sealed,
     })
 }
 
@@ -190,6 +198,7 @@ struct Work<'a> {
     surroundings: &'a Surroundings,
     faults: Faults,
     taken: Vec<AssetId>,
+    sealed: Vec<(SecretId, SourceSecret)>,
 }
 
 impl Work<'_> {
@@ -232,9 +241,12 @@ impl Work<'_> {
         if count >= layers_max {
             return Err(Refusal::Full { max: layers_max });
         }
-        let (Some(draft), Some(index)) = (draft, index) else {
+        let (Some(mut draft), Some(index)) = (draft, index) else {
             return Ok(None);
         };
+        if !self.seal(&mut draft.source, None, at) {
+            return Ok(None);
+        }
         if !self.asset_exists(&draft.source, at) || !self.address_permitted(&draft.source, at) {
             return Ok(None);
         }
@@ -284,7 +296,12 @@ impl Work<'_> {
         };
         let draft = Draft::read(&mut fields, self.surroundings.canvas, &mut self.faults);
         fields.finish(&mut self.faults);
-        let Some(draft) = draft else { return Ok(None) };
+        let Some(mut draft) = draft else {
+            return Ok(None);
+        };
+        if !self.seal(&mut draft.source, Some(&layer.source), at) {
+            return Ok(None);
+        }
         let changed = patch::changed(&before, &draft.to_document());
         let only_unlocks = changed.iter().all(|pointer| pointer == "/locked");
         if layer.locked && !only_unlocks {
@@ -316,6 +333,26 @@ impl Work<'_> {
             }
         }
         Ok(Some(Step::Updated { layer, changed }))
+    }
+
+    /// Puts a secret apart that `source` holds, and judges the one that it names; notes the fault
+    /// if it may not.
+    fn seal(&mut self, source: &mut LayerSource, before: Option<&LayerSource>, at: &str) -> bool {
+        let LayerSource::Network(source) = source else {
+            return true;
+        };
+        let before = match before {
+            Some(LayerSource::Network(before)) => Some(before),
+            Some(_) | None => None,
+        };
+        let Surroundings { vault, now, .. } = self.surroundings;
+        match network::seal(source, before, vault, at, *now, &mut self.faults) {
+            Some(sealed) => {
+                self.sealed.extend(sealed);
+                true
+            }
+            None => false,
+        }
     }
 
     /// Whether the address of what is elsewhere is none that is refused. What a name leads to is the

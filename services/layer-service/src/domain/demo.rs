@@ -50,7 +50,7 @@ mod tests {
     use sm_common::id::LayerId;
 
     use super::super::samples::scene;
-    use super::super::{Action, Canvas, Proposal, Surroundings, apply};
+    use super::super::{Action, Canvas, Proposal, Surroundings, Vault, apply};
     use super::*;
 
     #[test]
@@ -70,6 +70,7 @@ mod tests {
             layers_max: 20,
             assets: std::collections::BTreeMap::new(),
             network: sm_common::address::NetworkPolicy::default(),
+            vault: Vault::default(),
             now: super::super::samples::THEN,
         };
         let applied = apply(scene(&[]), &proposal, &surroundings).unwrap();

@@ -1,7 +1,9 @@
 //! What a caller wants done to a scene, as far as it can be read without the scene.
 
+use std::str::FromStr;
+
 use serde_json::Value;
-use sm_common::id::{AssetId, LayerId};
+use sm_common::id::{AssetId, LayerId, SecretId};
 
 use super::fault::{Fault, Faults};
 use super::field::{Members, integer, parsed, text};
@@ -70,12 +72,21 @@ impl Operation {
 
     /// The uploaded file that the operation names, to be looked up before it is judged.
     pub(crate) fn asset(&self) -> Option<AssetId> {
+        self.named("/source/asset")
+    }
+
+    /// The secret that the operation names, to be looked up before it is judged.
+    pub(crate) fn secret(&self) -> Option<SecretId> {
+        self.named("/source/secret")
+    }
+
+    fn named<T: FromStr>(&self, pointer: &str) -> Option<T> {
         let document = match &self.action {
             Action::Create { layer, .. } => layer,
             Action::Update { patch, .. } => patch,
             Action::Delete { .. } | Action::Reorder { .. } => return None,
         };
-        document.pointer("/source/asset")?.as_str()?.parse().ok()
+        document.pointer(pointer)?.as_str()?.parse().ok()
     }
 }
 

@@ -1,25 +1,20 @@
 //! What a layer shows, read kind by kind. A new kind is a new arm here.
 
 use serde_json::{Map, Value};
-use sm_common::address::{SOURCE_URL_BYTES_MAX, SourceScheme, SourceUrl};
 use sm_common::layer::{
-    ClockSource, ColorSource, ImageSource, LayerKind, LayerSource, NetworkSource, OnLoss, Pattern,
-    TestPatternSource, TextSource, VideoSource,
+    ClockSource, ColorSource, ImageSource, LayerKind, LayerSource, Pattern, TestPatternSource,
+    TextSource, VideoSource,
 };
 
 use super::clock_format::{self, FORMAT_CHARS_MAX};
 use super::fault::{Fault, Faults};
-use super::field::{Members, boolean, integer, parsed, text};
-use super::{chat, countdown, gradient, text_style, ticker, web};
+use super::field::{Members, boolean, parsed, text};
+use super::{chat, countdown, gradient, network, text_style, ticker, web};
 
 /// Longest text, in characters.
 const TEXT_CHARS_MAX: usize = 2000;
 /// Longest name of a time zone, in characters.
 const TIMEZONE_CHARS_MAX: usize = 64;
-/// Longest name of a stream that an SRT listener is asked for, in characters.
-const STREAM_ID_CHARS_MAX: usize = 512;
-/// Shortest and longest wait for late frames, in milliseconds.
-const LATENCY_MS: (i64, i64) = (20, 8000);
 /// The clock unless said otherwise.
 const CLOCK_FORMAT: &str = "%H:%M:%S";
 
@@ -74,7 +69,7 @@ pub(crate) fn read(
         LayerKind::Gradient => gradient::read(&mut fields, faults).map(LayerSource::Gradient),
         LayerKind::Countdown => countdown::read(&mut fields, faults).map(LayerSource::Countdown),
         LayerKind::Ticker => ticker::read(&mut fields, faults).map(LayerSource::Ticker),
-        LayerKind::Network => read_network(&mut fields, faults).map(LayerSource::Network),
+        LayerKind::Network => network::read(&mut fields, faults).map(LayerSource::Network),
         LayerKind::Web => web::read(&mut fields, faults).map(LayerSource::Web),
         LayerKind::Chat => chat::read(&mut fields, faults).map(LayerSource::Chat),
     };
@@ -90,41 +85,6 @@ fn read_timezone(value: &Value) -> Result<String, Fault> {
             "must be a name of the IANA time zone database, such as Europe/Berlin".to_owned(),
         )),
     }
-}
-
-fn read_network(fields: &mut Members<'_>, faults: &mut Faults) -> Option<NetworkSource> {
-    let (least, most) = LATENCY_MS;
-    let url = fields.required("url", faults, read_url);
-    let stream_id = fields.or("stream_id", None, faults, |value| {
-        text(1, STREAM_ID_CHARS_MAX, false)(value).map(Some)
-    });
-    let latency_ms = fields.or(
-        "latency_ms",
-        NetworkSource::LATENCY_MS,
-        faults,
-        integer(least, most),
-    );
-    let on_loss = fields.or("on_loss", OnLoss::default(), faults, parsed);
-    let (url, scheme) = url?;
-    let stream_id = stream_id?;
-    if stream_id.is_some() && scheme != SourceScheme::Srt {
-        faults.value(fields.pointer_to("stream_id"), "only SRT has one");
-        return None;
-    }
-    Some(NetworkSource {
-        url,
-        stream_id,
-        latency_ms: latency_ms?,
-        on_loss: on_loss?,
-    })
-}
-
-fn read_url(value: &Value) -> Result<(String, SourceScheme), Fault> {
-    let url = text(1, SOURCE_URL_BYTES_MAX, false)(value)?;
-    let scheme = SourceUrl::parse(&url)
-        .map_err(|refused| Fault::Value(refused.to_string()))?
-        .scheme();
-    Ok((url, scheme))
 }
 
 fn read_format(value: &Value) -> Result<String, Fault> {

@@ -55,7 +55,11 @@ fn read_url(value: &Value) -> Result<String, Fault> {
         .scheme();
     match scheme {
         SourceScheme::Http | SourceScheme::Https => Ok(url),
-        SourceScheme::Rtmp | SourceScheme::Srt => Err(Fault::Value(
+        SourceScheme::Rtmp
+        | SourceScheme::Rtmps
+        | SourceScheme::Rtsp
+        | SourceScheme::Rtsps
+        | SourceScheme::Srt => Err(Fault::Value(
             "must be the http:// or https:// address of a page".to_owned(),
         )),
     }

@@ -43,7 +43,7 @@ impl From<ApiError> for ApiProblem {
                         ProblemCode::PreviewEmpty
                     }
                     CommandError::IdempotencyConflict => ProblemCode::IdempotencyConflict,
-                    CommandError::Contended | CommandError::Bus(_) => ProblemCode::Unavailable,
+                    CommandError::Contended(_) | CommandError::Bus(_) => ProblemCode::Unavailable,
                 };
                 Self::new(code).detail(error.to_string())
             }
@@ -57,7 +57,7 @@ fn output(error: OutputError) -> ApiProblem {
         OutputError::Encode(_) => return ApiProblem::internal(error),
         OutputError::UnknownStream(_) => ProblemCode::StreamNotFound,
         OutputError::IdempotencyConflict => ProblemCode::IdempotencyConflict,
-        OutputError::Contended | OutputError::Bus(_) => ProblemCode::Unavailable,
+        OutputError::Contended(_) | OutputError::Bus(_) => ProblemCode::Unavailable,
     };
     ApiProblem::new(code).detail(error.to_string())
 }

@@ -2,11 +2,13 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 use sm_common::id::{SceneId, StreamId};
+use sm_common::ladder::{self, Rendition};
+use sm_common::layer::Easing;
 use sm_common::problem::FieldError;
 use sm_common::transition::{Direction, SceneTransition, TRANSITION_MS_MAX, TransitionKind};
 use utoipa::ToSchema;
 
-use crate::domain::{Action, Command};
+use crate::domain::{Action, Command, SlateChoice};
 
 /// Length of a transition that nobody has given one, in milliseconds.
 const TRANSITION_MS: u32 = 500;
@@ -25,6 +27,14 @@ enum Named {
 impl Named {
     const fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
+    }
+
+    const fn slate(self) -> SlateChoice {
+        match self {
+            Self::Absent => SlateChoice::Unchanged,
+            Self::Present(None) => SlateChoice::BuiltIn,
+            Self::Present(Some(scene)) => SlateChoice::Scene(scene),
+        }
     }
 
     const fn scene(self) -> Option<SceneId> {
@@ -65,10 +75,19 @@ pub(crate) struct ControlRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 10000)]
     duration_ms: Option<u32>,
+    /// `take`: how the transition moves over its time; linear unless said otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    easing: Option<Easing>,
     /// `configure`: the scene that stands in for the program, null for the built-in slate.
     #[serde(default, skip_serializing_if = "Named::is_absent")]
     #[schema(value_type = Option<SceneId>)]
     slate: Named,
+    /// `configure`: the further encodings of the program, each smaller than itself, that
+    /// `master.m3u8` offers to players; empty for none. It is changed on air without an
+    /// interruption. A name keeps its settings until the stream is restarted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_items = 4)]
+    ladder: Option<Vec<Rendition>>,
 }
 
 impl ControlRequest {
@@ -96,12 +115,15 @@ impl ControlRequest {
                 }
             }
             Action::Configure => {
-                if self.slate.is_absent() {
-                    let detail = "name a scene, or null for the built-in slate";
+                if self.slate.is_absent() && self.ladder.is_none() {
+                    let detail = "name a scene, or null for the built-in slate; or give a `ladder`";
                     errors.push(FieldError::new("/slate", detail));
                 }
+                let ladder = self.ladder.as_deref().unwrap_or_default();
+                errors.extend(ladder::check(ladder, "/ladder"));
                 Command::Configure {
-                    slate: self.slate.scene(),
+                    slate: self.slate.slate(),
+                    ladder: self.ladder.clone(),
                 }
             }
         };
@@ -126,18 +148,21 @@ impl ControlRequest {
                 TransitionKind::Cut => 0,
                 TransitionKind::Fade | TransitionKind::Wipe | TransitionKind::Slide => duration_ms,
             },
+            easing: self.easing.unwrap_or_default(),
         }
     }
 
     /// Members that mean nothing to the action.
     fn strangers(&self) -> Vec<FieldError> {
         let (takes, previews) = (Action::Take, Action::Preview);
-        let members: [(&str, bool, &[Action]); 5] = [
+        let members: [(&str, bool, &[Action]); 7] = [
             ("/scene", !self.scene.is_absent(), &[takes, previews]),
             ("/transition", self.transition.is_some(), &[takes]),
             ("/direction", self.direction.is_some(), &[takes]),
             ("/duration_ms", self.duration_ms.is_some(), &[takes]),
+            ("/easing", self.easing.is_some(), &[takes]),
             ("/slate", !self.slate.is_absent(), &[Action::Configure]),
+            ("/ladder", self.ladder.is_some(), &[Action::Configure]),
         ];
         members
             .into_iter()
@@ -175,12 +200,13 @@ mod tests {
         assert_eq!(cut, (None, SceneTransition::default()));
         let wipe = take(
             json!({"action": "take", "scene": scene, "transition": "wipe",
-            "direction": "up", "duration_ms": 0}),
+            "direction": "up", "duration_ms": 0, "easing": "ease-in-out"}),
         );
         let expected = SceneTransition {
             kind: TransitionKind::Wipe,
             direction: Direction::Up,
             duration_ms: 0,
+            easing: Easing::EaseInOut,
         };
         assert_eq!(wipe, (Some(scene), expected));
         let (_, fade) = take(json!({"action": "take", "transition": "fade"}));
@@ -192,7 +218,11 @@ mod tests {
         let none = read(json!({"action": "preview", "scene": null}));
         assert_eq!(none, Ok(Command::Preview { scene: None }));
         let built_in = read(json!({"action": "configure", "slate": null}));
-        assert_eq!(built_in, Ok(Command::Configure { slate: None }));
+        let expected = Command::Configure {
+            slate: SlateChoice::BuiltIn,
+            ladder: None,
+        };
+        assert_eq!(built_in, Ok(expected));
         for (body, pointer) in [
             (json!({"action": "preview"}), "/scene"),
             (json!({"action": "configure"}), "/slate"),
@@ -202,6 +232,7 @@ mod tests {
                 "/slate",
             ),
             (json!({"action": "pause", "duration_ms": 5}), "/duration_ms"),
+            (json!({"action": "pause", "easing": "linear"}), "/easing"),
             (
                 json!({"action": "take", "duration_ms": 10_001}),
                 "/duration_ms",
@@ -209,6 +240,34 @@ mod tests {
         ] {
             assert_eq!(read(body), Err(vec![pointer.to_owned()]));
         }
+    }
+
+    #[test]
+    fn a_ladder_is_read_with_all_its_faults() {
+        let low = json!({"name": "360p", "height": 360, "video_bitrate_kbps": 800});
+        let given = read(json!({"action": "configure", "ladder": [low]}));
+        let expected = Command::Configure {
+            slate: SlateChoice::Unchanged,
+            ladder: Some(vec![Rendition {
+                name: "360p".parse().unwrap(),
+                width: None,
+                height: 360,
+                video_bitrate_kbps: 800,
+            }]),
+        };
+        assert_eq!(given, Ok(expected));
+        let none = read(json!({"action": "configure", "ladder": []}));
+        let expected = Command::Configure {
+            slate: SlateChoice::Unchanged,
+            ladder: Some(Vec::new()),
+        };
+        assert_eq!(none, Ok(expected));
+        let wrong = json!({"name": "360p", "height": 361, "video_bitrate_kbps": 800});
+        let faults = read(json!({"action": "configure", "ladder": [low, wrong]}));
+        let pointers = ["/ladder/1/name", "/ladder/1/height"];
+        assert_eq!(faults, Err(pointers.map(str::to_owned).to_vec()));
+        let elsewhere = read(json!({"action": "start", "ladder": []}));
+        assert_eq!(elsewhere, Err(vec!["/ladder".to_owned()]));
     }
 
     #[test]

@@ -181,6 +181,22 @@ pub(crate) fn apply(
         },
         changed_by: by.to_owned(),
         program: desired.program.clone(),
+        ladder: match command {
+            Command::Configure {
+                ladder: Some(ladder),
+                ..
+            } => ladder.clone(),
+            Command::Configure { ladder: None, .. }
+            | Command::Start
+            | Command::Stop
+            | Command::Pause
+            | Command::Resume
+            | Command::Restart
+            | Command::RecordStart
+            | Command::RecordStop
+            | Command::Take { .. }
+            | Command::Preview { .. } => desired.ladder.clone(),
+        },
         outputs: match action {
             Action::RecordStart => recording(&desired.outputs, true, now),
             Action::RecordStop => recording(&desired.outputs, false, now),
@@ -242,6 +258,7 @@ mod tests {
             since: Timestamp::from_unix_millis(0),
             changed_by: "somebody".to_owned(),
             program: ProgramFormat::default(),
+            ladder: Vec::new(),
             outputs: Vec::new(),
             chosen: ChosenScenes::default(),
         }

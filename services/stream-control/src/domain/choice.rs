@@ -4,7 +4,7 @@ use sm_common::id::SceneId;
 use sm_common::stream::ChosenScenes;
 use sm_common::transition::Take;
 
-use super::command::Command;
+use super::command::{Command, SlateChoice};
 
 /// The scenes that there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,13 +65,18 @@ pub(crate) fn choose(
             });
         }
         Command::Preview { scene } => next.preview = scene.map(known).transpose()?,
-        Command::Configure { slate } => next.slate = slate.map(known).transpose()?,
+        Command::Configure { slate, .. } => match slate {
+            SlateChoice::Unchanged => {}
+            SlateChoice::BuiltIn => next.slate = None,
+            SlateChoice::Scene(scene) => next.slate = Some(known(*scene)?),
+        },
     }
     Ok(next)
 }
 
 #[cfg(test)]
 mod tests {
+    use sm_common::layer::Easing;
     use sm_common::transition::{Direction, SceneTransition, TransitionKind};
 
     use super::*;
@@ -80,12 +85,20 @@ mod tests {
         kind: TransitionKind::Fade,
         direction: Direction::Left,
         duration_ms: 500,
+        easing: Easing::Linear,
     };
 
     fn take(scene: Option<SceneId>) -> Command {
         Command::Take {
             scene,
             transition: FADE,
+        }
+    }
+
+    fn slate(slate: SlateChoice) -> Command {
+        Command::Configure {
+            slate,
+            ladder: None,
         }
     }
 
@@ -164,13 +177,13 @@ mod tests {
             number: 2,
         };
         assert_eq!(second.take, Some(expected));
-        let slate = Command::Configure { slate: Some(b) };
-        let configured = choose(&second, &slate, &scenes).unwrap();
+        let other = slate(SlateChoice::Scene(b));
+        let configured = choose(&second, &other, &scenes).unwrap();
         assert_eq!(
             (configured.slate, &configured.take),
             (Some(b), &second.take)
         );
-        let again = Command::Configure { slate: None };
+        let again = slate(SlateChoice::BuiltIn);
         assert_eq!(choose(&configured, &again, &scenes).unwrap().slate, None);
     }
 }

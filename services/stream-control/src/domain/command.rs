@@ -1,7 +1,20 @@
 use sm_common::id::SceneId;
+use sm_common::ladder::Rendition;
 use sm_common::transition::SceneTransition;
 
 use super::Action;
+
+/// What is to stand in for the program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum SlateChoice {
+    /// What did before.
+    #[default]
+    Unchanged,
+    /// The built-in slate.
+    BuiltIn,
+    /// This scene.
+    Scene(SceneId),
+}
 
 /// An action with everything it needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +35,9 @@ pub(crate) enum Command {
         scene: Option<SceneId>,
     },
     Configure {
-        /// `None` stands for the built-in slate.
-        slate: Option<SceneId>,
+        slate: SlateChoice,
+        /// `None` leaves it; an empty one is for the program alone.
+        ladder: Option<Vec<Rendition>>,
     },
 }
 

@@ -8,7 +8,7 @@ mod output;
 
 pub(crate) use action::{Action, Refusal, apply, standing};
 pub(crate) use choice::{ChoiceRefusal, KnownScenes};
-pub(crate) use command::Command;
+pub(crate) use command::{Command, SlateChoice};
 pub(crate) use operation::{Operation, OperationStatus};
 pub(crate) use output::{
     Change, OutputAction, OutputList, OutputView, Refused, Rules, apply_change,

@@ -219,6 +219,7 @@ mod tests {
             since: NOW,
             changed_by: "ana".to_owned(),
             program: ProgramFormat::default(),
+            ladder: Vec::new(),
             outputs: Vec::new(),
             chosen: ChosenScenes::default(),
         };

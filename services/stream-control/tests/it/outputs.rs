@@ -48,7 +48,7 @@ async fn an_output_is_added_changed_steered_and_deleted_and_its_secrets_never_sh
     let etag = created.header("etag").to_owned();
     answers.push(created);
 
-    let patch = json!({"name": "Uno", "target": {"url": "rtmp://other.example.com/app"}});
+    let patch = json!({"name": "Uno", "target": {"url": "rtmp://live.example.com/other"}});
     let patched = api.patch(&one, &etag, &patch).await.expect(200);
     assert_eq!(
         patched.body["target"]["has_key"], true,
@@ -124,6 +124,93 @@ async fn an_output_is_added_changed_steered_and_deleted_and_its_secrets_never_sh
     told.extend(answers.into_iter().map(|answer| answer.text));
     for text in told {
         assert!(!text.contains(KEY) && !text.contains(PASSPHRASE), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_does_not_follow_an_address_to_another_server() {
+    let harness = Harness::start().await;
+    let api = harness.operator();
+    let created = api.post(OUTPUTS, &rtmp("a")).await.expect(201);
+    let (one, etag) = (path(&created), created.header("etag"));
+    for url in [
+        "rtmp://other.example.com/app",
+        "rtmps://live.example.com/app",
+        "rtmp://live.example.com:1936/app",
+    ] {
+        let patch = json!({"target": {"url": url}});
+        let refused = api.patch(&one, etag, &patch).await.expect(422);
+        assert_eq!(pointers(&refused), ["/target/key"], "{url}");
+        assert!(!refused.text.contains(KEY), "{}", refused.text);
+    }
+    let other = json!({"target": {"url": "rtmp://other.example.com/app", "key": "another-4713"}});
+    let moved = api.patch(&one, etag, &other).await.expect(200);
+    let away = json!({"target": {"url": "rtmp://third.example.com/app", "key": null}});
+    let moved = api
+        .patch(&one, moved.header("etag"), &away)
+        .await
+        .expect(200);
+    assert_eq!(moved.body["target"]["has_key"], false);
+
+    let srt = json!({"name": "b", "kind": "srt",
+        "target": {"url": "srt://live.example.com:9000", "passphrase": PASSPHRASE}});
+    let srt = api.post(OUTPUTS, &srt).await.expect(201);
+    let patch = json!({"target": {"url": "srt://live.example.com:9001"}});
+    let refused = api.patch(&path(&srt), srt.header("etag"), &patch).await;
+    assert_eq!(pointers(&refused.expect(422)), ["/target/passphrase"]);
+}
+
+#[tokio::test]
+async fn refused_changes_are_in_the_audit_list() {
+    let harness = Harness::start().await;
+    let api = harness.operator();
+    let created = api.post(OUTPUTS, &rtmp("a")).await.expect(201);
+    let one = path(&created);
+    let wrong = json!({"name": "", "kind": "rtmp", "target": {"url": "x", "key": KEY}});
+    api.post(OUTPUTS, &wrong).await.expect(422);
+    api.patch(&one, "\"9\"", &json!({"name": "b"}))
+        .await
+        .expect(412);
+    let audit = harness.as_role(Role::Admin).get("/api/stream/audit").await;
+    let entries = audit.body["entries"].as_array().unwrap();
+    let told: Vec<_> = entries
+        .iter()
+        .map(|entry| (&entry["action"], &entry["output"], &entry["refused"]))
+        .collect();
+    let id = &created.body["id"];
+    let stale = json!("the output is at revision 1 now; read it again");
+    assert_eq!(
+        told,
+        [
+            (&json!("output-update"), id, &stale),
+            (
+                &json!("output-create"),
+                &Value::Null,
+                &json!("fields are wrong")
+            ),
+            (&json!("output-create"), id, &Value::Null),
+        ]
+    );
+    assert!(!audit.text.contains(KEY), "{}", audit.text);
+}
+
+#[tokio::test]
+async fn a_stop_is_taken_among_many_changes_of_outputs() {
+    let harness = Harness::start_with(&[("outputs.max", "20")]).await;
+    let api = harness.operator();
+    api.post("/api/stream/control", &json!({"action": "start"}))
+        .await
+        .expect(202);
+    let creations = (0..20).map(|number| {
+        let api = &api;
+        async move { api.post(OUTPUTS, &rtmp(&number.to_string())).await }
+    });
+    let stop = json!({"action": "stop"});
+    let stop = api.post("/api/stream/control", &stop);
+    let (created, stopped) = futures_util::future::join(join_all(creations), stop).await;
+    stopped.expect(202);
+    for created in created {
+        created.expect(201);
     }
 }
 

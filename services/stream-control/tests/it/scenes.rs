@@ -60,7 +60,7 @@ async fn a_take_is_wanted_at_any_time_and_over_when_the_engine_shows_it() {
     assert_eq!(
         state["take"],
         json!({"scene": b, "number": 5, "transition":
-            {"kind": "slide", "direction": "down", "duration_ms": 250}})
+            {"kind": "slide", "direction": "down", "duration_ms": 250, "easing": "linear"}})
     );
     let admin = harness.as_role(Role::Admin);
     let list = admin.get("/api/stream/audit").await.expect(200).body;

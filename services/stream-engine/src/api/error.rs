@@ -9,6 +9,7 @@ use crate::live::playback::PlaybackRefusal;
 use crate::live::reload::NotDirectives;
 use crate::live::snapshot::SnapshotError;
 use crate::live::waiting::WaitError;
+use crate::webrtc::{OfferRefused, OpenError};
 
 /// When to ask again for a picture that is not there.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -20,6 +21,8 @@ pub(crate) enum ApiError {
     UnknownStream(StreamId),
     #[error("the stream is off air, or on its way")]
     NotOnAir,
+    #[error("there is no such rendition, or it does not deliver; master.m3u8 names those that do")]
+    NoRendition,
     #[error("which engine holds the stream is not known yet")]
     HolderUnknown,
     #[error(transparent)]
@@ -42,6 +45,10 @@ pub(crate) enum ApiError {
     Read(#[source] std::io::Error),
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    #[error(transparent)]
+    Webrtc(#[from] OpenError),
+    #[error("there is no such session here; it may have ended by itself")]
+    UnknownSession,
 }
 
 impl From<ApiError> for ApiProblem {
@@ -49,6 +56,7 @@ impl From<ApiError> for ApiProblem {
         let code = match &error {
             ApiError::UnknownStream(_) => ProblemCode::StreamNotFound,
             ApiError::NotOnAir
+            | ApiError::NoRendition
             | ApiError::Waited(WaitError::OffAir)
             | ApiError::Snapshot(SnapshotError::NotOnAir) => ProblemCode::StreamNotOnAir,
             ApiError::Directives(_) | ApiError::TooFarAhead => ProblemCode::QueryInvalid,
@@ -57,7 +65,19 @@ impl From<ApiError> for ApiProblem {
             ApiError::UnknownFile => ProblemCode::SegmentNotFound,
             ApiError::Playback(PlaybackRefusal::Invalid) => ProblemCode::PlaybackInvalid,
             ApiError::Playback(PlaybackRefusal::Expired) => ProblemCode::PlaybackExpired,
+            ApiError::UnknownSession => ProblemCode::WebrtcSessionNotFound,
+            ApiError::Webrtc(OpenError::Disabled) => ProblemCode::WebrtcDisabled,
+            ApiError::Webrtc(OpenError::Full(_)) => ProblemCode::WebrtcLimit,
+            // An offer that breaks what negotiates is no better than one that cannot be read.
+            ApiError::Webrtc(
+                OpenError::Offer(OfferRefused::Unreadable(_) | OfferRefused::TooMuch)
+                | OpenError::Broken(_),
+            ) => ProblemCode::OfferInvalid,
+            ApiError::Webrtc(OpenError::Offer(
+                OfferRefused::NoVideo | OfferRefused::NotThisVideo(_),
+            )) => ProblemCode::OfferUnsupported,
             ApiError::HolderUnknown
+            | ApiError::Webrtc(OpenError::NoPicture)
             | ApiError::HolderSilent(_)
             | ApiError::Waited(WaitError::Full | WaitError::TooLate | WaitError::Ending)
             | ApiError::Snapshot(SnapshotError::TooLate | SnapshotError::Refused(_)) => {

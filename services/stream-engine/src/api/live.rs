@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -5,7 +7,7 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, USER_AGENT};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
-use sm_common::id::StreamId;
+use sm_common::id::{RenditionName, StreamId};
 use sm_common::problem::Problem;
 use sm_service_kit::ApiProblem;
 use sm_service_kit::http::{Path, client_address};
@@ -17,6 +19,7 @@ use super::error::ApiError;
 use super::sending::send;
 use crate::live::file_name::LiveFile;
 use crate::live::forward::{Forwarder, Promptness};
+use crate::live::master;
 use crate::live::playback::PlaybackClaim;
 use crate::live::playlist::{Playlist, Standing, Wanted};
 use crate::live::reload::Directives;
@@ -30,6 +33,11 @@ const PICTURE_TYPE: &str = "image/jpeg";
 #[derive(Debug, Deserialize)]
 pub(crate) struct FilePath {
     file: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct RenditionPath {
+    rendition: RenditionName,
 }
 
 /// Where a request is answered.
@@ -69,24 +77,127 @@ pub(crate) async fn read_playlist(
     watcher: Watcher,
     context: Data<Context>,
 ) -> Result<HttpResponse, ApiProblem> {
-    let directives = Directives::read(request.query_string()).map_err(ApiError::from)?;
-    let promptness = match directives.wanted {
-        Some(_) => Promptness::MayWait,
-        None => Promptness::AtOnce,
-    };
-    let shelf = match locate(&request, &watcher.stream, &context, promptness).await? {
+    answer_playlist(&request, &watcher, &context, None).await
+}
+
+/// The HLS playlist of a rendition: one encoding of several. `master.m3u8` names them.
+///
+/// Its segments and parts have the numbers and the times of the program's own.
+#[utoipa::path(
+    get, path = "/live/{stream}/{rendition}.m3u8", tag = "stream-engine",
+    params(
+        ("stream" = StreamId, Path, description = "The stream."),
+        ("rendition" = RenditionName, Path, description = "The rendition."),
+        ("_HLS_msn" = Option<u64>, Query, description = "Answer once the playlist holds the segment of this number."),
+        ("_HLS_part" = Option<u64>, Query, description = "Or this part of it already."),
+        ("_HLS_skip" = Option<String>, Query, description = "YES: leave out segments that the player knows."),
+        ("expires" = Option<i64>, Query, description = "Of a signed playback address."),
+        ("signature" = Option<String>, Query, description = "Of a signed playback address."),
+    ),
+    responses(
+        (status = 200, description = "The playlist.", body = String, content_type = "application/vnd.apple.mpegurl"),
+        (status = 400, description = "The directives make no sense, or ask too far ahead.", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The playback address is not valid, or not any more.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such stream or rendition, or it is not on air.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The engine that holds the stream does not answer, or what was waited for did not come.", body = Problem, content_type = "application/problem+json"),
+    ),
+    security((), ("bearer" = [])),
+)]
+pub(crate) async fn read_rendition(
+    request: HttpRequest,
+    watcher: Watcher,
+    Path(RenditionPath { rendition }): Path<RenditionPath>,
+    context: Data<Context>,
+) -> Result<HttpResponse, ApiProblem> {
+    answer_playlist(&request, &watcher, &context, Some(&rendition)).await
+}
+
+/// The multivariant playlist: the program and its renditions, for players that choose by what
+/// their network carries.
+///
+/// What it says of bandwidth is measured: the largest segment of the run, and the average of those
+/// that are listed. A rendition that fails is not in it.
+#[utoipa::path(
+    get, path = "/live/{stream}/master.m3u8", tag = "stream-engine",
+    params(
+        ("stream" = StreamId, Path, description = "The stream."),
+        ("expires" = Option<i64>, Query, description = "Of a signed playback address."),
+        ("signature" = Option<String>, Query, description = "Of a signed playback address."),
+    ),
+    responses(
+        (status = 200, description = "The playlist.", body = String, content_type = "application/vnd.apple.mpegurl"),
+        (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The playback address is not valid, or not any more.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such stream, or it is not on air.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The engine that holds the stream does not answer.", body = Problem, content_type = "application/problem+json"),
+    ),
+    security((), ("bearer" = [])),
+)]
+pub(crate) async fn read_master(
+    request: HttpRequest,
+    watcher: Watcher,
+    context: Data<Context>,
+) -> Result<HttpResponse, ApiProblem> {
+    let prompt = Promptness::AtOnce;
+    let shelf = match locate(&request, &watcher.stream, &context, prompt).await? {
         Answering::Here(shelf) => shelf,
         Answering::Done(answer) => return Ok(answer),
     };
     let playlist = shelf.playlist().ok_or(ApiError::NotOnAir)?;
     note_viewer(&request, &shelf, &context);
+    let mut variants = Vec::new();
+    for variant in playlist.variants() {
+        // A small file; one that is gone says nothing.
+        let section = tokio::fs::read(shelf.archive.path(&variant.init)).await;
+        let codec = section.ok().and_then(|bytes| master::picture_codec(&bytes));
+        variants.push((variant, codec));
+    }
+    if variants.is_empty() {
+        return Err(ApiError::NotOnAir.into());
+    }
+    let query = watcher.playback.as_ref().map(PlaybackClaim::query);
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, PLAYLIST_TYPE))
+        .insert_header((CACHE_CONTROL, "no-cache"))
+        .body(master::render(&variants, &query.unwrap_or_default())))
+}
+
+/// The list of a rendition, or the program's.
+fn list_of<'a>(
+    playlist: &'a Playlist,
+    rendition: Option<&RenditionName>,
+) -> Option<Cow<'a, Playlist>> {
+    match rendition {
+        None => Some(Cow::Borrowed(playlist)),
+        Some(name) => playlist.rendition(name).map(Cow::Owned),
+    }
+}
+
+async fn answer_playlist(
+    request: &HttpRequest,
+    watcher: &Watcher,
+    context: &Context,
+    rendition: Option<&RenditionName>,
+) -> Result<HttpResponse, ApiProblem> {
+    let directives = Directives::read(request.query_string()).map_err(ApiError::from)?;
+    let promptness = match directives.wanted {
+        Some(_) => Promptness::MayWait,
+        None => Promptness::AtOnce,
+    };
+    let shelf = match locate(request, &watcher.stream, context, promptness).await? {
+        Answering::Here(shelf) => shelf,
+        Answering::Done(answer) => return Ok(answer),
+    };
+    let playlist = shelf.playlist().ok_or(ApiError::NotOnAir)?;
+    note_viewer(request, &shelf, context);
     let wanted = directives.wanted.filter(|_| playlist.can_be_awaited());
     let (playlist, caching) = match wanted {
         None => (playlist, "no-cache".to_owned()),
         Some(wanted) => {
-            let playlist = awaited(&shelf, &playlist, wanted, &context).await?;
+            let playlist = awaited(&shelf, &playlist, (rendition, wanted), context).await?;
             // A player that waits is still there.
-            note_viewer(&request, &shelf, &context);
+            note_viewer(request, &shelf, context);
             let seconds = playlist.cached_for().as_secs();
             (
                 playlist,
@@ -96,10 +207,11 @@ pub(crate) async fn read_playlist(
     };
     let query = watcher.playback.as_ref().map(PlaybackClaim::query);
     let query = query.unwrap_or_default();
+    let list = list_of(&playlist, rendition).ok_or(ApiError::NoRendition)?;
     let text = if directives.delta {
-        playlist.render_delta(&query)
+        list.render_delta(&query)
     } else {
-        playlist.render(&query)
+        list.render(&query)
     };
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, PLAYLIST_TYPE))
@@ -111,14 +223,19 @@ pub(crate) async fn read_playlist(
 async fn awaited(
     shelf: &Shelf,
     playlist: &Arc<Playlist>,
-    wanted: Wanted,
+    (rendition, wanted): (Option<&RenditionName>, Wanted),
     context: &Context,
 ) -> Result<Arc<Playlist>, ApiError> {
-    match playlist.standing(wanted) {
+    let list = list_of(playlist, rendition).ok_or(ApiError::NoRendition)?;
+    match list.standing(wanted) {
         Standing::There => Ok(Arc::clone(playlist)),
         Standing::TooFar => Err(ApiError::TooFarAhead),
         Standing::Coming => {
-            let is_there = |playlist: &Playlist| playlist.standing(wanted) == Standing::There;
+            // A rendition that is not offered any more is not waited for.
+            let is_there = |playlist: &Playlist| {
+                list_of(playlist, rendition)
+                    .is_none_or(|list| list.standing(wanted) == Standing::There)
+            };
             Ok(context.waiting.playlist(shelf, is_there).await?)
         }
     }
@@ -160,7 +277,11 @@ pub(crate) async fn read_live_file(
         Answering::Here(shelf) => shelf,
         Answering::Done(answer) => return Ok(answer),
     };
-    let is_hint = |playlist: &Playlist| playlist.hint().as_ref() == Some(&file);
+    let rendition = file.run().rendition();
+    let is_hint = |playlist: &Playlist| {
+        let list = list_of(playlist, rendition.as_ref());
+        list.is_some_and(|list| list.hint().as_ref() == Some(&file))
+    };
     if shelf.playlist().is_some_and(|playlist| is_hint(&playlist)) {
         let came = |playlist: &Playlist| !is_hint(playlist);
         drop(
@@ -224,21 +345,9 @@ async fn locate(
     context: &Context,
     promptness: Promptness,
 ) -> Result<Answering, ApiError> {
-    let shelf = context
-        .registry
-        .shelf(stream)
-        .ok_or_else(|| ApiError::UnknownStream(stream.clone()))?;
-    match shelf.place() {
-        Place::Here => Ok(Answering::Here(shelf)),
-        Place::Nowhere => Err(ApiError::NotOnAir),
-        Place::Unknown => Err(ApiError::HolderUnknown),
-        // The lease is a predecessor's at this very address, or changes hands right now.
-        Place::Elsewhere(holder)
-            if holder == context.own_url || Forwarder::was_passed_on(request) =>
-        {
-            Err(ApiError::NotOnAir)
-        }
-        Place::Elsewhere(holder) => {
+    match find(request, stream, context)? {
+        Found::Here(shelf) => Ok(Answering::Here(shelf)),
+        Found::At(holder) => {
             let passing = context.forwarder.pass_on(request, &holder, promptness);
             let answer = match promptness {
                 Promptness::AtOnce => passing.await?,
@@ -249,17 +358,54 @@ async fn locate(
     }
 }
 
+/// Who answers for a stream's picture.
+pub(super) enum Found {
+    /// This process, from this shelf.
+    Here(Arc<Shelf>),
+    /// The sibling at this base address.
+    At(String),
+}
+
+/// Finds who holds the stream.
+pub(super) fn find(
+    request: &HttpRequest,
+    stream: &StreamId,
+    context: &Context,
+) -> Result<Found, ApiError> {
+    let shelf = context
+        .registry
+        .shelf(stream)
+        .ok_or_else(|| ApiError::UnknownStream(stream.clone()))?;
+    match shelf.place() {
+        Place::Here => Ok(Found::Here(shelf)),
+        Place::Nowhere => Err(ApiError::NotOnAir),
+        Place::Unknown => Err(ApiError::HolderUnknown),
+        // The lease is a predecessor's at this very address, or changes hands right now.
+        Place::Elsewhere(holder)
+            if holder == context.own_url || Forwarder::was_passed_on(request) =>
+        {
+            Err(ApiError::NotOnAir)
+        }
+        Place::Elsewhere(holder) => Ok(Found::At(holder)),
+    }
+}
+
 fn note_viewer(request: &HttpRequest, shelf: &Shelf, context: &Context) {
-    let Some(peer) = request.peer_addr() else {
-        return;
-    };
+    if let Some((address, user_agent)) = player(request, context) {
+        shelf.watching.saw(address, user_agent, Instant::now());
+    }
+}
+
+/// The address and the user agent of the player that asks.
+pub(super) fn player<'a>(request: &'a HttpRequest, context: &Context) -> Option<(IpAddr, &'a str)> {
     let headers = request.headers();
+    let peer = request.peer_addr()?;
     let address = client_address(peer.ip(), headers, &context.trusted_proxies);
     let user_agent = headers
         .get(USER_AGENT)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
-    shelf.watching.saw(address, user_agent, Instant::now());
+    Some((address, user_agent))
 }
 
 async fn send_file(

@@ -5,6 +5,7 @@ mod error;
 mod live;
 mod recordings;
 mod sending;
+mod whep;
 
 use std::path::PathBuf;
 
@@ -19,6 +20,7 @@ use crate::live::forward::Forwarder;
 use crate::live::playback::PlaybackVerifier;
 use crate::live::waiting::WaitingRoom;
 use crate::tasks::Registry;
+use crate::webrtc::Webrtc;
 
 /// What handlers work with.
 #[derive(Clone, Debug)]
@@ -28,6 +30,7 @@ pub(crate) struct Context {
     /// Where the recordings of every stream are.
     pub(crate) recordings: PathBuf,
     pub(crate) forwarder: Forwarder,
+    pub(crate) webrtc: Webrtc,
     pub(crate) waiting: WaitingRoom,
     pub(crate) playback: PlaybackVerifier,
     pub(crate) clock: SharedClock,
@@ -48,7 +51,7 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
             .add(("access-control-allow-origin", "*"))
             .add((
                 "access-control-expose-headers",
-                "content-length, content-range, retry-after",
+                "content-length, content-range, etag, link, location, retry-after",
             ));
         config.app_data(Data::new(context.clone()));
         // Before what players read, and not for pages of another origin.
@@ -76,10 +79,32 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
                         .route(web::method(OPTIONS).to(live::allow_players)),
                 )
                 .service(
+                    web::resource("/master.m3u8")
+                        .get(live::read_master)
+                        .route(web::head().to(live::read_master))
+                        .route(web::method(OPTIONS).to(live::allow_players)),
+                )
+                .service(
+                    web::resource("/{rendition}.m3u8")
+                        .get(live::read_rendition)
+                        .route(web::head().to(live::read_rendition))
+                        .route(web::method(OPTIONS).to(live::allow_players)),
+                )
+                .service(
                     web::resource("/snapshot.jpg")
                         .get(live::read_snapshot)
                         .route(web::head().to(live::read_snapshot))
                         .route(web::method(OPTIONS).to(live::allow_players)),
+                )
+                .service(
+                    web::resource("/whep")
+                        .post(whep::open_session)
+                        .route(web::method(OPTIONS).to(whep::allow_viewers)),
+                )
+                .service(
+                    web::resource("/whep/{session}")
+                        .delete(whep::close_session)
+                        .route(web::method(OPTIONS).to(whep::allow_viewers)),
                 )
                 .service(
                     web::resource("/{file}")
@@ -98,8 +123,12 @@ const OPTIONS: actix_web::http::Method = actix_web::http::Method::OPTIONS;
     info(title = "stream-engine", description = "The picture of each stream."),
     paths(
         live::read_playlist,
+        live::read_master,
+        live::read_rendition,
         live::read_live_file,
         live::read_snapshot,
+        whep::open_session,
+        whep::close_session,
         recordings::list_recordings,
         recordings::read_recording,
         recordings::delete_recording,

@@ -5,6 +5,7 @@ use sm_bus::keys;
 use sm_common::id::{OutputId, StreamId};
 use sm_common::output::{OutputState, OutputStatus};
 use sm_common::problem::Problem;
+use sm_common::recording::RecordingName;
 use sm_common::stream::ObservedState;
 use sm_service_kit::ApiProblem;
 use sm_service_kit::auth::{Authorized, ControlStream};
@@ -19,7 +20,6 @@ use crate::live::forward::Forwarder;
 use crate::live::forward::Promptness;
 use crate::live::shelf::Place;
 use crate::recordings::folder::{Folder, RecordingList};
-use crate::recordings::name::RecordingName;
 
 /// What is still being written must be asked for again.
 const CACHING: &str = "private, no-cache";

@@ -1,10 +1,12 @@
 //! Names of the files that a worker writes: `init-{run}.mp4`, `{run}-{number}.m4s` and
-//! `{run}-{number}.{part}.m4s`.
+//! `{run}-{number}.{part}.m4s`. Those of a rendition have `{rendition}_{run}` in the place of
+//! `{run}`, and the program's numbers.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sm_common::id::RenditionName;
 use uuid::Uuid;
 
 /// Longest name of a run.
@@ -14,8 +16,9 @@ const DIGITS_MAX: usize = 19;
 /// Characters of a new run's name.
 const RUN_CHARS: usize = 12;
 
-/// One worker's life, as part of file names: lower-case letters and digits.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+/// One worker's life, as part of file names: lower-case letters and digits; with the name of a
+/// rendition and `_` in front, what that delivers in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub(crate) struct Run(String);
 
@@ -29,6 +32,22 @@ impl Run {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// What a rendition delivers in this run of the program.
+    pub(crate) fn of(&self, rendition: &RenditionName) -> Self {
+        Self(format!("{rendition}_{}", self.0))
+    }
+
+    /// Whose it is, if it is a rendition's.
+    pub(crate) fn rendition(&self) -> Option<RenditionName> {
+        self.0.split_once('_')?.0.parse().ok()
+    }
+
+    /// The run of the program.
+    fn program(&self) -> Self {
+        let program = self.0.split_once('_').map(|(_, program)| program);
+        Self(program.unwrap_or(&self.0).to_owned())
+    }
 }
 
 /// The text is not what a worker may write.
@@ -39,8 +58,13 @@ pub(crate) struct NotALiveFile;
 impl FromStr for Run {
     type Err = NotALiveFile;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let good = (1..=RUN_CHARS_MAX).contains(&text.len())
-            && text
+        let (rendition, program) = match text.split_once('_') {
+            Some((rendition, program)) => (Some(rendition), program),
+            None => (None, text),
+        };
+        let good = rendition.is_none_or(|name| name.parse::<RenditionName>().is_ok())
+            && (1..=RUN_CHARS_MAX).contains(&program.len())
+            && program
                 .bytes()
                 .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
         if good {
@@ -75,6 +99,24 @@ impl LiveFile {
     pub(crate) const fn run(&self) -> &Run {
         match self {
             Self::Init(run) | Self::Segment(run, _) | Self::Part(run, _, _) => run,
+        }
+    }
+
+    /// The file of a rendition in the place of this one of the program.
+    pub(crate) fn of(&self, rendition: &RenditionName) -> Self {
+        self.with_run(self.run().of(rendition))
+    }
+
+    /// The file of the program in the place of this one.
+    pub(crate) fn program(&self) -> Self {
+        self.with_run(self.run().program())
+    }
+
+    const fn with_run(&self, run: Run) -> Self {
+        match self {
+            Self::Init(_) => Self::Init(run),
+            Self::Segment(_, number) => Self::Segment(run, *number),
+            Self::Part(_, number, part) => Self::Part(run, *number, *part),
         }
     }
 }
@@ -148,6 +190,12 @@ mod tests {
             LiveFile::Segment(run.clone(), 1234),
             LiveFile::Part(run, 1234, 0),
         ] {
+            let low = "360p".parse().unwrap();
+            let of_low = file.of(&low);
+            assert_eq!(of_low.run().rendition(), Some(low));
+            assert_eq!(of_low.program(), file);
+            assert_eq!(file.program(), file);
+            assert_eq!(of_low.to_string().parse(), Ok(of_low));
             assert_eq!(file.to_string().parse(), Ok(file));
         }
     }
@@ -173,6 +221,11 @@ mod tests {
             "a-1.+2.m4s",
             "-1.m4s",
             "a-99999999999999999999.m4s",
+            "_a-0.m4s",
+            "360p_-0.m4s",
+            "360P_a-0.m4s",
+            "a_b_c-0.m4s",
+            "init-master_a.mp4",
             "init-.mp4",
             "init-a.b.mp4",
             "init-a-0.mp4",

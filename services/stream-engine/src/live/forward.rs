@@ -7,16 +7,18 @@ use actix_web::body::{BoxBody, SizedStream};
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, HttpResponse};
+use bytes::Bytes;
 use futures_util::TryStreamExt as _;
-use reqwest::{Client, Method, Response};
+use reqwest::{Client, Method, RequestBuilder, Response};
 
 /// Says that a sibling passed the request on already: it is not passed on again.
 const PASSED_ON: &str = "x-sm-passed-on-by";
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// Request headers that the holder needs: who asks, for what, and for which trace.
-const REQUEST_HEADERS: [&str; 9] = [
+const REQUEST_HEADERS: [&str; 10] = [
     "authorization",
+    "content-type",
     "cookie",
     "range",
     "accept",
@@ -27,7 +29,8 @@ const REQUEST_HEADERS: [&str; 9] = [
     "traceparent",
 ];
 /// Response headers that the player needs.
-const RESPONSE_HEADERS: [&str; 8] = [
+const RESPONSE_HEADERS: [&str; 9] = [
+    "location",
     "content-type",
     "content-range",
     "accept-ranges",
@@ -92,9 +95,27 @@ impl Forwarder {
             Promptness::AtOnce => &self.prompt,
             Promptness::MayWait => &self.patient,
         };
+        let answer = self.ask(client, request, holder).send().await;
+        Ok(relay(answer.map_err(HolderSilent)?))
+    }
+
+    /// The same for a request whose body was read.
+    pub(crate) async fn pass_on_with(
+        &self,
+        request: &HttpRequest,
+        holder: &str,
+        body: impl Into<Bytes>,
+    ) -> Result<HttpResponse, HolderSilent> {
+        let asking = self.ask(&self.patient, request, holder);
+        let answer = asking.body(body.into()).send().await;
+        Ok(relay(answer.map_err(HolderSilent)?))
+    }
+
+    fn ask(&self, client: &Client, request: &HttpRequest, holder: &str) -> RequestBuilder {
         let method = match request.method().as_str() {
             "HEAD" => Method::HEAD,
             "DELETE" => Method::DELETE,
+            "POST" => Method::POST,
             _ => Method::GET,
         };
         let mut asking = client
@@ -108,7 +129,7 @@ impl Forwarder {
         if let Some(peer) = request.peer_addr() {
             asking = asking.header(FORWARDED_FOR, hops(request.headers(), peer.ip()));
         }
-        Ok(relay(asking.send().await.map_err(HolderSilent)?))
+        asking
     }
 }
 
@@ -139,6 +160,10 @@ fn relay(answer: Response) -> HttpResponse {
         if let Some(value) = answer.headers().get(name) {
             relayed.insert_header((name, value.as_bytes()));
         }
+    }
+    // There may be several of these.
+    for link in answer.headers().get_all("link") {
+        relayed.append_header(("link", link.as_bytes()));
     }
     let length = answer
         .headers()

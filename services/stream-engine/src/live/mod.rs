@@ -3,6 +3,7 @@
 pub(crate) mod archive;
 pub(crate) mod file_name;
 pub(crate) mod forward;
+pub(crate) mod master;
 pub(crate) mod part;
 pub(crate) mod playback;
 pub(crate) mod playlist;

@@ -9,20 +9,24 @@
 
 mod growing;
 mod reload;
+mod renditions;
 mod text;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sm_common::clock::Timestamp;
+use sm_common::id::RenditionName;
 use sm_media_protocol::{Part, Segment};
 
 use super::file_name::{LiveFile, Run};
 use growing::{Growing, ListedPart};
+use renditions::{Rung, Sibling, bps};
 
 pub(crate) use growing::Unfinished;
 pub(crate) use reload::{Standing, Wanted};
+pub(crate) use renditions::Variant;
 
 /// A segment in the playlist.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,6 +41,12 @@ pub(crate) struct Listed {
     /// Its parts, where all of them are known.
     #[serde(default)]
     parts: Vec<ListedPart>,
+    /// Its size; 0 where that is not known.
+    #[serde(default)]
+    bytes: u64,
+    /// Whether there is no such file: of a rendition that failed meanwhile.
+    #[serde(default)]
+    gap: bool,
 }
 
 impl Listed {
@@ -79,6 +89,18 @@ pub(crate) struct Playlist {
     /// What the run has delivered of its next segment.
     #[serde(default)]
     growing: Option<Growing>,
+    /// The most that any segment of the run needed, in bit/s.
+    #[serde(default)]
+    peak_bps: u64,
+    /// Width, height and frame rate of the program.
+    #[serde(default)]
+    format: Option<(u32, u32, u32)>,
+    /// What the renditions have delivered.
+    #[serde(default)]
+    ladder: BTreeMap<RenditionName, Rung>,
+    /// Of a rendition's list: how far the others are.
+    #[serde(skip)]
+    siblings: Vec<Sibling>,
 }
 
 impl Default for Playlist {
@@ -99,6 +121,10 @@ impl Playlist {
             next_in_run: 0,
             part_target_ms: None,
             growing: None,
+            peak_bps: 0,
+            format: None,
+            ladder: BTreeMap::new(),
+            siblings: Vec::new(),
         }
     }
 
@@ -160,6 +186,8 @@ impl Playlist {
         self.begun = false;
         self.next_in_run = 0;
         self.part_target_ms = None;
+        self.peak_bps = 0;
+        self.begin_renditions();
     }
 
     /// The run will deliver its segments in parts that are at most so long.
@@ -199,7 +227,10 @@ impl Playlist {
         self.note_begin();
         let parts = self.take_parts(number);
         self.next_in_run = number.saturating_add(1);
-        self.list(file, (segment.starts_at, segment.duration_s), parts, window);
+        self.peak_bps = self.peak_bps.max(bps(segment.bytes, segment.duration_s));
+        let place = (segment.starts_at, segment.duration_s);
+        self.list((file, segment.bytes), place, parts, window);
+        self.forget_renditions();
         Ok(())
     }
 
@@ -214,7 +245,7 @@ impl Playlist {
 
     fn list(
         &mut self,
-        file: LiveFile,
+        (file, bytes): (LiveFile, u64),
         (starts_at, duration_s): (Timestamp, f64),
         parts: Vec<ListedPart>,
         window: usize,
@@ -227,6 +258,8 @@ impl Playlist {
             duration_s,
             starts_at,
             parts,
+            bytes,
+            gap: false,
         });
         self.numbers.next_segment = self.numbers.next_segment.saturating_add(1);
         while self.listed.len() > window.max(1) {
@@ -244,10 +277,13 @@ impl Playlist {
             self.listed.drain(..=last_missing);
         }
         self.keep_playable_parts(present);
+        self.keep_playable_renditions(present);
     }
 
     /// Whether a player of this list needs the file now, or is about to.
     pub(crate) fn needs(&self, file: &LiveFile) -> bool {
+        // Those of a rendition for as long as the program's.
+        let file = &file.program();
         let listed = |listed: &Listed| match file {
             LiveFile::Init(run) => listed.file.run() == run,
             LiveFile::Segment(..) => listed.file == *file,

@@ -8,9 +8,8 @@ use std::time::UNIX_EPOCH;
 use serde::Serialize;
 use sm_common::clock::Timestamp;
 use sm_common::id::{OutputId, StreamId};
+use sm_common::recording::RecordingName;
 use utoipa::ToSchema;
-
-use super::name::RecordingName;
 
 /// Recordings that are listed at most; the newest.
 const LISTED_MAX: usize = 1_000;
@@ -71,7 +70,7 @@ impl Folder {
             };
             recordings.append(&mut self.of_output(&output, writing(&output))?);
         }
-        recordings.sort_by_key(|recording| std::cmp::Reverse(recording.started_at));
+        recordings.sort_by_key(|recording| std::cmp::Reverse(recording.file));
         recordings.truncate(LISTED_MAX);
         Ok(RecordingList { recordings })
     }
@@ -80,7 +79,7 @@ impl Folder {
     /// `writing`.
     pub(crate) fn of_output(&self, output: &OutputId, writing: bool) -> io::Result<Vec<Recording>> {
         let mut recordings = files(&self.path.join(output.as_str()), output)?;
-        recordings.sort_by_key(|recording| (recording.started_at, recording.file.number));
+        recordings.sort_by_key(|recording| recording.file);
         if let Some(newest) = recordings.last_mut() {
             newest.finished = !writing;
         }

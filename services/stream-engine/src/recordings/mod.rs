@@ -1,4 +1,3 @@
-//! Recordings as they lie on the disk of this engine: their names, and the folders they are in.
+//! Recordings as they lie on the disk of this engine.
 
 pub(crate) mod folder;
-pub(crate) mod name;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sm_common::stream::ObservedState;
-use sm_media_protocol::{LeaseTerms, OnAir, Report};
+use sm_media_protocol::{LeaseTerms, OnAir, RenditionOnAir, Report};
 
 use super::Surroundings;
 use super::continuity::{carry_on, skip_forgotten, unwatched_gap};
@@ -51,6 +51,7 @@ impl Tenure {
         }
         let saved = std::mem::take(&mut self.playlist);
         self.playlist = carry_on(Some(saved), previous, (&on_air, &run), now);
+        self.expect_ladder(&on_air.program, &on_air.ladder);
         let reports = tasks::report_worker(&self.surroundings, worker.pid, on_air.since);
         let delivering = Some(Instant::now()).filter(|_| seen && self.observation.was_on_air());
         self.running = Some(RunningWorker::found(
@@ -63,6 +64,9 @@ impl Tenure {
                 delivering,
             ),
         ));
+        if let Some(running) = &mut self.running {
+            running.ladder = Some(on_air.ladder.clone());
+        }
         if delivering.is_some() {
             self.observation.program = Some(on_air.program.clone());
             self.note_scene();
@@ -88,6 +92,7 @@ impl Tenure {
         };
         // What was said last may have been lost with the line.
         running.tell_anew();
+        running.ladder = Some(on_air.ladder.clone());
         if let Some(screen) = running.screen_mut() {
             screen.resume(on_air.revision, on_air.picture.clone());
         }
@@ -102,6 +107,7 @@ impl Tenure {
             outputs,
             segments,
             parts,
+            renditions,
             ..
         } = on_air;
         let now = self.surroundings.clock().now();
@@ -113,6 +119,10 @@ impl Tenure {
         }
         for report in outputs.into_iter().map(Report::Output) {
             self.report(report);
+        }
+        // Before the program's own: each of those is published with what belongs to it.
+        for rendition in renditions {
+            self.catch_up_rendition(&rendition);
         }
         let mut parts = parts.iter().peekable();
         for segment in &segments {
@@ -126,6 +136,21 @@ impl Tenure {
         for part in parts {
             self.part_written(part);
         }
+    }
+
+    fn catch_up_rendition(&mut self, missed: &RenditionOnAir) {
+        let RenditionOnAir {
+            report,
+            segments,
+            parts,
+        } = missed;
+        for segment in segments {
+            self.rendition_segment_written((&report.rendition, segment));
+        }
+        for part in parts {
+            self.rendition_part_written((&report.rendition, part));
+        }
+        self.rendition_changed(report);
     }
 
     /// The lease as the worker is told of it.

@@ -252,6 +252,8 @@ mod tests {
             outputs: Vec::new(),
             segments: segments.map(segment).collect(),
             parts: Vec::new(),
+            ladder: Vec::new(),
+            renditions: Vec::new(),
         }
     }
 

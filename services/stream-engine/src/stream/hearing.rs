@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use sm_common::clock::Timestamp;
-use sm_common::stream::{LayerState, Severity};
+use sm_common::event::SceneTakeStarted;
+use sm_common::stream::{LayerState, LayerStatus, Severity};
 use sm_media_protocol::{LayerReport, OutputReport, Part, Report, Segment, Stats};
 
 use super::attention::{Concern, Showing};
@@ -34,10 +35,21 @@ impl Tenure {
                 on_air: Some(on_air),
                 ..
             } => self.resume(*on_air),
+            Report::TakeStarted { take, from, .. } => {
+                let started = SceneTakeStarted { take, from };
+                self.news.push(News::TakeStarted(started));
+            }
             Report::SceneApplied { revision, at } => self.scene_applied(revision, at),
             Report::Layer(layer) => self.layer_changed(layer, now),
             Report::SegmentWritten(segment) => self.segment_written(&segment),
             Report::PartWritten(part) => self.part_written(&part),
+            Report::Rendition(report) => self.rendition_changed(&report),
+            Report::RenditionSegment { rendition, segment } => {
+                self.rendition_segment_written((&rendition, &segment));
+            }
+            Report::RenditionPart { rendition, part } => {
+                self.rendition_part_written((&rendition, &part));
+            }
             Report::Output(output) => self.output_changed(&output, now),
             Report::Stats(stats) => self.measured(&stats),
             Report::Snapshot { id, error } => {
@@ -87,6 +99,15 @@ impl Tenure {
         let Some(status) = self.observation.layers.heard(report, now) else {
             return;
         };
+        // What is only beside the program is wrong with nothing that viewers see.
+        if !self.is_only_previewed(status.layer) {
+            self.note_health(&status, now);
+        }
+        self.news.push(News::Layer(status));
+    }
+
+    /// A layer of the picture that fails is an error until it does not.
+    pub(super) fn note_health(&mut self, status: &LayerStatus, now: Timestamp) {
         let component = format!("layer:{}", status.layer);
         let code = status
             .code
@@ -108,7 +129,6 @@ impl Tenure {
             };
             self.raise(problem, now, None);
         }
-        self.news.push(News::Layer(status));
     }
 
     /// A part that is known already changes nothing.

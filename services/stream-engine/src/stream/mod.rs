@@ -7,6 +7,7 @@ mod continuity;
 mod ending;
 mod errors;
 mod hearing;
+mod ladder;
 mod layers;
 mod observation;
 mod outbox;

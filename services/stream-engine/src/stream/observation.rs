@@ -181,6 +181,7 @@ impl Observation {
             frozen_s,
             silent_s,
             ref layers,
+            ref renditions,
             ref outputs,
         } = *stats;
         self.outputs.measured(outputs);
@@ -206,6 +207,7 @@ impl Observation {
             frozen_s,
             silent_s,
             layers: layers.clone(),
+            renditions: renditions.clone(),
             layer_change_to_air_ms: self.performance.layer_change_to_air_ms,
         };
     }

@@ -8,9 +8,10 @@ use std::time::Duration;
 use sm_bus::{Bus, BusError, Commit, CommitOutcome, Guard, OutgoingEvent, keys};
 use sm_common::event::{
     SceneTakeStarted, SceneTaken, StreamErrorCleared, StreamErrorRaised, StreamInterrupted,
-    StreamStateChanged,
+    StreamOutputStatusChanged, StreamStateChanged,
 };
 use sm_common::id::StreamId;
+use sm_common::output::OutputState;
 use sm_common::performance::MetricsSample;
 use sm_common::stream::{DesiredState, Interruption, LayerStatus, ObservedState, StreamState};
 use tokio::sync::{Notify, watch};
@@ -31,6 +32,7 @@ pub(super) enum News {
     Error(ErrorNews),
     Interrupted(Interruption),
     Layer(LayerStatus),
+    Output(Box<OutputState>),
     TakeStarted(SceneTakeStarted),
     Taken(SceneTaken),
 }
@@ -289,6 +291,9 @@ impl Courier {
                     bus.event(stream, &StreamInterrupted(interruption.clone()), None)?
                 }
                 News::Layer(status) => bus.event(stream, status, None)?,
+                News::Output(state) => {
+                    bus.event(stream, &StreamOutputStatusChanged((**state).clone()), None)?
+                }
                 News::TakeStarted(started) => bus.event(stream, started, None)?,
                 News::Taken(taken) => bus.event(stream, taken, None)?,
             });

@@ -1,7 +1,7 @@
 //! How each output beside HLS does. Pure.
 
 use sm_common::clock::Timestamp;
-use sm_common::id::StreamId;
+use sm_common::id::{OutputId, StreamId};
 use sm_common::output::{
     Output, OutputCounters, OutputKind, OutputState, OutputStatus, OutputTarget,
 };
@@ -266,6 +266,30 @@ impl Known {
         self.state.code = None;
         self.state.error = None;
     }
+}
+
+/// The outputs whose status is another one than before, or that are gone; new ones where they do
+/// more than nothing.
+pub(super) fn status_changes<'a>(
+    before: &'a [OutputState],
+    now: &'a [OutputState],
+) -> impl Iterator<Item = OutputState> + 'a {
+    let status_in = |list: &[OutputState], id: &OutputId| {
+        let found = list.iter().find(|output| output.id == *id);
+        found.map_or(OutputStatus::Stopped, |output| output.status)
+    };
+    let changed = now
+        .iter()
+        .filter(move |output| status_in(before, &output.id) != output.status);
+    let is_gone = |output: &&OutputState| !now.iter().any(|other| other.id == output.id);
+    let ended = before
+        .iter()
+        .filter(move |output| is_gone(output) && output.status != OutputStatus::Stopped)
+        .map(|output| OutputState {
+            status: OutputStatus::Stopped,
+            ..output.clone()
+        });
+    changed.cloned().chain(ended)
 }
 
 /// What stays of counters when nothing is measured any more.

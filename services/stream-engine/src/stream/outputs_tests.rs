@@ -169,3 +169,31 @@ fn a_failing_output_is_a_problem_until_it_delivers() {
     assert!(!known.is_in_doubt("output:a"));
     assert!(!known.is_in_doubt("output:b"), "it is gone");
 }
+
+#[test]
+fn each_change_of_a_status_is_told_once() {
+    let known = expecting(&[rtmp("a"), rtmp("b"), rtmp("c")]);
+    let before: Vec<OutputState> = known.list().collect();
+    assert_eq!(status_changes(&before, &before).count(), 0);
+    let mut now = before.clone();
+    now[0].status = OutputStatus::Live;
+    // Figures are no change.
+    now[1].counters.bytes_total = 5;
+    now.pop();
+    let told: Vec<_> = status_changes(&before, &now)
+        .map(|output| (output.id.to_string(), output.status))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("a".to_owned(), OutputStatus::Live),
+            ("c".to_owned(), OutputStatus::Stopped)
+        ]
+    );
+    let stopped = Outputs::inherit(&[OutputState {
+        status: OutputStatus::Stopped,
+        ..before[0].clone()
+    }]);
+    let stopped: Vec<OutputState> = stopped.list().collect();
+    assert_eq!(status_changes(&[], &stopped).count(), 0, "it does nothing");
+}

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use sm_common::ladder::Rendition;
 use sm_common::program::ProgramFormat;
 use sm_media_protocol::{ChatFeed, Command, CoverReason, LeaseTerms, WantedOutput};
 use tokio_util::sync::DropGuard;
@@ -48,6 +49,8 @@ pub(super) struct RunningWorker {
     pub(super) previewed: Previewed,
     /// The outputs that it was last told of; `None` where another process told it.
     pub(super) outputs: Option<Vec<WantedOutput>>,
+    /// The further encodings that it was last told of; `None` where another process told it.
+    pub(super) ladder: Option<Vec<Rendition>>,
     /// The chat that it was last told; `None` where another process told it, or it has forgotten.
     pub(super) chat: Option<Arc<ChatFeed>>,
     stage: Stage,
@@ -73,6 +76,7 @@ impl RunningWorker {
             frames_dropped: 0,
             previewed: Previewed::Told(None),
             outputs: None,
+            ladder: None,
             chat: None,
             stage: Stage::Booting,
             ending: None,
@@ -126,6 +130,7 @@ impl RunningWorker {
                 sent: screen.sent(),
                 previewed: self.previewed,
                 outputs: self.outputs.as_deref(),
+                ladder: self.ladder.as_deref(),
             },
         }
     }
@@ -182,9 +187,15 @@ impl RunningWorker {
         }
     }
 
-    /// It takes commands, and was configured with this picture and these outputs.
-    pub(super) fn configured(&mut self, screen: Screen, outputs: Vec<WantedOutput>) {
+    /// It takes commands, and was configured with this picture, these outputs and encodings.
+    pub(super) fn configured(
+        &mut self,
+        screen: Screen,
+        outputs: Vec<WantedOutput>,
+        ladder: Vec<Rendition>,
+    ) {
         self.outputs = Some(outputs);
+        self.ladder = Some(ladder);
         self.stage = Stage::Working(screen);
     }
 

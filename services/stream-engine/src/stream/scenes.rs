@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sm_common::clock::Timestamp;
-use sm_common::event::{SceneTakeStarted, SceneTaken};
-use sm_common::id::SceneId;
+use sm_common::event::SceneTaken;
+use sm_common::id::{LayerId, SceneId};
 use sm_common::program::ProgramFormat;
-use sm_common::stream::{DesiredStatus, ObservedState, Severity};
+use sm_common::stream::{DesiredStatus, LayerState, ObservedState, Severity};
 use sm_media_protocol::{Command, CoverReason, ScenePicture, WantedScene};
 
 use super::Surroundings;
@@ -61,19 +61,12 @@ impl Tenure {
             return false;
         };
         let next = screen.next();
-        let from = screen.sent().program.map(|(scene, _)| scene);
-        let to = canvas.program.as_ref().map(|scene| scene.id);
-        let take = canvas.take.clone().filter(|_| from.is_some() && from != to);
         let scene = wanted_scene(&surroundings, &canvas, next, &program);
         if running.worker.send(Command::ApplyScene { scene }).is_err() {
             return false;
         }
         if let Some(screen) = running.screen_mut() {
             screen.send(canvas.clone());
-        }
-        if let Some(take) = take {
-            self.news
-                .push(News::TakeStarted(SceneTakeStarted { take, from }));
         }
         self.expect_layers(&canvas, false);
         true
@@ -97,7 +90,46 @@ impl Tenure {
         }
         running.previewed = Previewed::Told(preview.as_ref().map(shot));
         self.observation.preview = preview.as_deref().map(scene::on_air);
+        let canvas = self.canvas();
+        self.expect_layers(&canvas, false);
         true
+    }
+
+    /// The worker reports on the layers of this picture, and on those of the preview.
+    pub(super) fn expect_layers(&mut self, canvas: &Canvas, anew: bool) {
+        let shown = canvas.layers();
+        let mut layers = shown.clone();
+        layers.extend(self.previewed_layers());
+        layers.sort_unstable();
+        layers.dedup();
+        let now = self.surroundings.clock().now();
+        let news = self.observation.layers.expect(&layers, anew, now);
+        self.news.extend(news.into_iter().map(News::Layer));
+        let gone = self.observation.errors.clear(|error| {
+            let layer = error.component.strip_prefix("layer:");
+            layer.is_some_and(|id| !shown.iter().any(|layer| layer.to_string() == id))
+        });
+        self.note(gone);
+        // What failed in preview is noticed now.
+        let known = self.observation.errors.list();
+        for status in self.observation.layers.list() {
+            let component = format!("layer:{}", status.layer);
+            let is_known = known.iter().any(|error| error.component == component);
+            if status.state == LayerState::Failing && shown.contains(&status.layer) && !is_known {
+                self.note_health(&status, now);
+            }
+        }
+    }
+
+    /// Whether the layer is beside the program and nowhere in it.
+    pub(super) fn is_only_previewed(&self, layer: LayerId) -> bool {
+        self.previewed_layers().contains(&layer) && !self.canvas().layers().contains(&layer)
+    }
+
+    fn previewed_layers(&self) -> Vec<LayerId> {
+        let preview = self.wanted.preview.as_ref();
+        let layers = preview.into_iter().flat_map(|scene| &scene.layers);
+        layers.map(|layer| layer.id).collect()
     }
 
     /// Looks after the layers that the scene must not be seen without, and says what is missing.

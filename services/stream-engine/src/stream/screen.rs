@@ -195,6 +195,8 @@ impl Screen {
     /// acknowledged write the latest change was in the picture.
     pub(super) fn applied(&mut self, sequence: u64, at: Timestamp) -> Option<Duration> {
         let mut delay = None;
+        let on_air = |picture: &ScenePicture| picture.scene.as_ref().map(|scene| scene.id);
+        let mut before = self.shown.as_ref().map(on_air);
         while let Some(front) = self.waiting.front()
             && front.sequence <= sequence
         {
@@ -203,6 +205,9 @@ impl Screen {
                 changed_at,
                 ..
             } = self.waiting.pop_front()?;
+            // What changed while a scene was coming is told of when it has come.
+            let comes = on_air(&picture) != *before.get_or_insert_with(|| on_air(&picture));
+            let changed_at = changed_at.filter(|_| !comes);
             delay = changed_at.map(|changed_at| at.since(changed_at));
             self.shown = Some(picture);
         }
@@ -282,6 +287,10 @@ mod tests {
         assert_eq!(screen.applied(4, at(9000)), None, "resuming is no change");
         screen.send(another_program(2, 1));
         assert_eq!(screen.applied(5, at(9000)), None, "a take is no change");
+        screen.send(another_program(3, 1));
+        screen.send(another_program(3, 2));
+        let during = screen.applied(7, at(9000));
+        assert_eq!(during, None, "nor is what changes during it");
     }
 
     #[test]

@@ -7,7 +7,8 @@ use sm_common::performance::MetricsSample;
 use sm_common::stream::{DesiredState, DesiredStatus, ObservedState, StreamStatus};
 
 use super::observation::tells_the_same;
-use super::outputs::COMPONENT;
+use super::outbox::News;
+use super::outputs::{COMPONENT, status_changes};
 use super::run::RunningWorker;
 use super::tenure::Tenure;
 use crate::outputs;
@@ -39,6 +40,10 @@ impl Tenure {
         let observed = self
             .observation
             .document(self.playlist.numbers(), engine, now);
+        if let Some(told) = &self.told {
+            let news = status_changes(&told.outputs, &observed.outputs);
+            self.news.extend(news.map(Box::new).map(News::Output));
+        }
         let changed = self
             .told
             .as_ref()

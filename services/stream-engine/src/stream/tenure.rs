@@ -17,7 +17,7 @@ use super::outbox::{News, Outbox};
 use super::required::RequiredWatch;
 use super::run::{Ending, RunningWorker};
 use super::scenes::{lost_scene, wanted_scene};
-use super::screen::{Canvas, Screen};
+use super::screen::Screen;
 use crate::lease::Holding;
 use crate::live::file_name::Run;
 use crate::live::part::PartPlan;
@@ -160,6 +160,11 @@ impl Tenure {
                         return None;
                     }
                 }
+                Action::ApplyLadder => {
+                    if !self.apply_ladder() {
+                        return None;
+                    }
+                }
                 Action::Preview(_) => {
                     if !self.show_preview() {
                         return None;
@@ -243,6 +248,7 @@ impl Tenure {
         if let Some(plan) = PartPlan::of(&desired.program, part_ms) {
             self.playlist.expect_parts(plan.target_ms);
         }
+        self.expect_ladder(&desired.program, &desired.ladder);
         self.publish_playlist();
         if let Some(cause) = self.replacing.take() {
             surroundings.metrics.worker_replaced(cause);
@@ -267,6 +273,9 @@ impl Tenure {
             }
             written.is_ok()
         });
+        if unfinished.is_some() {
+            self.finish_renditions();
+        }
         let window = self.surroundings.config.live.window_segments;
         self.playlist.end_run(unfinished.as_ref(), window);
     }
@@ -275,7 +284,9 @@ impl Tenure {
     pub(super) fn configure(&mut self) {
         let canvas = self.canvas();
         let part_ms = self.surroundings.config.live.part_ms;
-        let outputs = outputs::wanted(self.wanted.desired.as_deref());
+        let desired = self.wanted.desired.as_deref();
+        let outputs = outputs::wanted(desired);
+        let ladder = desired.map_or_else(Vec::new, |desired| desired.ladder.clone());
         let Some(running) = &mut self.running else {
             return;
         };
@@ -289,6 +300,7 @@ impl Tenure {
         };
         let command = Command::Configure {
             program: running.program.clone(),
+            ladder: ladder.clone(),
             hls,
             recordings: sm_media_protocol::RecordingSettings {
                 directory: surroundings.recordings.clone(),
@@ -301,12 +313,16 @@ impl Tenure {
                 orphan_ms: whole_ms(surroundings.config.worker.orphan()),
             },
             network: surroundings.config.sources.policy(),
+            targets: surroundings.config.outputs,
+            retry: surroundings.config.sources.retry(),
             web: surroundings.config.web.settings().map(Box::new),
         };
         match running.worker.send(command) {
-            Ok(()) => running.configured(screen, outputs),
+            Ok(()) => running.configured(screen, outputs, ladder.clone()),
             Err(_busy) => running.worker.kill(),
         }
+        let program = running.program.clone();
+        self.expect_ladder(&program, &ladder);
         self.required.begin();
         self.expect_layers(&canvas, true);
     }
@@ -325,20 +341,6 @@ impl Tenure {
         }
         running.outputs = Some(outputs);
         true
-    }
-
-    pub(super) fn expect_layers(&mut self, canvas: &Canvas, anew: bool) {
-        let layers = canvas.layers();
-        let now = self.surroundings.clock().now();
-        let news = self.observation.layers.expect(&layers, anew, now);
-        self.news.extend(news.into_iter().map(News::Layer));
-        let gone = self.observation.errors.clear(|error| {
-            error
-                .component
-                .strip_prefix("layer:")
-                .is_some_and(|id| !layers.iter().any(|layer| layer.to_string() == id))
-        });
-        self.note(gone);
     }
 
     /// Tells the worker to end.

@@ -129,6 +129,7 @@ async fn introduce(
         } => Ok((*on_air, (lines, writing))),
         Report::Ready { on_air: None, .. } => Err(Unfit::Idle),
         Report::StateChanged { .. }
+        | Report::TakeStarted { .. }
         | Report::SceneApplied { .. }
         | Report::Layer(_)
         | Report::Output(_)
@@ -138,6 +139,9 @@ async fn introduce(
         | Report::Stats(_)
         | Report::Snapshot { .. }
         | Report::Fault { .. }
+        | Report::Rendition(_)
+        | Report::RenditionPart { .. }
+        | Report::RenditionSegment { .. }
         | Report::Finished { .. } => Err(Unfit::Garbled),
     }
 }

@@ -9,6 +9,7 @@ mod end;
 mod lines;
 mod paths;
 mod process;
+mod tapping;
 mod watchdog;
 mod writer;
 
@@ -29,6 +30,7 @@ pub(crate) use end::{Cause, End};
 use lines::{Line, Lines};
 use paths::Paths;
 use process::Process;
+pub(crate) use tapping::tap;
 use watchdog::{Patience, Watchdog};
 use writer::write_commands;
 

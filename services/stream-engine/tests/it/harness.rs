@@ -10,6 +10,7 @@ use sm_common::auth::Role;
 use sm_common::clock::{Clock as _, SystemClock};
 use sm_common::event::{Channel, Event, LayerReordered, SceneReordered, StreamStateChanged};
 use sm_common::id::{LayerId, SceneId, StreamId};
+use sm_common::ladder::Rendition;
 use sm_common::output::Output;
 use sm_common::program::ProgramFormat;
 use sm_common::stream::{
@@ -99,6 +100,7 @@ impl Host {
             ("recordings.directory", path("recordings")),
             ("restart.wait_ms", "50".to_owned()),
             ("restart.wait_max_ms", "200".to_owned()),
+            ("webrtc.port", "0".to_owned()),
         ];
         settings
             .map(|(key, value)| (key.to_owned(), value))
@@ -256,6 +258,16 @@ impl Studio {
             .await
     }
 
+    /// Wants these further encodings of the program; the first time wants the stream on air.
+    pub(crate) async fn desire_ladder(&self, ladder: Vec<Rendition>) -> u64 {
+        let before = self.desired().await;
+        let (status, generation) = before.map_or((DesiredStatus::Live, 1), |before| {
+            (before.status, before.generation)
+        });
+        self.desire_so(status, generation, |desired| desired.ladder = ladder)
+            .await
+    }
+
     /// Chooses scenes as stream-control does; the first time wants the stream on air.
     pub(crate) async fn choose(&self, change: impl FnOnce(&mut ChosenScenes)) -> u64 {
         let before = self.desired().await;
@@ -292,10 +304,12 @@ impl Studio {
                 keyframe_interval_ms: self.segment_ms,
                 ..ProgramFormat::default()
             },
+            ladder: Vec::new(),
             outputs: Vec::new(),
             chosen: ChosenScenes::default(),
         };
         if let Some(before) = before {
+            desired.ladder = before.ladder;
             (desired.outputs, desired.chosen) = (before.outputs, before.chosen);
         }
         change(&mut desired);
@@ -326,6 +340,15 @@ impl Studio {
     /// Writes the one scene of a stream, of text layers with these texts, as versions with one
     /// scene did.
     pub(crate) async fn compose(&self, revision: u64, layers: &[(LayerId, &str)]) {
+        let layers: Vec<(LayerId, Value)> = layers
+            .iter()
+            .map(|(id, text)| (*id, json!({"kind": "text", "source": {"text": text}})))
+            .collect();
+        self.compose_of(revision, &layers).await;
+    }
+
+    /// The same of layers with any content.
+    pub(crate) async fn compose_of(&self, revision: u64, layers: &[(LayerId, Value)]) {
         let scene = SceneId::from_uuid("01900000-0000-7000-8000-000000000001".parse().unwrap());
         let now = SystemClock.now();
         let order: Vec<LayerId> = layers.iter().map(|(id, _)| *id).collect();
@@ -337,10 +360,10 @@ impl Studio {
             .hash_set(key.clone(), "revision", revision.to_string())
             .hash_set(key, "doc", document.to_string())
             .write("DEL", keys::layers(&self.stream), Vec::new());
-        for (id, text) in layers {
+        for (id, content) in layers {
             let layer = json!({
-                "id": id, "stream": "main", "scene": scene, "name": text,
-                "kind": "text", "source": {"text": text},
+                "id": id, "stream": "main", "scene": scene, "name": "layer",
+                "kind": content["kind"], "source": content["source"],
                 "transform": {"x": 0, "y": 0, "width": 100, "height": 50}, "opacity": 1.0,
                 "visible": true, "locked": false, "volume": 1.0, "muted": false,
                 "revision": revision, "created_at": now, "updated_at": now,

@@ -1,7 +1,7 @@
 //! Outputs beside HLS: the worker is told of them, and what it says of them is told.
 
 use sm_common::clock::Timestamp;
-use sm_common::event::Channel;
+use sm_common::event::{Channel, EventType, StreamOutputStatusChanged};
 use sm_common::output::{Output, OutputState, OutputStatus, OutputTarget, RtmpTarget};
 use sm_common::stream::{DesiredStatus, ObservedState, StreamStatus};
 
@@ -77,6 +77,19 @@ async fn outputs_come_and_go_while_the_stream_stays_live() {
     let told = told.unwrap()["outputs"].as_array().unwrap().clone();
     assert_eq!((told.len(), &told[0]["id"]), (1, &"two".into()));
     assert_eq!(told[0]["target"]["key"], SECRET, "the worker needs it");
+
+    let told = studio.events(Channel::StreamState).await;
+    let told: Vec<_> = told
+        .iter()
+        .filter(|event| event.kind == EventType::StreamOutputStatusChanged)
+        .map(|event| event.payload::<StreamOutputStatusChanged>().unwrap().0)
+        .filter(|output| output.id.as_str() == "one")
+        .map(|output| output.status)
+        .collect();
+    assert!(
+        told.ends_with(&[OutputStatus::Live, OutputStatus::Stopped]),
+        "{told:?}"
+    );
 
     let observed = serde_json::to_string(&studio.observed().await).unwrap();
     assert!(!observed.contains(SECRET), "{observed}");

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use sm_bus::{Commit, keys};
 use sm_common::event::{Channel, EventType};
 use sm_common::id::SceneId;
+use sm_common::layer::Easing;
 use sm_common::stream::{
     ChosenScenes, DesiredStatus, ObservedState, SceneOnAir, Severity, StreamStatus,
 };
@@ -16,6 +17,7 @@ const WIPE: SceneTransition = SceneTransition {
     kind: TransitionKind::Wipe,
     direction: Direction::Up,
     duration_ms: 300,
+    easing: Easing::Linear,
 };
 
 fn take(scene: SceneId, number: u64) -> Take {

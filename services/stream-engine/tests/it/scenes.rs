@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use sm_common::event::{Channel, EventType};
 use sm_common::id::SceneId;
+use sm_common::layer::Easing;
 use sm_common::stream::{
     ChosenScenes, DesiredStatus, LayerState, ObservedState, SceneOnAir, Severity, StreamStatus,
 };
@@ -14,6 +15,7 @@ const FADE: SceneTransition = SceneTransition {
     kind: TransitionKind::Fade,
     direction: Direction::Left,
     duration_ms: 400,
+    easing: Easing::Linear,
 };
 
 fn take(scene: SceneId, number: u64) -> impl FnOnce(&mut ChosenScenes) {

@@ -69,6 +69,7 @@ impl World {
             since: NOW,
             changed_by: "test".to_owned(),
             program: ProgramFormat::default(),
+            ladder: Vec::new(),
             outputs: Vec::new(),
             chosen: ChosenScenes::default(),
         };

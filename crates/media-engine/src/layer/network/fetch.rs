@@ -9,9 +9,11 @@ use reqwest::{Client, Response, redirect};
 use sm_common::address::{NetworkPolicy, SourceUrl};
 use url::Url;
 
+use super::content::{Content, content, said_to_be};
 use super::guard::{GuardedResolver, ResolveError};
 use super::hls::{Cursor, Taste, read, variant};
 use super::pipeline::Feed;
+use super::wanted::Wanted;
 use crate::layer::failure::Failure;
 use crate::layer::player::Watcher;
 
@@ -40,22 +42,10 @@ const RELOAD_INTERVAL: Duration = Duration::from_millis(500);
 /// Bytes that tell what is read.
 const HEAD_BYTES: usize = 400;
 
-/// A transport stream's packet, and the byte it begins with.
-const TS_PACKET_BYTES: usize = 188;
-const TS_SYNC: u8 = 0x47;
-
-/// What a response holds, by its first bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Content {
-    Playlist,
-    Demuxed(&'static str),
-}
-
 /// Starts to read; ends when the pipeline is gone.
 pub(super) fn start(
-    url: SourceUrl,
+    wanted: Wanted,
     policy: NetworkPolicy,
-    taste: Taste,
     feed: Feed,
     watcher: Watcher,
 ) -> Result<(), Failure> {
@@ -65,13 +55,14 @@ pub(super) fn start(
         .map_err(|error| Failure::engine(error.kind()))?;
     let client = client(&policy)?;
     let read = move || {
+        let url = wanted.url.expose().clone();
         let mut reader = Reader {
             client,
             policy,
-            taste,
+            wanted,
             feed,
         };
-        let outcome = runtime.block_on(reader.run(url.expose().clone()));
+        let outcome = runtime.block_on(reader.run(url));
         // A name that is still being looked up is nobody's business any more.
         runtime.shutdown_background();
         if let Err(failure) = outcome {
@@ -119,7 +110,7 @@ fn checked(url: &Url, policy: &NetworkPolicy) -> Result<(), ResolveError> {
 struct Reader {
     client: Client,
     policy: NetworkPolicy,
-    taste: Taste,
+    wanted: Wanted,
     feed: Feed,
 }
 
@@ -136,18 +127,20 @@ impl Reader {
                 Next::Unwanted => return Ok(()),
             }
         }
-        match content(&head).ok_or_else(Failure::no_media)? {
+        let content = content(&head)
+            .or_else(|| said_to_be(media_type(&response)?))
+            .ok_or_else(Failure::no_media)?;
+        match content {
             Content::Demuxed(demuxer) => {
                 self.feed.demux(demuxer)?;
                 // A stream without a length that ends was cut off; a file has been read.
                 let file = response.content_length().is_some() || demuxer != "tsdemux";
-                if self.feed.push(&head) && self.pass_on(&mut response, usize::MAX).await? {
-                    if !file {
-                        return Err(Failure::lost());
-                    }
-                    self.feed.end();
-                }
-                Ok(())
+                self.play_through(&mut response, &head, file).await
+            }
+            Content::Sound(caps) => {
+                self.feed.listen(caps)?;
+                let file = response.content_length().is_some();
+                self.play_through(&mut response, &head, file).await
             }
             Content::Playlist => {
                 // Where it was found: addresses in it are relative to that.
@@ -158,7 +151,7 @@ impl Reader {
                 match read(&text).ok_or_else(Failure::no_media)? {
                     Playlist::MediaPlaylist(playlist) => self.follow(base, playlist).await,
                     Playlist::MasterPlaylist(master) => {
-                        let uri = variant(&master, self.taste).ok_or_else(Failure::no_media)?;
+                        let uri = variant(&master, self.taste()).ok_or_else(Failure::no_media)?;
                         let media = join(&base, uri)?;
                         match self.playlist(&media).await? {
                             Some(playlist) => self.follow(media, playlist).await,
@@ -168,6 +161,22 @@ impl Reader {
                 }
             }
         }
+    }
+
+    /// Passes on everything. The end of a file is its end; that of a stream is a loss.
+    async fn play_through(
+        &self,
+        response: &mut Response,
+        head: &[u8],
+        file: bool,
+    ) -> Result<(), Failure> {
+        if self.feed.push(head) && self.pass_on(response, usize::MAX).await? {
+            if !file {
+                return Err(Failure::lost());
+            }
+            self.feed.end();
+        }
+        Ok(())
     }
 
     /// Plays a playlist, and what is added to it.
@@ -236,7 +245,7 @@ impl Reader {
         };
         let known = match content(&head) {
             Some(Content::Demuxed(demuxer)) => self.feed.demux(demuxer)?,
-            Some(Content::Playlist) | None => false,
+            Some(Content::Playlist | Content::Sound(_)) | None => false,
         };
         if !known {
             return Err(Failure::no_media());
@@ -301,14 +310,30 @@ impl Reader {
 
     async fn get(&self, url: &Url) -> Result<Option<Response>, Failure> {
         checked(url, &self.policy)?;
-        let Some(answer) = self.unless_over(self.client.get(url.clone()).send()).await else {
+        let mut request = self.client.get(url.clone());
+        // Whoever is named in a playlist, and is another server, is not told.
+        if let Some((user, password)) = self.wanted.credentials()
+            && SourceUrl::parse(url.as_str())
+                .is_ok_and(|url| url.origin() == self.wanted.url.origin())
+        {
+            request = request.basic_auth(user, Some(password));
+        }
+        let Some(answer) = self.unless_over(request.send()).await else {
             return Ok(None);
         };
         let response = answer.map_err(|error| failure(&error))?;
         if response.status().is_success() {
             Ok(Some(response))
         } else {
-            Err(Failure::http_status(response.status().as_u16()))
+            Err(Failure::status(response.status().as_u16()))
+        }
+    }
+
+    fn taste(&self) -> Taste {
+        let (width, height) = self.wanted.size;
+        Taste {
+            width: u64::from(width),
+            height: u64::from(height),
         }
     }
 
@@ -323,15 +348,25 @@ impl Reader {
 
     /// What `work` comes to; `None` when nobody wants it any more.
     async fn unless_over<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        let mut work = std::pin::pin!(work);
-        loop {
-            match tokio::time::timeout(LOOK_INTERVAL, &mut work).await {
-                Ok(done) => return Some(done),
-                Err(_elapsed) if self.feed.is_over() => return None,
-                Err(_elapsed) => {}
-            }
+        unless(|| self.feed.is_over(), work).await
+    }
+}
+
+/// What `work` comes to, unless it is `over` before.
+pub(super) async fn unless<T>(over: impl Fn() -> bool, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = std::pin::pin!(work);
+    loop {
+        match tokio::time::timeout(LOOK_INTERVAL, &mut work).await {
+            Ok(done) => return Some(done),
+            Err(_elapsed) if over() => return None,
+            Err(_elapsed) => {}
         }
     }
+}
+
+fn media_type(response: &Response) -> Option<&str> {
+    let value = response.headers().get(reqwest::header::CONTENT_TYPE)?;
+    value.to_str().ok()
 }
 
 enum Next {
@@ -357,51 +392,4 @@ fn failure(error: &reqwest::Error) -> Failure {
         return Failure::unsupported("the server redirects too often");
     }
     Failure::unreachable()
-}
-
-fn content(head: &[u8]) -> Option<Content> {
-    let at = |start: usize, magic: &[u8]| head.get(start..start + magic.len()) == Some(magic);
-    let synchronised = |packet: usize| {
-        head.get(packet * TS_PACKET_BYTES)
-            .is_none_or(|byte| *byte == TS_SYNC)
-    };
-    if at(0, b"#EXTM3U") || at(0, b"\xef\xbb\xbf#EXTM3U") {
-        Some(Content::Playlist)
-    } else if head.first() == Some(&TS_SYNC) && synchronised(1) && synchronised(2) {
-        Some(Content::Demuxed("tsdemux"))
-    } else if at(4, b"ftyp") || at(4, b"styp") || at(4, b"moof") || at(4, b"moov") || at(4, b"sidx")
-    {
-        Some(Content::Demuxed("qtdemux"))
-    } else if at(0, b"\x1a\x45\xdf\xa3") {
-        Some(Content::Demuxed("matroskademux"))
-    } else if at(0, b"FLV\x01") {
-        Some(Content::Demuxed("flvdemux"))
-    } else {
-        None
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn content_is_what_its_first_bytes_say() {
-        let mut packets = vec![0_u8; 400];
-        packets[0] = TS_SYNC;
-        assert_eq!(content(&packets), None, "one G makes no stream");
-        packets[188] = TS_SYNC;
-        packets[376] = TS_SYNC;
-        assert_eq!(content(&packets), Some(Content::Demuxed("tsdemux")));
-        for (head, expected) in [
-            (&b"#EXTM3U\n"[..], Some(Content::Playlist)),
-            (b"\0\0\0\x20ftypisom", Some(Content::Demuxed("qtdemux"))),
-            (b"\x1a\x45\xdf\xa3", Some(Content::Demuxed("matroskademux"))),
-            (b"<!doctype html>", None),
-            (b"\x89PNG\r\n\x1a\n", None),
-            (b"", None),
-        ] {
-            assert_eq!(content(head), expected);
-        }
-    }
 }

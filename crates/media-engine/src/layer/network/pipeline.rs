@@ -1,6 +1,6 @@
 //! From the source to the sinks.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -8,11 +8,12 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 use sm_common::address::{NetworkPolicy, SourceScheme, SourceUrl};
-use sm_common::layer::NetworkSource as Wanted;
 
+use super::content::Sound;
 use super::guard::resolve;
 use super::pace::Pacer;
-use super::{fetch, hls};
+use super::wanted::Wanted;
+use super::{fetch, relay, rtsp};
 use crate::layer::failure::Failure;
 use crate::layer::player::{Media, Watcher};
 use crate::layer::sink::{frame_sink, sound_sink};
@@ -33,13 +34,12 @@ pub(super) struct Outlets {
 
 /// Builds the pipeline. Names are resolved and checked for every attempt.
 pub(super) fn build(
-    url: &SourceUrl,
     wanted: &Wanted,
-    size: (u32, u32),
     policy: &NetworkPolicy,
     outlets: &Outlets,
     watcher: &Watcher,
 ) -> Result<Media, Failure> {
+    let url = &wanted.url;
     let pipeline = gst::Pipeline::new();
     // The sinks are moved by what arrives; waiting for GStreamer's own latency on top of that
     // would deliver sound after the moment it belongs to, and it would not be heard.
@@ -48,17 +48,29 @@ pub(super) fn build(
         pacer: Pacer::new(&outlets.program, wanted.latency_ms),
         outlets: outlets.clone(),
         watcher: watcher.clone(),
-        live: matches!(url.scheme(), SourceScheme::Rtmp | SourceScheme::Srt),
+        live: url.scheme().is_live(),
         picture: Arc::default(),
         sound: Arc::default(),
     };
     match url.scheme() {
         SourceScheme::Rtmp => {
-            let source = rtmp(url, resolve(url, policy)?)?;
+            let source = rtmp(wanted, resolve(url, policy)?, url.port())?;
             live(&pipeline, &source, "flvdemux", &branches)?;
         }
+        SourceScheme::Rtmps => {
+            let port = relayed(url, policy)?;
+            let source = rtmp(wanted, IpAddr::V4(Ipv4Addr::LOCALHOST), port)?;
+            live(&pipeline, &source, "flvdemux", &branches)?;
+        }
+        SourceScheme::Rtsp | SourceScheme::Rtsps => {
+            let intake = Intake {
+                pipeline: pipeline.downgrade(),
+                branches,
+            };
+            rtsp::start(wanted, relayed(url, policy)?, intake, watcher.clone())?;
+        }
         SourceScheme::Srt => {
-            let source = srt(url, resolve(url, policy)?, wanted)?;
+            let source = srt(wanted, resolve(url, policy)?)?;
             live(&pipeline, &source, "tsdemux", &branches)?;
         }
         SourceScheme::Http | SourceScheme::Https => {
@@ -75,11 +87,7 @@ pub(super) fn build(
                 branches,
                 demuxer: None,
             };
-            let taste = hls::Taste {
-                width: u64::from(size.0),
-                height: u64::from(size.1),
-            };
-            fetch::start(url.clone(), policy.clone(), taste, feed, watcher.clone())?;
+            fetch::start(wanted.clone(), policy.clone(), feed, watcher.clone())?;
         }
     }
     Ok(Media {
@@ -88,25 +96,37 @@ pub(super) fn build(
     })
 }
 
+/// A port of this host that leads to the source.
+fn relayed(url: &SourceUrl, policy: &NetworkPolicy) -> Result<u16, Failure> {
+    let place = SocketAddr::new(resolve(url, policy)?, url.port());
+    relay::open(place, url.scheme().is_secure().then(|| url.host()))
+}
+
 /// The address is given as numbers, so that nothing is resolved a second time; the server sees it
 /// so in `tcUrl`.
-fn rtmp(url: &SourceUrl, address: IpAddr) -> Result<gst::Element, Failure> {
-    let (application, stream) = url
+fn rtmp(wanted: &Wanted, address: IpAddr, port: u16) -> Result<gst::Element, Failure> {
+    let (application, stream) = wanted
+        .url
         .application_and_stream()
         .ok_or_else(|| Failure::engine("the address names no stream"))?;
-    gst::ElementFactory::make("rtmp2src")
+    let source = gst::ElementFactory::make("rtmp2src")
         .property_from_str("scheme", "rtmp")
         .property("host", address.to_string())
-        .property("port", i32::from(url.port()))
+        .property("port", i32::from(port))
         .property("application", application)
         .property("stream", stream)
         .property("timeout", ANSWER_TIMEOUT_S)
         .build()
-        .map_err(Failure::engine)
+        .map_err(Failure::engine)?;
+    if let Some((user, password)) = wanted.credentials() {
+        source.set_property("username", user);
+        source.set_property("password", password);
+    }
+    Ok(source)
 }
 
-fn srt(url: &SourceUrl, address: IpAddr, wanted: &Wanted) -> Result<gst::Element, Failure> {
-    let place = SocketAddr::new(address, url.port());
+fn srt(wanted: &Wanted, address: IpAddr) -> Result<gst::Element, Failure> {
+    let place = SocketAddr::new(address, wanted.url.port());
     let source = gst::ElementFactory::make("srtsrc")
         .property("uri", format!("srt://{place}"))
         .property_from_str("mode", "caller")
@@ -120,6 +140,11 @@ fn srt(url: &SourceUrl, address: IpAddr, wanted: &Wanted) -> Result<gst::Element
         .map_err(Failure::engine)?;
     if let Some(stream) = &wanted.stream_id {
         source.set_property("streamid", stream);
+    }
+    if let Some(passphrase) = &wanted.secret {
+        source.set_property("passphrase", passphrase.expose());
+        let bytes = u8::from(wanted.key_length);
+        source.set_property_from_str("pbkeylen", &bytes.to_string());
     }
     Ok(source)
 }
@@ -144,6 +169,51 @@ fn live(
         });
     }
     Ok(())
+}
+
+/// A pipeline that is fed frame by frame by a thread that has taken them apart.
+pub(super) struct Intake {
+    pipeline: gst::glib::WeakRef<gst::Pipeline>,
+    branches: Branches,
+}
+
+impl Intake {
+    /// Whether nobody needs it any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.pipeline.upgrade().is_none()
+    }
+
+    /// Whether what is added begins to play. Before that, it would be left behind.
+    pub(super) fn is_ready(&self) -> bool {
+        self.pipeline
+            .upgrade()
+            .is_some_and(|pipeline| pipeline.current_state() == gst::State::Playing)
+    }
+
+    /// An inlet for frames of this kind.
+    pub(super) fn open(&self, caps: &gst::Caps, picture: bool) -> Result<gst_app::AppSrc, Failure> {
+        let inlet = gst_app::AppSrc::builder()
+            .caps(caps)
+            .format(gst::Format::Time)
+            // Not live: it gives while the decoder that is added to it finds out what it is.
+            .max_bytes(fetch::WAITING_BYTES_MAX)
+            .leaky_type(gst_app::AppLeakyType::Downstream)
+            .build();
+        let Some(pipeline) = self.pipeline.upgrade() else {
+            return Ok(inlet);
+        };
+        pipeline.add(&inlet).map_err(Failure::engine)?;
+        if let Some(pad) = inlet.static_pad("src") {
+            let kind = if picture {
+                PadKind::Picture
+            } else {
+                PadKind::Sound
+            };
+            self.branches.grow_as(kind, &pipeline, &pad)?;
+        }
+        inlet.sync_state_with_parent().map_err(Failure::engine)?;
+        Ok(inlet)
+    }
 }
 
 /// A pipeline that is fed by a thread, which finds out what it feeds.
@@ -175,6 +245,32 @@ impl Feed {
             // Fails when the pipeline is already ending.
             let _ = source.end_of_stream();
         }
+    }
+
+    /// What follows is sound alone.
+    pub(super) fn listen(&self, sound: Sound) -> Result<(), Failure> {
+        let (Some(pipeline), Some(source)) = (self.pipeline.upgrade(), self.source.upgrade())
+        else {
+            return Ok(());
+        };
+        let caps = match sound {
+            Sound::Mp3 => Some(gst::Caps::builder("audio/mpeg").field("mpegversion", 1)),
+            Sound::Aac => Some(
+                gst::Caps::builder("audio/mpeg")
+                    .field("mpegversion", 4)
+                    .field("stream-format", "adts"),
+            ),
+            // By the decoder, from what it is given.
+            Sound::Found => None,
+        };
+        if let Some(caps) = caps {
+            source.set_caps(Some(&caps.build()));
+        }
+        self.branches.watcher.bytes_arrived();
+        let pad = source
+            .static_pad("src")
+            .ok_or_else(|| Failure::engine("a source without a pad"))?;
+        self.branches.grow_as(PadKind::Sound, &pipeline, &pad)
     }
 
     /// What follows is for this demuxer. `false` if something else came before.
@@ -231,7 +327,16 @@ impl Branches {
     }
 
     fn grow(&self, pipeline: &gst::Pipeline, pad: &gst::Pad) -> Result<(), Failure> {
-        let rest = match kind_of_pad(pad) {
+        self.grow_as(kind_of_pad(pad), pipeline, pad)
+    }
+
+    fn grow_as(
+        &self,
+        kind: PadKind,
+        pipeline: &gst::Pipeline,
+        pad: &gst::Pad,
+    ) -> Result<(), Failure> {
+        let rest = match kind {
             PadKind::Picture if !self.picture.swap(true, Ordering::Relaxed) => {
                 let Outlets {
                     program, frames, ..

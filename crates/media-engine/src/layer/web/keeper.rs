@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use sm_common::address::{NetworkPolicy, SourceUrl};
 use sm_common::clock::SharedClock;
-use sm_media_protocol::{RenderFailure, RenderNews, RenderOrder, WebSettings};
+use sm_media_protocol::{RenderFailure, RenderNews, RenderOrder, RetryTerms, WebSettings};
 
 use super::process::{Renderer, Said};
 use crate::backoff::Backoff;
@@ -28,6 +28,8 @@ pub(super) struct Task {
     pub(super) url: SourceUrl,
     pub(super) policy: NetworkPolicy,
     pub(super) settings: WebSettings,
+    /// How long it waits after failures.
+    pub(super) retry: RetryTerms,
     pub(super) slot: Arc<PictureSlot>,
     pub(super) mailbox: Mailbox,
     pub(super) wall: SharedClock,
@@ -116,7 +118,7 @@ enum Outcome {
 
 impl Task {
     fn run(self, closing: &Closing) {
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::new(self.retry);
         let mut attempts = 0;
         while !closing.is_closed() {
             let Outcome::Failed {

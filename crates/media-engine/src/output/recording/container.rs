@@ -29,12 +29,9 @@ impl Container {
         &self.head
     }
 
-    /// How the names of its files end.
-    pub(super) fn extension(&self) -> &'static str {
-        match self.format {
-            FileFormat::Mp4 => "mp4",
-            FileFormat::Mkv => "mkv",
-        }
+    /// Of which kind its files are.
+    pub(super) const fn format(&self) -> FileFormat {
+        self.format
     }
 
     /// The segment as the fragment of a file that counts its time from `origin` and holds

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sm_common::clock::Timestamp;
+use sm_common::output::FileFormat;
+use sm_common::recording::RecordingName;
 
 use super::super::failure::Failure;
 use super::file::RecordingFile;
@@ -49,14 +51,13 @@ impl Folder {
     pub(super) fn create(
         &self,
         began: Timestamp,
-        extension: &str,
+        format: FileFormat,
         bytes: &[u8],
     ) -> io::Result<RecordingFile> {
-        let start = name_of(began);
-        let part = self.path.join(format!(".{start}.{extension}.part"));
+        let first = RecordingName::new(began, 0, format);
+        let part = self.path.join(format!(".{first}.part"));
         let file = File::create(&part)?;
-        let named = io::Write::write_all(&mut &file, bytes)
-            .and_then(|()| self.name(&part, &start, extension));
+        let named = io::Write::write_all(&mut &file, bytes).and_then(|()| self.name(&part, first));
         match named {
             Ok(path) => Ok(RecordingFile::new(file, path, to_u64(bytes.len()))),
             Err(error) => {
@@ -67,9 +68,9 @@ impl Folder {
     }
 
     /// Gives the part the first name that nobody has.
-    fn name(&self, part: &Path, start: &str, extension: &str) -> io::Result<PathBuf> {
+    fn name(&self, part: &Path, first: RecordingName) -> io::Result<PathBuf> {
         for number in 0..NAMES_MAX {
-            let path = self.path.join(format!("{start}-{number}.{extension}"));
+            let path = self.path.join(first.numbered(number).to_string());
             // Never in place of another file, unlike renaming.
             match fs::hard_link(part, &path) {
                 Ok(()) => {
@@ -97,13 +98,18 @@ impl Folder {
         };
         let (mut recordings, mut parts) = (Vec::new(), Vec::new());
         for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
-            match path.extension().and_then(|extension| extension.to_str()) {
-                Some("mp4" | "mkv") => recordings.push(path),
-                Some("part") => parts.push(path),
-                Some(_) | None => {}
+            let name = path.file_name().and_then(|name| name.to_str());
+            if let Some(Ok(name)) = name.map(str::parse::<RecordingName>) {
+                recordings.push((name, path));
+            } else if path
+                .extension()
+                .is_some_and(|extension| extension == "part")
+            {
+                parts.push(path);
             }
         }
         recordings.sort();
+        let recordings: Vec<PathBuf> = recordings.into_iter().map(|(_, path)| path).collect();
         let keep = keep_files.map_or(recordings.len(), |keep| to_usize(u64::from(keep)));
         let surplus = recordings.len().saturating_sub(keep);
         let too_many = recordings.iter().take(surplus);
@@ -131,15 +137,6 @@ fn age(path: &Path, now: Timestamp) -> Option<Duration> {
     Some(now.since(written))
 }
 
-/// The moment as the beginning of a file name, such as `20260708T091011123Z`.
-fn name_of(moment: Timestamp) -> String {
-    moment
-        .to_string()
-        .chars()
-        .filter(|character| !matches!(character, '-' | ':'))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,18 +159,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let recordings = Folder::open(folder.path(), 0).unwrap();
         for content in [b"a", b"b"] {
-            recordings.create(at(0), "mp4", content).unwrap();
+            recordings.create(at(0), FileFormat::Mp4, content).unwrap();
         }
-        recordings.create(at(1), "mp4", b"c").unwrap();
+        recordings.create(at(1), FileFormat::Mp4, b"c").unwrap();
         assert_eq!(
             names(folder.path()),
             [
-                "19700101T000000Z-0.mp4",
-                "19700101T000000Z-1.mp4",
-                "19700101T000001Z-0.mp4"
+                "19700101T000000.000Z-0.mp4",
+                "19700101T000000.000Z-1.mp4",
+                "19700101T000001.000Z-0.mp4"
             ]
         );
-        let first = folder.path().join("19700101T000000Z-0.mp4");
+        let first = folder.path().join("19700101T000000.000Z-0.mp4");
         assert_eq!(fs::read(first).unwrap(), b"a");
     }
 
@@ -182,16 +179,23 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let recordings = Folder::open(folder.path(), 0).unwrap();
         let files: Vec<RecordingFile> = (0..4)
-            .map(|second| recordings.create(at(second), "mkv", b"a").unwrap())
+            .map(|second| {
+                recordings
+                    .create(at(second), FileFormat::Mkv, b"a")
+                    .unwrap()
+            })
             .collect();
-        fs::write(folder.path().join("notes.txt"), b"mine").unwrap();
+        for mine in ["notes.txt", "film.mp4"] {
+            fs::write(folder.path().join(mine), b"mine").unwrap();
+        }
         recordings.tidy(Some(files[0].path()), Some(2), None, at(0));
         assert_eq!(
             names(folder.path()),
             [
-                "19700101T000000Z-0.mkv",
-                "19700101T000002Z-0.mkv",
-                "19700101T000003Z-0.mkv",
+                "19700101T000000.000Z-0.mkv",
+                "19700101T000002.000Z-0.mkv",
+                "19700101T000003.000Z-0.mkv",
+                "film.mp4",
                 "notes.txt"
             ]
         );
@@ -202,7 +206,29 @@ mod tests {
         recordings.tidy(Some(files[3].path()), None, Some(60), in_an_hour);
         assert_eq!(
             names(folder.path()),
-            ["19700101T000003Z-0.mkv", "notes.txt"]
+            ["19700101T000003.000Z-0.mkv", "film.mp4", "notes.txt"]
+        );
+    }
+
+    #[test]
+    fn the_oldest_goes_first_also_within_a_second_and_of_former_versions() {
+        let folder = tempfile::tempdir().unwrap();
+        let recordings = Folder::open(folder.path(), 0).unwrap();
+        // By their letters, these would sort the other way round.
+        fs::write(folder.path().join("19700101T000000Z-0.mp4"), b"oldest").unwrap();
+        fs::write(folder.path().join("19700101T000000.1Z-0.mp4"), b"old").unwrap();
+        for millis in [120, 130] {
+            let began = Timestamp::from_unix_millis(millis);
+            recordings.create(began, FileFormat::Mp4, b"a").unwrap();
+        }
+        recordings.tidy(None, Some(3), None, at(0));
+        assert_eq!(
+            names(folder.path()),
+            [
+                "19700101T000000.120Z-0.mp4",
+                "19700101T000000.130Z-0.mp4",
+                "19700101T000000.1Z-0.mp4"
+            ]
         );
     }
 

@@ -100,7 +100,7 @@ impl Recorder {
         let began = piece.starts_at.unwrap_or_else(|| SystemClock.now());
         let file = self
             .folder
-            .create(began, self.container.extension(), &bytes)
+            .create(began, self.container.format(), &bytes)
             .map_err(unwritable)?;
         self.bytes += crate::number::to_u64(bytes.len());
         self.part = Some(Part {

@@ -203,7 +203,7 @@ function KindFields({ input, setInput, setFile }: KindFieldsProps) {
       );
     case "network":
       return (
-        <Field label="Address (rtmp, srt, http or https)">
+        <Field label="Address (rtmp, rtmps, rtsp, rtsps, srt, http or https)">
           {(id) => (
             <input
               id={id}

@@ -126,6 +126,40 @@ it("changes what a countdown and a ticker say", () => {
   ]);
 });
 
+it("takes a password, never shows it, and takes it away with its user", () => {
+  const url = "rtsp://camera.example.com/a";
+  const change = edited(layerOf({ kind: "network", source: { url, user: "me" } }));
+  const password = screen.getByLabelText("Password");
+  expect(password.getAttribute("type")).toBe("password");
+  enter("Password", "secret");
+  fireEvent.blur(password);
+  expect(change).toHaveBeenLastCalledWith({ source: { password: "secret" } });
+  expect(password).toHaveProperty("value", "");
+  cleanup();
+  const set = edited(
+    layerOf({ kind: "network", source: { url, user: "me", has_password: true, secret: "s" } }),
+  );
+  fireEvent.click(screen.getByRole("button", { name: "Take the password away" }));
+  expect(set).toHaveBeenLastCalledWith({ source: { password: null } });
+  enter("User", "");
+  fireEvent.blur(screen.getByLabelText("User"));
+  expect(set).toHaveBeenLastCalledWith({ source: { user: null, password: null } });
+  expect(screen.queryByLabelText("Passphrase")).toBeNull();
+});
+
+it("asks an SRT source for its passphrase and key", () => {
+  const source = { url: "srt://camera.example.com:9000" };
+  const change = edited(layerOf({ kind: "network", source }));
+  enter("Passphrase", "a long passphrase");
+  fireEvent.blur(screen.getByLabelText("Passphrase"));
+  enter("Key", "32");
+  expect(change.mock.calls).toEqual([
+    [{ source: { passphrase: "a long passphrase" } }],
+    [{ source: { key_length: 32 } }],
+  ]);
+  expect(screen.queryByLabelText("User")).toBeNull();
+});
+
 it("changes what a chat shows and how it comes and goes", () => {
   const change = edited(layerOf({ kind: "chat", source: { ...PLAIN_CHAT, max_age_s: 60 } }));
   enter("Messages at most", "12");

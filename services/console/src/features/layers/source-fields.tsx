@@ -1,17 +1,10 @@
 import type { Layer } from "../../api/types.ts";
-import {
-  CheckField,
-  ColorField,
-  DraftField,
-  Field,
-  NumberField,
-  SelectField,
-} from "../../ui/fields.tsx";
+import { CheckField, ColorField, DraftField, Field } from "../../ui/fields.tsx";
 import { ChatFields } from "./chat-fields.tsx";
 import { CountdownFields } from "./countdown-fields.tsx";
 import { GradientFields } from "./gradient-fields.tsx";
 import { PATTERNS, PLAIN } from "./kinds.ts";
-import { ON_LOSS } from "./options.ts";
+import { NetworkFields } from "./network-fields.tsx";
 import type { Patch } from "./patch.ts";
 import { TextStyleFields } from "./text-style-fields.tsx";
 import { TickerFields } from "./ticker-fields.tsx";
@@ -135,47 +128,7 @@ export function SourceFields({ layer, disabled, change }: SourceFieldsProps) {
         />
       );
     case "network":
-      return (
-        <>
-          <DraftField
-            label="Address"
-            value={layer.source.url}
-            maxLength={2048}
-            disabled={disabled}
-            onCommit={(url) => {
-              if (url.trim() !== "") changeSource({ url: url.trim() });
-              return url.trim() !== "";
-            }}
-          />
-          <div className="layer-editor__row">
-            <DraftField
-              label="Stream id (SRT)"
-              value={layer.source.stream_id ?? ""}
-              maxLength={512}
-              disabled={disabled}
-              onCommit={(id) => {
-                changeSource({ stream_id: id.trim() || null });
-                return true;
-              }}
-            />
-            <NumberField
-              label="Latency (ms)"
-              value={layer.source.latency_ms ?? 500}
-              min={20}
-              max={8000}
-              disabled={disabled}
-              onChange={(latency_ms) => changeSource({ latency_ms })}
-            />
-            <SelectField
-              label="When it is lost"
-              value={layer.source.on_loss ?? "hide"}
-              options={ON_LOSS}
-              disabled={disabled}
-              onChange={(on_loss) => changeSource({ on_loss })}
-            />
-          </div>
-        </>
-      );
+      return <NetworkFields source={layer.source} {...fields} />;
     case "web":
       return <WebFields source={layer.source} {...fields} />;
     case "image":

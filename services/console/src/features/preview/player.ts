@@ -2,6 +2,7 @@ import type HlsLight from "hls.js/light";
 import type { ErrorData, HlsConfig } from "hls.js/light";
 import type { Clock } from "../../clock.ts";
 import { Observable } from "../../observable.ts";
+import { levelFor, type Quality, qualitiesOf } from "./quality.ts";
 
 /** What the preview shows. */
 export type PictureState =
@@ -77,6 +78,12 @@ function hlsConfig(options: PlayerOptions, lowLatencyMode: boolean): Partial<Hls
  */
 export class LivePlayer {
   readonly state = new Observable<PictureState>("off");
+  /** What there is to choose from; empty where there is one encoding, or the browser chooses. */
+  readonly qualities = new Observable<readonly Quality[]>([]);
+  /** The height that was chosen; `null` lets the player choose by what the network carries. */
+  readonly chosen = new Observable<number | null>(null);
+  /** The place of the encoding that is shown; `null` when not known. */
+  readonly shown = new Observable<number | null>(null);
   private readonly video: HTMLVideoElement;
   private readonly options: PlayerOptions;
   private hls: HlsLight | null = null;
@@ -119,6 +126,12 @@ export class LivePlayer {
     this.play();
   }
 
+  /** Shows the encoding of this height, or with `null` what the network carries. */
+  choose(height: number | null): void {
+    this.chosen.set(height);
+    if (this.hls) this.hls.nextLevel = levelFor(this.qualities.get(), height);
+  }
+
   private async open(): Promise<void> {
     this.close();
     const run = this.run;
@@ -144,7 +157,13 @@ export class LivePlayer {
     hls.on(Events.LEVEL_LOADED, () => {
       this.playlistAt = this.options.clock.now();
     });
-    hls.on(Events.MANIFEST_PARSED, () => this.play());
+    hls.on(Events.MANIFEST_PARSED, () => {
+      this.qualities.set(qualitiesOf(hls.levels));
+      const level = levelFor(this.qualities.get(), this.chosen.get());
+      if (level >= 0) hls.nextLevel = level;
+      this.play();
+    });
+    hls.on(Events.LEVEL_SWITCHED, (_event, { level }) => this.shown.set(level));
     let recoveredAt = Number.NEGATIVE_INFINITY;
     hls.on(Events.ERROR, (_event, data) => {
       if (run !== this.run) return;
@@ -232,6 +251,8 @@ export class LivePlayer {
     this.cancelWatch();
     this.hls?.destroy();
     this.hls = null;
+    this.qualities.set([]);
+    this.shown.set(null);
     if (this.video.hasAttribute("src")) {
       this.video.removeAttribute("src");
       this.video.load();

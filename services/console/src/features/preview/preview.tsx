@@ -1,4 +1,13 @@
-import { LoaderCircle, MonitorOff, Play, Snowflake, Volume2, VolumeX } from "lucide-react";
+import {
+  LoaderCircle,
+  MonitorOff,
+  Play,
+  Snowflake,
+  Volume2,
+  VolumeX,
+  Zap,
+  ZapOff,
+} from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import { outcomeOf } from "../../api/client.ts";
 import type { StreamStatus } from "../../api/types.ts";
@@ -11,23 +20,35 @@ import { formatNumber } from "../../ui/format.ts";
 import { IconButton } from "../../ui/icon-button.tsx";
 import { useTickingText } from "../../ui/use-ticker.ts";
 import { expectsPicture, STATUS_WORDS } from "../stream/status.ts";
+import { chooseLowDelay, lowDelay } from "./low-delay-choice.ts";
+import { LowDelayPlayer, playsLowDelay } from "./low-delay-player.ts";
 import { LivePlayer, type PictureState } from "./player.ts";
+import { automaticLabel } from "./quality.ts";
+import { type Delivery, PreviewPlayer } from "./preview-player.ts";
 import "./preview.css";
 
 const NO_PICTURE = new Observable<PictureState>("off");
+const BY_HLS = new Observable<Delivery>("hls");
+const NEVER = new Observable(false);
 
-/** The program as viewers get it, a few seconds late, and how late. */
+/** The program as viewers get it, and how late. */
 export function Preview({ status }: { readonly status: StreamStatus | null }) {
   const runtime = useRuntime();
   const video = useRef<HTMLVideoElement>(null);
-  const [player, setPlayer] = useState<LivePlayer | null>(null);
+  const [player, setPlayer] = useState<PreviewPlayer | null>(null);
+  const [hls, setHls] = useState<LivePlayer | null>(null);
   const [muted, setMuted] = useState(true);
   const picture = useObservable(player?.state ?? NO_PICTURE);
+  const delivery = useObservable(player?.delivery ?? BY_HLS);
+  const fellBack = useObservable(player?.fellBack ?? NEVER);
+  const fast = useObservable(lowDelay);
   const wanted = status !== null && expectsPicture(status);
 
   useEffect(() => {
     if (!video.current) return;
-    const created = createPlayer(video.current, runtime);
+    const hls = createHlsPlayer(video.current, runtime);
+    const created = createPlayer(video.current, hls, runtime);
+    setHls(hls);
     setPlayer(created);
     const seen = () => {
       if (document.visibilityState === "visible") created.catchUp();
@@ -43,6 +64,8 @@ export function Preview({ status }: { readonly status: StreamStatus | null }) {
     if (wanted) player?.start();
     else player?.stop();
   }, [player, wanted]);
+
+  useEffect(() => player?.choose(fast), [player, fast]);
 
   const age = useTickingText<HTMLSpanElement>(() => {
     const ageMs = player?.ageMs() ?? null;
@@ -60,7 +83,17 @@ export function Preview({ status }: { readonly status: StreamStatus | null }) {
         disablePictureInPicture
         aria-label="Program preview"
       />
-      <figcaption className="preview__chip preview__source">Program preview</figcaption>
+      <figcaption
+        className="preview__chip preview__source"
+        title={
+          fellBack
+            ? "A preview with little delay does not work here; this is the one that viewers get."
+            : undefined
+        }
+      >
+        Program preview
+        {fast && showsPicture(picture) && (delivery === "hls" ? " · by HLS" : " · little delay")}
+      </figcaption>
       <span className="preview__chip preview__age" ref={age} hidden={!showsPicture(picture)} />
       <Cover picture={picture} status={status} />
       <div className="preview__controls" hidden={!showsPicture(picture)}>
@@ -70,6 +103,16 @@ export function Preview({ status }: { readonly status: StreamStatus | null }) {
           className="preview__button"
           onClick={() => setMuted(!muted)}
         />
+        {hls && <QualityChoice player={hls} />}
+        {player?.canLowDelay && (
+          <IconButton
+            icon={fast ? Zap : ZapOff}
+            label={fast ? "Play as viewers get it" : "Play with little delay"}
+            aria-pressed={fast}
+            className="preview__button"
+            onClick={() => chooseLowDelay(!fast)}
+          />
+        )}
         {picture === "frozen" && (
           <IconButton
             icon={Play}
@@ -80,6 +123,29 @@ export function Preview({ status }: { readonly status: StreamStatus | null }) {
         )}
       </div>
     </figure>
+  );
+}
+
+/** Which encoding is shown, where there are several. */
+function QualityChoice({ player }: { readonly player: LivePlayer }) {
+  const qualities = useObservable(player.qualities);
+  const chosen = useObservable(player.chosen);
+  const shown = useObservable(player.shown);
+  if (qualities.length === 0) return null;
+  return (
+    <select
+      className="preview__quality"
+      aria-label="Quality of the preview"
+      value={chosen ?? ""}
+      onChange={({ target }) => player.choose(target.value === "" ? null : Number(target.value))}
+    >
+      <option value="">{automaticLabel(qualities, chosen === null ? shown : null)}</option>
+      {qualities.map(({ index, height, bitrate }) => (
+        <option key={index} value={height}>
+          {`${height}p, ${formatNumber(bitrate / 1_000_000, 1)} Mbit/s`}
+        </option>
+      ))}
+    </select>
   );
 }
 
@@ -128,13 +194,37 @@ function showsPicture(picture: PictureState): boolean {
   return picture === "playing" || picture === "frozen";
 }
 
-function createPlayer(video: HTMLVideoElement, runtime: Runtime): LivePlayer {
+function createPlayer(
+  video: HTMLVideoElement,
+  hls: LivePlayer,
+  runtime: Runtime,
+): PreviewPlayer {
+  const { session, stream } = runtime;
+  const lowDelayPlayer = (onGiveUp: () => void) =>
+    new LowDelayPlayer(video, {
+      whepUrl: () => appUrl(`live/${stream}/whep`).href,
+      accessToken: () => session.accessToken(),
+      renewToken: () => session.renew(),
+      clock: systemClock,
+      onGiveUp,
+    });
+  const ways = {
+    hls,
+    lowDelay: playsLowDelay() ? lowDelayPlayer : null,
+  };
+  return new PreviewPlayer(ways, lowDelay.get());
+}
+
+function createHlsPlayer(video: HTMLVideoElement, runtime: Runtime): LivePlayer {
   const { api, session, serverClock, stream } = runtime;
   return new LivePlayer(video, {
-    playlistUrl: () => appUrl(`live/${stream}/index.m3u8`).href,
+    playlistUrl: () => appUrl(`live/${stream}/master.m3u8`).href,
     signedPlaylistUrl: async () => {
       const outcome = await outcomeOf(api.POST("/api/stream/playback-url", { body: { stream } }));
-      return outcome.ok ? appUrl(outcome.data.url.replace(/^\//, "")).href : null;
+      if (!outcome.ok) return null;
+      // The same proof lets its bearer choose among all encodings.
+      const url = outcome.data.url.replace(/^\//, "").replace("/index.m3u8", "/master.m3u8");
+      return appUrl(url).href;
     },
     accessToken: () => session.accessToken(),
     renewToken: () => session.renew(),

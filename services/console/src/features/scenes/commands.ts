@@ -1,16 +1,32 @@
 import { type Api, type Outcome, outcomeOf } from "../../api/client.ts";
 import type { Failure } from "../../api/problem.ts";
-import type { ControlRequest, ListedScene, SceneList, TransitionKind } from "../../api/types.ts";
+import type {
+  ControlRequest,
+  Direction,
+  Easing,
+  ListedScene,
+  SceneList,
+  TransitionKind,
+} from "../../api/types.ts";
 import { Observable } from "../../observable.ts";
 import { randomKey } from "../../random-key.ts";
 
 /** How a scene replaces the one before. */
 export interface Transition {
   readonly kind: TransitionKind;
+  /** Where a wipe or a slide moves to. */
+  readonly direction: Direction;
   readonly durationMs: number;
+  readonly easing: Easing;
 }
 
-export const CUT: Transition = { kind: "cut", durationMs: 0 };
+export const FADE: Transition = {
+  kind: "fade",
+  direction: "left",
+  durationMs: 500,
+  easing: "linear",
+};
+export const CUT: Transition = { ...FADE, kind: "cut", durationMs: 0 };
 
 /** What is done with scenes; one at a time, so that a double click takes once. */
 export class SceneCommands {
@@ -54,9 +70,10 @@ export class SceneCommands {
   }
 
   /** Puts a scene on air: this one, or the one in preview. */
-  take(scene: string | null, { kind, durationMs }: Transition): Promise<boolean> {
-    const transition = { transition: kind, duration_ms: durationMs };
-    return this.control({ action: "take", ...(scene ? { scene } : {}), ...transition });
+  take(scene: string | null, transition: Transition): Promise<boolean> {
+    const { kind, direction, durationMs, easing } = transition;
+    const how = { transition: kind, direction, duration_ms: durationMs, easing };
+    return this.control({ action: "take", ...(scene ? { scene } : {}), ...how });
   }
 
   /** Puts a scene into preview, or none. */

@@ -5,7 +5,7 @@ import { useObservable } from "../../observable.ts";
 import { useForbidden, useRuntime } from "../../runtime-context.ts";
 import { Message } from "../../ui/message.tsx";
 import { useBlocked } from "../link/use-link.ts";
-import { CUT, type Transition } from "./commands.ts";
+import { CUT, FADE, type Transition } from "./commands.ts";
 import { DeleteSceneDialog, NameDialog } from "./dialogs.tsx";
 import { rolesOf } from "./roles.ts";
 import { SceneRow } from "./scene-row.tsx";
@@ -18,6 +18,7 @@ export function ScenePanel() {
   const list = useObservable(store.list);
   const state = useObservable(stream.state);
   const edited = useObservable(layers.scene)?.id ?? null;
+  const coming = useObservable(store.coming);
   const busy = useObservable(commands.busy);
   const failure = useObservable(commands.failure);
   const cannotEdit = useForbidden("edit-layers");
@@ -27,7 +28,7 @@ export function ScenePanel() {
   const [renaming, setRenaming] = useState<ListedScene | null>(null);
   const [deleting, setDeleting] = useState<ListedScene | null>(null);
   const [chosenStudio, setStudio] = useState<boolean | null>(null);
-  const [transition, setTransition] = useState<Transition>({ kind: "fade", durationMs: 500 });
+  const [transition, setTransition] = useState<Transition>(FADE);
   const blocked = {
     edit: cannotEdit ?? unreachable,
     control: cannotControl ?? unreachable ?? (busy ? "One moment…" : null),
@@ -115,6 +116,7 @@ export function ScenePanel() {
         transition={transition}
         onChange={setTransition}
         studio={studio}
+        coming={coming}
         blocked={blocked.control ?? (state?.wanted_preview ? null : "No scene is in preview.")}
         onTake={() => void commands.take(null, transition)}
         onCut={() => void commands.take(null, CUT)}

@@ -1,6 +1,8 @@
-import { Scissors, SkipForward } from "lucide-react";
+import { ArrowDown, ArrowLeft, ArrowRight, ArrowUp, Scissors, SkipForward } from "lucide-react";
 import { useId } from "react";
-import type { TransitionKind } from "../../api/types.ts";
+import type { Direction, Easing, Take, TransitionKind } from "../../api/types.ts";
+import { IconButton } from "../../ui/icon-button.tsx";
+import { EASINGS } from "../layers/options.ts";
 import type { Transition } from "./commands.ts";
 
 const KINDS: Record<TransitionKind, string> = {
@@ -9,12 +11,20 @@ const KINDS: Record<TransitionKind, string> = {
   wipe: "Wipe",
   slide: "Slide",
 };
+const DIRECTIONS = [
+  { direction: "left", icon: ArrowLeft },
+  { direction: "right", icon: ArrowRight },
+  { direction: "up", icon: ArrowUp },
+  { direction: "down", icon: ArrowDown },
+] as const satisfies readonly { direction: Direction; icon: unknown }[];
 const LONGEST_MS = 10_000;
 
 interface TakeBarProps {
   readonly transition: Transition;
   readonly onChange: (transition: Transition) => void;
   readonly studio: boolean;
+  /** The take that is on its way. */
+  readonly coming: Take | null;
   /** Why nothing can be taken. */
   readonly blocked: string | null;
   readonly onTake: () => void;
@@ -22,9 +32,11 @@ interface TakeBarProps {
 }
 
 /** How the next scene comes on air, and the way there. */
-export function TakeBar({ transition, onChange, studio, blocked, onTake, onCut }: TakeBarProps) {
-  const [kindId, lengthId] = [useId(), useId()];
-  const { kind, durationMs } = transition;
+export function TakeBar(props: TakeBarProps) {
+  const { transition, onChange, studio, coming, blocked, onTake, onCut } = props;
+  const [kindId, lengthId, easingId] = [useId(), useId(), useId()];
+  const { kind, direction, durationMs, easing } = transition;
+  const moves = kind === "wipe" || kind === "slide";
   return (
     <div className="take-bar">
       <label htmlFor={kindId}>Transition</label>
@@ -42,6 +54,20 @@ export function TakeBar({ transition, onChange, studio, blocked, onTake, onCut }
           </option>
         ))}
       </select>
+      {moves && (
+        <fieldset className="take-bar__directions">
+          <legend className="visually-hidden">Where it moves to</legend>
+          {DIRECTIONS.map((one) => (
+            <IconButton
+              key={one.direction}
+              icon={one.icon}
+              label={`Move ${one.direction}`}
+              aria-pressed={direction === one.direction}
+              onClick={() => onChange({ ...transition, direction: one.direction })}
+            />
+          ))}
+        </fieldset>
+      )}
       <label htmlFor={lengthId}>ms</label>
       <input
         id={lengthId}
@@ -57,6 +83,25 @@ export function TakeBar({ transition, onChange, studio, blocked, onTake, onCut }
           if (length >= 0 && length <= LONGEST_MS) onChange({ ...transition, durationMs: length });
         }}
       />
+      {kind !== "cut" && (
+        <>
+          <label htmlFor={easingId} className="visually-hidden">
+            Easing
+          </label>
+          <select
+            id={easingId}
+            className="input"
+            value={easing}
+            onChange={(event) => onChange({ ...transition, easing: event.target.value as Easing })}
+          >
+            {Object.entries(EASINGS).map(([value, label]) => (
+              <option key={value} value={value}>
+                {label}
+              </option>
+            ))}
+          </select>
+        </>
+      )}
       {studio && (
         <span className="take-bar__buttons">
           <button
@@ -71,16 +116,31 @@ export function TakeBar({ transition, onChange, studio, blocked, onTake, onCut }
           </button>
           <button
             type="button"
-            className="button button--primary"
+            className="button button--primary take-bar__take"
             disabled={blocked !== null}
             title={blocked ?? "Put the preview on air"}
             onClick={onTake}
           >
             <SkipForward size={16} aria-hidden />
             Take
+            {coming && <Progress key={coming.number} take={coming} />}
           </button>
         </span>
       )}
+      {!studio && coming && <Progress key={coming.number} take={coming} />}
     </div>
+  );
+}
+
+/** How far a take is on its way. */
+function Progress({ take: { transition } }: { readonly take: Take }) {
+  const kind = KINDS[transition.kind ?? "cut"].toLowerCase();
+  return (
+    <span
+      className="take-bar__progress"
+      role="status"
+      aria-label={`A ${kind} is on its way`}
+      style={{ animationDuration: `${transition.duration_ms ?? 0}ms` }}
+    />
   );
 }

@@ -1,18 +1,6 @@
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
 use sm_common::output::SrtMode;
+use sm_common::target::TargetPolicy;
 use url::{Host, Url};
-
-/// Addresses from which clouds give out credentials, beside the link-local one.
-const METADATA: [IpAddr; 4] = [
-    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
-    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
-    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
-    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
-];
-
-/// Names under which they do.
-const METADATA_NAMES: [&str; 2] = ["metadata.google.internal", "metadata.goog"];
 
 /// An RTMP address, taken apart.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,22 +12,22 @@ pub(super) struct RtmpAddress {
 }
 
 /// Reads an RTMP address. What follows the first part of the path is a stream key, with its query.
-pub(super) fn rtmp(text: &str, allow_private: bool) -> Result<RtmpAddress, &'static str> {
+pub(super) fn rtmp(text: &str, policy: TargetPolicy) -> Result<RtmpAddress, String> {
     let url = parse(
         text,
         &["rtmp", "rtmps"],
         "must begin with rtmp:// or rtmps://",
     )?;
     let host = host(&url)?;
-    guard(&host, allow_private)?;
+    guard(&host, policy)?;
     let path = url.path().trim_start_matches('/');
     let (app, key) = path.split_once('/').unwrap_or((path, ""));
     if app.is_empty() {
-        return Err("must name the application after the host, such as rtmp://host/app");
+        return Err("must name the application after the host, such as rtmp://host/app".to_owned());
     }
     let key = match (key, url.query()) {
         ("", None) => None,
-        ("", Some(_)) => return Err("must not have a query; a token is part of the key"),
+        ("", Some(_)) => return Err("must not have a query; a token is part of the key".to_owned()),
         (key, None) => Some(key.to_owned()),
         (key, Some(query)) => Some(format!("{key}?{query}")),
     };
@@ -50,21 +38,21 @@ pub(super) fn rtmp(text: &str, allow_private: bool) -> Result<RtmpAddress, &'sta
 }
 
 /// Reads an SRT address. A listener may listen on every address of the host.
-pub(super) fn srt(text: &str, mode: SrtMode, allow_private: bool) -> Result<String, &'static str> {
+pub(super) fn srt(text: &str, mode: SrtMode, policy: TargetPolicy) -> Result<String, String> {
     let url = parse(text, &["srt"], "must begin with srt://")?;
     let host = host(&url)?;
     match (mode, &host) {
-        (SrtMode::Caller, _) => guard(&host, allow_private)?,
+        (SrtMode::Caller, _) => guard(&host, policy)?,
         (SrtMode::Listener, Host::Domain(_)) => {
-            return Err("must be an address to listen on, such as srt://0.0.0.0:9000");
+            return Err("must be an address to listen on, such as srt://0.0.0.0:9000".to_owned());
         }
         (SrtMode::Listener, Host::Ipv4(_) | Host::Ipv6(_)) => {}
     }
     if url.port().is_none() {
-        return Err("must have a port");
+        return Err("must have a port".to_owned());
     }
     if !matches!(url.path(), "" | "/") || url.query().is_some() {
-        return Err("must end with the port; everything else has a field of its own");
+        return Err("must end with the port; everything else has a field of its own".to_owned());
     }
     Ok(format!("srt://{}", authority(&host, url.port())))
 }
@@ -98,55 +86,33 @@ fn authority(host: &Host<String>, port: Option<u16>) -> String {
     port.map_or_else(|| host.to_string(), |port| format!("{host}:{port}"))
 }
 
-/// Refuses addresses at which nobody takes a program, and which would be asked for something else.
-/// A name is judged by itself: what it resolves to is for the engine's network to restrict.
-fn guard(host: &Host<String>, allow_private: bool) -> Result<(), &'static str> {
-    let address = match host {
-        Host::Domain(name) => return guard_name(name, allow_private),
-        Host::Ipv4(address) => IpAddr::V4(*address),
-        Host::Ipv6(address) => IpAddr::V6(*address).to_canonical(),
-    };
-    let link_local = match address {
-        IpAddr::V4(address) => address.is_link_local() || address.is_broadcast(),
-        IpAddr::V6(address) => address.is_unicast_link_local(),
-    };
-    if link_local || METADATA.contains(&address) {
-        return Err("must not be a link-local or metadata address");
-    }
-    if address.is_multicast() || address.is_unspecified() {
-        return Err("must not be a multicast or unspecified address");
-    }
-    let private = match address {
-        IpAddr::V4(address) => address.is_private() || address.is_loopback() || is_shared(address),
-        IpAddr::V6(address) => address.is_unique_local() || address.is_loopback(),
-    };
-    if private && !allow_private {
-        return Err("must not be an address of a private network here");
-    }
-    Ok(())
+fn guard(host: &Host<String>, policy: TargetPolicy) -> Result<(), String> {
+    policy
+        .judge_host(host)
+        .map_err(|refused| refused.to_string())
 }
 
-fn guard_name(name: &str, allow_private: bool) -> Result<(), &'static str> {
-    let name = name.trim_end_matches('.').to_ascii_lowercase();
-    if METADATA_NAMES.contains(&name.as_str()) {
-        return Err("must not be a link-local or metadata address");
-    }
-    let local = name == "localhost" || name.ends_with(".localhost");
-    if local && !allow_private {
-        return Err("must not be an address of a private network here");
-    }
-    Ok(())
-}
-
-/// Addresses of a carrier's own network (RFC 6598).
-const fn is_shared(address: Ipv4Addr) -> bool {
-    let [first, second, ..] = address.octets();
-    first == 100 && second & 0b1100_0000 == 64
+/// Whether two addresses lead to the same server in the same way: what one of them was given in
+/// confidence, the other may have.
+pub(super) fn is_same_server(one: &str, other: &str) -> bool {
+    let origin = |text: &str| {
+        let url = Url::parse(text).ok()?;
+        let host = url.host_str()?.to_ascii_lowercase();
+        Some((url.scheme().to_owned(), host, url.port()))
+    };
+    origin(one).is_some_and(|one| origin(other) == Some(one))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const OPEN: TargetPolicy = TargetPolicy {
+        allow_private: true,
+    };
+    const CLOSED: TargetPolicy = TargetPolicy {
+        allow_private: false,
+    };
 
     #[test]
     fn an_rtmp_address_is_taken_apart() {
@@ -167,7 +133,7 @@ mod tests {
             ("rtmp://2130706433/app", "rtmp://127.0.0.1/app", None),
         ];
         for (text, url, key) in cases {
-            let address = rtmp(text, true).unwrap();
+            let address = rtmp(text, OPEN).unwrap();
             assert_eq!((address.url.as_str(), address.key.as_deref()), (url, key));
         }
     }
@@ -196,7 +162,7 @@ mod tests {
             "rtmp://[::]/app",
             "not an address",
         ] {
-            assert!(rtmp(text, true).is_err(), "{text}");
+            assert!(rtmp(text, OPEN).is_err(), "{text}");
         }
     }
 
@@ -213,17 +179,17 @@ mod tests {
             "[fd12::1]",
         ] {
             let text = format!("rtmp://{host}/app");
-            assert!(rtmp(&text, true).is_ok(), "{text}");
-            assert!(rtmp(&text, false).is_err(), "{text}");
+            assert!(rtmp(&text, OPEN).is_ok(), "{text}");
+            assert!(rtmp(&text, CLOSED).is_err(), "{text}");
         }
-        assert!(rtmp("rtmp://93.184.216.34/app", false).is_ok());
+        assert!(rtmp("rtmp://93.184.216.34/app", CLOSED).is_ok());
     }
 
     #[test]
     fn an_srt_address_is_host_and_port_and_a_listener_may_take_every_address() {
         let (caller, listener) = (SrtMode::Caller, SrtMode::Listener);
-        assert!(srt("srt://a.example:9000", caller, true).is_ok());
-        assert!(srt("srt://0.0.0.0:9000", listener, true).is_ok());
+        assert!(srt("srt://a.example:9000", caller, OPEN).is_ok());
+        assert!(srt("srt://0.0.0.0:9000", listener, OPEN).is_ok());
         for (text, mode) in [
             ("srt://0.0.0.0:9000", caller),
             ("srt://a.example", caller),
@@ -232,7 +198,25 @@ mod tests {
             ("srt://a.example:9000", listener),
             ("rtmp://a.example:9000", caller),
         ] {
-            assert!(srt(text, mode, true).is_err(), "{text}");
+            assert!(srt(text, mode, OPEN).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_server_is_another_with_any_part_of_its_address() {
+        let server = "rtmps://a.example:443/app";
+        for same in ["rtmps://a.example:443/other", "rtmps://A.example:443/app"] {
+            assert!(is_same_server(server, same), "{same}");
+        }
+        for other in [
+            "rtmp://a.example:443/app",
+            "rtmps://b.example:443/app",
+            "rtmps://a.example:444/app",
+            "rtmps://a.example/app",
+            "nonsense",
+        ] {
+            assert!(!is_same_server(server, other), "{other}");
+        }
+        assert!(!is_same_server("nonsense", "nonsense"));
     }
 }

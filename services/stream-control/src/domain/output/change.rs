@@ -4,6 +4,7 @@ use sm_common::clock::Timestamp;
 use sm_common::id::OutputId;
 use sm_common::output::Output;
 use sm_common::stream::DesiredState;
+use sm_common::target::TargetPolicy;
 use sm_service_kit::body::fault::Faults;
 use utoipa::ToSchema;
 
@@ -75,8 +76,8 @@ impl Change {
 pub(crate) struct Rules {
     /// Most outputs of a stream, HLS and the recording of control commands apart.
     pub(crate) outputs_max: usize,
-    /// Whether private networks and this host may be sent to.
-    pub(crate) allow_private: bool,
+    /// Which addresses may be sent to.
+    pub(crate) targets: TargetPolicy,
 }
 
 /// Why an output is not changed.
@@ -143,7 +144,7 @@ fn create(
         name,
         target,
         enabled,
-    } = draft::read(body, rules.allow_private).map_err(Refused::Invalid)?;
+    } = draft::read(body, rules.targets).map_err(Refused::Invalid)?;
     let recording = OutputId::recording();
     let count = outputs
         .iter()
@@ -178,7 +179,7 @@ fn alter(
                 name,
                 target,
                 enabled,
-            } = draft::patch(output, patch, rules.allow_private).map_err(Refused::Invalid)?;
+            } = draft::patch(output, patch, rules.targets).map_err(Refused::Invalid)?;
             (output.name, output.target, output.enabled) = (name, target, enabled);
         }
         Change::Start => output.enabled = true,

@@ -1,7 +1,9 @@
 use serde_json::{Map, Value, json};
 use sm_common::output::{
-    FileTarget, Output, OutputKind, OutputSecret, OutputTarget, RtmpTarget, SrtMode, SrtTarget,
+    FileTarget, Output, OutputKind, OutputTarget, RtmpTarget, SrtMode, SrtTarget,
 };
+use sm_common::secret::Secret;
+use sm_common::target::TargetPolicy;
 use sm_service_kit::body::fault::{Fault, Faults};
 use sm_service_kit::body::field::{self, Members};
 
@@ -26,9 +28,9 @@ pub(super) struct Draft {
 }
 
 /// Reads a body that describes a whole output.
-pub(super) fn read(body: &Value, allow_private: bool) -> Result<Draft, Faults> {
+pub(super) fn read(body: &Value, policy: TargetPolicy) -> Result<Draft, Faults> {
     let mut faults = Faults::default();
-    let draft = read_draft(&with_key_apart(body), allow_private, &mut faults);
+    let draft = read_draft(&with_key_apart(body), policy, &mut faults);
     match draft {
         Some(draft) if faults.is_empty() => Ok(draft),
         Some(_) | None => Err(faults),
@@ -36,7 +38,7 @@ pub(super) fn read(body: &Value, allow_private: bool) -> Result<Draft, Faults> {
 }
 
 /// Reads a merge patch of `output`: what is absent stays, and null takes away.
-pub(super) fn patch(output: &Output, body: &Value, allow_private: bool) -> Result<Draft, Faults> {
+pub(super) fn patch(output: &Output, body: &Value, policy: TargetPolicy) -> Result<Draft, Faults> {
     let mut faults = Faults::default();
     let (patch, mut whole) = (with_key_apart(body), document(output));
     let Some(members) = patch.as_object() else {
@@ -54,10 +56,38 @@ pub(super) fn patch(output: &Output, body: &Value, allow_private: bool) -> Resul
     }
     // The kind of the document decides how the target is read.
     merge(&mut whole, "kind", &json!(output.target.kind()));
-    let draft = read_draft(&Value::Object(whole), allow_private, &mut faults);
+    let draft = read_draft(&Value::Object(whole), policy, &mut faults);
+    if let Some(draft) = &draft {
+        ask_again_for_secret(&output.target, &draft.target, &patch, &mut faults);
+    }
     match draft {
         Some(draft) if faults.is_empty() => Ok(draft),
         Some(_) | None => Err(faults),
+    }
+}
+
+/// A secret that was given for one server is not sent to another, unless whoever names the other
+/// gives it again.
+fn ask_again_for_secret(
+    before: &OutputTarget,
+    after: &OutputTarget,
+    patch: &Value,
+    faults: &mut Faults,
+) {
+    let (member, old, new, kept) = match (before, after) {
+        (OutputTarget::Rtmp(old), OutputTarget::Rtmp(new)) => {
+            ("key", &old.url, &new.url, new.key.is_some())
+        }
+        (OutputTarget::Srt(old), OutputTarget::Srt(new)) => {
+            ("passphrase", &old.url, &new.url, new.passphrase.is_some())
+        }
+        (OutputTarget::Rtmp(_) | OutputTarget::Srt(_) | OutputTarget::File(_), _) => return,
+    };
+    let pointer = format!("/target/{member}");
+    if kept && patch.pointer(&pointer).is_none() && !address::is_same_server(old, new) {
+        let detail = "is needed again: the address leads to another server, which is not given \
+                      what was meant for the old one; null for none";
+        faults.value(pointer, detail);
     }
 }
 
@@ -103,7 +133,7 @@ fn with_key_apart(body: &Value) -> Value {
     if let Some(target) = target
         && target.get("key").is_none_or(Value::is_null)
         && let Some(text) = target.get("url").and_then(Value::as_str)
-        && let Ok(address) = address::rtmp(text, true)
+        && let Ok(address) = address::rtmp(text, TargetPolicy::default())
         && let Some(key) = address.key
     {
         target.insert("url".to_owned(), json!(address.url));
@@ -112,13 +142,13 @@ fn with_key_apart(body: &Value) -> Value {
     body
 }
 
-fn read_draft(body: &Value, allow_private: bool, faults: &mut Faults) -> Option<Draft> {
+fn read_draft(body: &Value, policy: TargetPolicy, faults: &mut Faults) -> Option<Draft> {
     let mut members = Members::of(body, "", faults)?;
     let name = members.required("name", faults, field::text(1, NAME_CHARS_MAX, false));
     let kind = members.required("kind", faults, read_kind);
     let enabled = members.or("enabled", true, faults, field::boolean);
     let target = match (members.raw("target"), kind) {
-        (Some(target), Some(kind)) => read_target(target, kind, allow_private, faults),
+        (Some(target), Some(kind)) => read_target(target, kind, policy, faults),
         (None, Some(OutputKind::File)) => Some(OutputTarget::File(FileTarget::default())),
         (None, _) => {
             faults.shape("/target", "is required");
@@ -146,13 +176,13 @@ fn read_kind(value: &Value) -> Result<OutputKind, Fault> {
 fn read_target(
     value: &Value,
     kind: OutputKind,
-    allow_private: bool,
+    policy: TargetPolicy,
     faults: &mut Faults,
 ) -> Option<OutputTarget> {
     let mut members = Members::of(value, "/target", faults)?;
     let target = match kind {
-        OutputKind::Rtmp => read_rtmp(&mut members, allow_private, faults).map(OutputTarget::Rtmp),
-        OutputKind::Srt => read_srt(&mut members, allow_private, faults).map(OutputTarget::Srt),
+        OutputKind::Rtmp => read_rtmp(&mut members, policy, faults).map(OutputTarget::Rtmp),
+        OutputKind::Srt => read_srt(&mut members, policy, faults).map(OutputTarget::Srt),
         OutputKind::File => read_file(&mut members, faults).map(OutputTarget::File),
         OutputKind::Hls => None,
     };
@@ -162,18 +192,18 @@ fn read_target(
 
 fn read_rtmp(
     members: &mut Members<'_>,
-    allow_private: bool,
+    policy: TargetPolicy,
     faults: &mut Faults,
 ) -> Option<RtmpTarget> {
     let url = members.required("url", faults, |value| {
-        let address = address::rtmp(&url_text(value)?, allow_private).map_err(refused)?;
+        let address = address::rtmp(&url_text(value)?, policy).map_err(refused)?;
         if address.key.is_some() {
             return Err(refused("must not hold a key where `key` is given"));
         }
         Ok(address.url)
     });
     let key = members.or("key", None, faults, |value| {
-        field::text(1, KEY_CHARS_MAX, false)(value).map(|key| Some(OutputSecret::from(key)))
+        field::text(1, KEY_CHARS_MAX, false)(value).map(|key| Some(Secret::from(key)))
     });
     Some(RtmpTarget {
         url: url?,
@@ -183,19 +213,19 @@ fn read_rtmp(
 
 fn read_srt(
     members: &mut Members<'_>,
-    allow_private: bool,
+    policy: TargetPolicy,
     faults: &mut Faults,
 ) -> Option<SrtTarget> {
     let mode = members.or("mode", SrtMode::default(), faults, field::parsed);
     let url = members.required("url", faults, |value| {
         let mode = mode.unwrap_or_default();
-        address::srt(&url_text(value)?, mode, allow_private).map_err(refused)
+        address::srt(&url_text(value)?, mode, policy).map_err(refused)
     });
     let stream_id = members.or("stream_id", None, faults, |value| {
         field::text(1, STREAM_ID_CHARS_MAX, false)(value).map(Some)
     });
     let passphrase = members.or("passphrase", None, faults, |value| {
-        field::text(10, 79, false)(value).map(|text| Some(OutputSecret::from(text)))
+        field::text(10, 79, false)(value).map(|text| Some(Secret::from(text)))
     });
     let latency_ms = members.or("latency_ms", 125, faults, field::integer(20, 8000));
     Some(SrtTarget {
@@ -236,6 +266,6 @@ fn url_text(value: &Value) -> Result<String, Fault> {
     field::text(1, URL_CHARS_MAX, false)(value)
 }
 
-fn refused(why: &'static str) -> Fault {
-    Fault::Value(why.to_owned())
+fn refused(why: impl Into<String>) -> Fault {
+    Fault::Value(why.into())
 }

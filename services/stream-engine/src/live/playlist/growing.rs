@@ -16,11 +16,11 @@ pub(super) struct ListedPart {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Growing {
     /// The run's number of the segment.
-    number: u64,
+    pub(super) number: u64,
     pub(super) starts_at: Timestamp,
     pub(super) parts: Vec<ListedPart>,
     /// Whether that is all of them: the segment itself is about to be reported.
-    complete: bool,
+    pub(super) complete: bool,
 }
 
 /// A segment whose run ended before it, although players have parts of it.
@@ -134,7 +134,8 @@ impl Playlist {
             && let Some(growing) = self.growing.take()
         {
             let place = (growing.starts_at, growing.duration_s());
-            self.list(finished.segment.clone(), place, growing.parts, window);
+            // How large it is, was not reported.
+            self.list((finished.segment.clone(), 0), place, growing.parts, window);
         }
         self.abandon();
         self.run = None;

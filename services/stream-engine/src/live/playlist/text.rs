@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::growing::{Growing, ListedPart, files};
+use super::renditions::Sibling;
 use super::{Listed, LiveFile, Playlist, Run, seconds};
 
 /// The version of HLS that fragmented MP4 in plain playlists needs. Players pass over the tags of
@@ -58,6 +59,13 @@ impl Playlist {
         if let Some((run, growing)) = self.run.as_ref().zip(self.growing.as_ref()) {
             text.begin_segment(run, growing.starts_at);
             text.parts(growing.files(run), &growing.parts);
+        }
+        for Sibling { uri, segment, part } in self.siblings_of(None) {
+            let part = part.map(|part| format!(",LAST-PART={part}"));
+            let part = part.unwrap_or_default();
+            text.line(format_args!(
+                "#EXT-X-RENDITION-REPORT:URI=\"{uri}{query}\",LAST-MSN={segment}{part}"
+            ));
         }
         if let Some(hint) = self.hint() {
             text.line(format_args!(
@@ -203,6 +211,9 @@ impl<'a> Text<'a> {
 
     fn segment(&mut self, listed: &Listed) {
         let query = self.query;
+        if listed.gap {
+            self.line(format_args!("#EXT-X-GAP"));
+        }
         self.line(format_args!(
             "#EXTINF:{:.5},\n{}{query}",
             listed.duration_s, listed.file

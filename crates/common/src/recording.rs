@@ -1,31 +1,66 @@
-//! Names of the files that a worker records into: `20260708T091011.123Z-0.mp4`.
+//! Names of the files that a worker records into: `20260708T091011.120Z-0.mp4`. They sort by time.
+//! Those of former versions had no trailing zeros of the milliseconds, so that they did not sort
+//! within a second; they are read as they were written.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::de::IntoDeserializer;
 use serde::{Deserialize as _, Serialize, Serializer};
-use sm_common::clock::Timestamp;
-use sm_common::output::FileFormat;
+
+use crate::clock::Timestamp;
+use crate::output::FileFormat;
+
+/// Digits of a second's fraction in a name.
+const FRACTION_DIGITS: usize = 3;
 
 /// The text is not what a worker names a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not the name of a recording")]
-pub(crate) struct NotARecording;
+pub struct NotARecording;
 
-/// A file that a worker recorded into. Nothing else in the folder can be named by it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct RecordingName {
+/// A file that a worker recorded into. Nothing else in the folder can be named by it. Sorts by
+/// when it began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RecordingName {
     /// When it began.
-    pub(crate) began: Timestamp,
+    pub began: Timestamp,
     /// Tells apart those that began at the same moment.
-    pub(crate) number: u32,
+    pub number: u32,
     /// The container.
-    pub(crate) format: FileFormat,
+    pub format: FileFormat,
+    /// How the moment is written.
+    spelling: Spelling,
+}
+
+/// How the moment in a name is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Spelling {
+    /// With all digits of the milliseconds.
+    Whole,
+    /// Without the zeros at their end, as former versions did.
+    Short,
 }
 
 impl RecordingName {
-    const fn extension(self) -> &'static str {
+    /// The name of a new file.
+    pub const fn new(began: Timestamp, number: u32, format: FileFormat) -> Self {
+        Self {
+            began,
+            number,
+            format,
+            spelling: Spelling::Whole,
+        }
+    }
+
+    /// The name of another file that began at the same moment.
+    #[must_use]
+    pub const fn numbered(self, number: u32) -> Self {
+        Self { number, ..self }
+    }
+
+    /// What follows the last dot.
+    pub const fn extension(self) -> &'static str {
         match self.format {
             FileFormat::Mp4 => "mp4",
             FileFormat::Mkv => "mkv",
@@ -33,7 +68,7 @@ impl RecordingName {
     }
 
     /// The media type.
-    pub(crate) const fn media_type(self) -> &'static str {
+    pub const fn media_type(self) -> &'static str {
         match self.format {
             FileFormat::Mp4 => "video/mp4",
             FileFormat::Mkv => "video/x-matroska",
@@ -43,8 +78,13 @@ impl RecordingName {
 
 impl fmt::Display for RecordingName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for part in self.began.to_string().split(['-', ':']) {
-            f.write_str(part)?;
+        let moment = self.began.to_string().replace(['-', ':'], "");
+        let moment = moment.strip_suffix('Z').unwrap_or(&moment);
+        let (second, fraction) = moment.split_once('.').unwrap_or((moment, ""));
+        match (self.spelling, fraction) {
+            (Spelling::Whole, fraction) => write!(f, "{second}.{fraction:0<FRACTION_DIGITS$}Z")?,
+            (Spelling::Short, "") => write!(f, "{second}Z")?,
+            (Spelling::Short, fraction) => write!(f, "{second}.{fraction}Z")?,
         }
         write!(f, "-{}.{}", self.number, self.extension())
     }
@@ -56,11 +96,11 @@ impl FromStr for RecordingName {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let name = read(text).ok_or(NotARecording)?;
         // One name for one file: nothing that only reads like it.
-        if name.to_string() == text {
-            Ok(name)
-        } else {
-            Err(NotARecording)
-        }
+        [Spelling::Whole, Spelling::Short]
+            .map(|spelling| Self { spelling, ..name })
+            .into_iter()
+            .find(|name| name.to_string() == text)
+            .ok_or(NotARecording)
     }
 }
 
@@ -78,11 +118,11 @@ fn read(text: &str) -> Option<RecordingName> {
         _ => return None,
     };
     let (began, number) = stem.rsplit_once('-')?;
-    Some(RecordingName {
-        began: moment(began)?,
-        number: number.parse().ok()?,
+    Some(RecordingName::new(
+        moment(began)?,
+        number.parse().ok()?,
         format,
-    })
+    ))
 }
 
 /// `20260708T091011.123Z`, with its punctuation back.
@@ -103,7 +143,11 @@ mod tests {
     fn a_name_reads_back_as_it_was_written() {
         for text in [
             "20260708T091011.123Z-0.mp4",
+            "20260708T091011.100Z-12.mkv",
+            "19700101T000000.000Z-0.mp4",
+            // Of former versions.
             "20260708T091011.1Z-12.mkv",
+            "20260708T091011.12Z-12.mkv",
             "19700101T000000Z-0.mp4",
         ] {
             let name: RecordingName = text.parse().unwrap();
@@ -117,6 +161,18 @@ mod tests {
     }
 
     #[test]
+    fn names_sort_by_time_within_a_second_too() {
+        let moments = [0, 7, 90, 100, 120, 999, 1000].map(Timestamp::from_unix_millis);
+        let names = moments.map(|moment| RecordingName::new(moment, 0, FileFormat::Mp4));
+        assert!(names.is_sorted());
+        assert!(names.map(|name| name.to_string()).is_sorted());
+        let former = ["19700101T000000Z-0.mp4", "19700101T000000.09Z-0.mp4"];
+        let mixed = [former[0], "19700101T000000.080Z-0.mp4", former[1]];
+        let mixed = mixed.map(|text| text.parse::<RecordingName>().unwrap());
+        assert!(mixed.is_sorted());
+    }
+
+    #[test]
     fn nothing_else_is_a_recording() {
         for text in [
             "",
@@ -126,6 +182,8 @@ mod tests {
             "19700101T000000Z-00.mp4",
             "19700101T000000Z-+1.mp4",
             "19700101T000000.0Z-0.mp4",
+            "19700101T000000.10Z-0.mp4",
+            "19700101T000000.1000Z-0.mp4",
             "19700101T000000+01:00-0.mp4",
             "19701301T000000Z-0.mp4",
             "19700101T000000Z.mp4",

@@ -6,6 +6,7 @@ use sm_common::clock::Timestamp;
 use sm_common::id::{LayerId, OutputId, RenditionName};
 use sm_common::ladder::Rendition;
 use sm_common::program::ProgramFormat;
+use sm_common::sprite::Sprite;
 use sm_media_protocol::{
     Command, HlsSettings, Hosting, LayerReport, OnAir, OutputReport, Part, RenditionFailure,
     RenditionOnAir, RenditionReport, Report, ScenePicture, Segment, WantedOutput, WantedScene,
@@ -66,6 +67,7 @@ impl Note {
                 outputs,
                 hosting,
                 network: _,
+                sprite: _,
                 targets: _,
                 retry: _,
             } => Some(Self::Configured {
@@ -134,6 +136,7 @@ struct Known {
     segments: Recent<Segment>,
     parts: Recent<Part>,
     renditions: BTreeMap<RenditionName, KnownRendition>,
+    sprite: Option<Sprite>,
 }
 
 #[derive(Debug)]
@@ -196,6 +199,7 @@ impl Memory {
                     segments: Recent::new(KEPT_S, SEGMENTS_MAX),
                     parts: Recent::new(PARTS_KEPT_S, PARTS_MAX),
                     renditions: BTreeMap::new(),
+                    sprite: None,
                 });
             }
             (Some(known), Note::Scene(scene)) => {
@@ -240,6 +244,7 @@ impl Memory {
                 known.segments.keep(segment.duration_s, segment.clone());
             }
             Report::PartWritten(part) => known.parts.keep(part.duration_s, part.clone()),
+            Report::Sprite(sprite) => known.sprite = Some(sprite.clone()),
             Report::Rendition(report) => {
                 if let Some(rendition) = known.rendition(&report.rendition) {
                     rendition.failure.clone_from(&report.failure);
@@ -285,6 +290,7 @@ impl Memory {
             parts: known.parts.all(),
             ladder: known.ladder.clone(),
             renditions: known.renditions(),
+            sprite: known.sprite.clone(),
         })
     }
 }

@@ -14,7 +14,7 @@ use sm_common::stream::Severity;
 use sm_common::target::TargetPolicy;
 use sm_media_protocol::{
     Command, FinishReason, HlsSettings, LayerReport, OutputReport, RecordingSettings, Report,
-    RetryTerms, WantedOutput, WantedScene, WorkerState,
+    RetryTerms, SpriteSettings, WantedOutput, WantedScene, WorkerState,
 };
 
 use crate::event::{Event, Events};
@@ -205,6 +205,7 @@ impl Worker {
                 outputs,
                 hosting,
                 network,
+                sprite,
                 targets,
                 retry,
             } => {
@@ -216,6 +217,7 @@ impl Worker {
                     outputs,
                     orphan: Duration::from_millis(hosting.orphan_ms),
                     network,
+                    sprite,
                     targets,
                     retry,
                 };
@@ -277,6 +279,7 @@ impl Worker {
             outputs: wanted_outputs,
             orphan,
             network,
+            sprite,
             targets,
             retry,
         } = wanted;
@@ -329,6 +332,7 @@ impl Worker {
             wall: SharedClock::clone(&self.wall),
             events: self.events.clone(),
             reports: self.reports.clone(),
+            sprite,
         };
         match Program::start(settings, layers.stage()) {
             Ok(program) => {
@@ -546,6 +550,7 @@ struct Wanted {
     outputs: Vec<WantedOutput>,
     orphan: Duration,
     network: NetworkPolicy,
+    sprite: Option<SpriteSettings>,
     targets: TargetPolicy,
     retry: RetryTerms,
 }

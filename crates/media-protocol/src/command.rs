@@ -49,6 +49,9 @@ pub enum Command {
         /// Where network sources may be.
         #[serde(default)]
         network: NetworkPolicy,
+        /// Small pictures of the last minutes; `None` for none.
+        #[serde(default)]
+        sprite: Option<SpriteSettings>,
         /// Where outputs may be sent.
         #[serde(default)]
         targets: TargetPolicy,
@@ -147,6 +150,19 @@ pub struct HlsSettings {
     /// Most frames in a part of a segment; 0: segments are not written in parts.
     #[serde(default)]
     pub part_frames: u32,
+}
+
+/// How small pictures of the last minutes are made. The worker writes them as `sprite.jpg` into the
+/// HLS directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SpriteSettings {
+    /// Time from one to the next, in milliseconds.
+    pub interval_ms: u64,
+    /// How many are kept.
+    pub pictures: u32,
+    /// Height of each in pixels; the width follows from the program's shape.
+    pub height: u32,
 }
 
 /// Where recordings are written, and when no longer.

@@ -11,6 +11,7 @@ use sm_common::id::StreamId;
 use sm_common::layer::Color;
 use sm_common::target::TargetPolicy;
 use sm_media_protocol::RetryTerms;
+use sm_media_protocol::SpriteSettings;
 use sm_service_kit::config::{
     AuthConfig, EventHandlerConfig, HttpConfig, KitConfig, OpsConfig, ServiceConfig,
     TelemetryConfig,
@@ -130,6 +131,9 @@ pub(crate) struct LiveConfig {
     pub(crate) viewers_max: usize,
     snapshot_max_age_ms: u64,
     snapshot_timeout_ms: u64,
+    sprite_interval_ms: u64,
+    sprite_pictures: u32,
+    sprite_height: u32,
     forward_connect_timeout_ms: u64,
     forward_read_timeout_ms: u64,
 }
@@ -319,6 +323,15 @@ impl RestartConfig {
 impl LiveConfig {
     pub(crate) const fn wait_max(&self) -> Duration {
         Duration::from_millis(self.wait_max_ms)
+    }
+
+    /// How small pictures of the last minutes are made; `None`: not at all.
+    pub(crate) fn sprite(&self) -> Option<SpriteSettings> {
+        (self.sprite_interval_ms > 0 && self.sprite_pictures > 0).then_some(SpriteSettings {
+            interval_ms: self.sprite_interval_ms,
+            pictures: self.sprite_pictures,
+            height: self.sprite_height,
+        })
     }
 
     pub(crate) const fn grace(&self) -> Duration {

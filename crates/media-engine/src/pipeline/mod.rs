@@ -26,6 +26,7 @@ mod rendition;
 mod segment_writer;
 mod segmenter;
 mod snapshot;
+mod sprite;
 mod stack;
 mod stage;
 mod strip;

@@ -10,7 +10,7 @@ use gstreamer_video as gst_video;
 use sm_common::clock::SharedClock;
 use sm_common::ladder::Rendition;
 use sm_common::program::ProgramFormat;
-use sm_media_protocol::{HlsSettings, Stats};
+use sm_media_protocol::{HlsSettings, SpriteSettings, Stats};
 
 use super::clock::ProgramClock;
 use super::composer::{Composer, Shared};
@@ -24,6 +24,7 @@ use super::pool::FramePool;
 use super::rendition::Ground;
 use super::segment_writer::{SegmentWriter, Whose};
 use super::snapshot::Photographer;
+use super::sprite;
 use super::stage::Stage;
 use crate::event::{Event, Events};
 use crate::host::Reports;
@@ -59,6 +60,8 @@ pub(crate) struct Program {
     pipeline: gst::Pipeline,
     ladder: Ladder,
     photographer: Photographer,
+    /// Dropped to take no more small pictures.
+    _sprite: Option<SyncSender<()>>,
     inspector: Inspector,
     /// Dropped to end the program.
     go_on: Option<SyncSender<()>>,
@@ -79,6 +82,8 @@ pub(crate) struct ProgramSettings {
     pub(crate) wall: SharedClock,
     pub(crate) events: Events,
     pub(crate) reports: Reports,
+    /// Small pictures of the last minutes; `None` for none.
+    pub(crate) sprite: Option<SpriteSettings>,
 }
 
 impl Program {
@@ -94,6 +99,7 @@ impl Program {
             wall,
             events,
             reports,
+            sprite,
         } = settings;
         let timeline = Timeline::new(format.framerate);
         let keyframe_interval = u64::from(keyframe_interval_frames(&format));
@@ -122,6 +128,15 @@ impl Program {
         let photographer =
             Photographer::start(info.clone(), Arc::clone(&shared.latest), reports.clone())
                 .map_err(ProgramError::Thread)?;
+        let studio = sprite::Studio {
+            info: info.clone(),
+            latest: Arc::clone(&shared.latest),
+            directory: hls.directory.clone(),
+            wall: Arc::clone(&wall),
+            reports: reports.clone(),
+        };
+        let sprite = sprite.map(|settings| sprite::start(studio, settings));
+        let sprite = sprite.transpose().map_err(ProgramError::Thread)?;
         let inspector = Inspector::new(info.clone(), Arc::clone(&shared.latest));
         let (over, renditions_over) = sync_channel(0);
         let ground = Ground {
@@ -168,6 +183,7 @@ impl Program {
             pipeline: encoder.pipeline,
             ladder,
             photographer,
+            _sprite: sprite,
             inspector,
             go_on: Some(go_on),
         })

@@ -37,6 +37,7 @@ mod recording;
 mod rtsp_server;
 mod scene;
 mod sound;
+mod sprite;
 mod stats;
 mod tap;
 mod texts;

@@ -19,6 +19,7 @@ const PLAYLIST: &str = "playlist.json";
 const PLAYLIST_DRAFT: &str = "playlist.json.draft";
 const SEGMENT_DRAFT: &str = "segment.draft";
 const SNAPSHOT: &str = "snapshot.jpg";
+const SPRITE: &str = "sprite.jpg";
 
 /// The directory. Its methods block: call them where that is allowed.
 #[derive(Clone, Debug)]
@@ -46,6 +47,11 @@ impl Archive {
     /// Where the worker writes the picture on air.
     pub(crate) fn snapshot(&self) -> PathBuf {
         self.directory.join(SNAPSHOT)
+    }
+
+    /// Where the worker writes the small pictures of the last minutes.
+    pub(crate) fn sprite(&self) -> PathBuf {
+        self.directory.join(SPRITE)
     }
 
     /// Creates the directory, and reads the playlist as far as its files are still there; `None`

@@ -139,6 +139,7 @@ async fn introduce(
         | Report::Stats(_)
         | Report::Snapshot { .. }
         | Report::Fault { .. }
+        | Report::Sprite(_)
         | Report::Rendition(_)
         | Report::RenditionPart { .. }
         | Report::RenditionSegment { .. }

@@ -20,5 +20,6 @@ mod recordings;
 mod scene_adoption;
 mod scenes;
 mod secrets;
+mod sprite;
 mod takeover;
 mod worker;

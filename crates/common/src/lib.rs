@@ -8,10 +8,12 @@
 pub mod address;
 pub mod asset;
 pub mod auth;
+pub mod capacity;
 pub mod chat;
 pub mod clock;
 pub mod event;
 pub mod id;
+pub mod ingest;
 pub mod ladder;
 pub mod layer;
 pub mod output;

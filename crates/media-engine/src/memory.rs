@@ -70,6 +70,7 @@ impl Note {
                 sprite: _,
                 targets: _,
                 retry: _,
+                feeds: _,
             } => Some(Self::Configured {
                 program: program.clone(),
                 ladder: ladder.clone(),
@@ -79,18 +80,22 @@ impl Note {
                 scene: SceneNote::of(scene),
                 outputs: identifiers(outputs),
             }),
-            Command::ApplyScene { scene } => Some(Self::Scene(SceneNote::of(scene))),
+            Command::ApplyScene { scene } | Command::Rebuild { scene, .. } => {
+                Some(Self::Scene(SceneNote::of(scene)))
+            }
             Command::ApplyLadder { ladder } => Some(Self::Ladder(ladder.clone())),
             Command::ApplyOutputs { outputs } => Some(Self::Outputs(identifiers(outputs))),
             // The next host tells of its preview anew, and wants to know how its layers do. Of the
-            // chat it tells anew, too.
+            // chat it tells anew, too; what becomes of rates is reported.
             Command::ApplyPreview { scene } => {
                 let layers = scene.iter().flat_map(|scene| &scene.layers);
                 Some(Self::Preview(layers.map(|layer| layer.id).collect()))
             }
             Command::Lease(_)
+            | Command::ChangeRates { .. }
             | Command::ApplyChat { .. }
             | Command::Snapshot { .. }
+            | Command::PreviewPicture { .. }
             | Command::Stop => None,
         }
     }
@@ -243,6 +248,16 @@ impl Memory {
             Report::SegmentWritten(segment) => {
                 known.segments.keep(segment.duration_s, segment.clone());
             }
+            Report::ProgramChanged { program, hls } => {
+                if known.hls.run != hls.run {
+                    // Those of another run are listed already, or lost with the host.
+                    known.segments = Recent::new(KEPT_S, SEGMENTS_MAX);
+                    known.parts = Recent::new(PARTS_KEPT_S, PARTS_MAX);
+                    known.renditions = BTreeMap::new();
+                }
+                known.program = program.clone();
+                known.hls = hls.clone();
+            }
             Report::PartWritten(part) => known.parts.keep(part.duration_s, part.clone()),
             Report::Sprite(sprite) => known.sprite = Some(sprite.clone()),
             Report::Rendition(report) => {
@@ -266,6 +281,7 @@ impl Memory {
             | Report::TakeStarted { .. }
             | Report::SceneApplied { .. }
             | Report::InitWritten { .. }
+            | Report::ProgramRefused { .. }
             | Report::Stats(_)
             | Report::Snapshot { .. }
             | Report::Fault { .. }
@@ -398,6 +414,7 @@ mod tests {
             reason: None,
             attempts: None,
             next_attempt_at: None,
+            playback: None,
         })
     }
 

@@ -6,8 +6,8 @@ use sm_common::clock::Timestamp;
 use sm_common::id::{LayerId, OutputId};
 use sm_common::ladder::Rendition;
 use sm_common::layer::{
-    AtZero, Blend, ChatSource, Color, GradientStop, NetworkSource, Pattern, TextStyle,
-    TickerDirection, Transform, Transition,
+    AtEnd, AtZero, Blend, ChatSource, Color, GradientShape, GradientStop, NetworkSource, OnLoss,
+    Pattern, Playback, TextStyle, TickerDirection, Transform, Transition,
 };
 use sm_common::output::OutputTarget;
 use sm_common::program::ProgramFormat;
@@ -21,10 +21,6 @@ use crate::chat::ChatFeed;
 /// What the host tells the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the large one is sent once, and commands wait in boxes"
-)]
 pub enum Command {
     /// Who speaks, and for how long. The first line of every connection, and repeated for as long
     /// as the host holds the stream.
@@ -58,6 +54,28 @@ pub enum Command {
         /// How long sources that failed wait before they are tried again.
         #[serde(default)]
         retry: RetryTerms,
+        /// An existing directory that only this user can enter. A layer that others push to listens
+        /// there, on a socket that is named after it; `None`: nobody can push.
+        #[serde(default)]
+        feeds: Option<PathBuf>,
+    },
+    /// Go on at the rates of this format, which differs in nothing else from the one on air.
+    /// Nothing is interrupted. Answered by [`crate::Report::ProgramChanged`] or
+    /// [`crate::Report::ProgramRefused`].
+    ChangeRates {
+        /// The format.
+        program: ProgramFormat,
+    },
+    /// Go on in another format: with other encoders and another run of segments, from one frame to
+    /// the next, while layers keep their sources. Outputs begin anew. Answered as
+    /// [`Command::ChangeRates`]; what is refused leaves everything as it was.
+    Rebuild {
+        /// The format.
+        program: ProgramFormat,
+        /// Where segments go from then on; the run is a new one.
+        hls: HlsSettings,
+        /// The scene, for this format.
+        scene: WantedScene,
     },
     /// Make the picture show this scene, all changes on one frame.
     ApplyScene {
@@ -92,6 +110,17 @@ pub enum Command {
         id: u64,
         /// The file, replaced atomically.
         path: PathBuf,
+    },
+    /// Write the picture of the preview as a JPEG file. The answer is [`crate::Report::Snapshot`].
+    PreviewPicture {
+        /// Echoed in the report; counted together with those of snapshots.
+        id: u64,
+        /// The file, replaced atomically.
+        path: PathBuf,
+        /// Most pixels in a row of it.
+        width_max: u32,
+        /// For how long files in preview play from now on; then they wait until the next picture.
+        watched_ms: u32,
     },
     /// End in good order: finish the last segment and exit.
     Stop,
@@ -260,6 +289,30 @@ pub struct SceneLayer {
     /// How much later than the picture its sound comes, in milliseconds.
     #[serde(default)]
     pub audio_delay_ms: u32,
+    /// The last command for what it plays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub playback: Option<Playback>,
+}
+
+/// Which part of a file is played, and what follows its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Clip {
+    /// Where it begins, in milliseconds of the file.
+    pub in_ms: u64,
+    /// Where it ends; at the end of the file when absent.
+    pub out_ms: Option<u64>,
+    /// What follows its end where it does not loop.
+    pub at_end: AtEnd,
+    /// The layer that is shown then.
+    pub next: Option<LayerId>,
+}
+
+impl Clip {
+    /// Whether it is the whole file, and its last frame stays.
+    pub fn is_whole(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What a layer shows; files are resolved to paths by the host.
@@ -287,6 +340,19 @@ pub enum LayerContent {
         path: PathBuf,
         /// Starts again at its end.
         looping: bool,
+        /// Which part of it, and what follows its end.
+        #[serde(default, skip_serializing_if = "Clip::is_whole")]
+        clip: Clip,
+    },
+    /// A sound file.
+    Audio {
+        /// The file.
+        path: PathBuf,
+        /// Starts again at its end.
+        looping: bool,
+        /// Which part of it, and what follows its end.
+        #[serde(default, skip_serializing_if = "Clip::is_whole")]
+        clip: Clip,
     },
     /// Text.
     Text {
@@ -294,6 +360,9 @@ pub enum LayerContent {
         text: String,
         /// How it looks.
         style: TextStyle,
+        /// The uploaded font of the style.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        font: Option<PathBuf>,
     },
     /// The time of day.
     Clock {
@@ -304,6 +373,9 @@ pub enum LayerContent {
         timezone: Option<String>,
         /// How it looks.
         style: TextStyle,
+        /// The uploaded font of the style.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        font: Option<PathBuf>,
     },
     /// Colours that run into each other.
     Gradient {
@@ -311,6 +383,9 @@ pub enum LayerContent {
         stops: Vec<GradientStop>,
         /// Direction in degrees: 0 from left to right, 90 from top to bottom.
         angle: u32,
+        /// How they lie.
+        #[serde(default, skip_serializing_if = "GradientShape::is_linear")]
+        shape: GradientShape,
     },
     /// The time until a moment.
     Countdown(Countdown),
@@ -324,6 +399,9 @@ pub enum LayerContent {
         direction: TickerDirection,
         /// How it looks.
         style: TextStyle,
+        /// The uploaded font of the style.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        font: Option<PathBuf>,
     },
     /// Live sound and picture from elsewhere.
     Network {
@@ -333,10 +411,22 @@ pub enum LayerContent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         secret: Option<Secret>,
     },
+    /// Live sound and picture that the host hands over as FLV, whenever somebody publishes.
+    Ingest {
+        /// Whose feed it is: the layer's own.
+        feed: LayerId,
+        /// How long frames wait for those that come late, in milliseconds.
+        latency_ms: u32,
+        /// What shows while nothing comes.
+        on_loss: OnLoss,
+    },
     /// The stream's chat, as [`Command::ApplyChat`] tells it.
     Chat {
         /// How it looks.
         source: ChatSource,
+        /// The uploaded font of the style.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        font: Option<PathBuf>,
     },
 }
 
@@ -356,4 +446,7 @@ pub struct Countdown {
     pub after: String,
     /// How it looks.
     pub style: TextStyle,
+    /// The uploaded font of the style.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub font: Option<PathBuf>,
 }

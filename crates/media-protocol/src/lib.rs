@@ -23,7 +23,7 @@ mod tap;
 
 pub use chat::{CHAT_LINES_MAX, CHAT_NAME_CHARS_MAX, CHAT_TEXT_CHARS_MAX, ChatFeed, ChatLine};
 pub use command::{
-    Command, Countdown, Cover, CoverReason, HlsSettings, Hosting, LayerContent, LeaseTerms,
+    Clip, Command, Countdown, Cover, CoverReason, HlsSettings, Hosting, LayerContent, LeaseTerms,
     RecordingSettings, RetryTerms, SceneLayer, SpriteSettings, WantedOutput, WantedScene,
 };
 pub use framing::{FrameError, LINE_BYTES_MAX, decode, encode};

@@ -1,5 +1,6 @@
 //! The settings of stream-engine.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use sm_bus::BusConfig;
 use sm_common::address::NetworkPolicy;
+use sm_common::capacity::Costs;
 use sm_common::id::StreamId;
 use sm_common::layer::Color;
 use sm_common::target::TargetPolicy;
@@ -42,6 +44,8 @@ pub struct Config {
     pub(crate) restart: RestartConfig,
     /// `[live]`
     pub(crate) live: LiveConfig,
+    /// `[preview]`
+    pub(crate) preview: PreviewConfig,
     /// `[recordings]`
     pub(crate) recordings: RecordingsConfig,
     /// `[slate]`
@@ -56,8 +60,24 @@ pub struct Config {
     pub(crate) chat: ChatConfig,
     /// `[playback]`
     pub(crate) playback: PlaybackConfig,
+    /// `[admission]`
+    pub(crate) admission: AdmissionConfig,
+    /// `[ingest]`
+    pub(crate) ingest: IngestConfig,
     /// `[webrtc]`
     pub(crate) webrtc: WebrtcConfig,
+}
+
+/// `[admission]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AdmissionConfig {
+    pub(crate) enforced: bool,
+    pub(crate) cpu_max: f64,
+    pub(crate) window_s: u64,
+    settle_s: u64,
+    pub(crate) hysteresis_cores: f64,
+    pub(crate) costs: Costs,
 }
 
 /// `[engine]`
@@ -138,6 +158,15 @@ pub(crate) struct LiveConfig {
     forward_read_timeout_ms: u64,
 }
 
+/// `[preview]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PreviewConfig {
+    pub(crate) width_max: u32,
+    framerate: NonZeroU32,
+    pub(crate) watched_ms: u32,
+}
+
 /// `[recordings]`
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -188,6 +217,53 @@ pub(crate) struct ChatConfig {
 #[serde(deny_unknown_fields)]
 pub(crate) struct PlaybackConfig {
     pub(crate) secret_file: PathBuf,
+}
+
+impl AdmissionConfig {
+    /// At least a second, so that a promise can fade.
+    pub(crate) fn settle(&self) -> Duration {
+        Duration::from_secs(self.settle_s.max(1))
+    }
+}
+
+/// `[ingest]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IngestConfig {
+    pub(crate) secret_file: PathBuf,
+    pub(crate) rtmp_port: u16,
+    pub(crate) application: String,
+    pub(crate) connections_max: usize,
+    open_timeout_ms: u64,
+    silence_ms: u64,
+    takeover_after_ms: u64,
+    pub(crate) guesses_max: u32,
+    guess_window_s: u64,
+    guess_delay_ms: u64,
+    pub(crate) message_bytes_max: usize,
+    pub(crate) queue_bytes_max: usize,
+}
+
+impl IngestConfig {
+    pub(crate) const fn open_timeout(&self) -> Duration {
+        Duration::from_millis(self.open_timeout_ms)
+    }
+
+    pub(crate) const fn silence(&self) -> Duration {
+        Duration::from_millis(self.silence_ms)
+    }
+
+    pub(crate) const fn takeover_after(&self) -> Duration {
+        Duration::from_millis(self.takeover_after_ms)
+    }
+
+    pub(crate) const fn guess_window(&self) -> Duration {
+        Duration::from_secs(self.guess_window_s)
+    }
+
+    pub(crate) const fn guess_delay(&self) -> Duration {
+        Duration::from_millis(self.guess_delay_ms)
+    }
 }
 
 /// `[webrtc]`
@@ -360,6 +436,13 @@ impl LiveConfig {
 
     pub(crate) const fn forward_read_timeout(&self) -> Duration {
         Duration::from_millis(self.forward_read_timeout_ms)
+    }
+}
+
+impl PreviewConfig {
+    /// How old a picture of the preview may be.
+    pub(crate) fn max_age(&self) -> Duration {
+        Duration::from_secs(1) / self.framerate.get()
     }
 }
 

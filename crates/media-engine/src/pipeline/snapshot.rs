@@ -1,6 +1,5 @@
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use gstreamer as gst;
@@ -12,6 +11,7 @@ use super::fitter::Frame;
 use super::pool::FramePool;
 use super::segment_writer::put;
 use crate::host::Reports;
+use crate::number::to_u32;
 
 /// Snapshots that may wait for the one that is being made.
 const WAITING_MAX: usize = 4;
@@ -19,7 +19,7 @@ const WAITING_MAX: usize = 4;
 /// Longest time to make one.
 const ENCODE_TIMEOUT: gst::ClockTime = gst::ClockTime::from_seconds(5);
 
-/// Writes the picture on air as JPEG files, on a thread of its own.
+/// Writes pictures as JPEG files, on a thread of its own.
 #[derive(Debug)]
 pub(super) struct Photographer {
     requests: SyncSender<Request>,
@@ -30,26 +30,36 @@ pub(super) struct Photographer {
 struct Request {
     id: u64,
     path: PathBuf,
+    width_max: u32,
 }
 
 impl Photographer {
-    /// A photographer of the frames that appear in `latest`.
-    pub(super) fn start(
+    /// A photographer of what `motif` makes, which is asked on the thread of this name.
+    pub(super) fn start<M>(
+        name: &str,
         info: gst_video::VideoInfo,
-        latest: Arc<Mutex<Option<gst::Buffer>>>,
+        motif: impl FnOnce() -> M + Send + 'static,
         reports: Reports,
-    ) -> std::io::Result<Self> {
+    ) -> std::io::Result<Self>
+    where
+        M: FnMut() -> Result<gst::Buffer, String>,
+    {
         let (requests, waiting) = sync_channel(WAITING_MAX);
         let answers = reports.clone();
         thread::Builder::new()
-            .name("snapshot".to_owned())
-            .spawn(move || serve(&waiting, &info, &latest, &answers))?;
+            .name(name.to_owned())
+            .spawn(move || serve(&waiting, &info, motif(), &answers))?;
         Ok(Self { requests, reports })
     }
 
-    /// Asks for a file; the answer is a report.
-    pub(super) fn request(&self, id: u64, path: PathBuf) {
-        if self.requests.try_send(Request { id, path }).is_err() {
+    /// Asks for a file of at most so many pixels in a row; the answer is a report.
+    pub(super) fn request(&self, id: u64, path: PathBuf, width_max: u32) {
+        let request = Request {
+            id,
+            path,
+            width_max,
+        };
+        if self.requests.try_send(request).is_err() {
             self.reports.send(Report::Snapshot {
                 id,
                 error: Some("too many snapshots are waiting".to_owned()),
@@ -61,18 +71,18 @@ impl Photographer {
 fn serve(
     waiting: &Receiver<Request>,
     info: &gst_video::VideoInfo,
-    latest: &Mutex<Option<gst::Buffer>>,
+    mut motif: impl FnMut() -> Result<gst::Buffer, String>,
     reports: &Reports,
 ) {
-    while let Ok(Request { id, path }) = waiting.recv() {
-        let frame = latest
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let result = match frame {
-            Some(frame) => jpeg(frame, info).and_then(|bytes| save(&path, &bytes)),
-            None => Err("nothing is on air yet".to_owned()),
-        };
+    while let Ok(Request {
+        id,
+        path,
+        width_max,
+    }) = waiting.recv()
+    {
+        let result = motif()
+            .and_then(|frame| jpeg(frame, info, width_max))
+            .and_then(|bytes| save(&path, &bytes));
         reports.send(Report::Snapshot {
             id,
             error: result.err(),
@@ -80,8 +90,16 @@ fn serve(
     }
 }
 
-fn jpeg(frame: gst::Buffer, info: &gst_video::VideoInfo) -> Result<Vec<u8>, String> {
-    let picture = rgb(frame, info, (info.width(), info.height()))?;
+fn jpeg(
+    frame: gst::Buffer,
+    info: &gst_video::VideoInfo,
+    width_max: u32,
+) -> Result<Vec<u8>, String> {
+    let picture = rgb(
+        frame,
+        info,
+        within(width_max, (info.width(), info.height())),
+    )?;
     let info = picture.info().clone();
     jpeg_of(picture.into_buffer(), &info)
 }
@@ -94,6 +112,7 @@ pub(super) fn rgb(
 ) -> Result<gst_video::VideoFrame<gst_video::video_frame::Writable>, String> {
     let unusable =
         |error: gst::glib::BoolError| format!("the picture cannot be converted: {error}");
+
     let rgb = gst_video::VideoInfo::builder(gst_video::VideoFormat::Rgb, width, height)
         .fps(info.fps())
         .build()
@@ -128,6 +147,13 @@ pub(super) fn jpeg_of(
     Ok(map.as_slice().to_vec())
 }
 
+/// A size of the same form with at most so many pixels in a row.
+fn within(width_max: u32, (width, height): (u32, u32)) -> (u32, u32) {
+    let fitting = width.min(width_max.max(1));
+    let scaled = u64::from(height) * u64::from(fitting) / u64::from(width.max(1));
+    (fitting, to_u32(scaled).max(1))
+}
+
 fn save(path: &Path, bytes: &[u8]) -> Result<(), String> {
     let name = path.file_name().and_then(|name| name.to_str());
     let (Some(directory), Some(name)) = (path.parent(), name) else {
@@ -135,4 +161,22 @@ fn save(path: &Path, bytes: &[u8]) -> Result<(), String> {
     };
     put(directory, name, bytes)
         .map_err(|error| format!("the file cannot be written: {}", error.kind()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_keep_their_form_and_are_never_enlarged() {
+        let cases = [
+            (640, (1920, 1080), (640, 360)),
+            (640, (320, 180), (320, 180)),
+            (0, (1920, 1080), (1, 1)),
+            (100, (1080, 1920), (100, 177)),
+        ];
+        for (width_max, size, expected) in cases {
+            assert_eq!(within(width_max, size), expected, "{width_max} of {size:?}");
+        }
+    }
 }

@@ -12,13 +12,17 @@
     reason = "a test picks the reports it is about"
 )]
 
+mod audio;
 mod chat;
 mod clock;
 mod continuity;
 mod countdown;
 mod cover;
 mod failing;
+mod format;
 mod hosts;
+mod images;
+mod ingest;
 mod killed;
 mod ladder;
 mod life;
@@ -33,6 +37,8 @@ mod outputs;
 mod parts;
 mod peers;
 mod pictures;
+mod playback;
+mod preview;
 mod recording;
 mod rtsp_server;
 mod scene;

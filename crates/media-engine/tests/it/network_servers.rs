@@ -14,8 +14,12 @@ pub(crate) struct Running(Child);
 
 impl Running {
     pub(crate) fn start(command: &mut Command) -> Self {
+        Self::start_reading(command, Stdio::null())
+    }
+
+    fn start_reading(command: &mut Command, input: Stdio) -> Self {
         let child = command
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -76,6 +80,30 @@ pub(crate) fn srt_with(port: u16, query: &str, picture: &str, sound: &str) -> Ru
     Running::start(camera(picture, sound).args(["-f", "mpegts", &address]))
 }
 
+/// A server that answers everybody with bytes that mean nothing; the port.
+pub(crate) fn noise() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            // Players go away.
+            let _ = stream.write_all(&[0x47, 0xff, 0x13, 0x9a].repeat(5000));
+        }
+    });
+    port
+}
+
+/// An SRT listener that sends bytes that mean nothing.
+pub(crate) fn srt_noise(port: u16) -> Running {
+    let address = format!("srt://127.0.0.1:{port}?mode=listener");
+    let mut command = Command::new("srt-live-transmit");
+    command.args(["-q", "-a:yes", "-loglevel:fatal", "-chunk:1316"]);
+    Running::start_reading(
+        command.args(["file://con", &address]),
+        fs::File::open("/dev/urandom").unwrap().into(),
+    )
+}
+
 /// Returns once somebody listens.
 pub(crate) fn until_up(port: u16) {
     let deadline = std::time::Instant::now() + crate::worker::PATIENCE;
@@ -109,6 +137,12 @@ pub(crate) fn rtmp(folder: &Path, port: u16) -> Running {
 pub(crate) fn publish(port: u16, picture: &str) -> Running {
     let address = format!("rtmp://127.0.0.1:{port}/live/camera");
     Running::start(camera(picture, TONE).args(["-f", "flv", &address]))
+}
+
+/// Pushes FLV to whoever listens on this socket.
+pub(crate) fn feed(socket: &Path, picture: &str, sound: &str) -> Running {
+    let address = format!("unix:{}", socket.display());
+    Running::start(camera(picture, sound).args(["-f", "flv", &address]))
 }
 
 /// Writes live HLS into a folder.

@@ -202,7 +202,7 @@ impl Worker {
         self.configure_with(program, scene, Vec::new(), 0);
     }
 
-    fn configure_with(
+    pub(crate) fn configure_with(
         &mut self,
         program: ProgramFormat,
         scene: WantedScene,
@@ -232,6 +232,7 @@ impl Worker {
             sprite: self.sprite,
             targets: self.targets,
             retry: QUICK,
+            feeds: Some(self.path().to_owned()),
         });
     }
 

@@ -62,6 +62,7 @@ impl From<ApiError> for ApiProblem {
             | ApiError::NoSprite
             | ApiError::Waited(WaitError::OffAir)
             | ApiError::Snapshot(SnapshotError::NotOnAir) => ProblemCode::StreamNotOnAir,
+            ApiError::Snapshot(SnapshotError::NothingInPreview) => ProblemCode::PreviewNotFound,
             ApiError::Directives(_) | ApiError::TooFarAhead => ProblemCode::QueryInvalid,
             ApiError::UnknownRecording => ProblemCode::RecordingNotFound,
             ApiError::RecordingInUse => ProblemCode::RecordingInUse,

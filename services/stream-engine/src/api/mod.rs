@@ -70,6 +70,11 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
                 ),
         );
         config.service(
+            web::resource("/live/{stream}/preview.jpg")
+                .get(live::read_preview)
+                .route(web::head().to(live::read_preview)),
+        );
+        config.service(
             web::scope("/live/{stream}")
                 .wrap(players)
                 .service(
@@ -141,6 +146,7 @@ const OPTIONS: actix_web::http::Method = actix_web::http::Method::OPTIONS;
         live::read_sprite_index,
         live::read_live_file,
         live::read_snapshot,
+        live::read_preview,
         whep::open_session,
         whep::close_session,
         recordings::list_recordings,

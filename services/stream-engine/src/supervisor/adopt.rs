@@ -133,6 +133,8 @@ async fn introduce(
         | Report::SceneApplied { .. }
         | Report::Layer(_)
         | Report::Output(_)
+        | Report::ProgramChanged { .. }
+        | Report::ProgramRefused { .. }
         | Report::InitWritten { .. }
         | Report::PartWritten(_)
         | Report::SegmentWritten(_)

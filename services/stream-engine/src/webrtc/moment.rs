@@ -19,10 +19,12 @@ pub(super) struct Moments {
 impl Moments {
     /// From now on.
     pub(super) fn start() -> Self {
+        // In this order, so that no moment of the past is taken for one to come.
+        let instant = Instant::now();
         let now = clock_gettime(ClockId::Monotonic);
         let since_boot = Duration::try_from(now).unwrap_or_default();
         Self {
-            instant: Instant::now(),
+            instant,
             ns: u64::try_from(since_boot.as_nanos()).unwrap_or(u64::MAX),
         }
     }

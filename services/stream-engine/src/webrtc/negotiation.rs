@@ -228,6 +228,22 @@ mod tests {
         }
     }
 
+    /// What Chromium offers where no hardware decodes: it says High 4:4:4 for what decodes High.
+    #[test]
+    fn a_description_that_says_more_than_the_program_is_does() {
+        let mut chromium = browser().clear_codecs();
+        let codecs = chromium.codec_config();
+        for (pt, profile) in [(102, 0x0042_001f), (108, 0x0042_e01f), (116, 0x004d_001f)] {
+            codecs.add_h264(pt.into(), None, true, profile);
+        }
+        codecs.add_h264(41.into(), None, true, 0x00f4_001f);
+        let offer = offer(chromium, &[MediaKind::Video], Direction::RecvOnly);
+        for (profile, pt) in [(100, 41), (77, 116), (66, 108)] {
+            let agreed = negotiate(&offer, &terms(profile), Instant::now()).unwrap();
+            assert_eq!(agreed.tracks.video.pt, Pt::from(pt), "{profile}");
+        }
+    }
+
     #[test]
     fn addresses_that_a_browser_hides_do_no_harm() {
         let offer = offer(browser(), &BOTH, Direction::RecvOnly);

@@ -5,6 +5,15 @@ const NAL_SEQUENCE_PARAMETERS: u8 = 7;
 /// `constraint_set1_flag`: of a stream of the Baseline profile, that it is of the constrained one.
 const CONSTRAINED: u8 = 0x40;
 
+// Profiles as `profile-level-id` has them, without a level.
+const BASELINE: u32 = 0x0042_0000;
+const CONSTRAINED_BASELINE: u32 = 0x0042_e000;
+const MAIN: u32 = 0x004d_0000;
+const HIGH: u32 = 0x0064_0000;
+const CONSTRAINED_HIGH: u32 = 0x0064_0c00;
+/// High 4:4:4 Predictive, within which High is: what Chromium says of its software decoder.
+const HIGH_444: u32 = 0x00f4_0000;
+
 /// Level and profile of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Profile {
@@ -48,14 +57,15 @@ impl Profile {
         let with_level = |profile: u32| profile | u32::from(self.level);
         let profiles: &[u32] = match self.kind {
             Kind::ConstrainedBaseline => &[
-                0x0042_e000,
-                0x0042_0000,
-                0x004d_0000,
-                0x0064_0c00,
-                0x0064_0000,
+                CONSTRAINED_BASELINE,
+                BASELINE,
+                MAIN,
+                CONSTRAINED_HIGH,
+                HIGH,
+                HIGH_444,
             ],
-            Kind::Main => &[0x004d_0000, 0x0064_0000],
-            Kind::High => &[0x0064_0000, 0x0064_0c00],
+            Kind::Main => &[MAIN, HIGH, HIGH_444],
+            Kind::High => &[HIGH, CONSTRAINED_HIGH, HIGH_444],
         };
         profiles.iter().copied().map(with_level).collect()
     }
@@ -98,9 +108,9 @@ mod tests {
     #[test]
     fn whoever_decodes_more_decodes_this_as_well() {
         let table = [
-            (66, 0xc0, "42e01f 42001f 4d001f 640c1f 64001f"),
-            (77, 0x40, "4d001f 64001f"),
-            (100, 0, "64001f 640c1f"),
+            (66, 0xc0, "42e01f 42001f 4d001f 640c1f 64001f f4001f"),
+            (77, 0x40, "4d001f 64001f f4001f"),
+            (100, 0, "64001f 640c1f f4001f"),
             (66, 0, ""),
             (110, 0, ""),
         ];

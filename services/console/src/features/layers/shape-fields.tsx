@@ -88,7 +88,9 @@ function hasOwnShape({ kind }: Layer): boolean {
     case "image":
     case "video":
     case "network":
+    case "ingest":
       return true;
+    case "audio":
     case "text":
     case "chat":
     case "color":

@@ -92,6 +92,8 @@ struct Air {
     former: Option<Program>,
     /// The further encodings that are wanted.
     ladder: Vec<Rendition>,
+    /// The small pictures of the last minutes that are wanted.
+    sprite: Option<SpriteSettings>,
     source: Source,
     taps: Taps,
     layers: Layers,
@@ -379,6 +381,7 @@ impl Worker {
                     next: None,
                     former: None,
                     ladder,
+                    sprite,
                     source,
                     taps: self.taps.clone(),
                     layers,

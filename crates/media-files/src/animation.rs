@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Seek};
+use std::io::{BufRead, BufReader, Read as _, Seek};
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ const DELAY_MIN: Duration = Duration::from_millis(20);
 /// Memory that a decoder may take for every pixel of the picture: the picture, what it is made
 /// of, and what stays under the next frame.
 const BYTES_PER_PIXEL: u64 = 16;
+/// Bytes in which a GIF says how often it is shown, if it does: behind its size and palette.
+const GIF_HEAD_BYTES: u64 = 4096;
 
 /// A form of animation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +89,8 @@ pub enum AnimationError {
 /// An animation that is read frame by frame.
 pub struct Animation {
     plays: Plays,
-    frames: Frames<'static>,
+    /// `None` after an error: nothing comes after it.
+    frames: Option<Frames<'static>>,
 }
 
 impl fmt::Debug for Animation {
@@ -140,14 +143,22 @@ impl Animation {
 
     /// Reads a file of this form.
     pub fn read(
-        file: impl BufRead + Seek + 'static,
+        mut file: impl BufRead + Seek + 'static,
         kind: AnimationKind,
         pixels_max: u64,
     ) -> Result<Self, AnimationError> {
         match kind {
             AnimationKind::Gif => {
-                let decoder = bounded(GifDecoder::new(file), pixels_max)?;
-                Ok(Self::of(decoder))
+                let repeats = repeats(&mut file).map_err(AnimationError::File)?;
+                let animation = Self::of(bounded(GifDecoder::new(file), pixels_max)?);
+                Ok(if repeats {
+                    animation
+                } else {
+                    Self {
+                        plays: Plays::Times(1),
+                        ..animation
+                    }
+                })
             }
             AnimationKind::Webp => {
                 let decoder = bounded(WebPDecoder::new(file), pixels_max)?;
@@ -167,7 +178,7 @@ impl Animation {
         };
         Self {
             plays,
-            frames: decoder.into_frames(),
+            frames: Some(decoder.into_frames()),
         }
     }
 
@@ -181,9 +192,12 @@ impl Iterator for Animation {
     type Item = Result<Cel, AnimationError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let frame = match self.frames.next()? {
+        let frame = match self.frames.as_mut()?.next()? {
             Ok(frame) => frame,
-            Err(error) => return Some(Err(broken(&error))),
+            Err(error) => {
+                self.frames = None;
+                return Some(Err(broken(&error)));
+            }
         };
         let delay = Duration::from(frame.delay());
         let picture = frame.into_buffer();
@@ -198,6 +212,16 @@ impl Iterator for Animation {
             },
         }))
     }
+}
+
+/// Whether a GIF says how often it is shown. One that does not is shown once, which its decoder
+/// does not tell from for ever.
+fn repeats(file: &mut (impl BufRead + Seek)) -> std::io::Result<bool> {
+    let mut head = Vec::new();
+    file.by_ref().take(GIF_HEAD_BYTES).read_to_end(&mut head)?;
+    file.rewind()?;
+    let says = |name: &[u8]| head.windows(name.len()).any(|part| part == name);
+    Ok(says(b"NETSCAPE2.0") || says(b"ANIMEXTS1.0"))
 }
 
 /// A decoder that takes no more memory than the picture justifies.

@@ -75,14 +75,18 @@ pub fn looks_like_svg(head: &[u8]) -> bool {
     let mut rest = head.trim_start_matches('\u{feff}').trim_start();
     // What may stand before the first element.
     while let Some(inner) = rest.strip_prefix("<?").or_else(|| rest.strip_prefix("<!")) {
+        // It says so itself; where it ends is not to be found without reading what it declares.
+        if inner.starts_with("DOCTYPE svg") {
+            return true;
+        }
         let end = if inner.starts_with("--") { "-->" } else { ">" };
         match inner.split_once(end) {
             Some((_, after)) => rest = after.trim_start(),
-            None => return inner.starts_with("DOCTYPE svg"),
+            None => return false,
         }
     }
-    rest.strip_prefix("<svg")
-        .or_else(|| rest.strip_prefix("<svg:svg"))
+    rest.strip_prefix("<svg:svg")
+        .or_else(|| rest.strip_prefix("<svg"))
         .is_some_and(|after| after.starts_with([' ', '\t', '\r', '\n', '>', '/']))
 }
 
@@ -301,8 +305,7 @@ mod tests {
         assert!(matches!(read(&patterns), Err(SvgError::TooComplex(_))));
         let styled: Vec<String> = (0..10)
             .map(|n| {
-                let shapes =
-                    r#"<rect width="1" height="1" class="c"/>"#.replace('c', &format!("c{n}"));
+                let shapes = format!(r#"<rect width="1" height="1" class="c{n}"/>"#);
                 format!(
                     r#"<pattern id="p{n}" width="1" height="1">{}</pattern>"#,
                     shapes.repeat(9)

@@ -31,7 +31,7 @@ fn flashing(path: &Path, red: u32, blue: u32, options: &[&str]) {
     );
     let last = blue.to_string();
     let mut arguments = vec!["-filter_complex", &filter, "-fps_mode", "passthrough"];
-    arguments.extend(["-final_delay", &last]);
+    arguments.extend(["-pix_fmt", "bgr8", "-final_delay", &last]);
     arguments.extend(options);
     make(path, &arguments);
 }
@@ -111,20 +111,25 @@ fn an_animation_keeps_its_delays_and_goes_round() {
 #[test]
 fn animations_in_webp_and_png_are_shown_as_well_and_as_often_as_they_say() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, options) in [
-        ("once.gif", &["-loop", "-1"][..]),
+    for (name, palette, options) in [
+        (
+            "once.gif",
+            ",split[c][d];[c]palettegen[p];[d][p]paletteuse",
+            "-loop -1",
+        ),
         (
             "once.webp",
-            &["-c:v", "libwebp_anim", "-lossless", "1", "-loop", "1"],
+            "",
+            "-pix_fmt bgra -c:v libwebp_anim -lossless 1 -loop 1",
         ),
-        ("once.png", &["-f", "apng", "-plays", "1"]),
+        ("once.png", "", "-pix_fmt rgba -f apng -plays 1"),
     ] {
         let path = folder.path().join(name);
-        let options: Vec<&str> = options.to_vec();
-        let filter =
-            "color=red:s=32x32:r=10:d=0.3[a];color=blue:s=32x32:r=10:d=0.3[b];[a][b]concat=n=2";
-        let mut arguments = vec!["-filter_complex", filter];
-        arguments.extend(options);
+        let filter = format!(
+            "color=red:s=32x32:r=10:d=0.3[a];color=blue:s=32x32:r=10:d=0.3[b];[a][b]concat=n=2{palette}"
+        );
+        let mut arguments = vec!["-filter_complex", filter.as_str()];
+        arguments.extend(options.split(' '));
         make(&path, &arguments);
         let runs = shown(&layer(image(&path), [0, 0, 320, 180]), 3);
         let names: String = runs.iter().map(|(name, _)| *name).collect();
@@ -148,7 +153,11 @@ fn hostile_pictures_are_failures_that_say_why_and_disturb_nobody() {
     )
     .unwrap();
     let large = folder.path().join("large.gif");
-    std::fs::write(&large, b"GIF89a\xff\xff\xff\xff\0\0\0\x3b").unwrap();
+    std::fs::write(
+        &large,
+        b"GIF89a\xff\xff\xff\xff\x80\0\0\0\0\0\xff\xff\xff\x2c\0\0\0\0\x08\0\x04\0\0\x02\x02\x44\x01\0\x3b",
+    )
+    .unwrap();
     let cut = folder.path().join("cut.gif");
     flashing(&cut, 20, 20, &["-loop", "0"]);
     let whole = std::fs::read(&cut).unwrap();

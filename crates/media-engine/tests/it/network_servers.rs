@@ -14,12 +14,8 @@ pub(crate) struct Running(Child);
 
 impl Running {
     pub(crate) fn start(command: &mut Command) -> Self {
-        Self::start_reading(command, Stdio::null())
-    }
-
-    fn start_reading(command: &mut Command, input: Stdio) -> Self {
         let child = command
-            .stdin(input)
+            .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -91,17 +87,6 @@ pub(crate) fn noise() -> u16 {
         }
     });
     port
-}
-
-/// An SRT listener that sends bytes that mean nothing.
-pub(crate) fn srt_noise(port: u16) -> Running {
-    let address = format!("srt://127.0.0.1:{port}?mode=listener");
-    let mut command = Command::new("srt-live-transmit");
-    command.args(["-q", "-a:yes", "-loglevel:fatal", "-chunk:1316"]);
-    Running::start_reading(
-        command.args(["file://con", &address]),
-        fs::File::open("/dev/urandom").unwrap().into(),
-    )
 }
 
 /// Returns once somebody listens.

@@ -69,6 +69,7 @@ fn the_document_names_every_route() {
         operations,
         [
             "change_layers",
+            "command_playback",
             "create_layer",
             "create_scene",
             "delete_asset",

@@ -7,6 +7,7 @@ prints every difference."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
@@ -18,10 +19,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "native" / "tests")
 import edge
 
 
-def read(base: str, kind: str) -> list[dict]:
+def read(base: str, protocol: str, kind: str) -> list[dict]:
     """Every router or service that Traefik has."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(f"{base}/api/http/{kind}?per_page=1000", timeout=10) as reply:
+    with opener.open(f"{base}/api/{protocol}/{kind}?per_page=1000", timeout=10) as reply:
         return json.load(reply)
 
 
@@ -34,7 +35,9 @@ def comparable(entries: list[dict]) -> dict[str, dict]:
             continue
         kept = {key: value for key, value in entry.items() if key not in ("name", "provider", "usedBy", "serverStatus")}
         balancer = kept.get("loadBalancer", {})
-        balancer["servers"] = sorted({server["url"].rpartition(":")[2] for server in balancer.get("servers") or []})
+        servers = balancer.get("servers") or []
+        places = [server.get("url") or server.get("address") for server in servers]
+        balancer["servers"] = sorted({place.rpartition(":")[2] for place in places})
         text = json.dumps(kept, sort_keys=True).replace("@docker", "").replace("@file", "")
         result[name] = json.loads(text)
     return result
@@ -46,13 +49,13 @@ def main() -> int:
     try:
         native = f"http://{traefik.settings.edge}:8090"
         differences = count = 0
-        for kind in ("routers", "services"):
-            ours, theirs = comparable(read(native, kind)), comparable(read(containers, kind))
+        for protocol, kind in itertools.product(("http", "tcp"), ("routers", "services")):
+            ours, theirs = (comparable(read(base, protocol, kind)) for base in (native, containers))
             for name in sorted(ours.keys() | theirs.keys()):
                 count += 1
                 if ours.get(name) != theirs.get(name):
                     differences += 1
-                    print(f"{kind[:-1]} {name}:\n  native     {ours.get(name)}\n  containers {theirs.get(name)}")
+                    print(f"{protocol} {kind[:-1]} {name}:\n  native     {ours.get(name)}\n  containers {theirs.get(name)}")
     finally:
         traefik.close()
     print(f"routing: {count} routers and services compared, {differences} different")

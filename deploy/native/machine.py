@@ -39,6 +39,8 @@ TEST_PACKAGES = {
     "chromium": "chromium",
     "ffmpeg": "ffmpeg",
     "curl": "curl",
+    # Certificates of servers that sources are read from.
+    "openssl": "openssl",
     # An RTMP server, and an SRT peer.
     "nginx-light": "/usr/sbin/nginx",
     "libnginx-mod-rtmp": "/usr/lib/nginx/modules/ngx_rtmp_module.so",

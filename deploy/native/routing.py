@@ -17,26 +17,30 @@ DYNAMIC = ROOT / "traefik" / "dynamic"
 # Settings that are lists. In a label they are separated by commas.
 LISTS = {"entrypoints", "middlewares"}
 
+# How a server is written, by the protocol of its labels.
+SERVER = {"http": lambda place: {"url": f"http://{place}"}, "tcp": lambda place: {"address": place}}
+
 # Flags of the Traefik container that mean nothing without containers.
 CONTAINER_FLAGS = ("--providers.docker", "--providers.file.directory", "--entrypoints.webrtc")
 
 
 def native(compose: dict, settings: Settings) -> dict:
     """The dynamic configuration: every label of every service."""
-    http: dict = {}
+    tree: dict = {}
     for service, definition in compose["services"].items():
         for label, value in sorted((definition.get("labels") or {}).items()):
             path = label.split(".")
-            if path[:2] == ["traefik", "http"]:
-                place(http, path[2:], value)
+            if path[0] == "traefik" and path[1] in SERVER:
+                place(tree, path[1:], value)
             elif path[:2] == ["traefik", "udp"]:
                 # Each engine has an address of its own here, which browsers reach without Traefik.
                 continue
             elif label != "traefik.enable":
                 raise Failure(f"docker-compose.yml, {service}: the native run cannot translate the label {label}")
-        for name in service_names(definition):
-            server(http["services"][name]["loadbalancer"], settings, service)
-    return {"http": http}
+        for protocol in SERVER:
+            for name in service_names(definition, protocol):
+                servers(tree[protocol]["services"][name]["loadbalancer"], settings, service, protocol)
+    return tree
 
 
 def place(tree: dict, path: list[str], value: str) -> None:
@@ -47,17 +51,17 @@ def place(tree: dict, path: list[str], value: str) -> None:
     tree[last] = [item.strip() for item in value.split(",")] if last in LISTS else value
 
 
-def service_names(definition: dict) -> list[str]:
+def service_names(definition: dict, protocol: str) -> list[str]:
     """The Traefik services that a container's labels define."""
-    prefix = "traefik.http.services."
+    prefix = f"traefik.{protocol}.services."
     labels = definition.get("labels") or {}
     return sorted({label[len(prefix):].split(".")[0] for label in labels if label.startswith(prefix)})
 
 
-def server(balancer: dict, settings: Settings, service: str) -> None:
+def servers(balancer: dict, settings: Settings, service: str, protocol: str) -> None:
     """A port in a label is the same port on every replica's own address."""
     port = balancer.pop("server")["port"]
-    balancer["servers"] = [{"url": f"http://{replica.address}:{port}"} for replica in settings.replicas(service)]
+    balancer["servers"] = [SERVER[protocol](f"{replica.address}:{port}") for replica in settings.replicas(service)]
 
 
 def traefik_flags(compose: dict, settings: Settings, dynamic: Path) -> list[str]:

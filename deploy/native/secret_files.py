@@ -37,6 +37,7 @@ def for_native(directory: Path) -> None:
     write_once(directory / "redis-password", lambda: secrets.token_urlsafe(32), 0o600)
     write_once(directory / "jwt-signing-key.pem", ed25519_pem, 0o600)
     write_once(directory / "playback-secret", lambda: secrets.token_urlsafe(32), 0o600)
+    write_once(directory / "ingest-secret", lambda: secrets.token_urlsafe(32), 0o600)
 
 
 def for_compose(directory: Path) -> None:
@@ -48,4 +49,5 @@ def for_compose(directory: Path) -> None:
     write_once(directory / "redis.conf", lambda: f"requirepass {password}\n", 0o444)
     write_once(directory / "jwt-signing-key.pem", ed25519_pem, 0o444)
     write_once(directory / "playback-secret", lambda: secrets.token_urlsafe(32), 0o444)
+    write_once(directory / "ingest-secret", lambda: secrets.token_urlsafe(32), 0o444)
     write_once(directory / "first-admin-password", lambda: secrets.token_urlsafe(12), 0o444)

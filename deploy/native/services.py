@@ -8,6 +8,9 @@ from settings import REDIS_PORT, Replica, Settings
 
 PORTS = {"http": 4200, "ws": 4201, "metrics": 4290, "health": 4291}
 
+# Ports that only one service has.
+OWN_PORTS = {"stream-engine": {"rtmp": 1935}, "ws-fanout": {"ws": PORTS["ws"]}}
+
 
 def environment(settings: Settings, replica: Replica) -> dict[str, str]:
     """Every variable of one process."""
@@ -53,6 +56,8 @@ def own(settings: Settings, replica: Replica) -> dict[str, str]:
         "layer-service": {
             "SM__ASSETS__DIRECTORY": str(settings.data / "assets"),
             "SM__DEMO__SEED": demo,
+            "SM__INGEST__SECRET_FILE": str(settings.secrets / "ingest-secret"),
+            "SM__INGEST__RTMP_URL": os.environ.get("INGEST_RTMP_URL", ""),
         },
         "analytics": {},
         "ws-fanout": {},
@@ -64,6 +69,7 @@ def own(settings: Settings, replica: Replica) -> dict[str, str]:
             "SM__WORKER__ASSETS_DIRECTORY": str(settings.data / "assets"),
             "SM__WORKER__PID_DIRECTORY": str(settings.run),
             "SM__PLAYBACK__SECRET_FILE": str(settings.secrets / "playback-secret"),
+            "SM__INGEST__SECRET_FILE": str(settings.secrets / "ingest-secret"),
         },
     }
     return table[replica.service]
@@ -71,5 +77,6 @@ def own(settings: Settings, replica: Replica) -> dict[str, str]:
 
 def listeners(settings: Settings, replica: Replica) -> list[tuple[str, int]]:
     """Addresses and ports that one process binds."""
-    names = [name for name in PORTS if name != "ws" or replica.service == "ws-fanout"]
-    return [(replica.address, PORTS[name]) for name in names]
+    shared = [port for name, port in PORTS.items() if name != "ws"]
+    own = OWN_PORTS.get(replica.service, {}).values()
+    return [(replica.address, port) for port in [*shared, *own]]

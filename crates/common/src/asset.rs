@@ -10,10 +10,14 @@ use crate::id::AssetId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AssetKind {
-    /// A still picture: PNG, JPEG or WebP.
+    /// A picture: PNG, JPEG, WebP, GIF or SVG, still or animated.
     Image,
     /// A moving picture: MP4, `QuickTime`, `WebM` or Matroska.
     Video,
+    /// A sound: MP3, AAC, Ogg (Vorbis, Opus), FLAC or WAV.
+    Audio,
+    /// A font: TrueType or `OpenType`.
+    Font,
 }
 
 /// An uploaded file. Its content never changes: the identifier is its digest.
@@ -23,7 +27,7 @@ pub struct Asset {
     pub id: AssetId,
     /// The name it was uploaded under.
     pub name: String,
-    /// Picture or video.
+    /// What it holds.
     pub kind: AssetKind,
     /// The sniffed media type, such as `image/png`.
     pub media_type: String,

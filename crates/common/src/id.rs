@@ -36,6 +36,11 @@ macro_rules! uuid_ids {
             pub const fn from_uuid(value: Uuid) -> Self {
                 Self(value)
             }
+
+            /// Its value.
+            pub const fn as_uuid(&self) -> &Uuid {
+                &self.0
+            }
         }
 
         impl fmt::Display for $name {

@@ -5,9 +5,11 @@ mod color;
 mod countdown;
 mod drawn;
 mod file;
+mod ingest;
 mod look;
 mod motion;
 mod network;
+mod playback;
 mod text;
 mod text_style;
 mod ticker;
@@ -23,11 +25,17 @@ use crate::stream::LayerStatus;
 pub use chat::{ChatEntrance, ChatOrder, ChatSource};
 pub use color::{Color, ParseColorError};
 pub use countdown::{AtZero, CountdownSource};
-pub use drawn::{ColorSource, GradientSource, GradientStop, Pattern, TestPatternSource};
-pub use file::{ImageSource, VideoSource};
+pub use drawn::{
+    ColorSource, GradientShape, GradientSource, GradientStop, Pattern, TestPatternSource,
+};
+pub use file::{AudioSource, ImageSource, VideoSource};
+pub use ingest::{IngestProtocol, IngestSource};
 pub use look::{Anchor, Blend, CROP_MAX, Crop, Fit, Transform};
 pub use motion::{Easing, Transition};
 pub use network::{KeyLength, NetworkSource, OnLoss};
+pub use playback::{
+    AtEnd, PART_MS_MIN, POSITION_MS_MAX, Playback, PlaybackAction, PlaybackState, PlaybackStatus,
+};
 pub use text::{ClockSource, TextSource};
 pub use text_style::{TextAlign, TextOutline, TextShadow, TextStyle, TextWrap, VerticalAlign};
 pub use ticker::{TickerDirection, TickerSource};
@@ -77,6 +85,8 @@ layer_kinds! {
     Image(ImageSource) = "image",
     /// An uploaded video.
     Video(VideoSource) = "video",
+    /// An uploaded sound.
+    Audio(AudioSource) = "audio",
     /// Text.
     Text(TextSource) = "text",
     /// The time of day.
@@ -89,6 +99,8 @@ layer_kinds! {
     Ticker(TickerSource) = "ticker",
     /// Live sound and picture from elsewhere.
     Network(NetworkSource) = "network",
+    /// Live sound and picture that somebody pushes to us.
+    Ingest(IngestSource) = "ingest",
     /// The stream's chat.
     Chat(ChatSource) = "chat",
     /// A web page.
@@ -96,12 +108,54 @@ layer_kinds! {
 }
 
 impl LayerSource {
-    /// The uploaded file it needs.
-    pub const fn asset(&self) -> Option<&AssetId> {
+    /// The layer that is shown when this one has come to its end.
+    pub const fn next(&self) -> Option<&LayerId> {
         match self {
-            Self::Image(ImageSource { asset }) | Self::Video(VideoSource { asset, .. }) => {
-                Some(asset)
+            Self::Video(VideoSource { next, .. }) | Self::Audio(AudioSource { next, .. }) => {
+                next.as_ref()
             }
+            Self::Image(_)
+            | Self::Color(_)
+            | Self::TestPattern(_)
+            | Self::Text(_)
+            | Self::Clock(_)
+            | Self::Countdown(_)
+            | Self::Gradient(_)
+            | Self::Ticker(_)
+            | Self::Chat(_)
+            | Self::Network(_)
+            | Self::Ingest(_)
+            | Self::Web(_) => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub const fn next_mut(&mut self) -> Option<&mut LayerId> {
+        match self {
+            Self::Video(VideoSource { next, .. }) | Self::Audio(AudioSource { next, .. }) => {
+                next.as_mut()
+            }
+            Self::Image(_)
+            | Self::Color(_)
+            | Self::TestPattern(_)
+            | Self::Text(_)
+            | Self::Clock(_)
+            | Self::Countdown(_)
+            | Self::Gradient(_)
+            | Self::Ticker(_)
+            | Self::Chat(_)
+            | Self::Network(_)
+            | Self::Ingest(_)
+            | Self::Web(_) => None,
+        }
+    }
+
+    /// The uploaded files it needs: what it shows or plays, and the font it is written in.
+    pub fn assets(&self) -> impl Iterator<Item = &AssetId> {
+        let file = match self {
+            Self::Image(ImageSource { asset })
+            | Self::Video(VideoSource { asset, .. })
+            | Self::Audio(AudioSource { asset, .. }) => Some(asset),
             Self::Color(_)
             | Self::TestPattern(_)
             | Self::Text(_)
@@ -110,7 +164,30 @@ impl LayerSource {
             | Self::Gradient(_)
             | Self::Ticker(_)
             | Self::Network(_)
+            | Self::Ingest(_)
             | Self::Chat(_)
+            | Self::Web(_) => None,
+        };
+        let font = self.style().and_then(|style| style.font_asset.as_ref());
+        file.into_iter().chain(font)
+    }
+
+    /// How its text looks, where it is text.
+    pub const fn style(&self) -> Option<&TextStyle> {
+        match self {
+            Self::Text(TextSource { style, .. })
+            | Self::Clock(ClockSource { style, .. })
+            | Self::Countdown(CountdownSource { style, .. })
+            | Self::Ticker(TickerSource { style, .. })
+            | Self::Chat(ChatSource { style, .. }) => Some(style),
+            Self::Color(_)
+            | Self::TestPattern(_)
+            | Self::Image(_)
+            | Self::Video(_)
+            | Self::Audio(_)
+            | Self::Gradient(_)
+            | Self::Network(_)
+            | Self::Ingest(_)
             | Self::Web(_) => None,
         }
     }
@@ -153,7 +230,7 @@ pub struct Layer {
     pub transition: Transition,
     /// Whether it is in the picture.
     pub visible: bool,
-    /// Whether it refuses every change but unlocking.
+    /// Whether it refuses every change but unlocking and commands for what it plays.
     pub locked: bool,
     /// Linear volume of its sound, 0 to 20 (+26 dB); 1 leaves it as it is.
     #[schema(minimum = 0, maximum = 20)]
@@ -167,6 +244,9 @@ pub struct Layer {
     /// Whether the scene must not be seen without it: while it fails, the slate is on air.
     #[serde(default)]
     pub required: bool,
+    /// The last command for what it plays, where it plays something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub playback: Option<Playback>,
     /// Raised by every change; the `ETag`.
     pub revision: u64,
     /// When it was created.
@@ -212,6 +292,22 @@ mod tests {
             ..TextStyle::default()
         };
         assert_eq!(style, expected);
+    }
+
+    #[test]
+    fn a_video_from_before_it_had_all_its_members_still_reads() {
+        let stored = serde_json::json!({"kind": "video",
+            "source": {"asset": "ab".repeat(32), "loop": false}});
+        let LayerSource::Video(video) = serde_json::from_value(stored.clone()).unwrap() else {
+            panic!("it is a video");
+        };
+        assert_eq!((video.in_ms, video.out_ms, video.next), (0, None, None));
+        assert_eq!(video.at_end, AtEnd::Hold);
+        // And an older reader still understands one that uses none of them.
+        assert_eq!(
+            serde_json::to_value(LayerSource::Video(video)).unwrap(),
+            stored
+        );
     }
 
     #[test]

@@ -218,6 +218,8 @@ pub struct OutputCounters {
     pub frames_dropped: Option<u64>,
     /// Stream time that waits to be sent, in milliseconds.
     pub queue_ms: Option<f64>,
+    /// Bytes that wait to be sent.
+    pub queue_bytes: Option<u64>,
     /// What SRT says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub srt: Option<SrtStats>,

@@ -12,6 +12,10 @@ use crate::id::{LayerId, RenditionName, StreamId};
 pub struct Performance {
     /// Frames that left the encoder per second.
     pub fps: Option<f64>,
+    /// Frames that were composed since the worker started.
+    pub frames_composed: Option<u64>,
+    /// Frames of those that were composed more than a frame's length after their time.
+    pub frames_late: Option<u64>,
     /// Frames that left the encoder since the worker started.
     pub frames_total: Option<u64>,
     /// Frames that were due and were never composed.
@@ -22,6 +26,14 @@ pub struct Performance {
     pub bytes_total: Option<u64>,
     /// Encoded video bitrate over the last second, in kbit/s.
     pub bitrate_kbps: Option<f64>,
+    /// The same over the last 60 seconds, or since the worker started where that is less.
+    pub bitrate_kbps_60s: Option<f64>,
+    /// Composed frames that wait for the encoder.
+    pub encoder_queue_frames: Option<u64>,
+    /// The same in milliseconds of program.
+    pub encoder_queue_ms: Option<f64>,
+    /// Mixed sound that waits for its encoder, in milliseconds.
+    pub sound_queue_ms: Option<f64>,
     /// Time from composed to encoded frame, median, in milliseconds.
     pub encode_ms_p50: Option<f64>,
     /// Time from composed to encoded frame, 99th percentile, in milliseconds.
@@ -57,6 +69,11 @@ pub struct Performance {
     /// From the acknowledged write of the latest layer change to the composed frame that shows
     /// it, in milliseconds.
     pub layer_change_to_air_ms: Option<f64>,
+    /// The same, median of the latest changes, at most 1000, since the stream went on air with
+    /// this engine.
+    pub layer_change_to_air_ms_p50: Option<f64>,
+    /// The same, 99th percentile.
+    pub layer_change_to_air_ms_p99: Option<f64>,
 }
 
 /// What a layer delivered over the last second.
@@ -79,6 +96,39 @@ pub struct LayerPerformance {
     /// RMS level of its sound in the mix, in dBFS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audio_rms_dbfs: Option<f64>,
+    /// What is being pushed to it; absent while nobody publishes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feed: Option<FeedPerformance>,
+}
+
+/// What somebody pushes to an `ingest` layer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FeedPerformance {
+    /// Since when the feed has come without a break.
+    pub since: Timestamp,
+    /// Sound and picture over the last second, in kbit/s.
+    pub bitrate_kbps: Option<f64>,
+    /// Codec of the picture, such as `h264`; absent until a picture came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub video_codec: Option<String>,
+    /// Width of the picture in pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<u32>,
+    /// Height of the picture in pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
+    /// Frames a second, as the feed says; absent where it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub framerate: Option<f64>,
+    /// Codec of the sound, such as `aac`; absent until sound came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio_codec: Option<String>,
+    /// Samples a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample_rate: Option<u32>,
+    /// Channels of the sound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channels: Option<u32>,
 }
 
 /// What a further encoding of the program costs and delivers.

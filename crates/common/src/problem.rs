@@ -88,12 +88,16 @@ problem_codes! {
     StreamNotFound, "stream.not-found", 404, "There is no such stream", false;
     /// The action is not legal in this status.
     StreamActionIllegal, "stream.action.illegal", 409, "The action is not possible in this status", false;
+    /// No host has enough CPU left for it.
+    CapacityExceeded, "stream.capacity.exceeded", 503, "No host can carry this now", true;
     /// The idempotency key was used for another request.
     IdempotencyConflict, "stream.idempotency.conflict", 422, "The idempotency key belongs to another request", false;
     /// No such operation, or it is too old.
     OperationNotFound, "stream.operation.not-found", 404, "There is no such operation", false;
     /// Nothing is on air.
     StreamNotOnAir, "stream.not-on-air", 404, "The stream is not on air", true;
+    /// Nobody has put a scene beside the program.
+    PreviewNotFound, "preview.not-found", 404, "No scene is in preview", false;
     /// The body is no SDP offer.
     OfferInvalid, "webrtc.offer.invalid", 400, "The SDP offer cannot be read", false;
     /// The offer takes nothing that there is.
@@ -136,6 +140,10 @@ problem_codes! {
     LayerNotFound, "layer.not-found", 404, "There is no such layer", false;
     /// The scene holds as many layers as it may.
     LayerLimit, "layer.limit-reached", 409, "The scene holds as many layers as it may", false;
+    /// The layer is not one that others push to.
+    IngestNotThis, "ingest.not-this-layer", 409, "Nothing is pushed to this layer", false;
+    /// No secret is configured, so that there are no keys.
+    IngestDisabled, "ingest.disabled", 409, "Nobody can push to layers of this system", false;
     /// The layer is locked.
     LayerLocked, "layer.locked", 423, "The layer is locked", false;
     /// `If-Match` names an old revision.

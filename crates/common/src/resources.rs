@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::capacity::HostCapacity;
 use crate::clock::Timestamp;
 use crate::id::InstanceId;
 
@@ -37,4 +38,7 @@ pub struct InstanceResources {
     pub threads: Option<u64>,
     /// How late a timer fired over the last interval, in milliseconds: how busy the scheduler is.
     pub scheduler_lag_ms: Option<f64>,
+    /// Of an engine: what its host can carry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<HostCapacity>,
 }

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use crate::clock::Timestamp;
 use crate::id::{InstanceId, LayerId, SceneId, StreamId};
 use crate::ladder::Rendition;
+use crate::layer::PlaybackStatus;
 use crate::output::{Output, OutputState};
 use crate::performance::{Performance, Viewers};
 use crate::program::ProgramFormat;
@@ -123,6 +124,9 @@ pub struct DesiredState {
     /// Where the program goes beside HLS, in the order in which the outputs were added.
     #[serde(default)]
     pub outputs: Vec<Output>,
+    /// Whether the hosts carry the program even where they count on too little CPU for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forced: bool,
     /// Which scenes are wanted, and for what.
     #[serde(flatten)]
     pub chosen: ChosenScenes,
@@ -198,10 +202,10 @@ pub struct LayerStatus {
     pub layer: LayerId,
     /// How it does.
     pub state: LayerState,
-    /// Stable, dotted code when failing.
+    /// Stable, dotted code when failing, or of what a loading layer waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// Why, when failing.
+    /// Why, when failing; what it waits for, when loading.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Attempts that failed since it last delivered, of a source that is tried again.
@@ -210,6 +214,9 @@ pub struct LayerStatus {
     /// When it is tried again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_attempt_at: Option<Timestamp>,
+    /// Where the file is that it plays, if it plays one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub playback: Option<PlaybackStatus>,
     /// Since when.
     pub since: Timestamp,
 }
@@ -356,6 +363,9 @@ pub struct StreamState {
     /// The latest take.
     #[serde(default)]
     pub take: Option<Take>,
+    /// The format of the program that is wanted; `program` is the one on air.
+    #[serde(default)]
+    pub wanted_program: Option<ProgramFormat>,
     /// The further encodings of the program that are wanted; how each does is in `performance`.
     #[serde(default)]
     pub ladder: Vec<Rendition>,
@@ -375,6 +385,7 @@ impl StreamState {
             wanted_preview: desired.chosen.preview,
             slate: desired.chosen.slate,
             take: desired.chosen.take.clone(),
+            wanted_program: Some(desired.program.clone()),
             ladder: desired.ladder.clone(),
             observed,
         }

@@ -71,11 +71,16 @@ pub(crate) enum Event {
     },
     /// The program's own pipeline failed.
     ProgramFailed {
+        /// Which of its formats it had.
+        program: u64,
         /// What failed.
         message: String,
     },
-    /// The last segment is written.
-    Ended,
+    /// The last segment of one of the program's formats is written.
+    Ended {
+        /// Which format.
+        program: u64,
+    },
 }
 
 /// Where events go.

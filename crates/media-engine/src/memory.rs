@@ -6,6 +6,7 @@ use sm_common::clock::Timestamp;
 use sm_common::id::{LayerId, OutputId, RenditionName};
 use sm_common::ladder::Rendition;
 use sm_common::program::ProgramFormat;
+use sm_common::sprite::Sprite;
 use sm_media_protocol::{
     Command, HlsSettings, Hosting, LayerReport, OnAir, OutputReport, Part, RenditionFailure,
     RenditionOnAir, RenditionReport, Report, ScenePicture, Segment, WantedOutput, WantedScene,
@@ -66,9 +67,11 @@ impl Note {
                 outputs,
                 hosting,
                 network: _,
+                sprite: _,
                 targets: _,
                 retry: _,
                 web: _,
+                feeds: _,
             } => Some(Self::Configured {
                 program: program.clone(),
                 ladder: ladder.clone(),
@@ -78,18 +81,22 @@ impl Note {
                 scene: SceneNote::of(scene),
                 outputs: identifiers(outputs),
             }),
-            Command::ApplyScene { scene } => Some(Self::Scene(SceneNote::of(scene))),
+            Command::ApplyScene { scene } | Command::Rebuild { scene, .. } => {
+                Some(Self::Scene(SceneNote::of(scene)))
+            }
             Command::ApplyLadder { ladder } => Some(Self::Ladder(ladder.clone())),
             Command::ApplyOutputs { outputs } => Some(Self::Outputs(identifiers(outputs))),
             // The next host tells of its preview anew, and wants to know how its layers do. Of the
-            // chat it tells anew, too.
+            // chat it tells anew, too; what becomes of rates is reported.
             Command::ApplyPreview { scene } => {
                 let layers = scene.iter().flat_map(|scene| &scene.layers);
                 Some(Self::Preview(layers.map(|layer| layer.id).collect()))
             }
             Command::Lease(_)
+            | Command::ChangeRates { .. }
             | Command::ApplyChat { .. }
             | Command::Snapshot { .. }
+            | Command::PreviewPicture { .. }
             | Command::Stop => None,
         }
     }
@@ -135,6 +142,7 @@ struct Known {
     segments: Recent<Segment>,
     parts: Recent<Part>,
     renditions: BTreeMap<RenditionName, KnownRendition>,
+    sprite: Option<Sprite>,
 }
 
 #[derive(Debug)]
@@ -197,6 +205,7 @@ impl Memory {
                     segments: Recent::new(KEPT_S, SEGMENTS_MAX),
                     parts: Recent::new(PARTS_KEPT_S, PARTS_MAX),
                     renditions: BTreeMap::new(),
+                    sprite: None,
                 });
             }
             (Some(known), Note::Scene(scene)) => {
@@ -240,7 +249,18 @@ impl Memory {
             Report::SegmentWritten(segment) => {
                 known.segments.keep(segment.duration_s, segment.clone());
             }
+            Report::ProgramChanged { program, hls } => {
+                if known.hls.run != hls.run {
+                    // Those of another run are listed already, or lost with the host.
+                    known.segments = Recent::new(KEPT_S, SEGMENTS_MAX);
+                    known.parts = Recent::new(PARTS_KEPT_S, PARTS_MAX);
+                    known.renditions = BTreeMap::new();
+                }
+                known.program = program.clone();
+                known.hls = hls.clone();
+            }
             Report::PartWritten(part) => known.parts.keep(part.duration_s, part.clone()),
+            Report::Sprite(sprite) => known.sprite = Some(sprite.clone()),
             Report::Rendition(report) => {
                 if let Some(rendition) = known.rendition(&report.rendition) {
                     rendition.failure.clone_from(&report.failure);
@@ -262,6 +282,7 @@ impl Memory {
             | Report::TakeStarted { .. }
             | Report::SceneApplied { .. }
             | Report::InitWritten { .. }
+            | Report::ProgramRefused { .. }
             | Report::Stats(_)
             | Report::Snapshot { .. }
             | Report::Fault { .. }
@@ -286,6 +307,7 @@ impl Memory {
             parts: known.parts.all(),
             ladder: known.ladder.clone(),
             renditions: known.renditions(),
+            sprite: known.sprite.clone(),
         })
     }
 }
@@ -393,6 +415,7 @@ mod tests {
             reason: None,
             attempts: None,
             next_attempt_at: None,
+            playback: None,
         })
     }
 

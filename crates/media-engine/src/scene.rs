@@ -96,7 +96,18 @@ pub(crate) fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
         | (C::Chat { .. }, C::Chat { .. }) => true,
         (C::TestPattern { pattern: before }, C::TestPattern { pattern: after }) => before == after,
         (C::Image { path: before }, C::Image { path: after })
-        | (C::Video { path: before, .. }, C::Video { path: after, .. }) => before == after,
+        | (C::Video { path: before, .. }, C::Video { path: after, .. })
+        | (C::Audio { path: before, .. }, C::Audio { path: after, .. }) => before == after,
+        (
+            C::Ingest {
+                feed: before,
+                latency_ms: known,
+                ..
+            },
+            C::Ingest {
+                feed, latency_ms, ..
+            },
+        ) => (before, known) == (feed, latency_ms),
         (
             C::Network {
                 source: before,
@@ -127,12 +138,14 @@ pub(crate) fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
             | C::TestPattern { .. }
             | C::Image { .. }
             | C::Video { .. }
+            | C::Audio { .. }
             | C::Text { .. }
             | C::Clock { .. }
             | C::Gradient { .. }
             | C::Countdown(_)
             | C::Ticker { .. }
             | C::Network { .. }
+            | C::Ingest { .. }
             | C::Chat { .. }
             | C::Web { .. },
             _,
@@ -159,6 +172,7 @@ mod tests {
             volume: 1.0,
             muted: false,
             audio_delay_ms: 0,
+            playback: None,
         }
     }
 
@@ -166,6 +180,7 @@ mod tests {
         LayerContent::Video {
             path: path.into(),
             looping,
+            clip: sm_media_protocol::Clip::default(),
         }
     }
 

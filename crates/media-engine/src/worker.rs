@@ -1,12 +1,13 @@
 //! The worker's loop: hears one event after the other, and acts.
 
+mod format;
+
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use gstreamer as gst;
-use sm_common::address::NetworkPolicy;
 use sm_common::clock::{SharedClock, SystemClock};
 use sm_common::ladder::Rendition;
 use sm_common::program::ProgramFormat;
@@ -14,13 +15,13 @@ use sm_common::stream::Severity;
 use sm_common::target::TargetPolicy;
 use sm_media_protocol::{
     Command, FinishReason, HlsSettings, LayerReport, OutputReport, RecordingSettings, Report,
-    RetryTerms, WantedOutput, WantedScene, WebSettings, WorkerState,
+    SpriteSettings, WantedOutput, WantedScene, WorkerState,
 };
 
 use crate::event::{Event, Events};
 use crate::host::{Door, Fence, Reports, write_reports};
 use crate::hosting::{Hosts, Now};
-use crate::layer::{Layers, Rules};
+use crate::layer::{Layers, SourceSettings};
 use crate::limits::check;
 use crate::memory::Note;
 use crate::output::Outputs;
@@ -29,6 +30,7 @@ use crate::process::{UsageMeter, boot_ms};
 use crate::state::Lifecycle;
 use crate::tap::{Source, Taps};
 use crate::timeline::Timeline;
+use format::Next;
 
 /// How often the program is measured.
 const STATS_INTERVAL: Duration = Duration::from_secs(1);
@@ -84,6 +86,16 @@ struct Worker {
 /// What is on air.
 struct Air {
     program: Program,
+    /// The same in another format, which takes over when its scene is ready.
+    next: Option<Next>,
+    /// The one before, until its last segment is written.
+    former: Option<Program>,
+    /// The further encodings that are wanted.
+    ladder: Vec<Rendition>,
+    /// The small pictures of the last minutes that are wanted.
+    sprite: Option<SpriteSettings>,
+    source: Source,
+    taps: Taps,
     layers: Layers,
     outputs: Outputs,
     /// When something of the layers is waited for no longer.
@@ -176,10 +188,15 @@ impl Worker {
             Event::SceneShown { revision, at } => {
                 self.reports.send(Report::SceneApplied { revision, at });
             }
-            Event::ProgramFailed { message } => {
-                return Some(FinishReason::PipelineFailed { message });
+            Event::ProgramFailed { program, message } => {
+                if self.is_former(program) {
+                    self.forget_former(program);
+                } else {
+                    return Some(FinishReason::PipelineFailed { message });
+                }
             }
-            Event::Ended => {
+            Event::Ended { program } if self.is_former(program) => self.forget_former(program),
+            Event::Ended { .. } => {
                 let message = "the program ended by itself".to_owned();
                 return Some(FinishReason::PipelineFailed { message });
             }
@@ -205,9 +222,11 @@ impl Worker {
                 outputs,
                 hosting,
                 network,
+                sprite,
                 targets,
                 retry,
                 web,
+                feeds,
             } => {
                 let wanted = Wanted {
                     ladder,
@@ -216,13 +235,23 @@ impl Worker {
                     scene,
                     outputs,
                     orphan: Duration::from_millis(hosting.orphan_ms),
-                    network,
+                    sources: SourceSettings {
+                        network,
+                        retry,
+                        feeds,
+                        web: web.map(|web| *web),
+                    },
+                    sprite,
                     targets,
-                    retry,
-                    web: web.map(|web| *web),
                 };
                 return self.configure(program, wanted);
             }
+            Command::ChangeRates { program } => self.change_rates(program),
+            Command::Rebuild {
+                program,
+                hls,
+                scene,
+            } => self.rebuild(program, hls, scene),
             Command::ApplyPreview { scene } => match &mut self.air {
                 Some(air) => {
                     if let Err(refused) = air.layers.preview(scene) {
@@ -241,7 +270,7 @@ impl Worker {
                 None => self.out_of_order("outputs came before the configuration"),
             },
             Command::ApplyLadder { ladder } => match &mut self.air {
-                Some(air) => air.program.apply_ladder(ladder),
+                Some(air) => air.apply_ladder(ladder),
                 None => self.out_of_order("a ladder came before the configuration"),
             },
             Command::ApplyScene { scene } => match &mut self.air {
@@ -260,10 +289,21 @@ impl Worker {
             },
             Command::Snapshot { id, path } => match &self.air {
                 Some(air) => air.program.snapshot(id, path),
-                None => self.reports.send(Report::Snapshot {
-                    id,
-                    error: Some("nothing is on air yet".to_owned()),
-                }),
+                None => self.no_picture(id),
+            },
+            Command::PreviewPicture {
+                id,
+                path,
+                width_max,
+                watched_ms,
+            } => match &mut self.air {
+                Some(air) => {
+                    let watched = Duration::from_millis(watched_ms.into());
+                    air.layers.watch_preview(watched);
+                    air.program.picture_of_preview(id, path, width_max);
+                    self.show();
+                }
+                None => self.no_picture(id),
             },
             Command::Stop => return Some(FinishReason::Stopped),
         }
@@ -278,10 +318,9 @@ impl Worker {
             scene,
             outputs: wanted_outputs,
             orphan,
-            network,
+            sources,
+            sprite,
             targets,
-            retry,
-            web,
         } = wanted;
         if self.air.is_some() {
             self.out_of_order("a configuration came twice");
@@ -298,11 +337,7 @@ impl Worker {
             Timeline::new(format.framerate),
             format.height,
             SharedClock::clone(&self.wall),
-            Rules {
-                network,
-                retry,
-                web,
-            },
+            sources,
             self.events.clone(),
         );
         if let Err(refused) = layers.apply(scene) {
@@ -327,8 +362,9 @@ impl Worker {
             clock: Arc::clone(&clock),
         };
         let settings = ProgramSettings {
+            number: 0,
             format,
-            renditions: ladder,
+            renditions: ladder.clone(),
             fanout,
             monitor: source.monitor.clone(),
             hls,
@@ -336,13 +372,20 @@ impl Worker {
             wall: SharedClock::clone(&self.wall),
             events: self.events.clone(),
             reports: self.reports.clone(),
+            sprite,
         };
         match Program::start(settings, layers.stage()) {
             Ok(program) => {
                 self.hosts.configured(orphan);
-                self.taps.on_air(source);
+                self.taps.on_air(source.clone());
                 self.air = Some(Air {
                     program,
+                    next: None,
+                    former: None,
+                    ladder,
+                    sprite,
+                    source,
+                    taps: self.taps.clone(),
                     layers,
                     outputs,
                     waits_until: None,
@@ -366,8 +409,10 @@ impl Worker {
             air.waits_until = air.layers.waits_until();
             if !air.layers.is_settling() {
                 air.layers.settle();
-                air.program.show(air.layers.stage());
+                let stage = air.layers.stage();
+                air.program_to_show().show(stage);
             }
+            air.program.show_preview(air.layers.preview_stage());
         }
         self.report_layers();
     }
@@ -468,6 +513,8 @@ impl Worker {
         let Some(mut air) = self.air.take() else {
             return;
         };
+        air.next = None;
+        let program = air.program.number();
         air.program.stop();
         let deadline = Instant::now() + STOP_TIMEOUT;
         let failed = matches!(reason, FinishReason::PipelineFailed { .. });
@@ -475,7 +522,7 @@ impl Worker {
             // Its encoders will not say that they have ended.
             air.outputs.stop();
         }
-        self.wait_for_the_end(heard, &mut air.outputs, failed, deadline);
+        self.wait_for_the_end((heard, program), &mut air.outputs, failed, deadline);
         if !air.layers.close(CLOSE_TIMEOUT) {
             tracing::warn!("a layer's source does not end");
         }
@@ -485,7 +532,7 @@ impl Worker {
     /// outputs have ended; or until `deadline`.
     fn wait_for_the_end(
         &self,
-        heard: &Receiver<Event>,
+        (heard, program): (&Receiver<Event>, u64),
         outputs: &mut Outputs,
         mut written: bool,
         deadline: Instant,
@@ -493,8 +540,8 @@ impl Worker {
         while !(written && outputs.are_over()) {
             let left = deadline.saturating_duration_since(Instant::now());
             match heard.recv_timeout(left) {
-                Ok(Event::Ended) => written = true,
-                Ok(Event::ProgramFailed { message }) => {
+                Ok(Event::Ended { program: ended }) => written |= ended == program,
+                Ok(Event::ProgramFailed { message, .. }) => {
                     tracing::warn!(%message, "the program failed while it ended");
                     outputs.stop();
                     written = true;
@@ -530,6 +577,13 @@ impl Worker {
         }
     }
 
+    fn no_picture(&self, id: u64) {
+        self.reports.send(Report::Snapshot {
+            id,
+            error: Some("nothing is on air yet".to_owned()),
+        });
+    }
+
     fn out_of_order(&self, message: &str) {
         self.warn("worker.command.out-of-order", message.to_owned());
     }
@@ -552,10 +606,9 @@ struct Wanted {
     scene: WantedScene,
     outputs: Vec<WantedOutput>,
     orphan: Duration,
-    network: NetworkPolicy,
+    sources: SourceSettings,
+    sprite: Option<SpriteSettings>,
     targets: TargetPolicy,
-    retry: RetryTerms,
-    web: Option<WebSettings>,
 }
 
 fn report_output(reports: &Reports, report: OutputReport) {

@@ -6,8 +6,8 @@ use sm_common::clock::Timestamp;
 use sm_common::id::{LayerId, OutputId};
 use sm_common::ladder::Rendition;
 use sm_common::layer::{
-    AtZero, Blend, ChatSource, Color, GradientStop, NetworkSource, Pattern, TextStyle,
-    TickerDirection, Transform, Transition, WebSource,
+    AtEnd, AtZero, Blend, ChatSource, Color, GradientShape, GradientStop, NetworkSource, OnLoss,
+    Pattern, Playback, TextStyle, TickerDirection, Transform, Transition, WebSource,
 };
 use sm_common::output::OutputTarget;
 use sm_common::program::ProgramFormat;
@@ -22,10 +22,6 @@ use crate::web::WebSettings;
 /// What the host tells the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the large one is sent once, and commands wait in boxes"
-)]
 pub enum Command {
     /// Who speaks, and for how long. The first line of every connection, and repeated for as long
     /// as the host holds the stream.
@@ -50,6 +46,9 @@ pub enum Command {
         /// Where network sources may be.
         #[serde(default)]
         network: NetworkPolicy,
+        /// Small pictures of the last minutes; `None` for none.
+        #[serde(default)]
+        sprite: Option<SpriteSettings>,
         /// Where outputs may be sent.
         #[serde(default)]
         targets: TargetPolicy,
@@ -59,6 +58,28 @@ pub enum Command {
         /// How web pages are shown; `None` where they are not.
         #[serde(default)]
         web: Option<Box<WebSettings>>,
+        /// An existing directory that only this user can enter. A layer that others push to listens
+        /// there, on a socket that is named after it; `None`: nobody can push.
+        #[serde(default)]
+        feeds: Option<PathBuf>,
+    },
+    /// Go on at the rates of this format, which differs in nothing else from the one on air.
+    /// Nothing is interrupted. Answered by [`crate::Report::ProgramChanged`] or
+    /// [`crate::Report::ProgramRefused`].
+    ChangeRates {
+        /// The format.
+        program: ProgramFormat,
+    },
+    /// Go on in another format: with other encoders and another run of segments, from one frame to
+    /// the next, while layers keep their sources. Outputs begin anew. Answered as
+    /// [`Command::ChangeRates`]; what is refused leaves everything as it was.
+    Rebuild {
+        /// The format.
+        program: ProgramFormat,
+        /// Where segments go from then on; the run is a new one.
+        hls: HlsSettings,
+        /// The scene, for this format.
+        scene: WantedScene,
     },
     /// Make the picture show this scene, all changes on one frame.
     ApplyScene {
@@ -93,6 +114,17 @@ pub enum Command {
         id: u64,
         /// The file, replaced atomically.
         path: PathBuf,
+    },
+    /// Write the picture of the preview as a JPEG file. The answer is [`crate::Report::Snapshot`].
+    PreviewPicture {
+        /// Echoed in the report; counted together with those of snapshots.
+        id: u64,
+        /// The file, replaced atomically.
+        path: PathBuf,
+        /// Most pixels in a row of it.
+        width_max: u32,
+        /// For how long files in preview play from now on; then they wait until the next picture.
+        watched_ms: u32,
     },
     /// End in good order: finish the last segment and exit.
     Stop,
@@ -151,6 +183,19 @@ pub struct HlsSettings {
     /// Most frames in a part of a segment; 0: segments are not written in parts.
     #[serde(default)]
     pub part_frames: u32,
+}
+
+/// How small pictures of the last minutes are made. The worker writes them as `sprite.jpg` into the
+/// HLS directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SpriteSettings {
+    /// Time from one to the next, in milliseconds.
+    pub interval_ms: u64,
+    /// How many are kept.
+    pub pictures: u32,
+    /// Height of each in pixels; the width follows from the program's shape.
+    pub height: u32,
 }
 
 /// Where recordings are written, and when no longer.
@@ -248,6 +293,30 @@ pub struct SceneLayer {
     /// How much later than the picture its sound comes, in milliseconds.
     #[serde(default)]
     pub audio_delay_ms: u32,
+    /// The last command for what it plays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub playback: Option<Playback>,
+}
+
+/// Which part of a file is played, and what follows its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Clip {
+    /// Where it begins, in milliseconds of the file.
+    pub in_ms: u64,
+    /// Where it ends; at the end of the file when absent.
+    pub out_ms: Option<u64>,
+    /// What follows its end where it does not loop.
+    pub at_end: AtEnd,
+    /// The layer that is shown then.
+    pub next: Option<LayerId>,
+}
+
+impl Clip {
+    /// Whether it is the whole file, and its last frame stays.
+    pub fn is_whole(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What a layer shows; files are resolved to paths by the host.
@@ -275,6 +344,19 @@ pub enum LayerContent {
         path: PathBuf,
         /// Starts again at its end.
         looping: bool,
+        /// Which part of it, and what follows its end.
+        #[serde(default, skip_serializing_if = "Clip::is_whole")]
+        clip: Clip,
+    },
+    /// A sound file.
+    Audio {
+        /// The file.
+        path: PathBuf,
+        /// Starts again at its end.
+        looping: bool,
+        /// Which part of it, and what follows its end.
+        #[serde(default, skip_serializing_if = "Clip::is_whole")]
+        clip: Clip,
     },
     /// Text.
     Text {
@@ -282,6 +364,9 @@ pub enum LayerContent {
         text: String,
         /// How it looks.
         style: TextStyle,
+        /// The uploaded font of the style.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        font: Option<PathBuf>,
     },
     /// The time of day.
     Clock {
@@ -292,6 +377,9 @@ pub enum LayerContent {
         timezone: Option<String>,
         /// How it looks.
         style: TextStyle,
+        /// The uploaded font of the style.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        font: Option<PathBuf>,
     },
     /// Colours that run into each other.
     Gradient {
@@ -299,6 +387,9 @@ pub enum LayerContent {
         stops: Vec<GradientStop>,
         /// Direction in degrees: 0 from left to right, 90 from top to bottom.
         angle: u32,
+        /// How they lie.
+        #[serde(default, skip_serializing_if = "GradientShape::is_linear")]
+        shape: GradientShape,
     },
     /// The time until a moment.
     Countdown(Countdown),
@@ -312,6 +403,9 @@ pub enum LayerContent {
         direction: TickerDirection,
         /// How it looks.
         style: TextStyle,
+        /// The uploaded font of the style.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        font: Option<PathBuf>,
     },
     /// Live sound and picture from elsewhere.
     Network {
@@ -326,10 +420,22 @@ pub enum LayerContent {
         /// Where it is, and how it is shown.
         source: WebSource,
     },
+    /// Live sound and picture that the host hands over as FLV, whenever somebody publishes.
+    Ingest {
+        /// Whose feed it is: the layer's own.
+        feed: LayerId,
+        /// How long frames wait for those that come late, in milliseconds.
+        latency_ms: u32,
+        /// What shows while nothing comes.
+        on_loss: OnLoss,
+    },
     /// The stream's chat, as [`Command::ApplyChat`] tells it.
     Chat {
         /// How it looks.
         source: ChatSource,
+        /// The uploaded font of the style.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        font: Option<PathBuf>,
     },
 }
 
@@ -349,4 +455,7 @@ pub struct Countdown {
     pub after: String,
     /// How it looks.
     pub style: TextStyle,
+    /// The uploaded font of the style.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub font: Option<PathBuf>,
 }

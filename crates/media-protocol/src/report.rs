@@ -2,9 +2,11 @@ use serde::{Deserialize, Serialize};
 use sm_common::clock::Timestamp;
 use sm_common::id::{LayerId, OutputId, RenditionName, SceneId};
 use sm_common::ladder::Rendition;
+use sm_common::layer::PlaybackStatus;
 use sm_common::output::{OutputCounters, OutputStatus};
 use sm_common::performance::{LayerPerformance, RenditionPerformance};
 use sm_common::program::ProgramFormat;
+use sm_common::sprite::Sprite;
 use sm_common::stream::{LayerState, Severity};
 use sm_common::transition::Take;
 
@@ -49,7 +51,24 @@ pub enum Report {
     Layer(LayerReport),
     /// How an output does changed.
     Output(OutputReport),
-    /// The initialisation section is written; segments refer to it. Sent once.
+    /// The program has another format. Where the run is another one as well, all segments of the
+    /// one before were reported, and those of this one follow.
+    ProgramChanged {
+        /// The format.
+        program: ProgramFormat,
+        /// Where segments go.
+        hls: HlsSettings,
+    },
+    /// The program cannot have this format, and has the one it had.
+    ProgramRefused {
+        /// The format.
+        program: ProgramFormat,
+        /// Stable, dotted code, such as `program.encoder.missing`.
+        code: String,
+        /// Why, for people.
+        message: String,
+    },
+    /// The initialisation section of a run is written; segments refer to it.
     InitWritten {
         /// File name in the HLS directory.
         file: String,
@@ -77,6 +96,8 @@ pub enum Report {
     },
     /// One second was measured.
     Stats(Box<Stats>),
+    /// `sprite.jpg` is written, and holds this.
+    Sprite(Sprite),
     /// The answer to a snapshot command.
     Snapshot {
         /// The command.
@@ -134,6 +155,9 @@ pub struct OnAir {
     /// What those of them delivered that deliver.
     #[serde(default)]
     pub renditions: Vec<RenditionOnAir>,
+    /// What `sprite.jpg` holds.
+    #[serde(default)]
+    pub sprite: Option<Sprite>,
 }
 
 /// What a rendition delivered, as far as the program's own is in [`OnAir`].
@@ -214,6 +238,9 @@ pub struct LayerReport {
     /// When it is tried again.
     #[serde(default)]
     pub next_attempt_at: Option<Timestamp>,
+    /// Where the file is that it plays.
+    #[serde(default)]
+    pub playback: Option<PlaybackStatus>,
 }
 
 /// How an output does.
@@ -288,6 +315,10 @@ pub struct Part {
 pub struct Stats {
     /// Frames that left the encoder per second.
     pub fps: Option<f64>,
+    /// Frames that were composed.
+    pub frames_composed: Option<u64>,
+    /// Frames composed more than a frame's length after their time.
+    pub frames_late: Option<u64>,
     /// Frames that left the encoder.
     pub frames_total: u64,
     /// Frames that were due and were never composed.
@@ -298,6 +329,14 @@ pub struct Stats {
     pub bytes_total: u64,
     /// Encoded video bitrate, in kbit/s.
     pub bitrate_kbps: Option<f64>,
+    /// The same over the last 60 seconds, or since the worker started where that is less.
+    pub bitrate_kbps_60s: Option<f64>,
+    /// Composed frames that wait for the encoder.
+    pub encoder_queue_frames: Option<u64>,
+    /// The same in milliseconds of program.
+    pub encoder_queue_ms: Option<f64>,
+    /// Mixed sound that waits for its encoder, in milliseconds.
+    pub sound_queue_ms: Option<f64>,
     /// Composed to encoded, median, in milliseconds.
     pub encode_ms_p50: Option<f64>,
     /// Composed to encoded, 99th percentile, in milliseconds.

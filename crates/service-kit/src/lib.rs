@@ -17,6 +17,7 @@ mod lifecycle;
 pub mod metrics;
 pub mod problem;
 pub mod resources;
+pub mod secret;
 pub mod telemetry;
 
 pub use about::About;

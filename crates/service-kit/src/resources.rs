@@ -81,6 +81,7 @@ impl Sampler {
             descriptors_limit: limit,
             threads: status.map(|status| status.threads),
             scheduler_lag_ms: scheduler_lag.map(|lag| lag.as_secs_f64() * 1000.0),
+            capacity: None,
         }
     }
 }

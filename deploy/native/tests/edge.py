@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import socketserver
 import subprocess
 import sys
@@ -19,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import compose_file
 import routing
+from services import OWN_PORTS
 from settings import SUBNETS, VENV, Settings
 
 # Addresses of this test alone.
@@ -72,6 +74,21 @@ class Backend(socketserver.ThreadingTCPServer):
         """Traefik ends its connections when it is stopped."""
 
 
+class Parrot(socketserver.BaseRequestHandler):
+    """Says what it hears."""
+
+    def handle(self) -> None:
+        while heard := self.request.recv(4096):
+            self.request.sendall(heard)
+
+
+class RawBackend(socketserver.ThreadingTCPServer):
+    """A port that does not speak HTTP."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+
 class Service:
     """A throwaway service on the four ports of a real one."""
 
@@ -81,6 +98,9 @@ class Service:
         self.ready = True
         self.status = 200
         self.backends = [Backend(self, port) for port in (4200, 4201, 4290, 4291)]
+        for port in OWN_PORTS.get(name, {}).values():
+            if port != 4201:
+                self.backends.append(RawBackend((self.address, port), Parrot))
         for backend in self.backends:
             threading.Thread(target=backend.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
@@ -130,6 +150,15 @@ class Edge:
             return reply.status, {name.lower(): value for name, value in reply.getheaders()}, reply.read()
         finally:
             connection.close()
+
+    def talk(self, port: int, words: bytes) -> tuple[bytes, tuple[str, int]]:
+        """What is answered to these words, and where they came from."""
+        with socket.create_connection((self.settings.edge, port), timeout=10) as connection:
+            connection.sendall(words)
+            heard = b""
+            while not heard.endswith(words) and (more := connection.recv(4096)):
+                heard += more
+            return heard, connection.getsockname()
 
     def api(self, path: str):
         """Traefik's own API."""

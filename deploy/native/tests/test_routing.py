@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import unittest
 
 import edge
@@ -15,7 +16,7 @@ import routing
 from settings import SUBNETS, Settings
 
 DOMAIN = "stream.example.test"
-WEB, API, WS, METRICS, HEALTH = 8080, 4200, 4201, 4290, 4291
+WEB, API, WS, METRICS, HEALTH, RTMP = 8080, 4200, 4201, 4290, 4291, 1935
 
 # Entry point, path, service, the service's port, and the path that it sees.
 CONTRACT = [
@@ -54,13 +55,13 @@ class Translation(unittest.TestCase):
     def test_every_label_is_in_the_native_configuration(self) -> None:
         for domain in ("", DOMAIN):
             compose = compose_file.load(domain)
-            http = routing.native(compose, Settings(net=edge.NET, domain=domain))["http"]
+            tree = routing.native(compose, Settings(net=edge.NET, domain=domain))
             for service, definition in compose["services"].items():
                 for label, value in (definition.get("labels") or {}).items():
-                    if not label.startswith("traefik.http.") or label.endswith(".loadbalancer.server.port"):
+                    if label == "traefik.enable" or label.endswith(".loadbalancer.server.port"):
                         continue
-                    found = http
-                    for part in label.split(".")[2:]:
+                    found = tree
+                    for part in label.split(".")[1:]:
                         found = found[part]
                     with self.subTest(domain=domain, label=label):
                         self.assertEqual(",".join(found) if isinstance(found, list) else found, value)
@@ -72,6 +73,9 @@ class Translation(unittest.TestCase):
         self.assertEqual(urls, ["http://127.78.5.1:4201", "http://127.78.5.2:4201"])
         urls = [server["url"] for server in services["ws-fanout-metrics"]["loadbalancer"]["servers"]]
         self.assertEqual(urls, ["http://127.78.5.1:4290", "http://127.78.5.2:4290"])
+        services = routing.native(compose_file.load(""), settings)["tcp"]["services"]
+        servers = services["stream-engine-rtmp"]["loadbalancer"]["servers"]
+        self.assertEqual(servers, [{"address": "127.78.6.1:1935"}])
 
     def test_every_service_is_checked_on_its_health_port(self) -> None:
         http = routing.native(compose_file.load(""), Settings())["http"]
@@ -137,6 +141,18 @@ class Routed(unittest.TestCase):
             for header in ("X-Forwarded-Prefix", "X_Forwarded_Prefix"):
                 answer = json.loads(traefik.request(API, "/api/health", headers={header: "/evil"})[2])
                 self.assertIsNone(answer["prefix"])
+
+    def test_a_publisher_reaches_an_engine_which_learns_who_it_is(self) -> None:
+        for domain in ("", DOMAIN):
+            traefik = edge.Edge(domain)
+            self.addCleanup(traefik.close)
+            with self.subTest(domain=domain):
+                said, own = traefik.talk(RTMP, b"\x03hello")
+                self.assertEqual(said[:12], b"\r\n\r\n\0\r\nQUIT\n")
+                self.assertEqual(socket.inet_ntoa(said[16:20]), own[0])
+                self.assertEqual(int.from_bytes(said[24:26], "big"), own[1])
+                self.assertTrue(said.endswith(b"\x03hello"), said)
+            traefik.close()
 
     def test_a_replica_that_is_not_ready_gets_no_requests(self) -> None:
         traefik = edge.Edge()

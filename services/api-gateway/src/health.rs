@@ -236,6 +236,7 @@ mod tests {
             descriptors_limit: None,
             threads: None,
             scheduler_lag_ms: None,
+            capacity: None,
         }
     }
 

@@ -1,6 +1,7 @@
 import { ChatPanel } from "./features/chat/chat-panel.tsx";
 import { LayerPanel } from "./features/layers/layer-panel.tsx";
 import { OutputPanel } from "./features/outputs/output-panel.tsx";
+import { ProgramPanel } from "./features/program/program-panel.tsx";
 import { RecordingPanel } from "./features/recordings/recording-panel.tsx";
 import { ScenePanel } from "./features/scenes/scene-panel.tsx";
 import { LiveBar } from "./features/stream/live-bar.tsx";
@@ -19,6 +20,7 @@ export function Overview() {
         <div className="overview__stream">
           <StreamCard />
           <OutputPanel />
+          <ProgramPanel />
           <RecordingPanel />
         </div>
         <div className="overview__composing">

@@ -7,7 +7,7 @@ use sm_bus::Bus;
 use sm_service_kit::health::Need;
 use sm_service_kit::{Kit, resources};
 
-use crate::api::{self, Context};
+use crate::api::{self, Context, Ingest};
 use crate::assets::{Assets, Catalog};
 use crate::config::Config;
 use crate::metrics::Metrics;
@@ -48,6 +48,7 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         operations_max,
         scenes,
         assets,
+        ingest: Ingest::open(&config.ingest)?,
     };
     let served = kit
         .serve(api::routes(context))

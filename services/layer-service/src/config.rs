@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sm_bus::BusConfig;
 use sm_common::address::NetworkPolicy;
 use sm_common::id::StreamId;
+use sm_media_files::SvgLimits;
 use sm_service_kit::config::{
     AuthConfig, EventHandlerConfig, HttpConfig, KitConfig, OpsConfig, ServiceConfig,
     TelemetryConfig,
@@ -37,6 +38,8 @@ pub struct Config {
     pub(crate) demo: DemoConfig,
     /// `[sources]`
     pub(crate) sources: SourcesConfig,
+    /// `[ingest]`
+    pub(crate) ingest: IngestConfig,
 }
 
 /// `[stream]`
@@ -69,6 +72,10 @@ pub(crate) struct AssetsConfig {
     pub(crate) files_max: usize,
     pub(crate) image_side_max: u32,
     pub(crate) image_pixels_max: u64,
+    pub(crate) svg_bytes_max: usize,
+    pub(crate) svg_depth_max: usize,
+    pub(crate) svg_parts_max: u64,
+    pub(crate) font_bytes_max: u64,
     pub(crate) uploads_max: usize,
     pub(crate) upload_timeout_s: u64,
     pub(crate) idle_timeout_s: u64,
@@ -83,6 +90,16 @@ pub(crate) struct AssetsConfig {
 pub(crate) struct SourcesConfig {
     allow: Vec<IpNet>,
     secrets_keep_s: u64,
+}
+
+/// `[ingest]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IngestConfig {
+    pub(crate) secret_file: PathBuf,
+    pub(crate) rtmp_url: String,
+    pub(crate) rtmp_port: u16,
+    pub(crate) application: String,
 }
 
 /// `[demo]`
@@ -122,6 +139,15 @@ impl AssetsConfig {
         PixelLimits {
             side_max: self.image_side_max,
             pixels_max: self.image_pixels_max,
+        }
+    }
+
+    pub(crate) fn svg_limits(&self) -> SvgLimits {
+        SvgLimits {
+            bytes_max: self.svg_bytes_max,
+            depth_max: self.svg_depth_max,
+            weight_max: self.svg_parts_max,
+            ..SvgLimits::default()
         }
     }
 
@@ -173,6 +199,8 @@ mod tests {
             ..
         } = config.assets;
         assert!(file_bytes_max <= total_bytes_max);
+        // What is taken here must be shown by the worker.
+        assert_eq!(config.assets.svg_limits(), SvgLimits::default());
         // A change must be over before its claim on a file is, and an upload before its file
         // counts as forgotten.
         assert!(config.assets.claim() > config.scene.write_timeout());

@@ -11,6 +11,7 @@ use sm_bus::{BusError, Which};
 use sm_common::clock::SharedClock;
 use sm_common::id::{AssetId, LayerId, SceneId, SecretId, StreamId};
 use sm_common::scene::Scene;
+use sm_common::stream::LayerStatus;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, timeout_at};
 
@@ -153,7 +154,8 @@ impl Scenes {
                 proposal.operations.extend(one.operations);
             }
         }
-        let surroundings = self.surroundings(Inventory::default(), BTreeMap::new());
+        let surroundings =
+            self.surroundings(Inventory::default(), BTreeMap::new(), &BTreeMap::new());
         let first = apply(empty, &proposal, &surroundings).map_err(SceneError::Rejected)?;
         if self.store.write_first(&first).await? {
             tracing::info!(stream.id = %stream, layers = first.scene.layers.len(), "first scene");
@@ -196,7 +198,7 @@ impl Scenes {
         let named: Vec<AssetId> = proposal
             .operations
             .iter()
-            .filter_map(Operation::asset)
+            .flat_map(Operation::assets)
             .collect();
         let secrets: Vec<SecretId> = proposal
             .operations
@@ -208,7 +210,7 @@ impl Scenes {
             let assets = self.catalog.find(&named).await?;
             let Loaded { scene, statuses } = self.read(stream, which).await?;
             let before = scene.clone();
-            let surroundings = self.surroundings(assets.clone(), origins.clone());
+            let surroundings = self.surroundings(assets.clone(), origins.clone(), &statuses);
             let applied = apply(scene, proposal, &surroundings).map_err(SceneError::Rejected)?;
             if self.write(&before, &applied, &assets).await? {
                 self.metrics.count_changes(&applied);
@@ -266,13 +268,21 @@ impl Scenes {
         Ok(())
     }
 
-    fn surroundings(&self, assets: Inventory, origins: BTreeMap<SecretId, String>) -> Surroundings {
+    fn surroundings(
+        &self,
+        assets: Inventory,
+        origins: BTreeMap<SecretId, String>,
+        statuses: &BTreeMap<LayerId, LayerStatus>,
+    ) -> Surroundings {
         let assets = assets.assets.into_iter();
+        let playing = statuses.iter();
+        let playing = playing.filter_map(|(layer, status)| Some((*layer, status.playback?)));
         Surroundings {
             canvas: self.config.scene.canvas(),
             layers_max: self.config.scene.layers_max,
             assets: assets.map(|(id, asset)| (id, asset.kind)).collect(),
             network: self.config.sources.policy(),
+            playing: playing.collect(),
             vault: Vault {
                 origins,
                 draw: SecretId::generate,

@@ -220,7 +220,7 @@ impl SceneStore {
         let texts: Vec<String> = self.bus.query(redis::cmd("HVALS").arg(&key)).await?;
         for text in texts {
             let layer: Layer = read(&key, &text)?;
-            if layer.source.asset() == Some(asset) {
+            if layer.source.assets().any(|known| known == asset) {
                 return Ok(Some(layer.id));
             }
         }

@@ -95,6 +95,7 @@ async fn create_streams(kit: Kit, store: Store, config: Config) {
             program: config.stream.program.clone(),
             ladder: Vec::new(),
             outputs: Vec::new(),
+            forced: false,
             chosen: ChosenScenes::default(),
         };
         loop {

@@ -13,7 +13,7 @@ use sm_service_kit::config::{
     TelemetryConfig,
 };
 
-use crate::domain::Rules;
+use crate::domain::{ProgramLimits, Rules};
 
 /// All settings; `config/default.toml` says what each is for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -47,6 +47,7 @@ pub(crate) struct StreamConfig {
     pub(crate) audit_max: usize,
     pub(crate) decisions_max: usize,
     pub(crate) program: ProgramFormat,
+    pub(crate) limits: ProgramLimits,
 }
 
 /// `[outputs]`

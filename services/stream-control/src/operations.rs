@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use sm_bus::BusError;
-use sm_common::auth::Identity;
+use sm_common::auth::{Identity, Role};
 use sm_common::id::StreamId;
+use sm_common::problem::FieldError;
+use sm_common::stream::DesiredState;
 
 use crate::audit::{AuditAction, AuditEntry};
-use crate::domain::{Command, Operation, OperationStatus, Refusal, apply, standing};
+use crate::domain::{Command, Load, Operation, OperationStatus, Refusal, apply, standing};
 use crate::states::States;
 use crate::store::{Answer, Documents, Idempotency, KeptAnswer, Store, Written};
 
@@ -18,6 +20,12 @@ pub(crate) enum CommandError {
     UnknownStream(StreamId),
     #[error(transparent)]
     Refused(#[from] Refusal),
+    #[error("{0}")]
+    Capacity(String),
+    #[error("only an admin may insist with `force`")]
+    ForceForbidden,
+    #[error("the program cannot have this format")]
+    Format(Vec<FieldError>),
     #[error("the idempotency key belongs to another request")]
     IdempotencyConflict,
     #[error("the stream was changed {0} times while this command was decided")]
@@ -39,9 +47,12 @@ pub(crate) async fn command(
     store: &Store,
     stream: &StreamId,
     command: &Command,
-    caller: &Identity,
+    (caller, force): (&Identity, bool),
     idempotency: Option<Idempotency>,
 ) -> Result<Accepted, CommandError> {
+    if force && caller.role != Role::Admin {
+        return Err(CommandError::ForceForbidden);
+    }
     if let Some(idempotency) = &idempotency
         && let Some(kept) = store.kept_answer(stream, idempotency).await?
     {
@@ -66,15 +77,36 @@ pub(crate) async fn command(
         };
         let by = &caller.name;
         let applied = apply(&documents.desired, standing, command, &scenes, by, now);
+        let before = &documents.desired.program;
+        let program = command
+            .format(before, store.limits())
+            .map_err(CommandError::Format)?;
         let desired = match applied {
-            Ok(desired) => desired,
+            Ok(desired) => DesiredState {
+                forced: if command.may_be_forced() {
+                    force
+                } else {
+                    desired.forced
+                },
+                program,
+                ..desired
+            },
             Err(refusal) => {
                 audit.refused = Some(refusal.to_string());
                 store.write_refusal(stream, &audit).await?;
                 return Err(refusal.into());
             }
         };
-        let operation = Operation::accepted(&desired, command.action(), standing, now);
+        let load = Load::of(command, standing, (before, &desired.program));
+        if !force && let Some(refusal) = refusal(store, &load, &documents).await? {
+            audit.refused = Some(refusal.clone());
+            store.write_refusal(stream, &audit).await?;
+            return Err(CommandError::Capacity(refusal));
+        }
+        let mut operation = Operation::accepted(&desired, command.action(), standing, now);
+        if command.changes_format() {
+            operation = operation.changing(&desired.program, before);
+        }
         audit.operation = Some(operation.id);
         audit.scene = operation.scene;
         let scenes = command.is_choice().then_some(&scenes);
@@ -99,6 +131,21 @@ pub(crate) async fn command(
         }
     }
     Err(CommandError::Contended(store.decisions_max()))
+}
+
+/// Why the hosts cannot carry this, as far as they say.
+async fn refusal(
+    store: &Store,
+    load: &Load,
+    documents: &Documents,
+) -> Result<Option<String>, BusError> {
+    if *load == Load::None {
+        return Ok(None);
+    }
+    let bus = store.bus();
+    let instances = bus.instances(bus.clock().now()).await?;
+    let engine = documents.observed.engine.as_ref();
+    Ok(load.refusal(engine.map(|engine| &engine.instance), &instances))
 }
 
 fn replay(kept: KeptAnswer, idempotency: &Idempotency) -> Result<Accepted, CommandError> {

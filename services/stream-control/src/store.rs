@@ -11,7 +11,7 @@ use sm_service_kit::http::RequestContext;
 
 use crate::audit::AuditEntry;
 use crate::config::StreamConfig;
-use crate::domain::{KnownScenes, Operation};
+use crate::domain::{KnownScenes, Operation, ProgramLimits};
 
 /// Both documents of a stream.
 #[derive(Clone, Debug)]
@@ -83,6 +83,11 @@ pub(crate) struct Store {
 impl Store {
     pub(crate) const fn new(bus: Bus, config: StreamConfig) -> Self {
         Self { bus, config }
+    }
+
+    /// What a program may be.
+    pub(crate) const fn limits(&self) -> &ProgramLimits {
+        &self.config.limits
     }
 
     pub(crate) const fn bus(&self) -> &Bus {

@@ -11,10 +11,11 @@
 )]
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::Shutdown;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -25,11 +26,13 @@ use sm_common::clock::{Clock as _, SystemClock, Timestamp};
 use sm_common::id::LayerId;
 use sm_common::ladder::Rendition;
 use sm_common::output::{OutputCounters, OutputStatus};
+use sm_common::program::ProgramFormat;
+use sm_common::sprite::{Sprite, SpritePicture};
 use sm_common::stream::{LayerState, Severity};
 use sm_media_protocol::{
-    Command, FinishReason, HlsSettings, LayerReport, OnAir, OutputReport, OutputStats, Part,
-    RenditionFailure, RenditionOnAir, RenditionReport, Report, ScenePicture, Segment, Stats,
-    WantedOutput, WantedScene, WorkerState, decode, encode,
+    Command, FinishReason, HlsSettings, LayerContent, LayerReport, OnAir, OutputReport,
+    OutputStats, Part, RenditionFailure, RenditionOnAir, RenditionReport, Report, ScenePicture,
+    Segment, Stats, WantedOutput, WantedScene, WorkerState, decode, encode,
 };
 
 /// How long it lives without a host and without a program.
@@ -60,12 +63,16 @@ enum Demand {
     IgnoreStop,
     /// Reports every layer of the scene as failing, for as long as it is asked to.
     FailLayers,
+    /// Reports every layer of a preview as failing.
+    FailPreviews,
     /// Reports every output as trying again.
     FailOutputs,
     /// Has no renditions, for as long as it is asked to.
     FailRenditions,
     /// Reports a fault of the program once.
     Fault,
+    /// Cannot have another format.
+    RefuseFormat,
     /// Takes no snapshots.
     NoSnapshots,
     /// Shows a black picture.
@@ -86,13 +93,22 @@ impl Demand {
             Self::Step => "step",
             Self::IgnoreStop => "ignore-stop",
             Self::FailLayers => "fail-layers",
+            Self::FailPreviews => "fail-previews",
             Self::FailOutputs => "fail-outputs",
             Self::FailRenditions => "fail-renditions",
             Self::Fault => "fault",
+            Self::RefuseFormat => "refuse-format",
             Self::NoSnapshots => "no-snapshots",
             Self::Black => "black",
         }
     }
+}
+
+/// What a command changes of what is delivered.
+enum Changed {
+    Nothing,
+    Outputs(Vec<WantedOutput>),
+    Run(ProgramFormat, HlsSettings),
 }
 
 /// What a host says, or that the connection of this number is gone.
@@ -123,10 +139,20 @@ impl Line {
                 }
                 Report::PartWritten(part) => on_air.parts.push(part.clone()),
                 Report::SegmentWritten(segment) => on_air.segments.push(segment.clone()),
+                Report::Sprite(sprite) => on_air.sprite = Some(sprite.clone()),
+                Report::ProgramChanged { program, hls } => {
+                    if on_air.hls.run != hls.run {
+                        on_air.segments.clear();
+                        on_air.parts.clear();
+                    }
+                    on_air.program = program.clone();
+                    on_air.hls = hls.clone();
+                }
                 Report::Rendition(_)
                 | Report::RenditionPart { .. }
                 | Report::RenditionSegment { .. } => remember(&mut on_air.renditions, report),
                 Report::Ready { .. }
+                | Report::ProgramRefused { .. }
                 | Report::StateChanged { .. }
                 | Report::TakeStarted { .. }
                 | Report::SceneApplied { .. }
@@ -186,6 +212,8 @@ fn main() {
         line: Line::default(),
         layers: RefCell::default(),
         failing: Cell::default(),
+        feeds: RefCell::default(),
+        listening: RefCell::default(),
         ladder: RefCell::default(),
         renditions_fail: Cell::default(),
     };
@@ -221,6 +249,10 @@ struct Worker {
     /// Layers of the scene.
     layers: RefCell<Vec<LayerId>>,
     failing: Cell<bool>,
+    /// Where it takes feeds.
+    feeds: RefCell<Option<PathBuf>>,
+    /// Layers that listen for theirs.
+    listening: RefCell<BTreeSet<LayerId>>,
     ladder: RefCell<Vec<Rendition>>,
     renditions_fail: Cell<bool>,
 }
@@ -282,6 +314,7 @@ impl Worker {
             scene,
             hosting,
             outputs,
+            feeds,
             ..
         } = command
         else {
@@ -314,11 +347,13 @@ impl Worker {
                 parts: Vec::new(),
                 ladder: Vec::new(),
                 renditions: Vec::new(),
+                sprite: None,
             });
         });
         let init = format!("init-{}.mp4", hls.run);
         std::fs::write(hls.directory.join(&init), b"init").unwrap();
         self.line.say(&Report::InitWritten { file: init });
+        self.feeds.replace(feeds);
         self.climb(ladder);
         self.apply(&scene);
         let segment = Duration::from_millis(program.keyframe_interval_ms.into());
@@ -413,6 +448,11 @@ impl Worker {
             revision: scene.revision,
             at: SystemClock.now(),
         });
+        for layer in &scene.layers {
+            if matches!(layer.content, LayerContent::Ingest { .. }) {
+                self.take_feed(layer.id);
+            }
+        }
         let layers = scene.layers.iter().map(|layer| layer.id);
         self.layers.replace(layers.collect());
         self.failing.set(self.is_asked(&Demand::FailLayers));
@@ -425,18 +465,41 @@ impl Worker {
                 reason: None,
                 attempts: None,
                 next_attempt_at: None,
+                playback: None,
             }));
         }
     }
 
+    /// Takes what is pushed to a layer into the file `feed`, one connection after the other.
+    fn take_feed(&self, layer: LayerId) {
+        let Some(feeds) = self.feeds.borrow().clone() else {
+            return;
+        };
+        if !self.listening.borrow_mut().insert(layer) {
+            return;
+        }
+        let directory = std::fs::File::open(feeds).unwrap();
+        let address = format!("/proc/self/fd/{}/{layer}", directory.as_raw_fd());
+        // An earlier worker may have left its own.
+        let _gone = std::fs::remove_file(&address);
+        let listener = UnixListener::bind(&address).unwrap();
+        let file = self.control.join("feed");
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut feed = std::fs::File::create(&file).unwrap();
+                // The engine may die in the middle.
+                let _count = std::io::copy(&mut stream.unwrap(), &mut feed);
+            }
+        });
+    }
+
     fn report_layers(&self) {
         for layer in self.layers.borrow().iter() {
-            self.report_layer(*layer);
+            self.report_layer(*layer, self.failing.get());
         }
     }
 
-    fn report_layer(&self, layer: LayerId) {
-        let failing = self.failing.get();
+    fn report_layer(&self, layer: LayerId, failing: bool) {
         self.line.say(&Report::Layer(LayerReport {
             layer,
             state: if failing {
@@ -448,6 +511,7 @@ impl Worker {
             reason: failing.then(|| "the file is missing".to_owned()),
             attempts: None,
             next_attempt_at: None,
+            playback: None,
         }));
     }
 
@@ -471,6 +535,25 @@ impl Worker {
         }
     }
 
+    /// Takes another small picture.
+    fn take_picture(&self, hls: &HlsSettings, number: u64) {
+        write(
+            &hls.directory,
+            "sprite.jpg",
+            &format!("pictures up to {number}"),
+        );
+        let pictures = (0..number.min(4)).map(|place| SpritePicture {
+            at: SystemClock.now(),
+            x: u32::try_from(place).unwrap() * 160,
+            y: 0,
+        });
+        self.line.say(&Report::Sprite(Sprite {
+            width: 160,
+            height: 90,
+            pictures: pictures.collect(),
+        }));
+    }
+
     /// Says how all is, after so many segments.
     fn report_progress(&self, segments: u64, framerate: u32, outputs: &[WantedOutput]) {
         self.report_outputs(outputs);
@@ -488,7 +571,7 @@ impl Worker {
         &self,
         hls: &HlsSettings,
         (length, orphan): (Duration, Duration),
-        (framerate, mut outputs): (u32, Vec<WantedOutput>),
+        (mut framerate, mut outputs): (u32, Vec<WantedOutput>),
         said: &Receiver<Said>,
     ) {
         let (mut host, mut gone_at) = (0, None::<Instant>);
@@ -497,7 +580,16 @@ impl Worker {
         let mut hanging = false;
         loop {
             match said.recv_timeout(due.saturating_duration_since(Instant::now())) {
-                Ok(Said::Command(command)) => self.log(&command).obey(*command, &mut outputs),
+                Ok(Said::Command(command)) => match self.log(&command).change(*command) {
+                    Changed::Nothing => {}
+                    Changed::Outputs(wanted) => outputs = wanted,
+                    Changed::Run(program, hls) => {
+                        framerate = program.framerate;
+                        let length = Duration::from_millis(program.keyframe_interval_ms.into());
+                        segment = Growing::new(hls, length, framerate);
+                        due = Instant::now() + segment.step();
+                    }
+                },
                 Ok(Said::Came(number)) => (host, gone_at) = (number, None),
                 Ok(Said::Gone(number)) if number >= host => gone_at = Some(Instant::now()),
                 Ok(Said::Gone(_)) => {}
@@ -520,6 +612,7 @@ impl Worker {
                     }
                     due += segment.step();
                     if segment.number > number {
+                        self.take_picture(hls, segment.number);
                         self.report_progress(segment.number, framerate, &outputs);
                     }
                 }
@@ -527,20 +620,74 @@ impl Worker {
         }
     }
 
-    fn obey(&self, command: Command, outputs: &mut Vec<WantedOutput>) {
+    fn change(&self, command: Command) -> Changed {
+        match command {
+            Command::ApplyOutputs { outputs } => Changed::Outputs(outputs),
+            Command::ChangeRates { program } | Command::Rebuild { program, .. }
+                if self.is_asked(&Demand::RefuseFormat) =>
+            {
+                self.line.say(&Report::ProgramRefused {
+                    program,
+                    code: "program.encoder.missing".to_owned(),
+                    message: "refused as demanded".to_owned(),
+                });
+                Changed::Nothing
+            }
+            Command::ChangeRates { program } => {
+                let mut hls = None;
+                self.line
+                    .remember(|on_air| hls = on_air.as_ref().map(|on_air| on_air.hls.clone()));
+                let hls = hls.unwrap();
+                self.line.say(&Report::ProgramChanged { program, hls });
+                Changed::Nothing
+            }
+            Command::Rebuild {
+                program,
+                hls,
+                scene,
+            } => {
+                let file = format!("init-{}.mp4", hls.run);
+                write(&hls.directory, &file, "init");
+                self.line.say(&Report::ProgramChanged {
+                    program: program.clone(),
+                    hls: hls.clone(),
+                });
+                self.line.say(&Report::InitWritten { file });
+                self.apply(&scene);
+                Changed::Run(program, hls)
+            }
+            other @ (Command::Configure { .. }
+            | Command::ApplyScene { .. }
+            | Command::Lease(_)
+            | Command::ApplyPreview { .. }
+            | Command::ApplyChat { .. }
+            | Command::ApplyLadder { .. }
+            | Command::Snapshot { .. }
+            | Command::PreviewPicture { .. }
+            | Command::Stop) => {
+                self.obey(other);
+                Changed::Nothing
+            }
+        }
+    }
+
+    fn obey(&self, command: Command) {
         match command {
             Command::Configure { .. } => std::process::exit(2),
             Command::ApplyScene { scene } => self.apply(&scene),
-            Command::Lease(_) | Command::ApplyChat { .. } => {}
             Command::ApplyPreview { scene } => {
-                self.failing.set(self.is_asked(&Demand::FailLayers));
+                let failing = self.is_asked(&Demand::FailPreviews);
                 for layer in scene.iter().flat_map(|scene| &scene.layers) {
-                    self.report_layer(layer.id);
+                    self.report_layer(layer.id, failing);
                 }
             }
-            Command::ApplyOutputs { outputs: wanted } => *outputs = wanted,
+            Command::Lease(_)
+            | Command::ApplyChat { .. }
+            | Command::ApplyOutputs { .. }
+            | Command::ChangeRates { .. }
+            | Command::Rebuild { .. } => {}
             Command::ApplyLadder { ladder } => self.climb(ladder),
-            Command::Snapshot { id, path } => {
+            Command::Snapshot { id, path } | Command::PreviewPicture { id, path, .. } => {
                 let refused = self.is_asked(&Demand::NoSnapshots);
                 if !refused {
                     let draft = path.with_extension("draft");

@@ -1,18 +1,23 @@
 //! Wiring: what stream-engine is made of.
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use sm_bus::Bus;
 use sm_service_kit::health::Need;
 use sm_service_kit::{Kit, resources};
 
+use crate::admission::Admission;
 use crate::advertise::{advertised, own_address};
 use crate::api::{self, Context};
 use crate::config::Config;
+use crate::ingest::{self, Door, Publishers, door};
 use crate::lease::Address;
 use crate::live::forward::Forwarder;
 use crate::live::playback::PlaybackVerifier;
 use crate::live::waiting::WaitingRoom;
-use crate::metrics::Metrics;
+use crate::metrics::{IngestMetrics, Metrics};
+use crate::supervisor;
 use crate::tasks::{Launcher, Registry};
 use crate::webrtc::{self, Feeds, Webrtc};
 
@@ -22,7 +27,7 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         config.redis.clone(),
         kit.about().name,
         kit.instance().clone(),
-        std::sync::Arc::clone(kit.clock()),
+        Arc::clone(kit.clock()),
     )
     .context("prepare Redis")?;
     let redis = bus.clone();
@@ -69,7 +74,7 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         registry: registry.clone(),
         forwarder,
         playback: PlaybackVerifier::open(&config.playback.secret_file)?,
-        clock: std::sync::Arc::clone(kit.clock()),
+        clock: Arc::clone(kit.clock()),
         own_url: address.url.clone(),
         trusted_proxies: kit.config().http.trusted_proxies.clone(),
         waiting: WaitingRoom::new(
@@ -88,8 +93,14 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
             "private"
         },
     };
+    let admission = Admission::new(config.admission.clone());
+    let feeds = supervisor::Feeds::new(&config.worker.pid_directory)
+        .context("find worker.pid_directory")?;
+    let publishers = open_door(&config, &kit, &context, (feeds.clone(), metrics.ingest()))?;
     let launcher = Launcher {
+        feeds,
         metrics,
+        admission: admission.clone(),
         assets: std::path::absolute(&config.worker.assets_directory)
             .context("find worker.assets_directory")?,
         recordings,
@@ -101,7 +112,10 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     };
     kit.start().context("start metrics and health")?;
     launcher.run().context("prepare live.directory")?;
-    report_resources(&kit, &bus);
+    let stop = kit.lifecycle().stopping().clone();
+    kit.lifecycle().spawn(admission.clone().measure(stop));
+    serve_publishers(&kit, publishers);
+    report_resources(&kit, &bus, admission);
     let served = kit
         .serve(api::routes(context))
         .await
@@ -111,12 +125,49 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     served
 }
 
-fn report_resources(kit: &Kit, bus: &Bus) {
+/// The port for publishers, and what lets them in. Nobody comes in where there is no secret.
+fn open_door(
+    config: &Config,
+    kit: &Kit,
+    context: &Context,
+    (feeds, metrics): (supervisor::Feeds, IngestMetrics),
+) -> anyhow::Result<Option<(Publishers, Arc<Door>)>> {
+    let surroundings = door::Surroundings {
+        bus: context.bus.clone(),
+        registry: context.registry.clone(),
+        own_url: context.own_url.clone(),
+        trusted_proxies: context.trusted_proxies.clone(),
+        lifecycle: kit.lifecycle().clone(),
+        feeds,
+        connect_timeout: config.live.forward_connect_timeout(),
+        metrics,
+    };
+    let Some(door) = Door::open(&config.ingest, surroundings)? else {
+        tracing::info!("ingest.secret_file is empty: nobody can publish");
+        return Ok(None);
+    };
+    let (socket, _address) = kit
+        .bind_extra(config.ingest.rtmp_port, "rtmp")
+        .context("listen for publishers")?;
+    let publishers = ingest::listen(socket).context("listen for publishers")?;
+    Ok(Some((publishers, Arc::new(door))))
+}
+
+fn serve_publishers(kit: &Kit, publishers: Option<(Publishers, Arc<Door>)>) {
+    if let Some((publishers, door)) = publishers {
+        let lifecycle = kit.lifecycle().clone();
+        kit.lifecycle().spawn(publishers.serve(door, lifecycle));
+    }
+}
+
+/// What this process uses, and what its host can carry.
+fn report_resources(kit: &Kit, bus: &Bus, admission: Admission) {
     let bus = bus.clone();
     let stop = kit.lifecycle().stopping().clone();
     kit.lifecycle()
-        .spawn(resources::report(kit.clone(), stop, move |sample| {
+        .spawn(resources::report(kit.clone(), stop, move |mut sample| {
             let bus = bus.clone();
+            sample.capacity = Some(admission.capacity());
             // A report that is lost is followed by the next.
             async move { drop(bus.report_instance(&sample).await) }
         }));

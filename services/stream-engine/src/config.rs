@@ -1,5 +1,6 @@
 //! The settings of stream-engine.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,10 +8,11 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use sm_bus::BusConfig;
 use sm_common::address::NetworkPolicy;
+use sm_common::capacity::Costs;
 use sm_common::id::StreamId;
 use sm_common::layer::Color;
 use sm_common::target::TargetPolicy;
-use sm_media_protocol::{RetryTerms, WebSettings};
+use sm_media_protocol::{RetryTerms, SpriteSettings, WebSettings};
 use sm_service_kit::config::{
     AuthConfig, EventHandlerConfig, HttpConfig, KitConfig, OpsConfig, ServiceConfig,
     TelemetryConfig,
@@ -41,6 +43,8 @@ pub struct Config {
     pub(crate) restart: RestartConfig,
     /// `[live]`
     pub(crate) live: LiveConfig,
+    /// `[preview]`
+    pub(crate) preview: PreviewConfig,
     /// `[recordings]`
     pub(crate) recordings: RecordingsConfig,
     /// `[slate]`
@@ -57,8 +61,24 @@ pub struct Config {
     pub(crate) chat: ChatConfig,
     /// `[playback]`
     pub(crate) playback: PlaybackConfig,
+    /// `[admission]`
+    pub(crate) admission: AdmissionConfig,
+    /// `[ingest]`
+    pub(crate) ingest: IngestConfig,
     /// `[webrtc]`
     pub(crate) webrtc: WebrtcConfig,
+}
+
+/// `[admission]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AdmissionConfig {
+    pub(crate) enforced: bool,
+    pub(crate) cpu_max: f64,
+    pub(crate) window_s: u64,
+    settle_s: u64,
+    pub(crate) hysteresis_cores: f64,
+    pub(crate) costs: Costs,
 }
 
 /// `[engine]`
@@ -132,8 +152,20 @@ pub(crate) struct LiveConfig {
     pub(crate) viewers_max: usize,
     snapshot_max_age_ms: u64,
     snapshot_timeout_ms: u64,
+    sprite_interval_ms: u64,
+    sprite_pictures: u32,
+    sprite_height: u32,
     forward_connect_timeout_ms: u64,
     forward_read_timeout_ms: u64,
+}
+
+/// `[preview]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PreviewConfig {
+    pub(crate) width_max: u32,
+    framerate: NonZeroU32,
+    pub(crate) watched_ms: u32,
 }
 
 /// `[recordings]`
@@ -197,6 +229,53 @@ pub(crate) struct ChatConfig {
 #[serde(deny_unknown_fields)]
 pub(crate) struct PlaybackConfig {
     pub(crate) secret_file: PathBuf,
+}
+
+impl AdmissionConfig {
+    /// At least a second, so that a promise can fade.
+    pub(crate) fn settle(&self) -> Duration {
+        Duration::from_secs(self.settle_s.max(1))
+    }
+}
+
+/// `[ingest]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IngestConfig {
+    pub(crate) secret_file: PathBuf,
+    pub(crate) rtmp_port: u16,
+    pub(crate) application: String,
+    pub(crate) connections_max: usize,
+    open_timeout_ms: u64,
+    silence_ms: u64,
+    takeover_after_ms: u64,
+    pub(crate) guesses_max: u32,
+    guess_window_s: u64,
+    guess_delay_ms: u64,
+    pub(crate) message_bytes_max: usize,
+    pub(crate) queue_bytes_max: usize,
+}
+
+impl IngestConfig {
+    pub(crate) const fn open_timeout(&self) -> Duration {
+        Duration::from_millis(self.open_timeout_ms)
+    }
+
+    pub(crate) const fn silence(&self) -> Duration {
+        Duration::from_millis(self.silence_ms)
+    }
+
+    pub(crate) const fn takeover_after(&self) -> Duration {
+        Duration::from_millis(self.takeover_after_ms)
+    }
+
+    pub(crate) const fn guess_window(&self) -> Duration {
+        Duration::from_secs(self.guess_window_s)
+    }
+
+    pub(crate) const fn guess_delay(&self) -> Duration {
+        Duration::from_millis(self.guess_delay_ms)
+    }
 }
 
 /// `[webrtc]`
@@ -346,6 +425,15 @@ impl LiveConfig {
         Duration::from_millis(self.wait_max_ms)
     }
 
+    /// How small pictures of the last minutes are made; `None`: not at all.
+    pub(crate) fn sprite(&self) -> Option<SpriteSettings> {
+        (self.sprite_interval_ms > 0 && self.sprite_pictures > 0).then_some(SpriteSettings {
+            interval_ms: self.sprite_interval_ms,
+            pictures: self.sprite_pictures,
+            height: self.sprite_height,
+        })
+    }
+
     pub(crate) const fn grace(&self) -> Duration {
         Duration::from_secs(self.grace_s)
     }
@@ -372,6 +460,13 @@ impl LiveConfig {
 
     pub(crate) const fn forward_read_timeout(&self) -> Duration {
         Duration::from_millis(self.forward_read_timeout_ms)
+    }
+}
+
+impl PreviewConfig {
+    /// How old a picture of the preview may be.
+    pub(crate) fn max_age(&self) -> Duration {
+        Duration::from_secs(1) / self.framerate.get()
     }
 }
 

@@ -6,11 +6,13 @@
 //! it, and what only the holder of the lease may do dies with the lease. It links no media
 //! library: pictures are the worker's business.
 
+mod admission;
 mod advertise;
 mod api;
 mod app;
 mod chat;
 mod config;
+mod ingest;
 mod lease;
 mod live;
 mod metrics;

@@ -11,6 +11,11 @@ use sm_common::performance::{Performance, Viewers};
 const SEGMENT_BUCKETS_S: [f64; 9] = [0.25, 0.5, 0.9, 1.1, 1.5, 2.0, 4.0, 6.0, 10.0];
 /// Upper bounds of the length of an interruption, in seconds.
 const INTERRUPTION_BUCKETS_S: [f64; 9] = [0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 60.0];
+/// Upper bounds of the time from a layer's change to its frame, in seconds: frames at 60 and 30 a
+/// second, and then what is felt.
+const CHANGE_BUCKETS_S: [f64; 11] = [
+    0.017, 0.034, 0.05, 0.067, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.5,
+];
 const STREAM: &[&str] = &["stream"];
 
 /// Every metric of the service.
@@ -21,12 +26,14 @@ pub(crate) struct Metrics {
     frames_dropped: IntCounterVec,
     segment_duration: HistogramVec,
     interruption: HistogramVec,
+    layer_change: HistogramVec,
     restarts: IntCounterVec,
     lease_held: IntGaugeVec,
     lease_changes: IntCounterVec,
     viewers: IntGaugeVec,
     unwritten_events: IntCounterVec,
     waiting_requests: IntGauge,
+    ingest: IngestMetrics,
 }
 
 impl Metrics {
@@ -38,6 +45,10 @@ impl Metrics {
         let interruption = HistogramOpts::new(
             "sm_engine_interruption_seconds",
             "Time for which the picture was gone.",
+        );
+        let layer_change = HistogramOpts::new(
+            "sm_engine_layer_change_to_air_seconds",
+            "From the acknowledged write of a layer's change to the composed frame that shows it.",
         );
         let metrics = Self {
             fps: GaugeVec::new(
@@ -67,6 +78,10 @@ impl Metrics {
             )?,
             interruption: HistogramVec::new(
                 interruption.buckets(INTERRUPTION_BUCKETS_S.to_vec()),
+                STREAM,
+            )?,
+            layer_change: HistogramVec::new(
+                layer_change.buckets(CHANGE_BUCKETS_S.to_vec()),
                 STREAM,
             )?,
             restarts: IntCounterVec::new(
@@ -108,6 +123,7 @@ impl Metrics {
                 "sm_engine_waiting_requests",
                 "Requests that wait for a part or a playlist that is not there yet.",
             )?,
+            ingest: IngestMetrics::register(registry)?,
         };
         registry.register(Box::new(metrics.waiting_requests.clone()))?;
         registry.register(Box::new(metrics.fps.clone()))?;
@@ -115,6 +131,7 @@ impl Metrics {
         registry.register(Box::new(metrics.frames_dropped.clone()))?;
         registry.register(Box::new(metrics.segment_duration.clone()))?;
         registry.register(Box::new(metrics.interruption.clone()))?;
+        registry.register(Box::new(metrics.layer_change.clone()))?;
         registry.register(Box::new(metrics.restarts.clone()))?;
         registry.register(Box::new(metrics.lease_held.clone()))?;
         registry.register(Box::new(metrics.lease_changes.clone()))?;
@@ -128,6 +145,11 @@ impl Metrics {
         self.waiting_requests.clone()
     }
 
+    /// Of the feeds that others push.
+    pub(crate) fn ingest(&self) -> IngestMetrics {
+        self.ingest.clone()
+    }
+
     /// The metrics of one stream.
     pub(crate) fn of(&self, stream: &StreamId) -> StreamMetrics {
         let labels = &[stream.as_str()];
@@ -138,12 +160,70 @@ impl Metrics {
             frames_dropped: self.frames_dropped.with_label_values(labels),
             segment_duration: self.segment_duration.with_label_values(labels),
             interruption: self.interruption.with_label_values(labels),
+            layer_change: self.layer_change.with_label_values(labels),
             restarts: self.restarts.clone(),
             lease_held: self.lease_held.with_label_values(labels),
             lease_changes: self.lease_changes.with_label_values(labels),
             viewers: self.viewers.with_label_values(labels),
             unwritten_events: self.unwritten_events.with_label_values(labels),
         }
+    }
+}
+
+/// What is counted of the feeds that others push, of all streams.
+#[derive(Clone, Debug)]
+pub(crate) struct IngestMetrics {
+    publishers: IntGauge,
+    refused: IntCounterVec,
+    bytes: IntCounter,
+}
+
+/// A publisher that is counted for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct CountedPublisher(IntGauge);
+
+impl Drop for CountedPublisher {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl IngestMetrics {
+    fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let metrics = Self {
+            publishers: IntGauge::new(
+                "sm_engine_ingest_publishers",
+                "Publishers that are connected to this process.",
+            )?,
+            refused: IntCounterVec::new(
+                Opts::new(
+                    "sm_engine_ingest_refused_total",
+                    "Publishers that were not let in, or cut, by reason.",
+                ),
+                &["reason"],
+            )?,
+            bytes: IntCounter::new(
+                "sm_engine_ingest_bytes_total",
+                "Sound and picture that publishers sent.",
+            )?,
+        };
+        registry.register(Box::new(metrics.publishers.clone()))?;
+        registry.register(Box::new(metrics.refused.clone()))?;
+        registry.register(Box::new(metrics.bytes.clone()))?;
+        Ok(metrics)
+    }
+
+    pub(crate) fn publisher(&self) -> CountedPublisher {
+        self.publishers.inc();
+        CountedPublisher(self.publishers.clone())
+    }
+
+    pub(crate) fn refused(&self, reason: &'static str) {
+        self.refused.with_label_values(&[reason]).inc();
+    }
+
+    pub(crate) fn bytes(&self, more: usize) {
+        self.bytes.inc_by(u64::try_from(more).unwrap_or(u64::MAX));
     }
 }
 
@@ -156,6 +236,7 @@ pub(crate) struct StreamMetrics {
     frames_dropped: IntCounter,
     segment_duration: Histogram,
     interruption: Histogram,
+    layer_change: Histogram,
     restarts: IntCounterVec,
     lease_held: IntGauge,
     lease_changes: IntCounter,
@@ -187,6 +268,10 @@ impl StreamMetrics {
 
     pub(crate) fn interrupted(&self, length: std::time::Duration) {
         self.interruption.observe(length.as_secs_f64());
+    }
+
+    pub(crate) fn layer_changed(&self, delay: std::time::Duration) {
+        self.layer_change.observe(delay.as_secs_f64());
     }
 
     pub(crate) fn worker_replaced(&self, cause: &'static str) {

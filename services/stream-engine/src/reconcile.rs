@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use sm_common::id::SceneId;
 use sm_common::ladder::Rendition;
-use sm_common::program::ProgramFormat;
+use sm_common::program::{FormatChange, ProgramFormat};
 use sm_common::stream::{DesiredState, DesiredStatus};
 use sm_media_protocol::{CoverReason, WantedOutput};
 
@@ -86,7 +86,10 @@ pub(crate) enum WorkerView<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Making<'a> {
     pub(crate) generation: u64,
+    /// The format that it was last told to have.
     pub(crate) program: &'a ProgramFormat,
+    /// The format that it said it cannot have.
+    pub(crate) refused: Option<&'a ProgramFormat>,
 }
 
 /// Everything the decision depends on.
@@ -114,6 +117,10 @@ pub(crate) enum Action {
     Start,
     /// Tell the worker to show this.
     Show(Picture),
+    /// Tell the worker to go on at the rates that are wanted.
+    ChangeRates,
+    /// Tell the worker to go on in the format that is wanted, with the picture that is wanted.
+    Rebuild,
     /// Tell the worker of the outputs that are wanted.
     ApplyOutputs,
     /// Tell the worker of the further encodings that are wanted.
@@ -156,14 +163,19 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Action {
         }
         WorkerView::Booting(_) | WorkerView::Ending => Action::Nothing,
         WorkerView::Working {
+            making,
             sent,
             previewed,
             outputs: told,
             ladder,
-            ..
         } => {
             let wanted = picture(desired.status, *shots, *lost);
-            if *sent != wanted {
+            let format = format_change(making, desired);
+            if format.is_rebuild() {
+                Action::Rebuild
+            } else if format == FormatChange::Live {
+                Action::ChangeRates
+            } else if *sent != wanted {
                 Action::Show(wanted)
             } else if told.is_none_or(|told| told != *outputs) {
                 Action::ApplyOutputs
@@ -195,7 +207,16 @@ pub(crate) fn picture(status: DesiredStatus, shots: Shots, lost: bool) -> Pictur
 }
 
 fn is_outdated(making: &Making<'_>, desired: &DesiredState) -> bool {
-    making.generation != desired.generation || *making.program != desired.program
+    making.generation != desired.generation
+}
+
+/// What has to be done for the format. One that was refused is not asked for again.
+fn format_change(making: &Making<'_>, desired: &DesiredState) -> FormatChange {
+    if making.refused == Some(&desired.program) {
+        FormatChange::None
+    } else {
+        making.program.change_to(&desired.program)
+    }
 }
 
 #[cfg(test)]
@@ -220,6 +241,7 @@ mod tests {
             program: ProgramFormat::default(),
             ladder: Vec::new(),
             outputs: Vec::new(),
+            forced: false,
             chosen: ChosenScenes::default(),
         }
     }
@@ -229,10 +251,6 @@ mod tests {
         use Action::{Nothing, Preview, Replace, Show, Start, Stop, WaitUntil};
         use DesiredStatus::{Live, Offline, Paused};
         let format = ProgramFormat::default();
-        let larger = ProgramFormat {
-            width: 1920,
-            ..ProgramFormat::default()
-        };
         let (scene, other) = (SceneId::generate(), SceneId::generate());
         let shots = Shots {
             program: Some((scene, 4)),
@@ -248,14 +266,12 @@ mod tests {
         let making = Making {
             generation: 3,
             program: &format,
+            refused: None,
         };
         let outdated = Making {
             generation: 2,
             program: &format,
-        };
-        let resized = Making {
-            generation: 3,
-            program: &larger,
+            refused: None,
         };
         let working = |making, sent| WorkerView::Working {
             ladder: Some(&[]),
@@ -298,7 +314,6 @@ mod tests {
             (Some(Live), adopted, now, Preview(shots.preview)),
             (Some(Live), working(making, slate), now, Show(program)),
             (Some(Live), working(outdated, program), now, Replace),
-            (Some(Live), working(resized, program), now, Replace),
             // It is to show the slate.
             (Some(Paused), working(making, program), now, Show(slate)),
             (Some(Paused), working(making, slate), now, Nothing),
@@ -315,6 +330,65 @@ mod tests {
                 clearance,
             };
             assert_eq!(decide(&situation), expected, "{situation:?}");
+        }
+    }
+
+    #[test]
+    fn the_worker_is_told_of_another_format_before_anything_else() {
+        use Action::{ChangeRates, Nothing, Rebuild, Replace, Show};
+        let wanted = ProgramFormat::default();
+        let larger = ProgramFormat {
+            width: 1920,
+            ..ProgramFormat::default()
+        };
+        let poorer = ProgramFormat {
+            video_bitrate_kbps: 800,
+            ..ProgramFormat::default()
+        };
+        let shots = Shots::default();
+        let (black, slate) = (
+            picture(DesiredStatus::Live, shots, false),
+            picture(DesiredStatus::Paused, shots, false),
+        );
+        // Generation, format that it was told, format that it refused, picture it was told; action.
+        let cases = [
+            (3, &wanted, None, black, Nothing),
+            (3, &wanted, None, slate, Show(black)),
+            (3, &larger, None, black, Rebuild),
+            (3, &larger, None, slate, Rebuild),
+            (3, &poorer, None, black, ChangeRates),
+            (3, &larger, Some(&wanted), black, Nothing),
+            (3, &larger, Some(&wanted), slate, Show(black)),
+            (3, &larger, Some(&poorer), black, Rebuild),
+            (2, &larger, None, black, Replace),
+        ];
+        for (generation, program, refused, sent, expected) in cases {
+            let making = Making {
+                generation,
+                program,
+                refused,
+            };
+            let desired = desired(DesiredStatus::Live);
+            let situation = |worker| Situation {
+                desired: Some(&desired),
+                shots,
+                lost: false,
+                outputs: &[],
+                worker,
+                clearance: Clearance::Now,
+            };
+            let working = situation(WorkerView::Working {
+                ladder: Some(&[]),
+                making,
+                sent,
+                previewed: Previewed::Told(None),
+                outputs: Some(&[]),
+            });
+            assert_eq!(decide(&working), expected, "{working:?}");
+            // Who does not take commands yet is told when it does.
+            let booting = situation(WorkerView::Booting(making));
+            let expected = if generation == 3 { Nothing } else { Replace };
+            assert_eq!(decide(&booting), expected, "{booting:?}");
         }
     }
 
@@ -370,6 +444,7 @@ mod tests {
             let making = Making {
                 generation,
                 program: &format,
+                refused: None,
             };
             let situation = Situation {
                 desired: Some(&desired(status)),

@@ -5,13 +5,15 @@ use std::path::Path;
 use sm_common::clock::Timestamp;
 use sm_common::id::LayerId;
 use sm_common::layer::{
-    Blend, ColorSource, GradientSource, ImageSource, Layer, LayerSource, TestPatternSource,
-    TextAlign, TextSource, TextStyle, Transform, Transition, VideoSource,
+    Blend, ColorSource, ImageSource, Layer, LayerSource, TestPatternSource, TextAlign, TextSource,
+    TextStyle, Transform, Transition,
 };
 use sm_common::program::ProgramFormat;
 use sm_common::scene::Scene;
 use sm_common::stream::SceneOnAir;
-use sm_media_protocol::{Countdown, Cover, CoverReason, LayerContent, SceneLayer, WantedScene};
+use sm_media_protocol::{
+    Clip, Countdown, Cover, CoverReason, LayerContent, SceneLayer, WantedScene,
+};
 use uuid::Uuid;
 
 use crate::config::SlateConfig;
@@ -96,6 +98,7 @@ pub(crate) fn slate(why: CoverReason, config: &SlateConfig, program: &ProgramFor
             align: TextAlign::Center,
             ..TextStyle::default()
         },
+        font: None,
     };
     let whole_picture = Transform::plain(0, 0, program.width, program.height);
     let middle = Transform {
@@ -125,6 +128,7 @@ fn standing(id: LayerId, content: LayerContent, transform: Transform) -> SceneLa
         volume: 1.0,
         muted: false,
         audio_delay_ms: 0,
+        playback: None,
     }
 }
 
@@ -143,7 +147,7 @@ fn whole(pixels: f64) -> u32 {
 fn scene_layer(layer: &Layer, assets: &Path) -> SceneLayer {
     SceneLayer {
         id: layer.id,
-        content: content(&layer.source, assets),
+        content: content(layer, assets),
         transform: layer.transform,
         opacity: layer.opacity,
         blend: layer.blend,
@@ -152,11 +156,16 @@ fn scene_layer(layer: &Layer, assets: &Path) -> SceneLayer {
         volume: layer.volume,
         muted: layer.muted,
         audio_delay_ms: layer.audio_delay_ms,
+        playback: layer.playback,
     }
 }
 
-fn content(source: &LayerSource, assets: &Path) -> LayerContent {
-    match source {
+fn content(layer: &Layer, assets: &Path) -> LayerContent {
+    let font = |style: &TextStyle| {
+        let asset = style.font_asset.as_ref();
+        asset.map(|asset| assets.join(asset.relative_path()))
+    };
+    match &layer.source {
         LayerSource::Color(ColorSource { color }) => LayerContent::Color { color: *color },
         LayerSource::TestPattern(TestPatternSource { pattern }) => {
             LayerContent::TestPattern { pattern: *pattern }
@@ -164,22 +173,41 @@ fn content(source: &LayerSource, assets: &Path) -> LayerContent {
         LayerSource::Image(ImageSource { asset }) => LayerContent::Image {
             path: assets.join(asset.relative_path()),
         },
-        LayerSource::Video(VideoSource { asset, looping }) => LayerContent::Video {
-            path: assets.join(asset.relative_path()),
-            looping: *looping,
+        LayerSource::Video(video) => LayerContent::Video {
+            path: assets.join(video.asset.relative_path()),
+            looping: video.looping,
+            clip: Clip {
+                in_ms: video.in_ms,
+                out_ms: video.out_ms,
+                at_end: video.at_end,
+                next: video.next,
+            },
+        },
+        LayerSource::Audio(audio) => LayerContent::Audio {
+            path: assets.join(audio.asset.relative_path()),
+            looping: audio.looping,
+            clip: Clip {
+                in_ms: audio.in_ms,
+                out_ms: audio.out_ms,
+                at_end: audio.at_end,
+                next: audio.next,
+            },
         },
         LayerSource::Text(TextSource { text, style }) => LayerContent::Text {
             text: text.clone(),
             style: style.clone(),
+            font: font(style),
         },
         LayerSource::Clock(clock) => LayerContent::Clock {
             format: clock.format.clone(),
             timezone: clock.timezone.clone(),
             style: clock.style.clone(),
+            font: font(&clock.style),
         },
-        LayerSource::Gradient(GradientSource { stops, angle }) => LayerContent::Gradient {
-            stops: stops.clone(),
-            angle: *angle,
+        LayerSource::Gradient(gradient) => LayerContent::Gradient {
+            stops: gradient.stops.clone(),
+            angle: gradient.angle,
+            shape: gradient.shape,
         },
         LayerSource::Countdown(countdown) => LayerContent::Countdown(Countdown {
             to: countdown.end(),
@@ -188,12 +216,14 @@ fn content(source: &LayerSource, assets: &Path) -> LayerContent {
             before: countdown.text_before.clone(),
             after: countdown.text_after.clone(),
             style: countdown.style.clone(),
+            font: font(&countdown.style),
         }),
         LayerSource::Ticker(ticker) => LayerContent::Ticker {
             text: ticker.line(),
             speed: ticker.speed,
             direction: ticker.direction,
             style: ticker.style.clone(),
+            font: font(&ticker.style),
         },
         LayerSource::Network(source) => LayerContent::Network {
             source: source.clone(),
@@ -202,8 +232,14 @@ fn content(source: &LayerSource, assets: &Path) -> LayerContent {
         LayerSource::Web(source) => LayerContent::Web {
             source: source.clone(),
         },
+        LayerSource::Ingest(source) => LayerContent::Ingest {
+            feed: layer.id,
+            latency_ms: source.latency_ms,
+            on_loss: source.on_loss,
+        },
         LayerSource::Chat(source) => LayerContent::Chat {
             source: source.clone(),
+            font: font(&source.style),
         },
     }
 }

@@ -52,7 +52,25 @@ pub struct GradientStop {
     pub color: Color,
 }
 
-/// Colours that run into each other along a line.
+/// How the colours of a gradient lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum GradientShape {
+    /// Along a line, from edge to edge.
+    #[default]
+    Linear,
+    /// From the middle outwards to the corners, in the layer's proportions.
+    Radial,
+}
+
+impl GradientShape {
+    /// Whether it is the one that older readers know.
+    pub fn is_linear(&self) -> bool {
+        *self == Self::Linear
+    }
+}
+
+/// Colours that run into each other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GradientSource {
@@ -63,4 +81,7 @@ pub struct GradientSource {
     #[serde(default)]
     #[schema(minimum = 0, maximum = 359)]
     pub angle: u32,
+    /// How they lie. The angle is that of a linear one.
+    #[serde(default, skip_serializing_if = "GradientShape::is_linear")]
+    pub shape: GradientShape,
 }

@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Color;
+use crate::id::AssetId;
 
 /// Where lines start in the layer's box.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -82,6 +83,9 @@ pub struct TextStyle {
     /// Font family, such as `DejaVu Sans`; 1 to 64 letters, digits, spaces and hyphens.
     #[schema(max_length = 64)]
     pub font: String,
+    /// An uploaded font that is used instead; where it cannot be read, `font` is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub font_asset: Option<AssetId>,
     /// Height of the font in canvas pixels, 4 to 1000.
     #[schema(minimum = 4, maximum = 1000)]
     pub size: u32,
@@ -124,6 +128,7 @@ impl Default for TextStyle {
     fn default() -> Self {
         Self {
             font: "DejaVu Sans".to_owned(),
+            font_asset: None,
             size: 48,
             bold: false,
             italic: false,

@@ -69,6 +69,8 @@ impl Case {
             EncoderPreset::Superfast => "superfast",
             EncoderPreset::Veryfast => "veryfast",
             EncoderPreset::Faster => "faster",
+            EncoderPreset::Fast => "fast",
+            EncoderPreset::Medium => "medium",
         }
     }
 

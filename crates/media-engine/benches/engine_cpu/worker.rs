@@ -10,8 +10,8 @@ use sm_common::id::LayerId;
 use sm_common::layer::{Blend, TextStyle, Transform, Transition};
 use sm_common::target::TargetPolicy;
 use sm_media_protocol::{
-    Command, HlsSettings, Hosting, LayerContent, LeaseTerms, RecordingSettings, Report, RetryTerms,
-    SceneLayer, WantedScene, decode, encode,
+    Clip, Command, HlsSettings, Hosting, LayerContent, LeaseTerms, RecordingSettings, Report,
+    RetryTerms, SceneLayer, WantedScene, decode, encode,
 };
 
 use crate::case::Case;
@@ -56,9 +56,11 @@ pub(crate) fn run(case: &Case, media: &Media, folder: &Path) -> anyhow::Result<C
             orphan_ms: 0,
         },
         network: NetworkPolicy::default(),
+        sprite: None,
         targets: TargetPolicy::default(),
         retry: RetryTerms::default(),
         web: None,
+        feeds: None,
     };
     input.write_all(&encode(&configure)?)?;
     let mut stream_s = 0.0;
@@ -91,6 +93,7 @@ fn scene(case: &Case, media: &Media) -> WantedScene {
     let video = |path: &Path| LayerContent::Video {
         path: path.to_owned(),
         looping: true,
+        clip: Clip::default(),
     };
     let layers = case.pieces().into_iter().map(|(piece, (x, y))| {
         let (content, size) = match piece {
@@ -107,6 +110,7 @@ fn scene(case: &Case, media: &Media) -> WantedScene {
                         size: TEXT_SIZE,
                         ..TextStyle::default()
                     },
+                    font: None,
                 };
                 (content, (piece.width(), 80))
             }
@@ -132,5 +136,6 @@ fn layer(content: LayerContent, (x, y): (u32, u32), (width, height): (u32, u32))
         volume: 1.0,
         muted: false,
         audio_delay_ms: 0,
+        playback: None,
     }
 }

@@ -9,6 +9,7 @@ use sm_media_protocol::{SceneLayer, WantedScene};
 
 use super::seat::{Role, Seat};
 use super::sharing::begins_on_air;
+use super::turns::Turns;
 use super::{Health, Source, Surroundings, open};
 use crate::pipeline::{Act, Item, Surface, Voice};
 use crate::scene::Difference;
@@ -24,6 +25,10 @@ pub(super) struct Cast {
     pub(super) number: u64,
     /// What is to be seen; what a cover hides is hidden here.
     pub(super) scene: WantedScene,
+    /// The scene as it was told, with its cover.
+    pub(super) told: Option<WantedScene>,
+    /// Which of its layers have had their turn.
+    pub(super) turns: Turns,
     /// Whether it is under a cover.
     pub(super) covered: bool,
     /// How it comes on air.
@@ -49,6 +54,8 @@ impl Cast {
                 layers: Vec::new(),
                 ..wanted.clone()
             },
+            told: None,
+            turns: Turns::default(),
             covered,
             entrance: SceneTransition::default(),
             take: None,
@@ -63,6 +70,14 @@ impl Cast {
     /// Which scene it is; `None` for one that nobody made.
     pub(super) fn id(&self) -> Option<SceneId> {
         self.scene.scene.as_ref().map(|scene| scene.id)
+    }
+
+    /// A take brings it on air, where there is one.
+    pub(super) fn be_taken(&mut self, take: Option<Take>) {
+        if let Some(take) = take {
+            self.entrance = take.transition;
+            self.take = Some(take);
+        }
     }
 
     /// Becomes `wanted`, which differs in this way. Sources of `others` that show the same are
@@ -222,6 +237,20 @@ impl Cast {
         seats.any(|seat| seat.health() == Health::Loading || seat.ask(Source::is_drawing))
     }
 
+    /// The layer whose source was opened so.
+    pub(super) fn layer_of(&self, opening: u64) -> Option<LayerId> {
+        let mut seats = self.seats();
+        let found = seats.find(|(_, seat)| seat.is_opening(opening));
+        found.map(|(layer, _)| layer)
+    }
+
+    /// Lets what a layer shows begin: it takes the turn of another.
+    pub(super) fn begin(&self, layer: LayerId) {
+        if let Some(seat) = self.seats.get(&layer) {
+            seat.tell(Source::begin);
+        }
+    }
+
     /// The sources with their layers.
     pub(super) fn seats(&self) -> impl Iterator<Item = (LayerId, &Seat)> {
         self.seats.iter().map(|(layer, seat)| (*layer, seat))
@@ -248,10 +277,10 @@ impl Cast {
 
     fn item(&self, layer: &SceneLayer, seat: &Seat) -> Item {
         let surface = seat.ask(Source::surface);
-        if let Surface::Moving(frames) = &surface
-            && matches!(self.role, Role::Program | Role::Leaving)
-        {
-            frames.arrange(self.number, &layer.transform);
+        if let Surface::Moving(frames) = &surface {
+            // What is only looked at now and then is fitted when it is.
+            let place = matches!(self.role, Role::Program | Role::Leaving);
+            seat.arrange(frames, place.then_some(&layer.transform));
         }
         let silent = layer.muted || !layer.visible;
         Item {

@@ -1,5 +1,6 @@
 //! The stream's chat.
 
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use sm_media_protocol::{ChatFeed, ChatLine, LayerContent, SceneLayer};
 use super::chat_board::{Blank, Board};
 use super::chat_text::color_of;
 use super::failure::Failure;
+use super::text::font_of;
 use super::text_renderer::{Drawing, Drawn, Job, Message, Order, TextRenderer};
 use super::{Health, Mailbox, News, Source, Surroundings};
 use crate::picture::Matrix;
@@ -35,6 +37,8 @@ pub(super) fn open(
         visible: layer.visible,
         pen: Pen::default(),
         stack: None,
+        font: font_of(layer).cloned(),
+        flaw: None,
         refused: false,
     };
     if let Some(chat) = &surroundings.chat {
@@ -53,6 +57,9 @@ pub(super) struct ChatSource {
     visible: bool,
     pen: Pen,
     stack: Option<Arc<Stack>>,
+    /// The uploaded font of its style, and what is wrong with it.
+    font: Option<PathBuf>,
+    flaw: Option<Failure>,
     /// Nothing can be drawn.
     refused: bool,
 }
@@ -119,6 +126,7 @@ impl ChatSource {
         let ordered = self.renderer.order(Order {
             number: self.pen.ordered,
             job: Job::Messages(messages.collect()),
+            font: self.font.clone(),
             matrix: self.matrix,
             mailbox: self.mailbox.clone(),
         });
@@ -157,7 +165,8 @@ impl ChatSource {
 
 impl Source for ChatSource {
     fn update(&mut self, layer: &SceneLayer) {
-        if let LayerContent::Chat { source } = &layer.content {
+        if let LayerContent::Chat { source, .. } = &layer.content {
+            self.font = font_of(layer).cloned();
             self.visible = layer.visible;
             if self.board.restyle(source, size(layer)) {
                 self.pen.replaces = true;
@@ -172,7 +181,13 @@ impl Source for ChatSource {
     }
 
     fn hear(&mut self, news: News) {
-        if let News::Drawn(Drawing { number, drawn }) = news {
+        if let News::Drawn(Drawing {
+            number,
+            drawn,
+            flaw,
+        }) = news
+        {
+            self.flaw = flaw;
             self.pen.answer(number, self.wall.now());
             match drawn {
                 Ok(Drawn::Messages(messages)) => {
@@ -211,6 +226,8 @@ impl Source for ChatSource {
     fn health(&self) -> Health {
         if self.refused {
             Health::Failing(Failure::undrawn())
+        } else if let Some(flaw) = &self.flaw {
+            Health::Failing(flaw.clone())
         } else if self.board.is_told() {
             Health::Fine
         } else {

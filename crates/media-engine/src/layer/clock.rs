@@ -66,6 +66,7 @@ impl Source for ClockSource {
             format,
             timezone,
             style,
+            ..
         } = &layer.content
         {
             self.format.clone_from(format);

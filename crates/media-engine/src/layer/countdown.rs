@@ -229,6 +229,7 @@ mod tests {
             before: "T ".to_owned(),
             after: "!".to_owned(),
             style: TextStyle::default(),
+            font: None,
         };
         for (seconds, written) in [
             (Seconds::Before(59), "T 00:59!"),

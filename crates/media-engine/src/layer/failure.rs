@@ -64,6 +64,25 @@ impl Failure {
         Self::undecodable("the file holds no picture")
     }
 
+    /// The part that is wanted begins after the file has ended.
+    pub(super) fn past_the_end() -> Self {
+        Self::new(
+            "layer.source.part",
+            "the file is shorter than where it is to begin; choose an earlier beginning",
+        )
+    }
+
+    /// The file can be read, but there is nothing to hear in it.
+    pub(super) fn no_sound() -> Self {
+        Self::undecodable("the file holds no sound")
+    }
+
+    /// An uploaded font is not used, and another is.
+    pub(super) fn font(reason: &str) -> Self {
+        let reason = format!("the uploaded font {reason}; another is used");
+        Self::new("layer.font.failed", reason)
+    }
+
     /// The picture is larger than this program takes.
     pub(super) fn too_large() -> Self {
         Self::new("layer.source.too-large", "the picture has too many pixels")
@@ -126,6 +145,29 @@ impl Failure {
     /// The connection ended.
     pub(super) fn lost() -> Self {
         Self::new("layer.source.lost", "the source stopped sending")
+    }
+
+    /// Nobody has published to the layer so far.
+    pub(super) fn nobody_publishes() -> Self {
+        let reason = "nobody publishes to it so far";
+        Self::new("layer.ingest.waiting", reason)
+    }
+
+    /// Whoever published to the layer is gone.
+    pub(super) fn publisher_gone() -> Self {
+        let reason = "the publisher is gone; it is taken up again when it comes back";
+        Self::new("layer.ingest.lost", reason)
+    }
+
+    /// Whether it is the doing of whoever publishes, and no reason to wait.
+    pub(super) fn is_by_others(&self) -> bool {
+        self.code == "layer.ingest.lost"
+    }
+
+    /// The host takes no feeds, or the layer cannot listen for its own.
+    pub(super) fn no_feeds(error: impl fmt::Display) -> Self {
+        let reason = format!("nothing can be pushed to this engine: {error}");
+        Self::new("layer.ingest.closed", reason)
     }
 
     /// What comes is no sound and no picture.

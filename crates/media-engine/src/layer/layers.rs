@@ -5,21 +5,19 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use sm_common::address::NetworkPolicy;
 use sm_common::clock::{SharedClock, Timestamp};
 use sm_common::id::{LayerId, SceneId};
+use sm_common::layer::PlaybackStatus;
 use sm_common::performance::LayerPerformance;
 use sm_common::stream::LayerState;
 use sm_common::transition::{SceneTransition, Take};
-use sm_media_protocol::{
-    CHAT_LINES_MAX, ChatFeed, LayerContent, LayerReport, RetryTerms, WantedScene, WebSettings,
-};
+use sm_media_protocol::{CHAT_LINES_MAX, ChatFeed, LayerContent, LayerReport, WantedScene};
 
 use super::cast::Cast;
 use super::seat::Role;
 use super::text_renderer::TextRenderer;
 use super::web::Pages;
-use super::{Health, News, Source, Surroundings};
+use super::{Health, News, Source, SourceSettings, Surroundings};
 use crate::event::Events;
 use crate::number::{to_f64, to_i64};
 use crate::picture::Matrix;
@@ -36,17 +34,6 @@ const TAKE_PATIENCE: Duration = Duration::from_secs(1);
 const LINGER: Duration = Duration::from_secs(1);
 /// Scenes that may be leaving at a time. A take on top waits until one has left; a cut does not.
 const LEAVING_MAX: usize = 3;
-
-/// What sources may do, as the host says once.
-#[derive(Clone, Debug)]
-pub(crate) struct Rules {
-    /// Where network sources and web pages may be.
-    pub(crate) network: NetworkPolicy,
-    /// How long a source that failed waits.
-    pub(crate) retry: RetryTerms,
-    /// How web pages are shown; `None` where they are not.
-    pub(crate) web: Option<WebSettings>,
-}
 
 /// The layers of all scenes and their sources.
 pub(crate) struct Layers {
@@ -67,7 +54,7 @@ pub(crate) struct Layers {
     taken: Option<u64>,
     /// Until when the newest change waits for what is being drawn.
     settles_at: Option<Instant>,
-    reported: BTreeMap<LayerId, Health>,
+    reported: BTreeMap<LayerId, (Health, Option<PlaybackStatus>)>,
     ended: Receiver<()>,
 }
 
@@ -78,14 +65,9 @@ impl Layers {
         timeline: Timeline,
         height: u32,
         wall: SharedClock,
-        rules: Rules,
+        sources: SourceSettings,
         events: Events,
     ) -> Self {
-        let Rules {
-            network,
-            retry,
-            web,
-        } = rules;
         let (alive, ended) = sync_channel(0);
         Self {
             surroundings: Surroundings {
@@ -94,11 +76,12 @@ impl Layers {
                 matrix: Matrix::for_height(height),
                 wall,
                 text: std::rc::Rc::new(TextRenderer::start()),
-                web: web.map(Pages::new),
+                web: sources.web.map(Pages::new),
                 program_height: height,
                 chat: None,
-                network,
-                retry,
+                network: sources.network,
+                retry: sources.retry,
+                feeds: sources.feeds,
                 events,
                 alive,
                 opening: 0,
@@ -117,6 +100,14 @@ impl Layers {
         }
     }
 
+    /// Goes on in a program with this many frames a second. Sources stay open.
+    pub(crate) fn retime(&mut self, timeline: Timeline) {
+        self.surroundings.timeline = timeline;
+        for (_, seat) in self.casts().flat_map(Cast::seats) {
+            seat.tell(|source| source.retime(timeline));
+        }
+    }
+
     /// Makes `wanted` the scene on air, unless it cannot be one: at once where it is the same one
     /// with other layers, by its take where it is another. A take counts once.
     pub(crate) fn apply(&mut self, wanted: WantedScene) -> Result<(), DuplicateLayer> {
@@ -124,15 +115,15 @@ impl Layers {
         let covered = wanted.cover.is_some();
         let was_covered = self.program.as_ref().is_some_and(|cast| cast.covered);
         let take = self.new_take(&wanted);
-        let wanted = uncovered(wanted, was_covered);
         let coming = self.next.take().filter(|(next, _)| next.id() == id);
         if let Some((mut next, until)) = coming {
             next.covered = covered;
-            let changed = self.change(&mut next, wanted);
+            next.be_taken(take);
+            let changed = self.change(&mut next, wanted, was_covered);
             self.next = Some((next, until));
             changed?;
         } else if let Some(mut program) = self.program.take_if(|program| program.id() == id) {
-            let changed = self.change(&mut program, wanted);
+            let changed = self.change(&mut program, wanted, was_covered);
             if changed.is_ok() {
                 program.covered = covered;
             }
@@ -143,11 +134,8 @@ impl Layers {
             }
         } else {
             let mut next = self.cast(Role::Next, &wanted, covered);
-            self.change(&mut next, wanted)?;
-            if let Some(take) = take {
-                next.entrance = take.transition;
-                next.take = Some(take);
-            }
+            self.change(&mut next, wanted, was_covered)?;
+            next.be_taken(take);
             self.next = Some((next, Instant::now() + TAKE_PATIENCE));
         }
         if !self.shows_chat() {
@@ -176,7 +164,7 @@ impl Layers {
                 None => self.cast(Role::Preview, &wanted, false),
             };
             preview.set_role(Role::Preview, self.watched_until.is_some());
-            changed = self.change(&mut preview, wanted);
+            changed = self.change(&mut preview, wanted, false);
             self.preview = Some(preview);
         }
         if let Some(other) = other {
@@ -184,6 +172,17 @@ impl Layers {
         }
         self.part_company();
         changed
+    }
+
+    /// Somebody looks at the preview: its files play for so long from now on.
+    pub(crate) fn watch_preview(&mut self, patience: Duration) {
+        if patience.is_zero() {
+            return;
+        }
+        self.watched_until = Some(Instant::now() + patience);
+        if let Some(preview) = &mut self.preview {
+            preview.set_role(Role::Preview, true);
+        }
     }
 
     /// Shows this chat in the layers that show the chat, now or with the next scene.
@@ -267,11 +266,31 @@ impl Layers {
     /// Passes news on to the source they are for.
     pub(crate) fn hear(&mut self, opening: u64, news: News) {
         let mut news = Some(news);
-        for cast in self.casts() {
-            if cast.seats().any(|(_, seat)| seat.hear(opening, &mut news)) {
-                return;
-            }
+        let ended = self.casts().find_map(|cast| {
+            let mut seats = cast.seats();
+            seats.find_map(|(_, seat)| seat.hear(opening, &mut news))
+        });
+        if ended == Some(true) {
+            self.end_turn(opening);
         }
+    }
+
+    /// A file has come to its end: on air its layer leaves the picture, if it is to.
+    fn end_turn(&mut self, opening: u64) {
+        let Some(mut program) = self.program.take() else {
+            return;
+        };
+        if let Some(layer) = program.layer_of(opening)
+            && let Some(told) = program.told.clone()
+        {
+            if let Some(next) = program.turns.end(layer, &told) {
+                program.begin(next);
+            }
+            let covered = program.covered;
+            // The layers are those of a scene that was shown: none is in it twice.
+            let _ = self.change(&mut program, told, covered);
+        }
+        self.program = Some(program);
     }
 
     /// When a source next changes by itself.
@@ -304,6 +323,14 @@ impl Layers {
         }
     }
 
+    /// The preview for who draws it; `None` when there is none.
+    pub(crate) fn preview_stage(&self) -> Option<Stage> {
+        self.preview.as_ref().map(|cast| Stage {
+            revision: Some(cast.scene.revision),
+            acts: vec![cast.act()],
+        })
+    }
+
     /// How the layers on air, to come and in preview do, where that changed since the last call.
     pub(crate) fn reports(&mut self) -> Vec<LayerReport> {
         let mut healths = BTreeMap::new();
@@ -311,13 +338,15 @@ impl Layers {
         // A layer in two of them is as it is on air.
         for cast in self.program.iter().chain(next).chain(&self.preview) {
             for (layer, seat) in cast.seats() {
-                healths.entry(layer).or_insert_with(|| seat.health());
+                healths
+                    .entry(layer)
+                    .or_insert_with(|| (seat.health(), seat.playback()));
             }
         }
         let reports = healths
             .iter()
             .filter(|(layer, health)| self.reported.get(*layer) != Some(*health))
-            .map(|(layer, health)| report(*layer, health))
+            .map(|(layer, (health, playback))| report(*layer, health, *playback))
             .collect();
         self.reported = healths;
         reports
@@ -374,8 +403,19 @@ impl Layers {
         (is_new && is_ours).then(|| take.clone())
     }
 
-    /// Makes `wanted` of a scene that was taken out of where it is kept.
-    fn change(&mut self, cast: &mut Cast, wanted: WantedScene) -> Result<(), DuplicateLayer> {
+    /// Makes what is told of a scene that was taken out of where it is kept. `was_covered` is the
+    /// program so far.
+    fn change(
+        &mut self,
+        cast: &mut Cast,
+        told: WantedScene,
+        was_covered: bool,
+    ) -> Result<(), DuplicateLayer> {
+        let mut turns = cast.turns.clone();
+        if let Some(before) = &cast.told {
+            turns.follow(before, &told);
+        }
+        let wanted = uncovered(turns.taken(&told), was_covered);
         let difference = difference(&cast.scene.layers, &wanted.layers)?;
         let others: Vec<&Cast> = self
             .program
@@ -386,6 +426,7 @@ impl Layers {
             .chain(self.gone.iter().map(|(gone, _)| gone))
             .collect();
         cast.change(wanted, &difference, &others, &mut self.surroundings);
+        (cast.turns, cast.told) = (turns, Some(told));
         Ok(())
     }
 
@@ -464,6 +505,7 @@ fn performance(layer: LayerId, source: &dyn Source, now_ns: i64) -> Option<Layer
         | Surface::Changing(_) => None,
     };
     let sound = source.sound();
+    let feed = source.feed();
     if counts.is_none() && sound.is_none() {
         return None;
     }
@@ -479,6 +521,7 @@ fn performance(layer: LayerId, source: &dyn Source, now_ns: i64) -> Option<Layer
         frames_dropped: counts.map(|counts| counts.left_out),
         audio_peak_dbfs: level.map(|level| level.peak_dbfs),
         audio_rms_dbfs: level.map(|level| level.rms_dbfs),
+        feed,
     })
 }
 
@@ -486,9 +529,10 @@ fn milliseconds(ns: i64) -> f64 {
     to_f64(u64::try_from(ns).unwrap_or(0)) / 1e6
 }
 
-fn report(layer: LayerId, health: &Health) -> LayerReport {
+fn report(layer: LayerId, health: &Health, playback: Option<PlaybackStatus>) -> LayerReport {
     let (state, failure) = match health {
         Health::Loading => (LayerState::Loading, None),
+        Health::Waiting(failure) => (LayerState::Loading, Some(failure)),
         Health::Fine => (LayerState::Ok, None),
         Health::Failing(failure) => (LayerState::Failing, Some(failure)),
     };
@@ -499,5 +543,6 @@ fn report(layer: LayerId, health: &Health) -> LayerReport {
         reason: failure.map(|failure| failure.reason.clone()),
         attempts: failure.and_then(|failure| Some(failure.retry?.attempts)),
         next_attempt_at: failure.and_then(|failure| Some(failure.retry?.at)),
+        playback,
     }
 }

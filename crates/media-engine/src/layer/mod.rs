@@ -4,6 +4,7 @@
 //! fail or take long runs on the source's own thread and pipeline; the worker's loop only hears
 //! its [`News`].
 
+mod audio;
 mod cast;
 mod chat;
 mod chat_board;
@@ -14,6 +15,7 @@ mod color;
 mod countdown;
 mod failure;
 mod file;
+mod flipbook;
 mod gradient;
 mod image;
 mod layers;
@@ -22,22 +24,29 @@ mod player;
 mod seat;
 mod sharing;
 mod sink;
+mod tape;
 mod test_pattern;
 mod text;
+mod text_fonts;
 mod text_ink;
 mod text_painter;
 mod text_renderer;
 mod ticker;
+mod turns;
+mod vector;
 mod video;
 mod web;
 
+use std::path::PathBuf;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex};
 
 use sm_common::address::NetworkPolicy;
 use sm_common::clock::{SharedClock, Timestamp};
 use sm_common::id::LayerId;
-use sm_media_protocol::{ChatFeed, LayerContent, RetryTerms, SceneLayer};
+use sm_common::layer::PlaybackStatus;
+use sm_common::performance::FeedPerformance;
+use sm_media_protocol::{ChatFeed, LayerContent, RetryTerms, SceneLayer, WebSettings};
 
 use crate::event::{Event, Events};
 use crate::picture::{Bitmap, Matrix};
@@ -45,7 +54,7 @@ use crate::pipeline::{ProgramClock, Surface};
 use crate::sound::SoundQueue;
 use crate::timeline::Timeline;
 use failure::Failure;
-pub(crate) use layers::{Layers, Rules};
+pub(crate) use layers::Layers;
 pub(crate) use text_renderer::Drawing;
 use text_renderer::TextRenderer;
 
@@ -53,6 +62,13 @@ use text_renderer::TextRenderer;
 trait Source {
     /// The layer changed in a way that this source can follow. Done before the change shows.
     fn update(&mut self, layer: &SceneLayer);
+
+    /// The program goes on with another frame rate. Sources that deliver frames at times of their
+    /// own need not care.
+    fn retime(&mut self, _timeline: Timeline) {}
+
+    /// Plays from its beginning: its layer takes the turn of another.
+    fn begin(&mut self) {}
 
     /// The stream's chat changed.
     fn converse(&mut self, _chat: &ChatFeed) {}
@@ -81,6 +97,16 @@ trait Source {
         None
     }
 
+    /// What is being pushed to it.
+    fn feed(&self) -> Option<FeedPerformance> {
+        None
+    }
+
+    /// Where the file is that it plays.
+    fn playback(&self) -> Option<PlaybackStatus> {
+        None
+    }
+
     /// How it does.
     fn health(&self) -> Health;
 }
@@ -91,23 +117,33 @@ fn open(layer: &SceneLayer, surroundings: &Surroundings) -> Box<dyn Source> {
         LayerContent::Color { color } => Box::new(color::open(*color, surroundings)),
         LayerContent::TestPattern { pattern } => test_pattern::open(*pattern, layer, surroundings),
         LayerContent::Image { path } => Box::new(image::open(path, layer, surroundings)),
-        LayerContent::Video { path, looping } => {
-            Box::new(video::open(path, *looping, layer, surroundings))
-        }
-        LayerContent::Text { text, style } => {
+        LayerContent::Video {
+            path,
+            looping,
+            clip,
+        } => Box::new(video::open(path, (*looping, *clip), layer, surroundings)),
+        LayerContent::Audio {
+            path,
+            looping,
+            clip,
+        } => Box::new(audio::open(path, (*looping, *clip), layer, surroundings)),
+        LayerContent::Text { text, style, .. } => {
             Box::new(text::open(text, style, layer, surroundings))
         }
         LayerContent::Clock {
             format,
             timezone,
             style,
+            ..
         } => {
             let reading = (format.as_str(), timezone.as_deref());
             Box::new(clock::open(reading, style, layer, surroundings))
         }
-        LayerContent::Gradient { stops, angle } => {
-            Box::new(gradient::open(stops, *angle, layer, surroundings))
-        }
+        LayerContent::Gradient {
+            stops,
+            angle,
+            shape,
+        } => Box::new(gradient::open(stops, (*shape, *angle), layer, surroundings)),
         LayerContent::Countdown(countdown) => {
             Box::new(countdown::open(countdown, layer, surroundings))
         }
@@ -116,6 +152,7 @@ fn open(layer: &SceneLayer, surroundings: &Surroundings) -> Box<dyn Source> {
             speed,
             direction,
             style,
+            ..
         } => {
             let motion = (*speed, *direction);
             Box::new(ticker::open(text, motion, style, layer, surroundings))
@@ -124,7 +161,12 @@ fn open(layer: &SceneLayer, surroundings: &Surroundings) -> Box<dyn Source> {
             network::open(source, secret.as_ref(), layer, surroundings)
         }
         LayerContent::Web { source } => web::open(source, layer, surroundings),
-        LayerContent::Chat { source } => Box::new(chat::open(source, layer, surroundings)),
+        LayerContent::Ingest {
+            feed,
+            latency_ms,
+            on_loss,
+        } => network::open_ingest(*feed, (*latency_ms, *on_loss), layer, surroundings),
+        LayerContent::Chat { source, .. } => Box::new(chat::open(source, layer, surroundings)),
     }
 }
 
@@ -133,10 +175,18 @@ fn open(layer: &SceneLayer, surroundings: &Surroundings) -> Box<dyn Source> {
 pub(crate) enum News {
     /// The picture of a still.
     Picture(Bitmap),
+    /// A drawing, not drawn yet.
+    Outline(sm_media_files::Drawing),
+    /// A drawing in a size that was ordered.
+    Sheet(vector::Sheet),
+    /// An animation.
+    Animation(flipbook::Flipbook),
     /// A text that was ordered.
     Drawn(Drawing),
     /// Frames arrive.
     Flowing,
+    /// Where a file is.
+    Playback(PlaybackStatus),
     /// Nothing arrives, and why.
     Failed(Failure),
 }
@@ -146,10 +196,25 @@ pub(crate) enum News {
 enum Health {
     /// Being opened.
     Loading,
+    /// Open, and in want of something that comes from elsewhere in its own time.
+    Waiting(Failure),
     /// In the picture, or ready to be.
     Fine,
     /// Delivers nothing.
     Failing(Failure),
+}
+
+/// What the host says of sources that deliver from elsewhere.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SourceSettings {
+    /// Where network sources may be.
+    pub(crate) network: NetworkPolicy,
+    /// How long a source that failed waits.
+    pub(crate) retry: RetryTerms,
+    /// The directory where sources take what others push; `None`: nobody can.
+    pub(crate) feeds: Option<PathBuf>,
+    /// How web pages are shown; `None` where they are not.
+    pub(crate) web: Option<WebSettings>,
 }
 
 /// What every source may use.
@@ -169,6 +234,8 @@ struct Surroundings {
     network: NetworkPolicy,
     /// How long a source that failed waits.
     retry: RetryTerms,
+    /// The directory where sources take what others push; `None`: nobody can.
+    feeds: Option<PathBuf>,
     events: Events,
     /// Held by every thread of a source: nobody holds it when all have ended.
     alive: SyncSender<()>,

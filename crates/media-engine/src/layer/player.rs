@@ -1,3 +1,4 @@
+mod cut;
 mod playback;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use gstreamer as gst;
 use sm_common::clock::SharedClock;
 use sm_media_protocol::{RetryTerms, SceneLayer};
 
+pub(super) use cut::{Cut, DECODED, Knife, Reel};
 use playback::Playback;
 
 use super::failure::{Failure, Retry};
@@ -29,6 +31,8 @@ pub(super) struct Recipe {
     /// For the log and the thread's name.
     pub(super) name: &'static str,
     pub(super) ending: Ending,
+    /// Which part of a file is played.
+    pub(super) cut: Cut,
     pub(super) build: Build,
 }
 
@@ -38,8 +42,8 @@ pub(super) type Build = Box<dyn Fn(&Watcher) -> Result<Media, Failure> + Send>;
 /// A source's pipeline, not yet started.
 pub(super) struct Media {
     pub(super) pipeline: gst::Pipeline,
-    /// The element to rewind it by, where it can be.
-    pub(super) rewind: Option<gst::Element>,
+    /// How to move in it, where that can be done.
+    pub(super) reel: Option<Reel>,
 }
 
 /// What comes after the last frame.
@@ -50,9 +54,11 @@ pub(super) enum Ending {
     /// There is no last frame.
     Never,
     /// The first frame again if it loops; otherwise the last one stays.
-    File { looping: bool },
+    File,
     /// The connection ended, and is made again.
     Live,
+    /// The one who pushes is gone, and may come back at any time.
+    Pushed,
     /// The last frame of a file elsewhere, which stays.
     Remote,
 }
@@ -61,8 +67,8 @@ impl Ending {
     /// Whether frames come from elsewhere: they come or they do not, whatever the layer wishes.
     const fn is_network(self) -> bool {
         match self {
-            Self::Live | Self::Remote => true,
-            Self::Still | Self::Never | Self::File { .. } => false,
+            Self::Live | Self::Pushed | Self::Remote => true,
+            Self::Still | Self::Never | Self::File => false,
         }
     }
 }
@@ -77,16 +83,30 @@ pub(super) struct Player {
 
 #[derive(Debug)]
 enum Message {
-    /// What the layer wishes; also sent to wake the thread up.
-    Play(bool),
-    Loop(bool),
+    /// What the layer wishes.
+    Show(bool),
+    Pause(bool),
+    Cut(Cut),
+    Seek(Target),
+    /// Also sent to wake the thread up.
     Close,
     /// What the pipeline says.
     Prerolled,
     FirstFrame,
-    SegmentDone,
-    EndOfStream,
+    /// The source of a part that repeats has given all of it, after this many jumps.
+    SegmentDone(u64),
+    /// The last frame was shown, after this many jumps.
+    EndOfStream(u64),
     Failed(Failure),
+}
+
+/// Where to go in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// To the beginning of its part.
+    Start,
+    /// To a position in it.
+    At(gst::ClockTime),
 }
 
 impl Player {
@@ -96,11 +116,7 @@ impl Player {
         let closed = Arc::new(AtomicBool::new(false));
         let mailbox = surroundings.mailbox(layer.id);
         let thread = Thread {
-            wishes: Wishes {
-                // A still is read once, also for a layer that is hidden.
-                play: layer.visible || recipe.ending == Ending::Still,
-                repeat: recipe.ending == Ending::File { looping: true },
-            },
+            wishes: Wishes::new(&recipe, layer),
             recipe,
             program: Arc::clone(&surroundings.program),
             retry: surroundings.retry,
@@ -119,14 +135,24 @@ impl Player {
         Self { inbox, closed }
     }
 
-    /// Lets the source go on, or wait.
-    pub(super) fn play(&self, play: bool) {
-        self.send(Message::Play(play));
+    /// Lets the source go on as its layer is seen, or wait.
+    pub(super) fn show(&self, visible: bool) {
+        self.send(Message::Show(visible));
     }
 
-    /// Lets the source start again at its end, or not.
-    pub(super) fn repeat(&self, repeat: bool) {
-        self.send(Message::Loop(repeat));
+    /// Lets a file stand still, or go on; one that has ended begins again.
+    pub(super) fn pause(&self, paused: bool) {
+        self.send(Message::Pause(paused));
+    }
+
+    /// Plays another part of the file.
+    pub(super) fn cut(&self, cut: Cut) {
+        self.send(Message::Cut(cut));
+    }
+
+    /// Goes somewhere in the file.
+    pub(super) fn seek(&self, target: Target) {
+        self.send(Message::Seek(target));
     }
 
     fn send(&self, message: Message) {
@@ -195,8 +221,34 @@ impl Watcher {
 
 #[derive(Clone, Copy, Debug)]
 struct Wishes {
-    play: bool,
-    repeat: bool,
+    /// The layer is seen, or the source is to be opened all the same.
+    visible: bool,
+    paused: bool,
+    cut: Cut,
+    /// Where to begin, other than at the beginning.
+    begin: Option<Target>,
+}
+
+impl Wishes {
+    fn new(recipe: &Recipe, layer: &SceneLayer) -> Self {
+        let command = layer
+            .playback
+            .filter(|_| recipe.ending == Ending::File)
+            .filter(|command| command.paused);
+        Self {
+            // A still is read once, also for a layer that is hidden.
+            visible: layer.visible || recipe.ending == Ending::Still,
+            paused: command.is_some(),
+            cut: recipe.cut,
+            begin: command
+                .and_then(|command| command.position_ms)
+                .map(|position| Target::At(gst::ClockTime::from_mseconds(position))),
+        }
+    }
+
+    const fn play(&self) -> bool {
+        self.visible && !self.paused
+    }
 }
 
 struct Thread {
@@ -248,6 +300,11 @@ impl Thread {
                         backoff.reset();
                         attempts = 0;
                     }
+                    if self.recipe.ending == Ending::Pushed && failure.is_by_others() {
+                        // Whoever comes next is to be taken at once.
+                        self.mailbox.tell(News::Failed(failure));
+                        continue;
+                    }
                     let wait = backoff.next();
                     attempts += 1;
                     failure.retry = Some(Retry {
@@ -270,15 +327,17 @@ impl Thread {
         loop {
             let left = until.saturating_duration_since(Instant::now());
             match self.messages.recv_timeout(left) {
-                Ok(Message::Play(play)) => self.wishes.play = play,
-                Ok(Message::Loop(repeat)) => self.wishes.repeat = repeat,
+                Ok(Message::Show(visible)) => self.wishes.visible = visible,
+                Ok(Message::Pause(paused)) => self.wishes.paused = paused,
+                Ok(Message::Cut(cut)) => self.wishes.cut = cut,
+                Ok(Message::Seek(target)) => self.wishes.begin = Some(target),
                 Ok(Message::Close) | Err(RecvTimeoutError::Disconnected) => return false,
                 // Afterthoughts of the pipeline that failed.
                 Ok(
                     Message::Prerolled
                     | Message::FirstFrame
-                    | Message::SegmentDone
-                    | Message::EndOfStream
+                    | Message::SegmentDone(_)
+                    | Message::EndOfStream(_)
                     | Message::Failed(_),
                 ) => {}
                 Err(RecvTimeoutError::Timeout) => return !self.is_closed(),

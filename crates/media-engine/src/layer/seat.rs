@@ -2,12 +2,14 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
+use sm_common::layer::{PlaybackState, PlaybackStatus, Transform};
 use sm_media_protocol::SceneLayer;
 
 use super::sharing::can_share;
 use super::{Health, News, Source};
-use crate::pipeline::Surface;
+use crate::pipeline::FrameSlot;
 
 /// What a scene is to the picture. A source follows the first of the scenes that show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,6 +67,8 @@ impl Opened {
 pub(super) struct Seat {
     opened: Rc<Opened>,
     scene: u64,
+    /// Where frames are fitted to the layer's place.
+    arranged: RefCell<Option<Arc<FrameSlot>>>,
 }
 
 impl Seat {
@@ -92,7 +96,11 @@ impl Seat {
     fn taken(opened: Rc<Opened>, scene: u64, role: Role, layer: SceneLayer) -> Self {
         opened.uses.borrow_mut().push(Use { scene, role, layer });
         opened.follow();
-        Self { opened, scene }
+        Self {
+            opened,
+            scene,
+            arranged: RefCell::default(),
+        }
     }
 
     /// The layer, or what its scene is, has changed.
@@ -122,13 +130,32 @@ impl Seat {
         Rc::ptr_eq(&self.opened, &other.opened)
     }
 
-    /// Passes news on, if they are about this opening; whether they are.
-    pub(super) fn hear(&self, opening: u64, news: &mut Option<News>) -> bool {
-        let ours = self.opened.opening == opening;
-        if ours && let Some(news) = news.take() {
+    /// Passes news on, if they are about this opening. Where they are, says whether they tell that
+    /// a file has come to its end.
+    pub(super) fn hear(&self, opening: u64, news: &mut Option<News>) -> Option<bool> {
+        if self.opened.opening != opening {
+            return None;
+        }
+        let had_ended = self.has_ended();
+        if let Some(news) = news.take() {
             self.opened.source.borrow_mut().hear(news);
         }
-        ours
+        Some(!had_ended && self.has_ended())
+    }
+
+    /// Whether it is about this opening.
+    pub(super) fn is_opening(&self, opening: u64) -> bool {
+        self.opened.opening == opening
+    }
+
+    /// Where the file is that the source plays.
+    pub(super) fn playback(&self) -> Option<PlaybackStatus> {
+        self.ask(Source::playback)
+    }
+
+    fn has_ended(&self) -> bool {
+        let state = self.playback().map(|playback| playback.state);
+        state == Some(PlaybackState::Ended)
     }
 
     /// What of the source is asked.
@@ -141,6 +168,17 @@ impl Seat {
         word(&mut **self.opened.source.borrow_mut());
     }
 
+    /// Frames that come from now on are fitted to this place, or to none.
+    pub(super) fn arrange(&self, frames: &Arc<FrameSlot>, place: Option<&Transform>) {
+        match place {
+            Some(place) => {
+                frames.arrange(self.scene, place);
+                self.arranged.replace(Some(Arc::clone(frames)));
+            }
+            None => frames.clear_away(self.scene),
+        }
+    }
+
     /// How the source does.
     pub(super) fn health(&self) -> Health {
         self.ask(Source::health)
@@ -149,7 +187,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        if let Surface::Moving(frames) = self.ask(Source::surface) {
+        if let Some(frames) = self.arranged.take() {
             frames.clear_away(self.scene);
         }
         let scene = self.scene;

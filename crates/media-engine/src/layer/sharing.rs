@@ -15,9 +15,11 @@ enum Nature {
 
 const fn nature(content: &LayerContent) -> Nature {
     match content {
-        LayerContent::Video { .. } | LayerContent::Network { .. } | LayerContent::Web { .. } => {
-            Nature::Stream
-        }
+        LayerContent::Video { .. }
+        | LayerContent::Audio { .. }
+        | LayerContent::Network { .. }
+        | LayerContent::Ingest { .. }
+        | LayerContent::Web { .. } => Nature::Stream,
         LayerContent::Color { .. }
         | LayerContent::TestPattern { .. }
         | LayerContent::Image { .. }
@@ -34,8 +36,19 @@ const fn nature(content: &LayerContent) -> Nature {
 /// same layer's source may be a change ahead or behind for a moment.
 pub(super) fn can_share(layer: &SceneLayer, leader: &SceneLayer) -> bool {
     let (ours, theirs) = (&layer.content, &leader.content);
-    if layer.id == leader.id || nature(ours) == Nature::Stream {
+    if layer.id == leader.id {
         return same_source(theirs, ours);
+    }
+    if nature(ours) == Nature::Stream {
+        // Another part of a file, or one that was paused, is another film.
+        let same_part = match (ours, theirs) {
+            (LayerContent::Video { clip: ours, .. }, LayerContent::Video { clip: theirs, .. })
+            | (LayerContent::Audio { clip: ours, .. }, LayerContent::Audio { clip: theirs, .. }) => {
+                ours == theirs && layer.playback == leader.playback
+            }
+            (_, _) => true,
+        };
+        return same_part && same_source(theirs, ours);
     }
     let shape = |layer: &SceneLayer| {
         let of = layer.transform;
@@ -46,7 +59,10 @@ pub(super) fn can_share(layer: &SceneLayer, leader: &SceneLayer) -> bool {
 
 /// Whether it has a beginning that nobody should miss: it waits there until it is on air.
 pub(super) const fn begins_on_air(content: &LayerContent) -> bool {
-    matches!(content, LayerContent::Video { looping: false, .. })
+    matches!(
+        content,
+        LayerContent::Video { looping: false, .. } | LayerContent::Audio { looping: false, .. }
+    )
 }
 
 #[cfg(test)]
@@ -68,6 +84,7 @@ mod tests {
             volume: 1.0,
             muted: false,
             audio_delay_ms: 0,
+            playback: None,
         }
     }
 
@@ -75,6 +92,15 @@ mod tests {
         LayerContent::Video {
             path: path.into(),
             looping,
+            clip: sm_media_protocol::Clip::default(),
+        }
+    }
+
+    fn ingest(feed: LayerId) -> LayerContent {
+        LayerContent::Ingest {
+            feed,
+            latency_ms: 500,
+            on_loss: OnLoss::Hide,
         }
     }
 
@@ -127,6 +153,13 @@ mod tests {
         for (ours, theirs, expected) in cases {
             assert_eq!(can_share(&ours, &theirs), expected, "{ours:?} {theirs:?}");
         }
+        let guest = layer(ingest(LayerId::generate()), 10);
+        let other = layer(ingest(LayerId::generate()), 10);
+        assert!(
+            !can_share(&guest, &other),
+            "each has a publisher of its own"
+        );
+        assert!(can_share(&layer(guest.content.clone(), 99), &guest));
         let color = |color| LayerContent::Color { color };
         let before = layer(color(Color::WHITE), 10);
         let after = SceneLayer {

@@ -54,13 +54,23 @@ pub(super) fn frame_sink(
     sink
 }
 
-/// The end of a source's pipeline that leaves samples for the mix, each at its moment.
+/// The end of a source's pipeline that leaves samples for the mix, each at its moment. Of a source
+/// that has no picture, `watcher` is told of them.
 pub(super) fn sound_sink(
     program: &Arc<ProgramClock>,
     sound: &Arc<Mutex<SoundQueue>>,
+    watcher: Option<&Watcher>,
 ) -> gst_app::AppSink {
     let (program, sound) = (Arc::clone(program), Arc::clone(sound));
+    let alone = watcher.is_some();
+    let (preroll_watcher, watcher) = (watcher.cloned(), watcher.cloned());
     let callbacks = gst_app::AppSinkCallbacks::builder()
+        .new_preroll(move |_sink| {
+            if let Some(watcher) = &preroll_watcher {
+                watcher.frame_arrived();
+            }
+            Ok(gst::FlowSuccess::Ok)
+        })
         .new_sample(move |sink| {
             let sample = sink.pull_sample().map_err(|_eos| gst::FlowError::Eos)?;
             let place = moment(sink, &sample).and_then(|moment| program.place_of(moment));
@@ -72,6 +82,9 @@ pub(super) fn sound_sink(
                     .unwrap_or_else(PoisonError::into_inner)
                     .push(nearest_sample(start_ns), samples);
             }
+            if let Some(watcher) = &watcher {
+                watcher.frame_arrived();
+            }
             Ok(gst::FlowSuccess::Ok)
         })
         .build();
@@ -80,7 +93,7 @@ pub(super) fn sound_sink(
         .caps(&sample_caps())
         .sync(true)
         // Files are opened when their picture is there; sound does not hold that up.
-        .async_(false)
+        .async_(alone)
         .max_buffers(8)
         .callbacks(callbacks)
         .build();

@@ -10,7 +10,7 @@ use sm_common::layer::Pattern;
 use sm_media_protocol::SceneLayer;
 
 use super::failure::Failure;
-use super::player::{Ending, Media, Player, Recipe, Watcher};
+use super::player::{Cut, Ending, Media, Player, Recipe, Watcher};
 use super::sink::frame_sink;
 use super::{Health, News, Source, Surroundings};
 use crate::picture::{Matrix, Picture};
@@ -97,6 +97,7 @@ impl MovingPattern {
         let recipe = Recipe {
             name: "test-pattern",
             ending: Ending::Never,
+            cut: Cut::default(),
             build: Box::new(move |watcher| {
                 moving(pattern, (width, height), timeline, &program, &slot, watcher)
             }),
@@ -116,13 +117,19 @@ impl Source for MovingPattern {
         self.frames.resize(width, height);
         if self.visible != layer.visible {
             self.visible = layer.visible;
-            self.player.play(layer.visible);
+            self.player.show(layer.visible);
         }
     }
 
     fn hear(&mut self, news: News) {
         self.health = match news {
-            News::Flowing | News::Picture(_) | News::Drawn(_) => Health::Fine,
+            News::Flowing
+            | News::Picture(_)
+            | News::Outline(_)
+            | News::Sheet(_)
+            | News::Animation(_)
+            | News::Drawn(_)
+            | News::Playback(_) => Health::Fine,
             News::Failed(failure) => Health::Failing(failure),
         };
     }
@@ -213,6 +220,6 @@ fn moving(
     gst::Element::link_many(chain).map_err(Failure::engine)?;
     Ok(Media {
         pipeline,
-        rewind: None,
+        reel: None,
     })
 }

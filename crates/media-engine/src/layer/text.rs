@@ -1,13 +1,15 @@
 //! Text.
 
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use sm_common::id::LayerId;
 use sm_common::layer::{GradientStop, TextStyle};
-use sm_media_protocol::{LayerContent, SceneLayer};
+use sm_media_protocol::{Countdown, LayerContent, SceneLayer};
 
 use super::failure::Failure;
+use super::gradient::Direction;
 use super::text_renderer::{Drawing, Drawn, Job, Order, Shape, Subject, TextRenderer, Written};
 use super::{Health, Mailbox, News, Source, Surroundings};
 use crate::picture::{Matrix, Picture};
@@ -33,7 +35,7 @@ pub(super) struct TextSource {
 
 impl Source for TextSource {
     fn update(&mut self, layer: &SceneLayer) {
-        if let LayerContent::Text { text, style } = &layer.content {
+        if let LayerContent::Text { text, style, .. } = &layer.content {
             self.label.write(text, style, layer);
         }
     }
@@ -98,25 +100,34 @@ impl Label {
 
     /// Shows this text in the layer's size, as soon as it is drawn.
     pub(super) fn write(&mut self, text: &str, style: &TextStyle, layer: &SceneLayer) {
-        self.order(subject(text, style), box_of(layer));
+        self.order(subject(text, style), font_of(layer), box_of(layer));
     }
 
     /// Makes a strip of this text in the layer's height, as soon as it is drawn.
     pub(super) fn write_strip(&mut self, text: &str, style: &TextStyle, layer: &SceneLayer) {
         let height = layer.transform.height.max(1);
-        self.order(subject(text, style), Shape::Strip { height });
+        self.order(
+            subject(text, style),
+            font_of(layer),
+            Shape::Strip { height },
+        );
     }
 
     /// Shows a gradient in the layer's size, as soon as it is drawn.
-    pub(super) fn shade(&mut self, stops: &[GradientStop], angle: u32, layer: &SceneLayer) {
+    pub(super) fn shade(
+        &mut self,
+        stops: &[GradientStop],
+        direction: Direction,
+        layer: &SceneLayer,
+    ) {
         let subject = Subject::Gradient {
             stops: stops.to_vec(),
-            angle,
+            direction,
         };
-        self.order(subject, box_of(layer));
+        self.order(subject, None, box_of(layer));
     }
 
-    fn order(&mut self, subject: Subject, shape: Shape) {
+    fn order(&mut self, subject: Subject, font: Option<&PathBuf>, shape: Shape) {
         let written = Written { subject, shape };
         if self.written.as_ref() == Some(&written) {
             return;
@@ -125,6 +136,7 @@ impl Label {
         let ordered = self.renderer.order(Order {
             number: self.ordered,
             job: Job::Text(written.clone()),
+            font: font.cloned(),
             matrix: self.matrix,
             mailbox: self.mailbox.clone(),
         });
@@ -138,12 +150,20 @@ impl Label {
 
     pub(super) fn hear(&mut self, news: News) {
         match news {
-            News::Drawn(Drawing { number, drawn }) => {
+            News::Drawn(Drawing {
+                number,
+                drawn,
+                flaw,
+            }) => {
                 self.answered = number;
                 match drawn {
                     Ok(drawn) => {
                         self.drawn = Some(drawn);
-                        self.health = Health::Fine;
+                        if flaw.is_some() {
+                            // What is missing may come.
+                            self.written = None;
+                        }
+                        self.health = flaw.map_or(Health::Fine, Health::Failing);
                     }
                     Err(failure) => {
                         self.health = Health::Failing(failure);
@@ -153,7 +173,12 @@ impl Label {
                 }
             }
             News::Failed(failure) => self.health = Health::Failing(failure),
-            News::Picture(_) | News::Flowing => {}
+            News::Picture(_)
+            | News::Outline(_)
+            | News::Sheet(_)
+            | News::Animation(_)
+            | News::Flowing
+            | News::Playback(_) => {}
         }
     }
 
@@ -180,5 +205,25 @@ impl Label {
 
     pub(super) fn health(&self) -> Health {
         self.health.clone()
+    }
+}
+
+/// The uploaded font of a layer's text.
+pub(super) fn font_of(layer: &SceneLayer) -> Option<&PathBuf> {
+    match &layer.content {
+        LayerContent::Text { font, .. }
+        | LayerContent::Clock { font, .. }
+        | LayerContent::Ticker { font, .. }
+        | LayerContent::Chat { font, .. }
+        | LayerContent::Countdown(Countdown { font, .. }) => font.as_ref(),
+        LayerContent::Color { .. }
+        | LayerContent::TestPattern { .. }
+        | LayerContent::Image { .. }
+        | LayerContent::Video { .. }
+        | LayerContent::Audio { .. }
+        | LayerContent::Gradient { .. }
+        | LayerContent::Network { .. }
+        | LayerContent::Ingest { .. }
+        | LayerContent::Web { .. } => None,
     }
 }

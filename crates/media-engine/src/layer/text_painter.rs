@@ -1,5 +1,7 @@
 //! Text as a bitmap: fonts are chosen, lines broken and letters placed here.
 
+use std::path::Path;
+
 use cosmic_text::{
     Attrs, Buffer, CacheKeyFlags, Family, FontSystem, LayoutGlyph, Metrics, Shaping, Style,
     SwashCache, Weight, Wrap,
@@ -8,6 +10,7 @@ use sm_common::layer::{Color, TextAlign, TextStyle, TextWrap, VerticalAlign};
 use tiny_skia::Pixmap;
 
 use super::failure::Failure;
+use super::text_fonts::UploadedFonts;
 use super::text_ink::{Ink, Letter, cover, draw, reach};
 use crate::number::{to_f32, to_u32, to_usize, to_whole};
 use crate::picture::Bitmap;
@@ -30,6 +33,7 @@ const PADDING_PARTS: u32 = 3;
 pub(super) struct TextPainter {
     fonts: FontSystem,
     glyphs: SwashCache,
+    uploaded: UploadedFonts,
 }
 
 /// A part of a text, in a colour of its own or in that of the style.
@@ -68,7 +72,13 @@ impl TextPainter {
         Self {
             fonts: FontSystem::new(),
             glyphs: SwashCache::new(),
+            uploaded: UploadedFonts::default(),
         }
+    }
+
+    /// The family of an uploaded font, read when it is first needed.
+    pub(super) fn family_of(&mut self, path: &Path) -> Result<String, Failure> {
+        self.uploaded.family_of(path, self.fonts.db_mut())
     }
 
     /// The text in a picture of this size; what does not fit is cut off.

@@ -1,8 +1,10 @@
 //! Draws text and gradients on a thread of its own, so that neither fonts nor large pictures hold up
 //! the worker's loop.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -31,7 +33,7 @@ pub(super) enum Subject {
     /// Colours that run into each other.
     Gradient {
         stops: Vec<GradientStop>,
-        angle: u32,
+        direction: gradient::Direction,
     },
 }
 
@@ -72,6 +74,8 @@ pub(super) struct Order {
     /// Comes back with the picture.
     pub(super) number: u64,
     pub(super) job: Job,
+    /// The uploaded font that is to be used instead of the style's.
+    pub(super) font: Option<PathBuf>,
     pub(super) matrix: Matrix,
     /// Who gets it.
     pub(super) mailbox: Mailbox,
@@ -84,6 +88,8 @@ pub(crate) struct Drawing {
     pub(super) number: u64,
     /// What came of it.
     pub(super) drawn: Result<Drawn, Failure>,
+    /// What is wrong with it nevertheless.
+    pub(super) flaw: Option<Failure>,
 }
 
 /// Text as pictures.
@@ -177,20 +183,36 @@ impl Orders {
     fn serve(&self) {
         let mut painter = TextPainter::new();
         while let Some(order) = self.next() {
-            let drawn = order.draw(&mut painter);
-            order.tell(drawn);
+            let (family, flaw) = match order.family(&mut painter) {
+                Some(Ok(family)) => (Some(family), None),
+                Some(Err(failure)) => (None, Some(failure)),
+                None => (None, None),
+            };
+            let drawn = order.draw(&mut painter, family.as_deref());
+            order.tell(drawn, flaw);
         }
     }
 }
 
 impl Order {
-    fn draw(&self, painter: &mut TextPainter) -> Result<Drawn, Failure> {
+    /// The family of the uploaded font, where there is to be one.
+    fn family(&self, painter: &mut TextPainter) -> Option<Result<String, Failure>> {
+        let font = self.font.as_ref()?;
+        let family = guarded(painter, |painter| painter.family_of(font));
+        Some(family.unwrap_or_else(|| Err(Failure::font("cannot be read"))))
+    }
+
+    fn draw(&self, painter: &mut TextPainter, family: Option<&str>) -> Result<Drawn, Failure> {
         match &self.job {
-            Job::Text(written) => guarded(painter, |painter| self.draw_text(painter, written))
-                .unwrap_or_else(|| Err(Failure::undrawn())),
+            Job::Text(written) => {
+                guarded(painter, |painter| self.draw_text(painter, written, family))
+                    .unwrap_or_else(|| Err(Failure::undrawn()))
+            }
             Job::Messages(messages) => {
                 let drawn = messages.iter().map(|message| {
-                    let sheet = guarded(painter, |painter| self.draw_message(painter, message));
+                    let sheet = guarded(painter, |painter| {
+                        self.draw_message(painter, message, family)
+                    });
                     (message.id, sheet.flatten())
                 });
                 Ok(Drawn::Messages(drawn.collect()))
@@ -198,18 +220,23 @@ impl Order {
         }
     }
 
-    fn draw_text(&self, painter: &mut TextPainter, written: &Written) -> Result<Drawn, Failure> {
+    fn draw_text(
+        &self,
+        painter: &mut TextPainter,
+        written: &Written,
+        family: Option<&str>,
+    ) -> Result<Drawn, Failure> {
         let Written { subject, shape } = written;
         let picture = |bitmap: &Bitmap| Arc::new(bitmap.to_picture(self.matrix));
         match (subject, *shape) {
             (Subject::Text { text, style }, Shape::Box { width, height }) => painter
-                .paint(text, style, width, height)
+                .paint(text, &in_family(style, family), width, height)
                 .map(|bitmap| Drawn::Box(picture(&bitmap))),
             (Subject::Text { text, style }, Shape::Strip { height }) => painter
-                .paint_strip(text, style, height)
+                .paint_strip(text, &in_family(style, family), height)
                 .map(|bitmap| Drawn::Strip([picture(&bitmap), picture(&bitmap.turned())])),
-            (Subject::Gradient { stops, angle }, Shape::Box { width, height }) => {
-                gradient::draw(stops, *angle, (width, height))
+            (Subject::Gradient { stops, direction }, Shape::Box { width, height }) => {
+                gradient::draw(stops, *direction, (width, height))
                     .map(|bitmap| Drawn::Box(picture(&bitmap)))
                     .ok_or_else(Failure::gradient)
             }
@@ -217,7 +244,12 @@ impl Order {
         }
     }
 
-    fn draw_message(&self, painter: &mut TextPainter, message: &Message) -> Option<Sheet> {
+    fn draw_message(
+        &self,
+        painter: &mut TextPainter,
+        message: &Message,
+        family: Option<&str>,
+    ) -> Option<Sheet> {
         let parts = parts(message.name.as_deref(), &message.text);
         let spans = [
             Span::plain(&parts.direction),
@@ -227,17 +259,18 @@ impl Order {
             },
             Span::plain(&parts.text),
         ];
-        let drawn = painter.paint_message(&spans, &message.style, message.size);
+        let drawn = painter.paint_message(&spans, &in_family(&message.style, family), message.size);
         drawn.ok().map(|drawn| Sheet {
             picture: Arc::new(drawn.bitmap.to_picture(self.matrix)),
             x: drawn.x,
         })
     }
 
-    fn tell(&self, drawn: Result<Drawn, Failure>) {
+    fn tell(&self, drawn: Result<Drawn, Failure>, flaw: Option<Failure>) {
         self.mailbox.tell(News::Drawn(Drawing {
             number: self.number,
             drawn,
+            flaw,
         }));
     }
 }
@@ -250,4 +283,15 @@ fn guarded<T>(painter: &mut TextPainter, draw: impl FnOnce(&mut TextPainter) -> 
         *painter = TextPainter::new();
     }
     drawn.ok()
+}
+
+/// The style in this family, where there is one.
+fn in_family<'a>(style: &'a TextStyle, family: Option<&str>) -> Cow<'a, TextStyle> {
+    match family {
+        Some(family) => Cow::Owned(TextStyle {
+            font: family.to_owned(),
+            ..style.clone()
+        }),
+        None => Cow::Borrowed(style),
+    }
 }

@@ -20,6 +20,7 @@ pub(super) fn open(
     let mut source = TickerSource {
         label: Label::new(layer.id, surroundings),
         timeline: surroundings.timeline,
+        movement: (speed, direction),
         motion: motion(surroundings.timeline, speed, direction),
         strip: None,
     };
@@ -31,6 +32,7 @@ pub(super) fn open(
 pub(super) struct TickerSource {
     label: Label,
     timeline: Timeline,
+    movement: (u32, TickerDirection),
     motion: Motion,
     strip: Option<Arc<Strip>>,
 }
@@ -49,12 +51,21 @@ impl Source for TickerSource {
             speed,
             direction,
             style,
+            ..
         } = &layer.content
         {
             self.label.write_strip(text, style, layer);
+            self.movement = (*speed, *direction);
             self.motion = motion(self.timeline, *speed, *direction);
             self.renew();
         }
+    }
+
+    fn retime(&mut self, timeline: Timeline) {
+        self.timeline = timeline;
+        let (speed, direction) = self.movement;
+        self.motion = motion(timeline, speed, direction);
+        self.renew();
     }
 
     fn hear(&mut self, news: News) {

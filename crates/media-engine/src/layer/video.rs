@@ -1,17 +1,19 @@
-//! A video file: decoded on its own pipeline, looping without a gap or staying at its last frame,
-//! with its sound.
+//! A video file: decoded on its own pipeline, a part of it or all, looping without a gap or to its
+//! end, with its sound.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
-use sm_media_protocol::{LayerContent, SceneLayer};
+use sm_common::layer::PlaybackStatus;
+use sm_media_protocol::{Clip, LayerContent, SceneLayer};
 
 use super::failure::Failure;
 use super::file::{FileKind, kind_of};
-use super::player::{Ending, Media, Player, Recipe, Watcher};
+use super::player::{Cut, DECODED, Ending, Knife, Media, Recipe, Reel, Watcher};
 use super::sink::{frame_sink, sound_sink};
+use super::tape::Tape;
 use super::{Health, News, Source, Surroundings};
 use crate::pipeline::{FrameSlot, ProgramClock, Surface};
 use crate::sound::SoundQueue;
@@ -20,9 +22,13 @@ use crate::sound::SoundQueue;
 const QUEUE_TIME: gst::ClockTime = gst::ClockTime::from_seconds(3);
 const QUEUE_BYTES: u32 = 32 * 1024 * 1024;
 
+/// Decoded frames that may wait, and their memory.
+const DECODED_FRAMES: u32 = 12;
+const DECODED_BYTES: u32 = 48 * 1024 * 1024;
+
 pub(super) fn open(
     path: &Path,
-    looping: bool,
+    (looping, clip): (bool, Clip),
     layer: &SceneLayer,
     surroundings: &Surroundings,
 ) -> VideoSource {
@@ -41,15 +47,14 @@ pub(super) fn open(
     let path = path.to_owned();
     let recipe = Recipe {
         name: "video",
-        ending: Ending::File { looping },
+        ending: Ending::File,
+        cut: Cut::of(&clip, looping),
         build: Box::new(move |watcher| build(&path, &outlets, watcher)),
     };
     VideoSource {
         frames,
         sound,
-        player: Player::start(recipe, surroundings, layer),
-        visible: layer.visible,
-        looping,
+        tape: Tape::start(recipe, clip.at_end, layer, surroundings),
         health: Health::Loading,
     }
 }
@@ -58,9 +63,7 @@ pub(super) fn open(
 pub(super) struct VideoSource {
     frames: Arc<FrameSlot>,
     sound: Arc<Mutex<SoundQueue>>,
-    player: Player,
-    visible: bool,
-    looping: bool,
+    tape: Tape,
     health: Health,
 }
 
@@ -68,21 +71,27 @@ impl Source for VideoSource {
     fn update(&mut self, layer: &SceneLayer) {
         self.frames
             .resize(layer.transform.width, layer.transform.height);
-        if self.visible != layer.visible {
-            self.visible = layer.visible;
-            self.player.play(layer.visible);
+        if let LayerContent::Video { looping, clip, .. } = layer.content {
+            self.tape.update(layer, (looping, clip));
         }
-        if let LayerContent::Video { looping, .. } = layer.content
-            && self.looping != looping
-        {
-            self.looping = looping;
-            self.player.repeat(looping);
-        }
+    }
+
+    fn begin(&mut self) {
+        self.tape.begin();
     }
 
     fn hear(&mut self, news: News) {
         self.health = match news {
-            News::Flowing | News::Picture(_) | News::Drawn(_) => Health::Fine,
+            News::Flowing
+            | News::Picture(_)
+            | News::Outline(_)
+            | News::Sheet(_)
+            | News::Animation(_)
+            | News::Drawn(_) => Health::Fine,
+            News::Playback(playback) => {
+                self.tape.hear(playback);
+                return;
+            }
             News::Failed(failure) => Health::Failing(failure),
         };
     }
@@ -93,6 +102,10 @@ impl Source for VideoSource {
 
     fn sound(&self) -> Option<&Arc<Mutex<SoundQueue>>> {
         Some(&self.sound)
+    }
+
+    fn playback(&self) -> Option<PlaybackStatus> {
+        self.tape.playback()
     }
 
     fn health(&self) -> Health {
@@ -112,7 +125,15 @@ fn build(path: &Path, outlets: &Outlets, watcher: &Watcher) -> Result<Media, Fai
     let demuxer = match kind_of(path)? {
         Some(FileKind::Mp4) => make("qtdemux")?,
         Some(FileKind::Matroska) => make("matroskademux")?,
-        Some(FileKind::Png | FileKind::Jpeg | FileKind::Webp) | None => {
+        Some(
+            FileKind::Png
+            | FileKind::Jpeg
+            | FileKind::Webp
+            | FileKind::Animation(_)
+            | FileKind::Svg
+            | FileKind::Audio,
+        )
+        | None => {
             let reason = "the file is no MP4, QuickTime, WebM or Matroska video";
             return Err(Failure::unsupported(reason));
         }
@@ -130,7 +151,13 @@ fn build(path: &Path, outlets: &Outlets, watcher: &Watcher) -> Result<Media, Fai
     // The picture's branch is there from the start, so that the pipeline waits for a frame; the
     // one of the sound only appears where there is sound, which not every file has.
     let sink = frame_sink(&outlets.program, &outlets.frames, watcher).upcast::<gst::Element>();
-    let picture = Branch::add(&pipeline, vec![sink.clone()])?;
+    let picture = Branch::add(&pipeline, vec![decoded_ahead()?, sink.clone()])?;
+    let knife = Knife::default();
+    if let (Some(entrance), Some(exit)) = (picture.queue.static_pad("src"), sink.static_pad("sink"))
+    {
+        Knife::hide_end(&entrance);
+        knife.cut(&exit);
+    }
     let (queue, watcher) = (picture.queue.clone(), watcher.clone());
     demuxer.connect_no_more_pads(move |_demuxer| {
         let taken = queue
@@ -161,12 +188,28 @@ fn build(path: &Path, outlets: &Outlets, watcher: &Watcher) -> Result<Media, Fai
     });
     Ok(Media {
         pipeline,
-        rewind: Some(sink),
+        reel: Some(Reel {
+            element: sink,
+            frames: Some(Arc::clone(&outlets.frames)),
+            knife,
+        }),
     })
 }
 
+/// Where decoded frames wait: before a part begins again, its decoder must pass what comes from the
+/// keyframe before it.
+fn decoded_ahead() -> Result<gst::Element, Failure> {
+    gst::ElementFactory::make("queue")
+        .name(DECODED)
+        .property("max-size-buffers", DECODED_FRAMES)
+        .property("max-size-time", 0_u64)
+        .property("max-size-bytes", DECODED_BYTES)
+        .build()
+        .map_err(Failure::engine)
+}
+
 fn add_sound(pipeline: &gst::Pipeline, outlets: &Outlets, pad: &gst::Pad) -> Result<(), Failure> {
-    let sink = sound_sink(&outlets.program, &outlets.sound).upcast();
+    let sink = sound_sink(&outlets.program, &outlets.sound, None).upcast();
     let rest = vec![make("audioconvert")?, make("audioresample")?, sink];
     let branch = Branch::add(pipeline, rest)?;
     branch.start()?;

@@ -112,7 +112,13 @@ impl Source for WebSource {
 
     fn hear(&mut self, news: News) {
         self.health = match news {
-            News::Flowing | News::Picture(_) | News::Drawn(_) => Health::Fine,
+            News::Flowing
+            | News::Picture(_)
+            | News::Outline(_)
+            | News::Sheet(_)
+            | News::Animation(_)
+            | News::Drawn(_)
+            | News::Playback(_) => Health::Fine,
             News::Failed(failure) => {
                 // Nothing of before shows when it comes back.
                 if self.on_loss == OnLoss::Hide {
@@ -125,10 +131,10 @@ impl Source for WebSource {
 
     fn surface(&self) -> Surface {
         match (&self.health, self.on_loss) {
-            (Health::Fine, _) | (Health::Loading | Health::Failing(_), OnLoss::Hold) => {
+            (Health::Fine, _) | (Health::Loading | Health::Waiting(_) | Health::Failing(_), OnLoss::Hold) => {
                 Surface::Changing(Arc::clone(&self.slot))
             }
-            (Health::Loading | Health::Failing(_), OnLoss::Hide) => Surface::Empty,
+            (Health::Loading | Health::Waiting(_) | Health::Failing(_), OnLoss::Hide) => Surface::Empty,
         }
     }
 

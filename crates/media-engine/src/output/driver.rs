@@ -10,7 +10,7 @@ use super::delivery::{Delivery, Surroundings, begin};
 use super::failure::Failure;
 use super::queue::{Item, Queue};
 use super::state::{Happening, Phase, State};
-use super::tally::Tally;
+use super::tally::{Tally, Waiting};
 use super::watchdog::Watchdog;
 use crate::event::{Event, Events};
 use crate::number::to_f64;
@@ -165,9 +165,12 @@ impl Driver {
         let dropped = self.queue.take_dropped();
         let dropped = if attempt.live { dropped } else { 0 };
         attempt.live |= look.live;
-        let queue_ms = to_f64(millis(self.queue.waiting()));
+        let queue = Waiting {
+            ms: to_f64(millis(self.queue.waiting())),
+            bytes: self.queue.waiting_bytes(),
+        };
         self.tally()
-            .look(look, attempt.frames_given, dropped, queue_ms);
+            .look(look, attempt.frames_given, dropped, queue);
         let stands_still = attempt
             .watchdog
             .stands_still(look.bytes, self.queue.offered(), now);
@@ -179,7 +182,8 @@ impl Driver {
 
     fn look_a_last_time(&self, attempt: &mut Attempt) {
         if let Ok(look) = attempt.delivery.look() {
-            self.tally().look(look, attempt.frames_given, 0, 0.0);
+            self.tally()
+                .look(look, attempt.frames_given, 0, Waiting::default());
         }
     }
 

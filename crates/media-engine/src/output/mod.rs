@@ -132,6 +132,16 @@ impl Outputs {
         let _ = self.apply(wanted);
     }
 
+    /// Takes what the program makes in another format. All begin anew: those before end by
+    /// themselves when they have sent what the former encoders made.
+    pub(crate) fn follow(&mut self, fanout: Fanout) {
+        self.fanout = fanout;
+        let running = std::mem::take(&mut self.running);
+        for former in running.into_values() {
+            self.begin(former.wanted, former.over);
+        }
+    }
+
     /// What is to be reported of this news. What an output that was replaced tells is of no
     /// interest, unless it was removed and says that it stopped.
     pub(crate) fn hear(&mut self, output: &OutputId, run: u64, news: News) -> Option<OutputReport> {

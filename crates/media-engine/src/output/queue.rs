@@ -137,6 +137,11 @@ impl Queue {
         self.lock().waiting(self.timeline)
     }
 
+    /// Bytes that wait.
+    pub(super) fn waiting_bytes(&self) -> u64 {
+        self.lock().bytes
+    }
+
     /// Whether nothing waits and nothing will come.
     pub(crate) fn is_finished(&self) -> bool {
         let state = self.lock();

@@ -14,11 +14,20 @@ pub(super) struct Tally {
     current: Totals,
     look: Option<Look>,
     frames_dropped: u64,
-    queue_ms: Option<f64>,
+    queue: Option<Waiting>,
     measured: Option<(Instant, u64)>,
     pub(super) reconnects: u64,
     /// When the output's thread last did something.
     pub(super) alive: Option<Instant>,
+}
+
+/// What waits to be sent.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Waiting {
+    /// Stream time, in milliseconds.
+    pub(super) ms: f64,
+    /// Bytes.
+    pub(super) bytes: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,7 +44,7 @@ impl Tally {
         look: Look,
         frames_given: u64,
         frames_dropped: u64,
-        queue_ms: f64,
+        queue: Waiting,
     ) {
         self.current = Totals {
             bytes: look.bytes,
@@ -44,7 +53,7 @@ impl Tally {
         };
         self.look = Some(look);
         self.frames_dropped += frames_dropped;
-        self.queue_ms = Some(queue_ms);
+        self.queue = Some(queue);
     }
 
     /// The attempt is over.
@@ -61,7 +70,7 @@ impl Tally {
             (before, acked) => Some(before.unwrap_or(0) + acked.unwrap_or(0)),
         };
         self.look = None;
-        self.queue_ms = None;
+        self.queue = None;
     }
 
     /// The figures, with the bitrate since the last call.
@@ -82,7 +91,8 @@ impl Tally {
             },
             frames_total: Some(self.before.frames + self.current.frames),
             frames_dropped: Some(self.frames_dropped),
-            queue_ms: self.queue_ms,
+            queue_ms: self.queue.map(|queue| queue.ms),
+            queue_bytes: self.queue.map(|queue| queue.bytes),
             srt: self.look.and_then(|look| look.srt),
         }
     }
@@ -113,15 +123,20 @@ mod tests {
             (nothing.bitrate_kbps, nothing.acked_bytes_total),
             (None, None)
         );
-        tally.look(look(1000), 11, 3, 40.0);
+        let queue = Waiting {
+            ms: 40.0,
+            bytes: 900,
+        };
+        tally.look(look(1000), 11, 3, queue);
         let counters = tally.counters(begin + Duration::from_secs(1));
         assert_eq!(counters.bitrate_kbps, Some(8.0));
         assert_eq!(
             (counters.frames_total, counters.queue_ms),
             (Some(10), Some(40.0))
         );
+        assert_eq!(counters.queue_bytes, Some(900));
         tally.attempt_over();
-        tally.look(look(500), 6, 1, 0.0);
+        tally.look(look(500), 6, 1, Waiting::default());
         let counters = tally.counters(begin + Duration::from_secs(2));
         assert_eq!(
             (counters.bytes_total, counters.acked_bytes_total),

@@ -7,11 +7,13 @@ use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 use gstreamer_video::prelude::*;
 use sm_common::clock::SharedClock;
+use sm_common::program::ProgramFormat;
 
 use super::acts::{Acts, Scene};
 use super::clock::ProgramClock;
 use super::crossing::{Mix, lay_over};
 use super::drawing::{Sheet, canvas, draw};
+use super::encoder::{SoundInput, sound_buffer};
 use super::fitter::view;
 use super::ladder::Takers;
 use super::monitor::Monitor;
@@ -20,10 +22,10 @@ use super::stage::Stage;
 use super::voices::Voices;
 use crate::event::{Event, Events};
 use crate::number::{to_u64, to_usize};
-use crate::picture::Opacity;
+use crate::picture::{Matrix, Opacity};
 use crate::sound::{CHANNELS, Limiter};
 use crate::stats::Meter;
-use crate::timeline::{Timeline, sample_start_ns};
+use crate::timeline::Timeline;
 
 /// How long after its moment a frame is composed, so that what is due at that moment is there.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -46,6 +48,10 @@ pub(super) struct Shared {
 /// Draws the picture and mixes the sound, frame by frame, on the program's clock.
 #[derive(Debug)]
 pub(super) struct Composer {
+    /// The number of the format.
+    pub(super) program: u64,
+    /// The colours of everything that is drawn.
+    pub(super) matrix: Matrix,
     pub(super) timeline: Timeline,
     /// Distance of keyframes, in frames.
     pub(super) keyframe_interval: u64,
@@ -54,7 +60,7 @@ pub(super) struct Composer {
     pub(super) shared: Shared,
     pub(super) pool: FramePool,
     pub(super) video: gst_app::AppSrc,
-    pub(super) audio: gst_app::AppSrc,
+    pub(super) sound: SoundInput,
     pub(super) renditions: Takers,
     /// Who else hears the mix.
     pub(super) monitor: Monitor,
@@ -63,7 +69,7 @@ pub(super) struct Composer {
 
 /// Where a run of the composer is.
 #[derive(Debug, Default)]
-struct Progress {
+pub(super) struct Progress {
     /// The next frame.
     frame: u64,
     /// Samples that were mixed.
@@ -93,10 +99,28 @@ struct Told {
     revision: Option<u64>,
 }
 
+impl Progress {
+    /// The same moment for a composer of another format. What is on its way is there at once where
+    /// frames or pixels are others.
+    pub(super) fn carried(mut self, from: &ProgramFormat, to: &ProgramFormat) -> Self {
+        let (before, after) = (Timeline::new(from.framerate), Timeline::new(to.framerate));
+        let moment = before.frame_start_ns(self.frame);
+        let nearest = after.nearest_frame(moment);
+        self.frame = nearest + u64::from(after.frame_start_ns(nearest) < moment);
+        self.interval = None;
+        self.segment = 0;
+        if (from.width, from.height, from.framerate) != (to.width, to.height, to.framerate) {
+            self.stage = None;
+            self.acts = Acts::default();
+        }
+        self
+    }
+}
+
 impl Composer {
-    /// Composes until `stop` says so or is dropped, then ends both streams.
-    pub(super) fn run(self, stop: &Receiver<()>) {
-        let mut progress = Progress::default();
+    /// Composes from there until `stop` says so or is dropped, then ends both streams. Returns
+    /// where it came to.
+    pub(super) fn run(self, mut progress: Progress, stop: &Receiver<()>) -> Progress {
         self.clock.start();
         while self.wait_for(&mut progress, stop) {
             if self.compose(&mut progress).is_err() {
@@ -104,11 +128,11 @@ impl Composer {
                 break;
             }
         }
-        for source in [&self.video, &self.audio] {
-            // Refused only by a pipeline that has ended already.
-            let _ = source.end_of_stream();
-        }
+        // Refused only by a pipeline that has ended already.
+        let _ = self.video.end_of_stream();
+        self.sound.end();
         self.renditions.end();
+        progress
     }
 
     /// Waits until the next frame is to be composed; `false` when there shall be none.
@@ -116,8 +140,7 @@ impl Composer {
         let now = Duration::from_nanos(self.clock.now_ns().unwrap_or(0));
         let moment = Duration::from_nanos(self.timeline.frame_start_ns(progress.frame)) + PATIENCE;
         if now.saturating_sub(moment) > BEHIND_MAX {
-            let ns = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
-            progress.frame = self.timeline.nearest_frame(ns);
+            progress.frame = self.timeline.nearest_frame(nanos(now));
         }
         match moment.checked_sub(now) {
             Some(early) => matches!(stop.recv_timeout(early), Err(RecvTimeoutError::Timeout)),
@@ -173,7 +196,13 @@ impl Composer {
             buffer.set_duration(gst::ClockTime::from_nseconds(end_ns - start_ns));
         }
         let now_ns = self.clock.now_ns().unwrap_or(0);
-        self.lock_meter().composed(frame, now_ns, self.wall.now());
+        let due_ns = start_ns.saturating_add(nanos(PATIENCE));
+        self.lock_meter().composed(
+            (self.program, frame),
+            now_ns.saturating_sub(due_ns),
+            now_ns,
+            self.wall.now(),
+        );
         *self
             .shared
             .latest
@@ -187,7 +216,12 @@ impl Composer {
     fn draw_scenes(&self, scenes: &[Scene<'_>], frame: u64) -> Result<Sheet, gst::FlowError> {
         let Some((first, others)) = scenes.split_first() else {
             let mut black = self.pool.acquire()?;
-            draw(&mut black, std::iter::empty(), 0, |_, _, _| None);
+            draw(
+                &mut black,
+                std::iter::empty(),
+                (0, self.matrix),
+                |_, _, _| None,
+            );
             return Ok(black);
         };
         let mut sheet = self.draw_scene(first, frame)?;
@@ -206,9 +240,12 @@ impl Composer {
         let items = scene.act.items.iter();
         let looks = items.map(|item| (item, scene.motions.look(item, frame)));
         let now_ns = self.timeline.frame_start_ns(frame);
-        draw(&mut sheet, looks, now_ns, |slot, item, look| {
-            slot.at(now_ns, &item.transform, &look.transform)
-        });
+        draw(
+            &mut sheet,
+            looks,
+            (now_ns, self.matrix),
+            |slot, item, look| slot.at(now_ns, &item.transform, &look.transform),
+        );
         Ok(sheet)
     }
 
@@ -265,21 +302,13 @@ impl Composer {
         let until = from + to_u64(mastered.len());
         progress.sounded = until;
         self.lock_meter().heard(&mastered);
-        let bytes: Vec<u8> = mastered
-            .as_flattened()
-            .iter()
-            .flat_map(|sample| sample.to_le_bytes())
-            .collect();
-        let mut buffer = gst::Buffer::from_slice(bytes);
-        if let Some(buffer) = buffer.get_mut() {
-            let start_ns = sample_start_ns(from);
-            buffer.set_pts(gst::ClockTime::from_nseconds(start_ns));
-            buffer.set_duration(gst::ClockTime::from_nseconds(
-                sample_start_ns(until) - start_ns,
-            ));
+        if mastered.is_empty() {
+            // The limiter looks ahead first.
+            return Ok(());
         }
+        let buffer = sound_buffer(&mastered, from);
         self.monitor.offer(&buffer);
-        self.audio.push_buffer(buffer).map(|_taken| ())
+        self.sound.push(buffer, &mastered, from)
     }
 
     /// Tells how far the scenes have come. The worker's queue is never waited for: what finds it
@@ -321,4 +350,8 @@ impl Composer {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

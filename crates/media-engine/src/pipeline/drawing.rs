@@ -220,7 +220,7 @@ fn outline(look: &Look, place: Rectangle) -> Outline {
 pub(super) fn draw<'a>(
     frame: &mut Sheet,
     looks: impl Iterator<Item = (&'a Item, Look)>,
-    now_ns: u64,
+    (now_ns, matrix): (u64, Matrix),
     mut frame_of: impl FnMut(&FrameSlot, &Item, &Look) -> Option<Shown>,
 ) {
     let (width, height) = (frame.width(), frame.height());
@@ -236,7 +236,6 @@ pub(super) fn draw<'a>(
     if backmost.is_none() {
         canvas.clear(Yuv::BLACK);
     }
-    let matrix = Matrix::for_height(height);
     for layer in layers.iter().skip(backmost.unwrap_or(0)) {
         layer.draw_on(&mut canvas, matrix);
     }

@@ -20,6 +20,8 @@ pub(super) struct FrameQueue<T> {
     last_due_ns: Option<i64>,
     waiting: VecDeque<(i64, T)>,
     shown: Option<T>,
+    /// What is shown is to be replaced by the next frame to prime.
+    stale: bool,
     counts: FrameCounts,
 }
 
@@ -43,6 +45,7 @@ impl<T> FrameQueue<T> {
             last_due_ns: None,
             waiting: VecDeque::new(),
             shown: None,
+            stale: false,
             counts: FrameCounts::default(),
         }
     }
@@ -83,11 +86,23 @@ impl<T> FrameQueue<T> {
         self.counts
     }
 
-    /// Shows this frame until one is due, unless one is shown already.
+    /// Shows this frame until one is due, unless one is shown already that is not to be replaced.
     pub(super) fn prime(&mut self, frame: T) {
+        if self.stale {
+            self.waiting.clear();
+            self.last_due_ns = None;
+            self.stale = false;
+            self.shown = None;
+        }
         if self.shown.is_none() {
             self.shown = Some(frame);
         }
+    }
+
+    /// The source jumps: what waits is never shown, and what is shown stays until the next frame
+    /// to prime.
+    pub(super) fn expect_another(&mut self) {
+        self.stale = true;
     }
 
     /// Forgets every frame, the one that is shown as well.
@@ -175,6 +190,21 @@ mod tests {
             counts.shown_due_ns,
             Some(3 * INTERVAL / 2 + queue.between())
         );
+    }
+
+    #[test]
+    fn after_a_jump_the_next_frame_to_prime_replaces_the_one_shown() {
+        let mut queue = FrameQueue::new(INTERVAL);
+        queue.prime('a');
+        queue.prime('b');
+        assert_eq!(queue.at(0).copied(), Some('a'));
+        queue.expect_another();
+        queue.push(0, 'c');
+        assert_eq!(queue.at(0).copied(), Some('a'), "no gap in between");
+        queue.prime('d');
+        assert_eq!(queue.at(INTERVAL).copied(), Some('d'), "not what waited");
+        queue.prime('e');
+        assert_eq!(queue.at(INTERVAL).copied(), Some('d'));
     }
 
     #[test]

@@ -102,7 +102,9 @@ impl FrameSlot {
 
     /// Frames that come from now on need not be fitted for `scene`.
     pub(crate) fn clear_away(&self, scene: u64) {
-        self.lock_places().arranged.remove(&scene);
+        let mut places = self.lock_places();
+        places.first = None;
+        places.arranged.remove(&scene);
     }
 
     /// Leaves a frame that is due at `due_ns` of the program.
@@ -110,6 +112,11 @@ impl FrameSlot {
         let shot = self.fitted(frame)?;
         self.lock_taking().queue.push(due_ns, shot);
         Ok(())
+    }
+
+    /// The source jumps: what is shown stays until the next frame that is left by [`Self::prime`].
+    pub(crate) fn expect_another(&self) {
+        self.lock_taking().queue.expect_another();
     }
 
     /// Leaves a frame to show until one is due.
@@ -142,6 +149,23 @@ impl FrameSlot {
             let form = fitter.fit(&shot.original, fitting).ok()?;
             shot.keep(fitting, &form);
             form
+        };
+        Some(shown(frame, placement, fitting))
+    }
+
+    /// The same for somebody else than the composer, which is not held up meanwhile. A moment that
+    /// is still to come for the composer must not be asked for: its frame would be gone by then.
+    pub(super) fn glimpse(
+        &self,
+        now_ns: u64,
+        (rest, now): (&Transform, &Transform),
+        fitter: &mut Fitter,
+    ) -> Option<Shown> {
+        let shot = self.lock_taking().queue.at(to_i64(now_ns)).cloned()?;
+        let (placement, fitting) = places(&shot.original, rest, now);
+        let frame = match shot.form(fitting) {
+            Some(form) => form,
+            None => fitter.fit(&shot.original, fitting).ok()?,
         };
         Some(shown(frame, placement, fitting))
     }

@@ -16,8 +16,8 @@ use sm_common::program::ProgramFormat;
 use sm_media_protocol::{HlsSettings, RenditionFailure};
 
 use super::encoded::{Encoded, EncodedFrame};
-use super::encoder::{bytes, chain, h264_caps, sink, source, tell_configuration, timed};
-use super::encoder::{hand_over, video_encoder};
+use super::encoder::{EncoderError, VideoChain, VideoSettings, chain};
+use super::encoder::{bytes, hand_over, news_of_configuration, sink, source, timed};
 use super::fanout::{Distribution, Fanout, Listener};
 use super::segment_writer::{SegmentWriter, Whose};
 use crate::host::Reports;
@@ -35,7 +35,7 @@ const FRAMES_WAITING_S: u64 = 2;
 pub(super) enum RenditionError {
     /// Its encoder cannot be built.
     #[error("its encoder cannot be built")]
-    Build(#[source] gst::glib::BoolError),
+    Build(#[source] EncoderError),
     /// Its encoder does not start.
     #[error("its encoder does not start")]
     Start(#[source] gst::StateChangeError),
@@ -126,7 +126,7 @@ impl Rendition {
             .name("rendition".to_owned())
             .spawn(move || {
                 if let Ok(segment) = starts.recv() {
-                    writer.beginning_at(segment).run(&to_write);
+                    writer.beginning_at(segment).run(&to_write, false);
                 }
                 drop(over);
             })
@@ -269,7 +269,7 @@ fn build(
     intake: &Arc<Intake>,
     output: Arc<Output>,
     segments: SyncSender<Encoded>,
-) -> Result<gst::Pipeline, gst::glib::BoolError> {
+) -> Result<gst::Pipeline, EncoderError> {
     let pipeline = gst::Pipeline::with_name("rendition");
     let scale = gst::ElementFactory::make("videoscale")
         .property_from_str("method", "bilinear")
@@ -285,30 +285,23 @@ fn build(
     let size = gst::ElementFactory::make("capsfilter")
         .property("caps", size)
         .build()?;
-    let encoder = video_encoder(format)?;
-    if encoder.has_property("threads") {
-        // All of it on the thread that scales: its clock tells what the rendition costs.
-        encoder.set_property("threads", 1_u32);
-    }
+    let encoder = VideoChain::build(&VideoSettings::of(format))?;
+    // All of it on the thread that scales: its clock tells what the rendition costs.
+    encoder.use_one_thread();
     let distribution = Distribution {
         fanout: None,
         segments,
     };
     let sink = sink(
         "encoded-video",
-        &h264_caps(),
+        &encoder.caps(),
         callbacks(intake.timeline, output, distribution),
     );
-    chain(
-        &pipeline,
-        &[
-            intake.video.upcast_ref(),
-            &scale,
-            &size,
-            &encoder,
-            sink.upcast_ref(),
-        ],
-    )?;
+    let elements = [intake.video.upcast_ref(), &scale, &size]
+        .into_iter()
+        .chain(encoder.elements())
+        .chain([sink.upcast_ref()]);
+    chain(&pipeline, &elements.collect::<Vec<_>>())?;
     watch(&pipeline, Arc::clone(intake));
     Ok(pipeline)
 }
@@ -326,12 +319,9 @@ fn callbacks(
             if !output.gives_way.swap(true, Ordering::Relaxed) {
                 give_way();
             }
-            tell_configuration(
-                &sample,
-                &mut configuration,
-                &encoded,
-                Encoded::VideoConfiguration,
-            )?;
+            if let Some(news) = news_of_configuration(&sample, &mut configuration)? {
+                hand_over(&encoded, Encoded::VideoConfiguration(news))?;
+            }
             let (start_ns, buffer) = timed(&sample).ok_or(gst::FlowError::Error)?;
             output.frames.fetch_add(1, Ordering::Relaxed);
             let size = u64::try_from(buffer.size()).unwrap_or(0);

@@ -83,13 +83,21 @@ impl SegmentWriter {
         self
     }
 
-    /// Writes until both streams have ended. What a rendition had begun when it was cut off is not
-    /// what the program's segment is, and stays away.
-    pub(super) fn run(mut self, encoded: &Receiver<Encoded>) {
+    /// Writes until both streams have ended. Where it `follows` another format of the program, that
+    /// is told as soon as anything comes: what is stopped before has never been on air. What a
+    /// rendition had begun when it was cut off is not what the program's segment is, and stays away.
+    pub(super) fn run(mut self, encoded: &Receiver<Encoded>, follows: bool) {
+        let mut untold = follows;
         let (mut video_ended, mut audio_ended) = (false, false);
         while !(video_ended && audio_ended)
             && let Ok(next) = encoded.recv()
         {
+            if std::mem::take(&mut untold) {
+                self.reports.send(Report::ProgramChanged {
+                    program: self.format.clone(),
+                    hls: self.hls.clone(),
+                });
+            }
             match next {
                 Encoded::Video(frame) => self.segmenter.video(frame),
                 Encoded::Audio(packet) => self.segmenter.audio(packet),

@@ -12,7 +12,7 @@ use sm_bus::{Bus, Commit, keys};
 use sm_common::clock::{Clock as _, SystemClock};
 use sm_common::event::StreamStateChanged;
 use sm_common::id::StreamId;
-use sm_common::program::ProgramFormat;
+use sm_common::program::{ProgramFormat, VideoEncoder, VideoProfile};
 use sm_common::stream::{ChosenScenes, DesiredState, DesiredStatus, ObservedState, StreamState};
 use sm_stream_engine::{ABOUT, Config, serve};
 use sm_test_kit::{Api, HlsFollower, HlsSegment, Issuer, Redis, Running, until_some};
@@ -54,6 +54,7 @@ impl Studio {
         let (live, recordings) = (path("live"), path("recordings"));
         let own = [
             ("redis.url", redis.as_str()),
+            ("admission.enforced", "false"),
             ("lease.ttl_ms", "2000"),
             ("lease.renew_ms", "300"),
             ("worker.program", env!("CARGO_BIN_EXE_media-worker")),
@@ -80,6 +81,11 @@ impl Studio {
 
     /// Wants the program to be so.
     async fn desire(&self, status: DesiredStatus, revision: u64) {
+        self.desire_as(status, revision, small()).await;
+    }
+
+    /// The same in this format.
+    async fn desire_as(&self, status: DesiredStatus, revision: u64, program: ProgramFormat) {
         let now = SystemClock.now();
         let stream = StreamId::default();
         let desired = DesiredState {
@@ -89,13 +95,10 @@ impl Studio {
             revision,
             since: now,
             changed_by: "test".to_owned(),
-            program: ProgramFormat {
-                width: 320,
-                height: 180,
-                ..ProgramFormat::default()
-            },
+            program,
             ladder: Vec::new(),
             outputs: Vec::new(),
+            forced: false,
             chosen: ChosenScenes::default(),
         };
         let observed = ObservedState::never_held(stream.clone(), now);
@@ -119,6 +122,15 @@ impl Studio {
             .collect();
         let whole = read(segment.uri.as_ref().unwrap());
         assert!(parts == whole, "{segment:?}");
+    }
+}
+
+/// A small program.
+fn small() -> ProgramFormat {
+    ProgramFormat {
+        width: 320,
+        height: 180,
+        ..ProgramFormat::default()
     }
 }
 
@@ -198,4 +210,56 @@ async fn a_strict_player_follows_the_real_program_from_one_engine_to_the_next() 
     for (_, segment) in segments.range(newest - 2..newest) {
         studio.assert_whole(segment);
     }
+}
+
+#[tokio::test]
+async fn a_strict_player_follows_the_program_into_another_format() {
+    let studio = Studio::open();
+    let (_engine, api) = studio.engine(&[]);
+    studio.go_live().await;
+    let mut follower = follow(&api).await;
+    let (start, _) = follower.next();
+    read_on(&api, &mut follower, |seen| seen.next().0 > start + 1).await;
+    let other = ProgramFormat {
+        width: 640,
+        height: 360,
+        encoder: VideoEncoder::Openh264,
+        profile: VideoProfile::Baseline,
+        ..small()
+    };
+    studio.desire_as(DesiredStatus::Live, 2, other).await;
+    let runs = |seen: &HlsFollower| {
+        let complete = seen.segments().values().filter(|one| one.uri.is_some());
+        let mut runs: Vec<String> = complete.map(|one| place(one).0.to_owned()).collect();
+        let of_last = runs.iter().filter(|run| Some(*run) == runs.last()).count();
+        runs.dedup();
+        (runs.len(), of_last)
+    };
+    read_on(&api, &mut follower, |seen| runs(seen) >= (2, 3)).await;
+
+    let segments: Vec<_> = follower.segments().values().collect();
+    let maps: Vec<&str> = segments
+        .iter()
+        .map(|segment| segment.map.as_str())
+        .collect();
+    assert_ne!(
+        maps.first(),
+        maps.last(),
+        "it has an initialisation of its own"
+    );
+    let discontinuities = |segment: &HlsSegment| segment.discontinuity;
+    let first = segments.first().copied().map(discontinuities);
+    let last = segments.last().copied().map(discontinuities);
+    assert_eq!(
+        last,
+        first.map(|first| first + 1),
+        "and nothing else is cut"
+    );
+    let key = keys::observed(&StreamId::default());
+    let observed: ObservedState = studio.bus.document(&key).await.unwrap().unwrap();
+    assert_eq!(
+        (observed.worker_restarts, observed.interruptions),
+        (0, Vec::new())
+    );
+    assert_eq!(observed.program.map(|program| program.width), Some(640));
 }

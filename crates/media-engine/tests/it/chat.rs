@@ -29,7 +29,7 @@ fn source() -> ChatSource {
 }
 
 fn chat(source: ChatSource) -> SceneLayer {
-    layer(LayerContent::Chat { source }, [0, 0, 320, 180])
+    layer(LayerContent::Chat { source, font: None }, [0, 0, 320, 180])
 }
 
 fn line(text: &str) -> ChatLine {
@@ -192,7 +192,7 @@ fn messages_fade_when_their_time_is_over() {
 
 #[test]
 fn what_strangers_write_stays_in_its_box_and_its_line() {
-    let boxed = |source, place| layer(LayerContent::Chat { source }, place);
+    let boxed = |source, place| layer(LayerContent::Chat { source, font: None }, place);
     let hostile = boxed(source(), [40, 60, 200, 60]);
     let readable = boxed(
         ChatSource {

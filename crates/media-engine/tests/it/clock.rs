@@ -16,6 +16,7 @@ fn clock(format: &str) -> LayerContent {
         format: format.to_owned(),
         timezone: None,
         style: style(30),
+        font: None,
     }
 }
 

@@ -19,6 +19,7 @@ fn countdown(to: Timestamp, at_zero: AtZero, place: [i32; 4]) -> SceneLayer {
         before: String::new(),
         after: String::new(),
         style: style(40),
+        font: None,
     });
     layer(content, place)
 }

@@ -75,9 +75,14 @@ fn a_file_waits_under_the_cover_and_goes_on_where_it_was() {
     two_segments(&mut worker);
     worker.apply(scene(3, layers));
     two_segments(&mut worker);
-    let opened = worker.reports.iter().filter(|report| {
-        matches!(report, Report::Layer(report) if report.layer == clip.id && report.state == LayerState::Ok)
+    let states = worker.reports.iter().filter_map(|report| match report {
+        Report::Layer(report) if report.layer == clip.id => Some(report.state),
+        _ => None,
     });
+    let mut states: Vec<LayerState> = states.collect();
+    states.dedup();
+    assert_eq!(states.last(), Some(&LayerState::Ok));
+    let opened = states.iter().filter(|state| **state == LayerState::Ok);
     assert_eq!(opened.count(), 1, "its source was not opened again");
 
     let recording = worker.stop();

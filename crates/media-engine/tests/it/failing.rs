@@ -72,11 +72,13 @@ fn every_failure_has_its_code() {
         format: "%Q".to_owned(),
         timezone: None,
         style: crate::scene::style(20),
+        font: None,
     };
     let nowhere = LayerContent::Clock {
         format: "%T".to_owned(),
         timezone: Some("Mars/Olympus".to_owned()),
         style: crate::scene::style(20),
+        font: None,
     };
     let cases = [
         (image(&broken_png), "layer.source.undecodable"),

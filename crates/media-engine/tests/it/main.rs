@@ -12,13 +12,17 @@
     reason = "a test picks the reports it is about"
 )]
 
+mod audio;
 mod chat;
 mod clock;
 mod continuity;
 mod countdown;
 mod cover;
 mod failing;
+mod format;
 mod hosts;
+mod images;
+mod ingest;
 mod killed;
 mod ladder;
 mod life;
@@ -33,10 +37,13 @@ mod outputs;
 mod parts;
 mod peers;
 mod pictures;
+mod playback;
+mod preview;
 mod recording;
 mod rtsp_server;
 mod scene;
 mod sound;
+mod sprite;
 mod stats;
 mod tap;
 mod texts;

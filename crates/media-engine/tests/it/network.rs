@@ -10,20 +10,21 @@ use sm_media_protocol::{LayerContent, LayerReport, Report, SceneLayer, WantedSce
 
 use crate::continuity::assert_regular;
 use crate::network_servers::{
-    Origin, TONE, color, free_tcp_port, free_udp_port, publish, rtmp, srt, until_up, write_hls,
+    Origin, TONE, color, free_tcp_port, free_udp_port, noise, publish, rtmp, srt, until_up,
+    write_hls,
 };
 use crate::recording::{Recording, make};
 use crate::scene::{color as background, layer, scene};
 use crate::sound::{TONE_RMS, loudness};
 use crate::worker::{Worker, small};
 
-const RED: [u8; 3] = [255, 0, 0];
-const BLUE: [u8; 3] = [0, 0, 255];
-const GREEN: [u8; 3] = [0, 128, 0];
+pub(crate) const RED: [u8; 3] = [255, 0, 0];
+pub(crate) const BLUE: [u8; 3] = [0, 0, 255];
+pub(crate) const GREEN: [u8; 3] = [0, 128, 0];
 const WHITE: [u8; 3] = [255, 255, 255];
 
 /// How far apart a flash and its beep may be, in seconds.
-const APART_S_MAX: f64 = 0.06;
+pub(crate) const APART_S_MAX: f64 = 0.06;
 
 pub(crate) fn network(url: &str, on_loss: OnLoss) -> SceneLayer {
     let source = NetworkSource {
@@ -181,6 +182,16 @@ fn a_flash_and_its_beep_arrive_together() {
     worker.wait_for_layer(source.id, LayerState::Ok);
     next_segments(&mut worker, 5);
     let recording = worker.stop();
+    let apart = flash_after_beep(&recording);
+    assert!(
+        apart.iter().any(|apart| apart.abs() <= APART_S_MAX),
+        "the flash comes so long after a beep: {apart:?}"
+    );
+    assert_regular(&recording, 30);
+}
+
+/// How long the last flash comes after each beep, in seconds.
+pub(crate) fn flash_after_beep(recording: &Recording) -> Vec<f64> {
     let frames = recording.frames();
     let flash = (1..frames.len())
         .filter(|n| frames[*n].is(160, 90, WHITE) && frames[n - 1].is(160, 90, [0, 0, 0]))
@@ -191,14 +202,9 @@ fn a_flash_and_its_beep_arrive_together() {
     let beeps = (4800..samples.len()).filter(|n| {
         samples[*n].abs() > 0.05 && samples[n - 4800..*n].iter().all(|s| s.abs() <= 0.05)
     });
-    let apart: Vec<f64> = beeps
+    beeps
         .map(|n| flash - f64::from(u32::try_from(n).unwrap()) / 48_000.0)
-        .collect();
-    assert!(
-        apart.iter().any(|apart| apart.abs() <= APART_S_MAX),
-        "the flash comes so long after a beep: {apart:?}"
-    );
-    assert_regular(&recording, 30);
+        .collect()
 }
 
 pub(crate) fn file(
@@ -358,6 +364,19 @@ fn garbage_and_forbidden_addresses_have_their_codes_and_hurt_nobody() {
         let failing = worker.wait_for_layer(layer.id, LayerState::Failing);
         assert_eq!(failing.code.as_deref(), Some(*code), "{url}: {failing:?}");
     }
+    let recording = worker.stop();
+    assert_eq!(colors(&recording), "g");
+    assert_regular(&recording, 30);
+}
+
+#[test]
+fn garbage_over_rtmp_has_its_code_and_hurts_nobody() {
+    let noise = noise();
+    let rtmp = network(&format!("rtmp://127.0.0.1:{noise}/a/b"), OnLoss::Hide);
+    let mut worker = on_air(std::slice::from_ref(&rtmp));
+    let failing = worker.wait_for_layer(rtmp.id, LayerState::Failing);
+    assert_eq!(failing.code.as_deref(), Some("layer.source.unreachable"));
+    worker.wait_for_segments(1);
     let recording = worker.stop();
     assert_eq!(colors(&recording), "g");
     assert_regular(&recording, 30);

@@ -76,6 +76,19 @@ pub(crate) fn srt_with(port: u16, query: &str, picture: &str, sound: &str) -> Ru
     Running::start(camera(picture, sound).args(["-f", "mpegts", &address]))
 }
 
+/// A server that answers everybody with bytes that mean nothing; the port.
+pub(crate) fn noise() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            // Players go away.
+            let _ = stream.write_all(&[0x47, 0xff, 0x13, 0x9a].repeat(5000));
+        }
+    });
+    port
+}
+
 /// Returns once somebody listens.
 pub(crate) fn until_up(port: u16) {
     let deadline = std::time::Instant::now() + crate::worker::PATIENCE;
@@ -109,6 +122,12 @@ pub(crate) fn rtmp(folder: &Path, port: u16) -> Running {
 pub(crate) fn publish(port: u16, picture: &str) -> Running {
     let address = format!("rtmp://127.0.0.1:{port}/live/camera");
     Running::start(camera(picture, TONE).args(["-f", "flv", &address]))
+}
+
+/// Pushes FLV to whoever listens on this socket.
+pub(crate) fn feed(socket: &Path, picture: &str, sound: &str) -> Running {
+    let address = format!("unix:{}", socket.display());
+    Running::start(camera(picture, sound).args(["-f", "flv", &address]))
 }
 
 /// Writes live HLS into a folder.

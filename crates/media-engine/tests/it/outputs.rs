@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use sm_common::layer::Pattern;
 use sm_common::output::{FileFormat, FileTarget, OutputStatus, OutputTarget, SrtMode};
 use sm_common::program::ProgramFormat;
+use sm_common::target::TargetPolicy;
 use sm_media_protocol::{Command, LayerContent, Report, WantedOutput, WantedScene};
 
 use crate::continuity::assert_regular;
@@ -75,6 +76,34 @@ pub(crate) fn recordings(worker: &Worker, output: &WantedOutput, extension: &str
 fn send(worker: &mut Worker, outputs: &[&WantedOutput]) {
     let outputs = outputs.iter().map(|output| (*output).clone()).collect();
     worker.send(&Command::ApplyOutputs { outputs });
+}
+
+#[test]
+fn what_a_name_leads_to_may_be_forbidden_and_hurts_nobody() {
+    let server = RtmpServer::start();
+    let mut by_name = server.output("key");
+    if let OutputTarget::Rtmp(target) = &mut by_name.target {
+        target.url = target.url.replace("127.0.0.1", "localhost");
+    }
+    let mut by_number = srt(server.port(), SrtMode::Caller, None);
+    if let OutputTarget::Srt(target) = &mut by_number.target {
+        target.url = target.url.replace("127.0.0.1", "localhost");
+    }
+    let mut worker = Worker::start();
+    worker.targets = TargetPolicy {
+        allow_private: false,
+    };
+    let outputs = [by_name, by_number, file(FileFormat::Mp4)];
+    worker.configure_with(small(), still(), outputs.to_vec(), 0);
+    for output in &outputs[..2] {
+        let refused = worker.wait_for_output(&output.id, OutputStatus::Reconnecting);
+        assert_eq!(refused.code.as_deref(), Some("output.forbidden"));
+        assert!(!refused.reason.unwrap().contains("localhost"));
+    }
+    worker.wait_for_output(&outputs[2].id, OutputStatus::Live);
+    worker.wait_for_segments(3);
+    assert_regular(&worker.stop(), 30);
+    assert!(server.recordings().is_empty());
 }
 
 #[test]

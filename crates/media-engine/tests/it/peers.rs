@@ -119,6 +119,10 @@ impl RtmpServer {
         rtmp(self.port, key)
     }
 
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
     /// What it recorded, oldest first.
     pub(crate) fn recordings(&self) -> Vec<PathBuf> {
         files(self.folder.path(), "flv")

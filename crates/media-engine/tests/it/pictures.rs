@@ -1,6 +1,6 @@
 //! What still layers look like.
 
-use sm_common::layer::{Color, GradientStop, Pattern, TextStyle};
+use sm_common::layer::{Color, GradientShape, GradientStop, Pattern, TextStyle};
 use sm_media_protocol::{LayerContent, SceneLayer, WantedScene};
 
 use crate::recording::{Frame, difference, make};
@@ -160,10 +160,12 @@ fn a_gradient_has_its_colours_where_they_belong() {
     let gradient = |angle| LayerContent::Gradient {
         stops: stops.to_vec(),
         angle,
+        shape: GradientShape::Linear,
     };
     let fading = LayerContent::Gradient {
         stops: vec![stop(0, "#ffffff00"), stop(100, "#ffffff")],
         angle: 0,
+        shape: GradientShape::Linear,
     };
     let frame = picture(&[
         layer(gradient(0), [0, 0, 320, 60]),
@@ -179,6 +181,39 @@ fn a_gradient_has_its_colours_where_they_belong() {
     frame.assert_is(80, 110, WHITE);
     frame.assert_is(80, 61, BLUE);
     frame.assert_is(240, 110, [128, 128, 128]);
+}
+
+#[test]
+fn a_radial_gradient_runs_from_the_middle_to_the_corners() {
+    let stop = |offset, color: &str| GradientStop {
+        offset,
+        color: color.parse().unwrap(),
+    };
+    let radial = LayerContent::Gradient {
+        stops: vec![stop(0, "#ff0000"), stop(50, "#ff0000"), stop(50, "#0000ff")],
+        angle: 0,
+        shape: GradientShape::Radial,
+    };
+    let frame = picture(&[layer(radial, [0, 0, 320, 180])]);
+    frame.assert_is(160, 90, RED);
+    // Half the way to the corners is 0.71 of the way to the edges.
+    for (x, y) in [
+        (160 + 105, 90),
+        (160 - 105, 90),
+        (160, 90 + 58),
+        (160, 90 - 58),
+    ] {
+        frame.assert_is(x, y, RED);
+    }
+    for (x, y) in [
+        (160 + 121, 90),
+        (160 - 121, 90),
+        (160, 90 + 69),
+        (3, 3),
+        (316, 176),
+    ] {
+        frame.assert_is(x, y, BLUE);
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use sm_common::id::LayerId;
 use sm_common::layer::{TextStyle, Transform};
-use sm_media_protocol::{LayerContent, SceneLayer, WantedScene};
+use sm_media_protocol::{Clip, LayerContent, SceneLayer, WantedScene};
 
 pub(crate) fn scene(revision: u64, layers: &[SceneLayer]) -> WantedScene {
     WantedScene {
@@ -28,6 +28,7 @@ pub(crate) fn layer(content: LayerContent, place: [i32; 4]) -> SceneLayer {
         volume: 1.0,
         muted: false,
         audio_delay_ms: 0,
+        playback: None,
     }
 }
 
@@ -41,6 +42,7 @@ pub(crate) fn text(text: &str, style: TextStyle) -> LayerContent {
     LayerContent::Text {
         text: text.to_owned(),
         style,
+        font: None,
     }
 }
 
@@ -54,6 +56,7 @@ pub(crate) fn video(path: &Path, looping: bool) -> LayerContent {
     LayerContent::Video {
         path: path.to_owned(),
         looping,
+        clip: Clip::default(),
     }
 }
 
@@ -62,5 +65,14 @@ pub(crate) fn style(size: u32) -> TextStyle {
     TextStyle {
         size,
         ..TextStyle::default()
+    }
+}
+
+/// A sound file.
+pub(crate) fn audio(path: &Path, looping: bool) -> LayerContent {
+    LayerContent::Audio {
+        path: path.to_owned(),
+        looping,
+        clip: Clip::default(),
     }
 }

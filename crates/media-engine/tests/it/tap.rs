@@ -77,7 +77,8 @@ fn a_reader_has_picture_and_sound_from_a_keyframe_to_the_end_of_the_program() {
     assert!(steps.clone().all(|step| FRAME_NS.contains(&step)));
     let sounds = of(&units, &[TapKind::Sound]);
     assert!(sounds.len() > 60, "{}", sounds.len());
-    let steps = sounds.windows(2).map(|pair| pair[1] - pair[0]);
+    // Where the program begins, the first packet is shorter by what the encoder looks ahead.
+    let steps = sounds[1..].windows(2).map(|pair| pair[1] - pair[0]);
     let odd: Vec<_> = steps
         .enumerate()
         .filter(|(_, step)| step.abs_diff(PACKET_NS) > 1)

@@ -5,6 +5,7 @@ use sm_common::layer::{
     Color, TextAlign, TextOutline, TextShadow, TextStyle, TextWrap, VerticalAlign,
 };
 use sm_common::stream::LayerState;
+use sm_media_protocol::LayerContent;
 
 use crate::pictures::picture;
 use crate::recording::Frame;
@@ -243,4 +244,54 @@ fn text_that_changes_with_its_scene_shows_on_the_same_frame() {
     assert!(change > 0);
     assert!(frames[change - 1].is(130, 90, WHITE));
     assert!(frames[change..].iter().all(|frame| frame.is(130, 90, RED)));
+}
+
+#[test]
+fn an_uploaded_font_is_used_and_a_broken_one_falls_back_and_says_so() {
+    const MONO: &str = "/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf";
+    let folder = tempfile::tempdir().unwrap();
+    let uploaded = folder.path().join("uploaded");
+    std::fs::copy(MONO, &uploaded).unwrap();
+    let broken = folder.path().join("broken");
+    std::fs::write(&broken, [b"\0\x01\0\0".as_slice(), &[9; 3_000]].concat()).unwrap();
+    let missing = folder.path().join("missing");
+    let written = |font: Option<&std::path::Path>, y| {
+        let content = LayerContent::Text {
+            text: "iiiiiiii".to_owned(),
+            style: style(30),
+            font: font.map(std::path::Path::to_owned),
+        };
+        layer(content, [0, y, 320, 40])
+    };
+    let layers = [
+        written(None, 0),
+        written(Some(&uploaded), 45),
+        written(Some(&broken), 90),
+        written(Some(&missing), 135),
+    ];
+    let mut worker = Worker::on_air(small(), scene(1, &layers));
+    for layer in &layers[..2] {
+        worker.wait_for_layer(layer.id, LayerState::Ok);
+    }
+    for layer in &layers[2..] {
+        let failing = worker.wait_for_layer(layer.id, LayerState::Failing);
+        assert_eq!(failing.code.as_deref(), Some("layer.font.failed"));
+    }
+    worker.wait_for_segments(2);
+    let frame = worker.stop().last_frame();
+    let width = |y: usize| {
+        let inked = |x: &usize| {
+            let column = frame.part([*x, y, 1, 40]);
+            column.iter().any(|pixel| pixel[0] > 128)
+        };
+        (0..320).filter(inked).max().unwrap()
+    };
+    let usual = width(0);
+    // In a font of fixed width, eight of the narrowest letters are as wide as of any other.
+    assert!(width(45) > usual * 3 / 2, "{} and {usual}", width(45));
+    assert_eq!(
+        (width(90), width(135)),
+        (usual, usual),
+        "they are written all the same"
+    );
 }

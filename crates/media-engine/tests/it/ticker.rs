@@ -17,6 +17,7 @@ fn ticker(text: &str, speed: u32, direction: TickerDirection, style: TextStyle) 
         speed,
         direction,
         style,
+        font: None,
     }
 }
 

@@ -27,8 +27,15 @@ const MIX_TOLERANCE: f64 = 12.0;
 /// An edge may be seen this many pixels off: its pairs of pixels, and lossy coding.
 const EDGE_TOLERANCE: usize = 3;
 
+pub(crate) const CUT: SceneTransition = SceneTransition {
+    kind: TransitionKind::Cut,
+    direction: Direction::Left,
+    duration_ms: 0,
+    easing: Easing::Linear,
+};
+
 /// A scene that people made.
-fn named(id: SceneId, revision: u64, layers: &[SceneLayer]) -> WantedScene {
+pub(crate) fn named(id: SceneId, revision: u64, layers: &[SceneLayer]) -> WantedScene {
     WantedScene {
         scene: Some(SceneOnAir {
             id,
@@ -49,7 +56,7 @@ fn second_of(kind: TransitionKind) -> SceneTransition {
 }
 
 /// The same, brought on air by a take.
-fn taken(wanted: WantedScene, number: u64, transition: SceneTransition) -> WantedScene {
+pub(crate) fn taken(wanted: WantedScene, number: u64, transition: SceneTransition) -> WantedScene {
     let scene = wanted.scene.as_ref().unwrap().id;
     WantedScene {
         take: Some(Take {
@@ -61,12 +68,12 @@ fn taken(wanted: WantedScene, number: u64, transition: SceneTransition) -> Wante
     }
 }
 
-fn one(content: &str) -> SceneLayer {
+pub(crate) fn one(content: &str) -> SceneLayer {
     layer(color(content), WHOLE)
 }
 
 /// Two scenes of one layer each, the first on air.
-fn on_air(first: SceneLayer) -> (Worker, SceneId) {
+pub(crate) fn on_air(first: SceneLayer) -> (Worker, SceneId) {
     let id = SceneId::generate();
     let mut worker = Worker::on_air(small(), named(id, 1, &[first]));
     worker.wait_for_segments(1);
@@ -229,7 +236,7 @@ fn a_slide_pushes_the_old_picture_out() {
 }
 
 /// A sine of this frequency, thirty seconds long, over a colour.
-fn tone(path: &Path, frequency: u32, picture: &str) {
+pub(crate) fn tone(path: &Path, frequency: u32, picture: &str) {
     make(
         path,
         &[
@@ -357,7 +364,7 @@ fn what_both_scenes_show_is_opened_once_and_goes_on() {
 }
 
 /// Threads of the worker with this name.
-fn threads(worker: &Worker, name: &str) -> usize {
+pub(crate) fn threads(worker: &Worker, name: &str) -> usize {
     let names = worker.thread_names();
     names.iter().filter(|known| known.as_str() == name).count()
 }

@@ -19,8 +19,8 @@ use sm_common::stream::LayerState;
 use sm_common::target::TargetPolicy;
 use sm_media_protocol::{
     Command, FinishReason, HlsSettings, Hosting, LayerReport, LeaseTerms, OnAir, OutputReport,
-    OutputStats, RecordingSettings, Report, RetryTerms, Segment, Stats, WantedOutput, WantedScene,
-    WebSettings, decode, encode,
+    OutputStats, RecordingSettings, Report, RetryTerms, Segment, SpriteSettings, Stats,
+    WantedOutput, WantedScene, WebSettings, decode, encode,
 };
 use tempfile::TempDir;
 
@@ -52,6 +52,8 @@ pub(crate) struct Worker {
     part_frames: u32,
     /// Further encodings that it is to be configured with.
     pub(crate) ladder: Vec<Rendition>,
+    /// How it is to take small pictures.
+    pub(crate) sprite: Option<SpriteSettings>,
     /// How long it is to live without a host.
     pub(crate) orphan_ms: u64,
     /// Where network sources may be.
@@ -98,6 +100,7 @@ impl Worker {
             folder,
             part_frames: 0,
             ladder: Vec::new(),
+            sprite: None,
             orphan_ms: ORPHAN_MS,
             network: NetworkPolicy::default(),
             targets: TargetPolicy::default(),
@@ -202,7 +205,7 @@ impl Worker {
         self.configure_with(program, scene, Vec::new(), 0);
     }
 
-    fn configure_with(
+    pub(crate) fn configure_with(
         &mut self,
         program: ProgramFormat,
         scene: WantedScene,
@@ -229,9 +232,11 @@ impl Worker {
                 orphan_ms: self.orphan_ms,
             },
             network: self.network.clone(),
+            sprite: self.sprite,
             targets: self.targets,
             retry: QUICK,
             web: self.web.map(Box::new),
+            feeds: Some(self.path().to_owned()),
         });
     }
 

@@ -144,6 +144,7 @@ impl Harness {
             program: ProgramFormat::default(),
             ladder: Vec::new(),
             outputs: Vec::new(),
+            forced: false,
             chosen: ChosenScenes::default(),
         };
         let mut observed = ObservedState::never_held(StreamId::default(), since);

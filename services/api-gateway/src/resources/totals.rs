@@ -96,6 +96,7 @@ mod tests {
             descriptors_limit: None,
             threads: Some(2),
             scheduler_lag_ms: None,
+            capacity: None,
         }
     }
 

@@ -329,6 +329,68 @@ export interface paths {
         patch: operations["update_layer"];
         trace?: never;
     };
+    "/api/layers/{id}/ingest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Says where to publish to an `ingest` layer, and with which key.
+         * @description The key is derived from the system's secret, the layer and its `generation`; no document holds
+         *     it.
+         */
+        get: operations["read_ingest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/layers/{id}/ingest/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes another key for an `ingest` layer. The one before is worthless from now on, and who
+         *     publishes with it is cut off.
+         */
+        post: operations["rotate_ingest_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/layers/{id}/playback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Plays, pauses or moves the file that a layer plays.
+         * @description The command stays with the layer: what is paused stays paused where it is, also when its worker
+         *     is replaced. The layer's `status.playback` says what became of it. A locked layer obeys as well.
+         */
+        post: operations["command_playback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/layers/batch": {
         parameters: {
             query?: never;
@@ -687,6 +749,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/live/{stream}/{rendition}.m3u8": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The HLS playlist of a rendition: one encoding of several. `master.m3u8` names them.
+         * @description Its segments and parts have the numbers and the times of the program's own.
+         */
+        get: operations["read_rendition"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/live/{stream}/index.m3u8": {
         parameters: {
             query?: never;
@@ -700,6 +782,49 @@ export interface paths {
          *     configured; players that know neither pass over them.
          */
         get: operations["read_playlist"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/live/{stream}/master.m3u8": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The multivariant playlist: the program and its renditions, for players that choose by what
+         *     their network carries.
+         * @description What it says of bandwidth is measured: the largest segment of the run, and the average of those
+         *     that are listed. A rendition that fails is not in it.
+         */
+        get: operations["read_master"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/live/{stream}/preview.jpg": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The scene in preview, as it would be on air, in a small picture.
+         * @description It is drawn while somebody asks, so ask for the next one when you have this one: `If-None-Match`
+         *     is answered 304 while it looks the same.
+         */
+        get: operations["read_preview"];
         put?: never;
         post?: never;
         delete?: never;
@@ -759,6 +884,45 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/live/{stream}/whep": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Opens a WebRTC session.
+         * @description Send the offer of a client that receives H.264 video and, if it wants to, Opus sound. The answer
+         *     names every address that the session can be reached at, so that there is nothing to trickle, and a
+         *     client whose network changes opens a new session. The session begins with the next keyframe.
+         */
+        post: operations["open_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/live/{stream}/whep/{session}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends a WebRTC session. */
+        delete: operations["close_session"];
         options?: never;
         head?: never;
         patch?: never;
@@ -833,7 +997,7 @@ export interface components {
             height?: number | null;
             /** @description SHA-256 of the content. */
             id: components["schemas"]["AssetId"];
-            /** @description Picture or video. */
+            /** @description What it holds. */
             kind: components["schemas"]["AssetKind"];
             /** @description The sniffed media type, such as `image/png`. */
             media_type: string;
@@ -851,12 +1015,38 @@ export interface components {
          * @description What an uploaded file holds, decided by its bytes and never by its name.
          * @enum {string}
          */
-        AssetKind: "image" | "video";
+        AssetKind: "image" | "video" | "audio" | "font";
+        /**
+         * @description What follows the end of a file that does not start again.
+         * @enum {string}
+         */
+        AtEnd: "hold" | "hide" | "next";
         /**
          * @description What a countdown does when its moment has come.
          * @enum {string}
          */
         AtZero: "stop" | "hide" | "count-up";
+        /** @description An uploaded sound, without a picture. */
+        AudioSource: {
+            /** @description The sound. */
+            asset: components["schemas"]["AssetId"];
+            /** @description What follows its end where it does not loop. */
+            at_end?: components["schemas"]["AtEnd"];
+            /**
+             * Format: int64
+             * @description Where it begins, in milliseconds of the file.
+             */
+            in_ms?: number;
+            /** @description Starts again at its end. */
+            loop?: boolean;
+            next?: components["schemas"]["LayerId"] | null;
+            /**
+             * Format: int64
+             * @description Where it ends, in milliseconds of the file, at least 100 after its beginning; the end of the
+             *     file when absent.
+             */
+            out_ms?: number | null;
+        };
         /** @description What was asked for. */
         AuditAction: components["schemas"]["Action"] | components["schemas"]["OutputAction"];
         /** @description One command. */
@@ -919,6 +1109,18 @@ export interface components {
             if_match?: number | null;
             /** @enum {string} */
             op: "delete";
+        } | {
+            /** @description The command. */
+            command: components["schemas"]["PlaybackCommand"];
+            /** @description The layer. */
+            id: components["schemas"]["LayerId"];
+            /**
+             * Format: int64
+             * @description Its revision before the batch; any unless said otherwise.
+             */
+            if_match?: number | null;
+            /** @enum {string} */
+            op: "playback";
         } | {
             /** @enum {string} */
             op: "reorder";
@@ -1185,11 +1387,37 @@ export interface components {
              */
             duration_ms?: number | null;
             easing?: components["schemas"]["Easing"] | null;
+            /** @description `start` and `configure`, of admins: also where the hosts have not enough CPU left for it. */
+            force?: boolean;
+            /**
+             * @description `configure`: the further encodings of the program, each smaller than itself, that
+             *     `master.m3u8` offers to players; empty for none. It is changed on air without an
+             *     interruption. A name keeps its settings until the stream is restarted.
+             */
+            ladder?: components["schemas"]["Rendition"][] | null;
+            program?: components["schemas"]["ProgramChange"] | null;
             scene?: components["schemas"]["SceneId"] | null;
             slate?: components["schemas"]["SceneId"] | null;
             /** @description The stream; `main` unless said otherwise. */
             stream?: components["schemas"]["StreamId"];
             transition?: components["schemas"]["TransitionKind"] | null;
+        };
+        /** @description What programs cost in cores, as an estimate. */
+        Costs: {
+            /**
+             * Format: double
+             * @description Of every program: mixing, its sound's encoder, writing segments.
+             */
+            base_cores: number;
+            /**
+             * Format: double
+             * @description Composing, for every million pixels a second.
+             */
+            compose_cores_per_mpixel_s: number;
+            /** @description openh264, for every million pixels a second, by preset. */
+            openh264: components["schemas"]["PresetCosts"];
+            /** @description x264, for every million pixels a second, by preset. */
+            x264: components["schemas"]["PresetCosts"];
         };
         /** @description The time until a moment. */
         CountdownSource: {
@@ -1298,10 +1526,11 @@ export interface components {
          */
         Easing: "linear" | "ease-in" | "ease-out" | "ease-in-out";
         /**
-         * @description libx264's trade between CPU and quality, cheapest first.
+         * @description The trade between CPU and quality, cheapest first: presets of libx264. openh264 has three
+         *     complexities, which stand for `superfast` and cheaper, up to `faster`, and above.
          * @enum {string}
          */
-        EncoderPreset: "ultrafast" | "superfast" | "veryfast" | "faster";
+        EncoderPreset: "ultrafast" | "superfast" | "veryfast" | "faster" | "fast" | "medium";
         /** @description The engine process that holds the stream. */
         EngineLease: {
             /** @description Its host's name. */
@@ -1380,7 +1609,46 @@ export interface components {
          * @description What happened.
          * @enum {string}
          */
-        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "chat.message.posted" | "chat.message.deleted";
+        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.output.status.changed" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "chat.message.posted" | "chat.message.deleted";
+        /** @description What somebody pushes to an `ingest` layer. */
+        FeedPerformance: {
+            /** @description Codec of the sound, such as `aac`; absent until sound came. */
+            audio_codec?: string | null;
+            /**
+             * Format: double
+             * @description Sound and picture over the last second, in kbit/s.
+             */
+            bitrate_kbps?: number | null;
+            /**
+             * Format: int32
+             * @description Channels of the sound.
+             */
+            channels?: number | null;
+            /**
+             * Format: double
+             * @description Frames a second, as the feed says; absent where it does not.
+             */
+            framerate?: number | null;
+            /**
+             * Format: int32
+             * @description Height of the picture in pixels.
+             */
+            height?: number | null;
+            /**
+             * Format: int32
+             * @description Samples a second.
+             */
+            sample_rate?: number | null;
+            /** @description Since when the feed has come without a break. */
+            since: components["schemas"]["Timestamp"];
+            /** @description Codec of the picture, such as `h264`; absent until a picture came. */
+            video_codec?: string | null;
+            /**
+             * Format: int32
+             * @description Width of the picture in pixels.
+             */
+            width?: number | null;
+        };
         /** @description One wrong field. */
         FieldError: {
             /** @description What is wrong, and the bound. */
@@ -1432,13 +1700,20 @@ export interface components {
          * @enum {string}
          */
         Fit: "stretch" | "contain" | "cover" | "none";
-        /** @description Colours that run into each other along a line. */
+        /**
+         * @description How the colours of a gradient lie.
+         * @enum {string}
+         */
+        GradientShape: "linear" | "radial";
+        /** @description Colours that run into each other. */
         GradientSource: {
             /**
              * Format: int32
              * @description Direction in degrees, 0 to 359: 0 from left to right, 90 from top to bottom.
              */
             angle?: number;
+            /** @description How they lie. The angle is that of a linear one. */
+            shape?: components["schemas"]["GradientShape"];
             /** @description 2 to 16 colours, in the order of their offsets. */
             stops: components["schemas"]["GradientStop"][];
         };
@@ -1458,6 +1733,38 @@ export interface components {
             instances: components["schemas"]["InstanceHealth"][];
             /** @description Redis. */
             redis: components["schemas"]["RedisHealth"];
+        };
+        /** @description What a host can carry, and carries. */
+        HostCapacity: {
+            /**
+             * Format: double
+             * @description Cores of the machine, or of the control group where that may use fewer.
+             */
+            cores: number;
+            /** @description What programs cost, as an estimate. */
+            costs: components["schemas"]["Costs"];
+            /**
+             * Format: double
+             * @description The part of them that may be used, 0 to 1: `admission.cpu_max`.
+             */
+            cpu_max: number;
+            /** @description Whether streams are refused that the host cannot carry. */
+            enforced: boolean;
+            /**
+             * Format: double
+             * @description Cores that were promised to streams lately and are not in use yet, as an estimate.
+             */
+            promised_cores: number;
+            /**
+             * Format: double
+             * @description Cores in use over the last `window_s` seconds, by everything; `None` while that is not known.
+             */
+            used_cores?: number | null;
+            /**
+             * Format: int64
+             * @description Seconds over which that was measured at most.
+             */
+            window_s: number;
         };
         /** @description A host, as its kernel says. */
         HostResources: {
@@ -1509,6 +1816,55 @@ export interface components {
             /** @description The picture. */
             asset: components["schemas"]["AssetId"];
         };
+        /**
+         * @description Where somebody publishes to a layer, and with which key. Whoever has this can put a picture on
+         *     air.
+         */
+        IngestAccess: {
+            /**
+             * Format: int32
+             * @description Which of the layer's keys it is.
+             */
+            generation: number;
+            /** @description How it is pushed. */
+            protocol: components["schemas"]["IngestProtocol"];
+            /**
+             * @description What an encoder calls its server.
+             * @example rtmp://stream.example.com:1935/live
+             */
+            server: string;
+            /**
+             * Format: password
+             * @description What an encoder calls its stream key.
+             */
+            stream_key: string;
+        };
+        /**
+         * @description How a feed is pushed to us.
+         * @enum {string}
+         */
+        IngestProtocol: "rtmp";
+        /**
+         * @description Live sound and picture that somebody pushes to us, stretched over the layer. Where to and with
+         *     which key says `GET /api/layers/{id}/ingest`; neither is part of the layer.
+         */
+        IngestSource: {
+            /**
+             * Format: int32
+             * @description Which of the layer's keys is valid: the first, the second, and so on. It is never lowered,
+             *     so that a key that was replaced stays worthless.
+             */
+            generation?: number;
+            /**
+             * Format: int32
+             * @description How long frames wait for those that come late, in milliseconds, 20 to 8000.
+             */
+            latency_ms?: number;
+            /** @description What shows while nothing comes. */
+            on_loss?: components["schemas"]["OnLoss"];
+            /** @description How it is pushed. */
+            protocol?: components["schemas"]["IngestProtocol"];
+        };
         /** @description An instance, for operators. */
         InstanceHealth: {
             /** @description The host it runs on. */
@@ -1537,6 +1893,7 @@ export interface components {
         InstanceResources: {
             /** @description When this was measured. */
             at: components["schemas"]["Timestamp"];
+            capacity?: components["schemas"]["HostCapacity"] | null;
             /**
              * Format: double
              * @description CPU over the last interval, in cores: 1.0 is one core fully used.
@@ -1644,7 +2001,7 @@ export interface components {
             created_at: components["schemas"]["Timestamp"];
             /** @description The layer. */
             id: components["schemas"]["LayerId"];
-            /** @description Whether it refuses every change but unlocking. */
+            /** @description Whether it refuses every change but unlocking and commands for what it plays. */
             locked: boolean;
             /** @description Whether its sound is off. */
             muted: boolean;
@@ -1655,6 +2012,7 @@ export interface components {
              * @description 0 (clear) to 1 (opaque).
              */
             opacity: number;
+            playback?: components["schemas"]["Playback"] | null;
             /** @description Whether the scene must not be seen without it: while it fails, the slate is on air. */
             required?: boolean;
             /**
@@ -1738,7 +2096,7 @@ export interface components {
          * @description The kind of a layer.
          * @enum {string}
          */
-        LayerKind: "color" | "test-pattern" | "image" | "video" | "text" | "clock" | "gradient" | "countdown" | "ticker" | "network" | "chat" | "web";
+        LayerKind: "color" | "test-pattern" | "image" | "video" | "audio" | "text" | "clock" | "gradient" | "countdown" | "ticker" | "network" | "ingest" | "chat";
         /** @description A scene's layers: what `GET /api/layers` answers, and the snapshot of `layer-updates`. */
         LayerList: {
             /** @description From the back of the picture to the front. */
@@ -1802,6 +2160,7 @@ export interface components {
              * @description RMS level of its sound in the mix, in dBFS.
              */
             audio_rms_dbfs?: number | null;
+            feed?: components["schemas"]["FeedPerformance"] | null;
             /**
              * Format: double
              * @description How long ago the frame that it shows was due, in milliseconds; of moving pictures.
@@ -1855,6 +2214,11 @@ export interface components {
             source: components["schemas"]["VideoSource"];
         } | {
             /** @enum {string} */
+            kind: "audio";
+            /** @description An uploaded sound. */
+            source: components["schemas"]["AudioSource"];
+        } | {
+            /** @enum {string} */
             kind: "text";
             /** @description Text. */
             source: components["schemas"]["TextSource"];
@@ -1885,14 +2249,14 @@ export interface components {
             source: components["schemas"]["NetworkSource"];
         } | {
             /** @enum {string} */
+            kind: "ingest";
+            /** @description Live sound and picture that somebody pushes to us. */
+            source: components["schemas"]["IngestSource"];
+        } | {
+            /** @enum {string} */
             kind: "chat";
             /** @description The stream's chat. */
             source: components["schemas"]["ChatSource"];
-        } | {
-            /** @enum {string} */
-            kind: "web";
-            /** @description A web page. */
-            source: components["schemas"]["WebSource"];
         };
         /**
          * @description How a layer does in the picture.
@@ -1906,12 +2270,13 @@ export interface components {
              * @description Attempts that failed since it last delivered, of a source that is tried again.
              */
             attempts?: number | null;
-            /** @description Stable, dotted code when failing. */
+            /** @description Stable, dotted code when failing, or of what a loading layer waits for. */
             code?: string | null;
             /** @description The layer. */
             layer: components["schemas"]["LayerId"];
             next_attempt_at?: components["schemas"]["Timestamp"] | null;
-            /** @description Why, when failing. */
+            playback?: components["schemas"]["PlaybackStatus"] | null;
+            /** @description Why, when failing; what it waits for, when loading. */
             reason?: string | null;
             /** @description Since when. */
             since: components["schemas"]["Timestamp"];
@@ -2051,6 +2416,18 @@ export interface components {
         };
         /** @description Live sound and picture that are fetched from elsewhere, stretched over the layer. */
         NetworkSource: {
+            /** @description Whether a passphrase is set, of SRT. It is sent as `passphrase` and never shown again. */
+            readonly has_passphrase?: boolean;
+            /** @description Whether a password is set. Says so, and is not set by itself. */
+            readonly has_password?: boolean;
+            /**
+             * Format: int32
+             * @description Length of the key that is made of the passphrase, in bytes, of SRT: 16, 24 or 32.
+             * @example 16
+             * @example 24
+             * @example 32
+             */
+            key_length?: number | null;
             /**
              * Format: int32
              * @description How long frames wait for those that come late, in milliseconds, 20 to 8000.
@@ -2058,15 +2435,22 @@ export interface components {
             latency_ms?: number;
             /** @description What shows while nothing comes. */
             on_loss?: components["schemas"]["OnLoss"];
+            secret?: components["schemas"]["SecretId"] | null;
             /** @description The stream to ask an SRT listener for, at most 512 characters. */
             stream_id?: string | null;
             /**
-             * @description `rtmp://host/app/stream`, `srt://host:port` (which we call), or the `http://` or `https://`
-             *     address of an HLS playlist, a transport stream or a file. At most 2048 bytes, without user
-             *     and password: everybody who sees the layer sees its address.
+             * @description `rtmp://` or `rtmps://host/app/stream`, `rtsp://` or `rtsps://host/path`, `srt://host:port`
+             *     (which we call), or the `http://` or `https://` address of an HLS playlist, a transport
+             *     stream, a file or an internet radio. At most 2048 bytes, without user and password:
+             *     everybody who sees the layer sees its address.
              * @example rtmp://live.example.com/app/stream
              */
             url: string;
+            /**
+             * @description Who asks, at most 256 characters; not of SRT. The password is sent as `password` and never
+             *     shown again.
+             */
+            user?: string | null;
         };
         /** @description A layer to create. */
         NewLayer: components["schemas"]["LayerSource"] & {
@@ -2222,6 +2606,14 @@ export interface components {
             generation: number;
             /** @description The operation. */
             id: components["schemas"]["OperationId"];
+            program?: components["schemas"]["ProgramFormat"] | null;
+            /**
+             * @description Of a change of the format: whether it takes new encoders. Then players see a discontinuity,
+             *     connections to servers begin anew, and recordings begin a new file.
+             */
+            rebuild?: boolean | null;
+            /** @description The members of the format that take them. */
+            rebuilt_for?: string[];
             /** @description When. */
             requested_at: components["schemas"]["Timestamp"];
             /** @description Who asked. */
@@ -2286,6 +2678,12 @@ export interface components {
              * @default null
              */
             frames_total: number | null;
+            /**
+             * Format: int64
+             * @description Bytes that wait to be sent.
+             * @default null
+             */
+            queue_bytes: number | null;
             /**
              * Format: double
              * @description Stream time that waits to be sent, in milliseconds.
@@ -2448,6 +2846,12 @@ export interface components {
              */
             bitrate_kbps: number | null;
             /**
+             * Format: double
+             * @description The same over the last 60 seconds, or since the worker started where that is less.
+             * @default null
+             */
+            bitrate_kbps_60s: number | null;
+            /**
              * Format: int64
              * @description For how many seconds the picture has been black; 0 when it is not.
              * @default null
@@ -2478,6 +2882,18 @@ export interface components {
              */
             encode_ms_p99: number | null;
             /**
+             * Format: int64
+             * @description Composed frames that wait for the encoder.
+             * @default null
+             */
+            encoder_queue_frames: number | null;
+            /**
+             * Format: double
+             * @description The same in milliseconds of program.
+             * @default null
+             */
+            encoder_queue_ms: number | null;
+            /**
              * Format: double
              * @description Frames that left the encoder per second.
              * @default null
@@ -2491,6 +2907,12 @@ export interface components {
             frame_interval_ms_max: number | null;
             /**
              * Format: int64
+             * @description Frames that were composed since the worker started.
+             * @default null
+             */
+            frames_composed: number | null;
+            /**
+             * Format: int64
              * @description Frames that were due and were never composed.
              * @default null
              */
@@ -2501,6 +2923,12 @@ export interface components {
              * @default null
              */
             frames_duplicated: number | null;
+            /**
+             * Format: int64
+             * @description Frames of those that were composed more than a frame's length after their time.
+             * @default null
+             */
+            frames_late: number | null;
             /**
              * Format: int64
              * @description Frames that left the encoder since the worker started.
@@ -2526,6 +2954,19 @@ export interface components {
              * @default null
              */
             layer_change_to_air_ms: number | null;
+            /**
+             * Format: double
+             * @description The same, median of the latest changes, at most 1000, since the stream went on air with
+             *     this engine.
+             * @default null
+             */
+            layer_change_to_air_ms_p50: number | null;
+            /**
+             * Format: double
+             * @description The same, 99th percentile.
+             * @default null
+             */
+            layer_change_to_air_ms_p99: number | null;
             /**
              * @description What each layer with a picture or sound of its own delivered.
              * @default []
@@ -2556,11 +2997,58 @@ export interface components {
              */
             memory_bytes: number | null;
             /**
+             * @description What each further encoding of the program costs and delivers.
+             * @default []
+             */
+            renditions: components["schemas"]["RenditionPerformance"][];
+            /**
              * Format: int64
              * @description For how many seconds the program has been silent: no sample above -60 dBFS.
              * @default null
              */
             silent_s: number | null;
+            /**
+             * Format: double
+             * @description Mixed sound that waits for its encoder, in milliseconds.
+             * @default null
+             */
+            sound_queue_ms: number | null;
+        };
+        /**
+         * @description The last command for what a layer plays. It stays with the layer, so that a worker that is
+         *     started anew knows whether to stand still, and where.
+         */
+        Playback: {
+            /** @description The command. */
+            action: components["schemas"]["PlaybackAction"];
+            /**
+             * Format: int64
+             * @description Grows with every command: each is carried out once.
+             */
+            number: number;
+            /** @description Whether it stands still since. */
+            paused: boolean;
+            /**
+             * Format: int64
+             * @description Milliseconds of the file: of a seek, where to go; of a pause, where it stood, as far as that
+             *     was known.
+             */
+            position_ms?: number | null;
+        };
+        /**
+         * @description A command for what a layer plays.
+         * @enum {string}
+         */
+        PlaybackAction: "play" | "pause" | "seek" | "restart";
+        /** @description A command for what a layer plays. */
+        PlaybackCommand: {
+            /** @description What to do. */
+            action: components["schemas"]["PlaybackAction"];
+            /**
+             * Format: int64
+             * @description Where to go, in milliseconds of the file; for `seek` alone.
+             */
+            position_ms?: number | null;
         };
         /** @description What a playback address should allow. */
         PlaybackRequest: {
@@ -2571,6 +3059,31 @@ export interface components {
             expires_in_s?: number | null;
             /** @description The stream; `main` unless said otherwise. */
             stream?: components["schemas"]["StreamId"];
+        };
+        /**
+         * @description Whether a layer's file plays.
+         * @enum {string}
+         */
+        PlaybackState: "playing" | "paused" | "waiting" | "ended";
+        /**
+         * @description Where a layer's file is. While it plays, its position grows by a millisecond a millisecond from
+         *     `at` on; one that loops goes from its end to its beginning without being told of again.
+         */
+        PlaybackStatus: {
+            /** @description When it was there. */
+            at: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description Length of the whole file in milliseconds, where it is known.
+             */
+            duration_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Milliseconds of the file, at the moment `at`.
+             */
+            position_ms: number;
+            /** @description Whether it plays. */
+            state: components["schemas"]["PlaybackState"];
         };
         /** @description A playback address. */
         PlaybackUrl: {
@@ -2615,6 +3128,39 @@ export interface components {
              */
             text: string;
         };
+        /** @description Cores for every million pixels a second, by preset. */
+        PresetCosts: {
+            /**
+             * Format: double
+             * @description `fast`.
+             */
+            fast: number;
+            /**
+             * Format: double
+             * @description `faster`.
+             */
+            faster: number;
+            /**
+             * Format: double
+             * @description `medium`.
+             */
+            medium: number;
+            /**
+             * Format: double
+             * @description `superfast`.
+             */
+            superfast: number;
+            /**
+             * Format: double
+             * @description `ultrafast`.
+             */
+            ultrafast: number;
+            /**
+             * Format: double
+             * @description `veryfast`.
+             */
+            veryfast: number;
+        };
         /** @description An RFC 9457 body, `application/problem+json`. */
         Problem: {
             /** @description The stable, dotted code. */
@@ -2636,6 +3182,46 @@ export interface components {
             trace_id?: string | null;
             /** @description A reference to the description of the code. */
             type: string;
+        };
+        /**
+         * @description What of the program's format is to be another. Bitrates change on air without a trace;
+         *     everything else takes new encoders: players see a discontinuity, connections to servers begin
+         *     anew, and recordings begin a new file.
+         */
+        ProgramChange: {
+            /**
+             * Format: int32
+             * @description Audio bitrate in kbit/s. Changes on air without a trace.
+             */
+            audio_bitrate_kbps?: number | null;
+            encoder?: components["schemas"]["VideoEncoder"] | null;
+            /**
+             * Format: int32
+             * @description Frames per second.
+             */
+            framerate?: number | null;
+            /**
+             * Format: int32
+             * @description Canvas height in pixels; even.
+             */
+            height?: number | null;
+            /**
+             * Format: int32
+             * @description Distance between keyframes, and so the length of a segment, in milliseconds.
+             */
+            keyframe_interval_ms?: number | null;
+            preset?: components["schemas"]["EncoderPreset"] | null;
+            profile?: components["schemas"]["VideoProfile"] | null;
+            /**
+             * Format: int32
+             * @description Video bitrate in kbit/s. Changes on air without a trace with x264.
+             */
+            video_bitrate_kbps?: number | null;
+            /**
+             * Format: int32
+             * @description Canvas width in pixels; even.
+             */
+            width?: number | null;
         };
         /** @description Size, rate and encoding of the program. */
         ProgramFormat: {
@@ -2663,6 +3249,8 @@ export interface components {
             keyframe_interval_ms: number;
             /** @description Encoder preset. */
             preset: components["schemas"]["EncoderPreset"];
+            /** @description H.264 profile. */
+            profile?: components["schemas"]["VideoProfile"];
             /**
              * Format: int32
              * @description Video bitrate in kbit/s.
@@ -2765,6 +3353,66 @@ export interface components {
             cookie?: boolean;
             /** @description The latest refresh token. It is valid once. */
             refresh_token: string;
+        };
+        /** @description Another encoding of the program: the same picture and sound, smaller. */
+        Rendition: {
+            /**
+             * Format: int32
+             * @description Height in pixels, even.
+             */
+            height: number;
+            /** @description What it is called in addresses, unique in the ladder. */
+            name: components["schemas"]["RenditionName"];
+            /**
+             * Format: int32
+             * @description Video bitrate in kbit/s.
+             */
+            video_bitrate_kbps: number;
+            /**
+             * Format: int32
+             * @description Width in pixels, even; what the program's shape makes of `height` unless said otherwise.
+             */
+            width?: number | null;
+        };
+        /** @description One encoding of a program among several, as part of addresses. */
+        RenditionName: string;
+        /** @description What a further encoding of the program costs and delivers. */
+        RenditionPerformance: {
+            /**
+             * Format: double
+             * @description Encoded video bitrate over the last second, in kbit/s.
+             */
+            bitrate_kbps?: number | null;
+            /**
+             * Format: double
+             * @description CPU that scaling and encoding took over the last second, in cores, by the clock of the
+             *     thread that does both.
+             */
+            cpu_cores?: number | null;
+            /** @description Whether it delivers; when it does not, `errors` says why. */
+            delivering: boolean;
+            /**
+             * Format: double
+             * @description Frames that left its encoder per second.
+             */
+            fps?: number | null;
+            /**
+             * Format: int64
+             * @description Frames that left its encoder since the worker started.
+             */
+            frames_total: number;
+            /**
+             * Format: int32
+             * @description Height in pixels.
+             */
+            height: number;
+            /** @description Which one. */
+            name: components["schemas"]["RenditionName"];
+            /**
+             * Format: int32
+             * @description Width in pixels.
+             */
+            width: number;
         };
         /**
          * @description What a person or machine is to the system. People's roles are ordered: each may do what the
@@ -2930,6 +3578,11 @@ export interface components {
             /** @description The scene now. */
             scene: components["schemas"]["SceneSummary"];
         };
+        /**
+         * Format: uuid
+         * @description The secret of a network source.
+         */
+        SecretId: string;
         /** @description What a client hears. */
         ServerMessage: {
             /** @description Whether the connection has proven who it is. */
@@ -3119,15 +3772,23 @@ export interface components {
         StreamId: string;
         /** @description The picture was gone and is back. */
         StreamInterrupted: components["schemas"]["Interruption"];
+        /**
+         * @description The status of an output is another one. Carries what is observed of the output, which holds no
+         *     secret.
+         */
+        StreamOutputStatusChanged: components["schemas"]["OutputState"];
         /** @description Both documents in one: what `GET /api/stream/state` answers and `stream-state` carries. */
         StreamState: components["schemas"]["ObservedState"] & {
             /** @description When that was last changed. */
             desired_since: components["schemas"]["Timestamp"];
             /** @description What is wanted. */
             desired_status: components["schemas"]["DesiredStatus"];
+            /** @description The further encodings of the program that are wanted; how each does is in `performance`. */
+            ladder?: components["schemas"]["Rendition"][];
             slate?: components["schemas"]["SceneId"] | null;
             take?: components["schemas"]["Take"] | null;
             wanted_preview?: components["schemas"]["SceneId"] | null;
+            wanted_program?: components["schemas"]["ProgramFormat"] | null;
             /**
              * Format: int64
              * @description Revision of the desired state that is wanted; `desired_revision` is the one that the engine
@@ -3315,6 +3976,8 @@ export interface components {
              * @default DejaVu Sans
              */
             font: string;
+            /** @default null */
+            font_asset: components["schemas"]["AssetId"] | null;
             /**
              * @description Italic.
              * @default false
@@ -3597,7 +4260,8 @@ export interface components {
         UploadForm: {
             /**
              * Format: binary
-             * @description A PNG, JPEG or WebP picture, or an MP4, `QuickTime`, `WebM` or Matroska video.
+             * @description A PNG, JPEG, WebP, GIF or SVG picture, an MP4, `QuickTime`, `WebM` or Matroska video, an
+             *     MP3, AAC, Ogg, FLAC or WAV sound, or a TrueType or `OpenType` font.
              */
             file: string;
         };
@@ -3637,7 +4301,7 @@ export interface components {
          * @description The H.264 encoder in use.
          * @enum {string}
          */
-        VideoEncoder: "x264";
+        VideoEncoder: "x264" | "openh264";
         /** @description Picture and encoder. */
         VideoMeasured: {
             /**
@@ -3657,12 +4321,31 @@ export interface components {
              */
             frames_dropped?: number | null;
         };
+        /**
+         * @description What decoders must know at most.
+         * @enum {string}
+         */
+        VideoProfile: "baseline" | "main" | "high";
         /** @description An uploaded video, stretched over the layer. */
         VideoSource: {
             /** @description The video. */
             asset: components["schemas"]["AssetId"];
-            /** @description Starts again at its end; otherwise its last frame stays. */
+            /** @description What follows its end where it does not loop. */
+            at_end?: components["schemas"]["AtEnd"];
+            /**
+             * Format: int64
+             * @description Where it begins, in milliseconds of the file.
+             */
+            in_ms?: number;
+            /** @description Starts again at its end. */
             loop?: boolean;
+            next?: components["schemas"]["LayerId"] | null;
+            /**
+             * Format: int64
+             * @description Where it ends, in milliseconds of the file, at least 100 after its beginning; the end of the
+             *     file when absent.
+             */
+            out_ms?: number | null;
         };
         /** @description Who is watching. */
         Viewers: {
@@ -3694,47 +4377,6 @@ export interface components {
              * @description Time watched by all together, in seconds.
              */
             watch_time_s?: number | null;
-        };
-        /**
-         * @description A web page, with what is behind it where it is transparent. Only on engines on which web pages are
-         *     switched on.
-         */
-        WebSource: {
-            /** @description Rules that are added to the page's own, at most 4000 characters of CSS. */
-            css?: string;
-            /**
-             * Format: int32
-             * @description Most pictures of the page a second, 1 to 60; one that does not change costs next to nothing.
-             */
-            framerate?: number;
-            /**
-             * Format: int32
-             * @description Height of the page in its own pixels, 16 to 1080.
-             */
-            height?: number;
-            /** @description What shows while there is no page. */
-            on_loss?: components["schemas"]["OnLoss"];
-            /**
-             * Format: int32
-             * @description Seconds after which the page is loaded anew, 10 to 86400; never when absent.
-             */
-            reload_s?: number | null;
-            /**
-             * @description The `http://` or `https://` address of the page, at most 2048 bytes, without user and password:
-             *     everybody who sees the layer sees its address.
-             * @example https://example.com/overlay
-             */
-            url: string;
-            /**
-             * Format: int32
-             * @description Width of the page in its own pixels, 16 to 1920. Pages cost least in the size of their layer.
-             */
-            width?: number;
-            /**
-             * Format: int32
-             * @description How large the page's content is, in percent, 25 to 400.
-             */
-            zoom?: number;
         };
     };
     responses: never;
@@ -5314,6 +5956,262 @@ export interface operations {
             };
         };
     };
+    read_ingest: {
+        parameters: {
+            query?: {
+                /** @description The scene; the one that is wanted on air unless said otherwise. */
+                scene?: components["schemas"]["SceneId"];
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description The layer. */
+                id: components["schemas"]["LayerId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Address and key. Not to be stored. */
+            200: {
+                headers: {
+                    /** @description `no-store`. */
+                    "Cache-Control"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IngestAccess"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream, scene or layer. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing is pushed to this layer, or to this system. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The layer cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotate_ingest_key: {
+        parameters: {
+            query?: {
+                /** @description The scene; the one that is wanted on air unless said otherwise. */
+                scene?: components["schemas"]["SceneId"];
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description The layer. */
+                id: components["schemas"]["LayerId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Address and the new key. Not to be stored. */
+            200: {
+                headers: {
+                    /** @description `no-store`. */
+                    "Cache-Control"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IngestAccess"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream, scene or layer. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing is pushed to this layer, or to this system. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The layer is locked. */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    command_playback: {
+        parameters: {
+            query?: {
+                /** @description The scene; the one that is wanted on air unless said otherwise. */
+                scene?: components["schemas"]["SceneId"];
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description The layer. */
+                id: components["schemas"]["LayerId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlaybackCommand"];
+            };
+        };
+        responses: {
+            /** @description The layer with the command. */
+            200: {
+                headers: {
+                    /** @description The layer's revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Layer"];
+                };
+            };
+            /** @description The body is not of the expected shape. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream, scene or layer. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` was sent, and the layer has changed; `ETag` is its revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing to play in it, or the position is out of bounds. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     change_layers: {
         parameters: {
             query?: {
@@ -6350,7 +7248,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Redis does not answer, and the command may have been kept: send it again with the same `Idempotency-Key`. */
+            /** @description No host has enough CPU left (`stream.capacity.exceeded`: how much is needed, what is left and of what). Or Redis does not answer, and the command may have been kept: send it again with the same `Idempotency-Key`. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7405,6 +8303,87 @@ export interface operations {
             };
         };
     };
+    read_rendition: {
+        parameters: {
+            query?: {
+                /** @description Answer once the playlist holds the segment of this number. */
+                _HLS_msn?: number;
+                /** @description Or this part of it already. */
+                _HLS_part?: number;
+                /** @description YES: leave out segments that the player knows. */
+                _HLS_skip?: string;
+                /** @description Of a signed playback address. */
+                expires?: number;
+                /** @description Of a signed playback address. */
+                signature?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The rendition. */
+                rendition: components["schemas"]["RenditionName"];
+                /** @description The stream. */
+                stream: components["schemas"]["StreamId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The playlist. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.apple.mpegurl": string;
+                };
+            };
+            /** @description The directives make no sense, or ask too far ahead. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The playback address is not valid, or not any more. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or rendition, or it is not on air. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The engine that holds the stream does not answer, or what was waited for did not come. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     read_playlist: {
         parameters: {
             query?: {
@@ -7474,6 +8453,141 @@ export interface operations {
                 };
             };
             /** @description The engine that holds the stream does not answer, or what was waited for did not come. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_master: {
+        parameters: {
+            query?: {
+                /** @description Of a signed playback address. */
+                expires?: number;
+                /** @description Of a signed playback address. */
+                signature?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The stream. */
+                stream: components["schemas"]["StreamId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The playlist. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.apple.mpegurl": string;
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The playback address is not valid, or not any more. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream, or it is not on air. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The engine that holds the stream does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_preview: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of the last picture. */
+                "If-None-Match"?: string | null;
+            };
+            path: {
+                /** @description The stream. */
+                stream: components["schemas"]["StreamId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture. */
+            200: {
+                headers: {
+                    /** @description The same for the same picture. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": unknown;
+                };
+            };
+            /** @description It looks the same. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream, it is not on air, or no scene is in preview. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No picture could be taken in time. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7746,6 +8860,175 @@ export interface operations {
                 };
             };
             /** @description No picture could be taken in time. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    open_session: {
+        parameters: {
+            query?: {
+                /** @description Of a signed playback address. */
+                expires?: number;
+                /** @description Of a signed playback address. */
+                signature?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The stream. */
+                stream: components["schemas"]["StreamId"];
+            };
+            cookie?: never;
+        };
+        /** @description The SDP offer. */
+        requestBody: {
+            content: {
+                "application/sdp": string;
+            };
+        };
+        responses: {
+            /** @description The SDP answer. `Location` is the session's address, `ETag` names its ICE session, and `Link` the ICE servers there may be. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/sdp": string;
+                };
+            };
+            /** @description The body is no SDP offer. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The playback address is not valid, or not any more. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream, it is not on air, or WebRTC is switched off. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The offer is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is of another type. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The offer takes no video that the stream can be sent as. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There are as many sessions as there may be, or the engine or the media worker does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    close_session: {
+        parameters: {
+            query?: {
+                /** @description Of a signed playback address. */
+                expires?: number;
+                /** @description Of a signed playback address. */
+                signature?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The session. */
+                session: string;
+                /** @description The stream. */
+                stream: components["schemas"]["StreamId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It ends. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The playback address is not valid, or not any more. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or session, or it has ended by itself. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The engine that holds the stream does not answer. */
             503: {
                 headers: {
                     [name: string]: unknown;

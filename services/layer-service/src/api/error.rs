@@ -140,7 +140,12 @@ fn upload(error: UploadError) -> ApiProblem {
             told(ProblemCode::AssetDimensions)
         }
         UploadError::Unacceptable(
-            Unacceptable::Type { .. } | Unacceptable::Lie { .. } | Unacceptable::Header,
+            Unacceptable::Type { .. }
+            | Unacceptable::Lie { .. }
+            | Unacceptable::Header
+            | Unacceptable::Drawing(_)
+            | Unacceptable::Font
+            | Unacceptable::FontSize { .. },
         ) => told(ProblemCode::AssetUnsupported),
         UploadError::Disk(_) => ApiProblem::internal(error),
         UploadError::Contended => ApiProblem::unavailable(error),

@@ -52,7 +52,7 @@ impl LayersQuery {
 #[into_params(parameter_in = Path)]
 pub(crate) struct LayerPath {
     /// The layer.
-    id: LayerId,
+    pub(crate) id: LayerId,
 }
 
 /// Lists the layers of a scene, from the back of the picture to the front.
@@ -79,7 +79,7 @@ pub(crate) async fn list_layers(
     Ok(list(scene.joined()))
 }
 
-async fn read(context: &Context, query: &LayersQuery) -> Result<Loaded, ApiProblem> {
+pub(crate) async fn read(context: &Context, query: &LayersQuery) -> Result<Loaded, ApiProblem> {
     let scene = context.scenes.read(&query.stream, query.which()).await;
     Ok(scene.map_err(ApiError::from)?)
 }
@@ -233,14 +233,14 @@ pub(crate) fn optional(headers: &HeaderMap) -> Result<Option<Expected>, ApiProbl
 }
 
 /// A layer of a scene, or the problem that there is none.
-fn one(scene: Scene, id: LayerId) -> Result<Layer, ApiProblem> {
+pub(crate) fn one(scene: Scene, id: LayerId) -> Result<Layer, ApiProblem> {
     let mut layers = scene.layers.into_iter();
     layers.find(|layer| layer.id == id).ok_or_else(|| {
         ApiProblem::new(ProblemCode::LayerNotFound).detail(format!("there is no layer {id}"))
     })
 }
 
-fn tagged(layer: &Layer) -> HttpResponse {
+pub(crate) fn tagged(layer: &Layer) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((ETAG, etag(layer.revision)))
         .json(layer)

@@ -5,8 +5,10 @@ mod batch;
 mod body;
 mod content;
 mod error;
+mod ingest;
 mod layer;
 mod order;
+mod playback;
 mod scene;
 mod shape;
 
@@ -16,6 +18,7 @@ use sm_service_kit::ApiProblem;
 use utoipa::OpenApi;
 
 use self::error::ApiError;
+pub(crate) use self::ingest::Ingest;
 use self::layer::LayersQuery;
 use crate::assets::Assets;
 use crate::domain::Proposal;
@@ -28,6 +31,7 @@ pub(crate) struct Context {
     pub(crate) operations_max: usize,
     pub(crate) scenes: Scenes,
     pub(crate) assets: Assets,
+    pub(crate) ingest: Ingest,
 }
 
 impl Context {
@@ -67,6 +71,11 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
                     .patch(layer::update_layer)
                     .delete(layer::delete_layer),
             )
+            .service(web::resource("/api/layers/{id}/ingest").get(ingest::read_ingest))
+            .service(
+                web::resource("/api/layers/{id}/ingest/rotate").post(ingest::rotate_ingest_key),
+            )
+            .service(web::resource("/api/layers/{id}/playback").post(playback::command_playback))
             .service(
                 web::resource("/api/scenes")
                     .get(scene::list_scenes)
@@ -106,6 +115,9 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
         layer::read_layer,
         layer::update_layer,
         layer::delete_layer,
+        ingest::read_ingest,
+        ingest::rotate_ingest_key,
+        playback::command_playback,
         order::reorder_layers,
         batch::change_layers,
         scene::list_scenes,

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use sm_common::id::{LayerId, SceneId};
 use sm_common::layer::{
-    Anchor, Blend, Easing, Fit, Layer, LayerKind, LayerSource, Transform, Transition,
+    Anchor, Blend, Easing, Fit, Layer, LayerKind, LayerSource, PlaybackAction, Transform,
+    Transition,
 };
 use sm_common::scene::SceneSummary;
 use utoipa::ToSchema;
@@ -142,6 +143,17 @@ pub(crate) struct LayerPatch {
     required: Option<bool>,
 }
 
+/// A command for what a layer plays.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "shows the shape of a body that the domain reads")]
+pub(crate) struct PlaybackCommand {
+    /// What to do.
+    action: PlaybackAction,
+    /// Where to go, in milliseconds of the file; for `seek` alone.
+    #[schema(minimum = 0, maximum = 604_800_000)]
+    position_ms: Option<u64>,
+}
+
 /// The members of a transform to change, in canvas pixels.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "shows the shape of a body that the domain reads")]
@@ -270,6 +282,15 @@ pub(crate) enum BatchOperation {
         /// Its revision before the batch; any unless said otherwise.
         if_match: Option<u64>,
     },
+    /// Plays what a layer plays otherwise.
+    Playback {
+        /// The layer.
+        id: LayerId,
+        /// The command.
+        command: PlaybackCommand,
+        /// Its revision before the batch; any unless said otherwise.
+        if_match: Option<u64>,
+    },
     /// Puts the layers into another order.
     Reorder {
         /// From the back of the picture to the front; each layer exactly once.
@@ -284,7 +305,8 @@ pub(crate) enum BatchOperation {
     reason = "shows the shape of a form that is read as it arrives"
 )]
 pub(crate) struct UploadForm {
-    /// A PNG, JPEG or WebP picture, or an MP4, `QuickTime`, `WebM` or Matroska video.
+    /// A PNG, JPEG, WebP, GIF or SVG picture, an MP4, `QuickTime`, `WebM` or Matroska video, an
+    /// MP3, AAC, Ogg, FLAC or WAV sound, or a TrueType or `OpenType` font.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
 }
@@ -320,6 +342,7 @@ mod tests {
             layers_max: 9,
             assets: std::collections::BTreeMap::new(),
             network: sm_common::address::NetworkPolicy::default(),
+            playing: std::collections::BTreeMap::new(),
             vault: Vault::default(),
             now: Timestamp::from_unix_millis(0),
         };

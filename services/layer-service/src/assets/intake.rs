@@ -9,6 +9,7 @@ use futures_util::StreamExt as _;
 use sha2::{Digest as _, Sha256};
 use sm_common::asset::AssetKind;
 use sm_common::id::AssetId;
+use sm_media_files::{Drawing, SvgError, SvgLimits};
 use tokio::io::AsyncWriteExt as _;
 use tokio::io::BufWriter;
 use tokio::time::timeout;
@@ -41,6 +42,8 @@ pub(crate) struct Received {
 pub(crate) struct Limits {
     pub(crate) bytes_max: u64,
     pub(crate) pixels: PixelLimits,
+    pub(crate) svg: SvgLimits,
+    pub(crate) font_bytes_max: u64,
     /// Longest wait for the next part.
     pub(crate) idle: Duration,
 }
@@ -106,8 +109,15 @@ async fn receive_file(
     let file = file.into_inner();
     file.sync_all().await.map_err(UploadError::Disk)?;
     let size = match content.kind {
+        AssetKind::Image if content.media_type == upload::SVG => {
+            Some(read_drawing(&staged, limits).await?)
+        }
         AssetKind::Image => Some(read_size(&staged, limits.pixels).await?),
-        AssetKind::Video => None,
+        AssetKind::Font => {
+            read_font(&staged, limits.font_bytes_max).await?;
+            None
+        }
+        AssetKind::Video | AssetKind::Audio => None,
     };
     Ok(Received {
         id: AssetId::from_sha256(&digest.finalize().into()),
@@ -127,6 +137,43 @@ async fn read_size(staged: &Staged, limits: PixelLimits) -> Result<(u32, u32), U
         .map_err(UploadError::Disk)?
         .map_err(|_unreadable| Unacceptable::Header)?;
     Ok(upload::dimensions(size.width, size.height, limits)?)
+}
+
+/// A drawing's size, once it is known that it can be drawn.
+async fn read_drawing(staged: &Staged, limits: Limits) -> Result<(u32, u32), UploadError> {
+    let path = staged.path().to_owned();
+    let Limits { pixels, svg, .. } = limits;
+    let drawing = blocking(move || {
+        let size = std::fs::metadata(&path)?.len();
+        if usize::try_from(size).is_ok_and(|size| size <= svg.bytes_max) {
+            Ok(Drawing::read(&std::fs::read(&path)?, svg))
+        } else {
+            Ok(Err(SvgError::TooLarge {
+                bytes: usize::try_from(size).unwrap_or(usize::MAX),
+                bytes_max: svg.bytes_max,
+            }))
+        }
+    });
+    let drawing = drawing.await.map_err(UploadError::Disk)?;
+    Ok(drawing.map_err(Unacceptable::from)?.size(pixels.side_max))
+}
+
+/// Whether text can be written in a font.
+async fn read_font(staged: &Staged, bytes_max: u64) -> Result<(), UploadError> {
+    let path = staged.path().to_owned();
+    let font = blocking(move || {
+        let bytes = std::fs::metadata(&path)?.len();
+        if bytes > bytes_max {
+            return Ok(Err(Unacceptable::FontSize { bytes, bytes_max }));
+        }
+        let data = std::fs::read(&path)?;
+        let letters = ttf_parser::Face::parse(&data, 0).map(|face| face.number_of_glyphs());
+        Ok(match letters {
+            Ok(letters) if letters > 1 => Ok(()),
+            Ok(_) | Err(_) => Err(Unacceptable::Font),
+        })
+    });
+    Ok(font.await.map_err(UploadError::Disk)??)
 }
 
 async fn next_part(form: &mut Multipart, idle: Duration) -> Result<Option<Field>, UploadError> {

@@ -150,6 +150,8 @@ impl Assets {
         let limits = Limits {
             bytes_max,
             pixels: self.config.pixel_limits(),
+            svg: self.config.svg_limits(),
+            font_bytes_max: self.config.font_bytes_max,
             idle: self.config.idle_timeout(),
         };
         let whole = self.config.upload_timeout();

@@ -7,7 +7,7 @@ use sm_common::address::{NetworkPolicy, SourceUrl};
 use sm_common::asset::AssetKind;
 use sm_common::clock::Timestamp;
 use sm_common::id::{AssetId, LayerId, SecretId};
-use sm_common::layer::{Layer, LayerKind, LayerSource};
+use sm_common::layer::{AudioSource, ImageSource, Layer, LayerSource, PlaybackStatus, VideoSource};
 use sm_common::scene::Scene;
 use sm_common::secret::SourceSecret;
 
@@ -15,8 +15,9 @@ use super::draft::{Canvas, Draft};
 use super::fault::Faults;
 use super::field::{Members, integer};
 use super::network::Vault;
+use super::playback::{PlaybackOrder, plays};
 use super::proposal::{Action, Expected, Operation, Proposal};
-use super::{network, ordering, patch};
+use super::{ingest, network, ordering, patch};
 
 /// What a proposal is judged by, besides the scene.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub(crate) struct Surroundings {
     pub(crate) assets: BTreeMap<AssetId, AssetKind>,
     /// Where network sources may be.
     pub(crate) network: NetworkPolicy,
+    /// Where the engine last saw what layers play.
+    pub(crate) playing: BTreeMap<LayerId, PlaybackStatus>,
     /// What their secrets are judged by.
     pub(crate) vault: Vault,
     pub(crate) now: Timestamp,
@@ -177,11 +180,13 @@ const fn address(source: &LayerSource) -> Option<&String> {
         | LayerSource::TestPattern(_)
         | LayerSource::Image(_)
         | LayerSource::Video(_)
+        | LayerSource::Audio(_)
         | LayerSource::Text(_)
         | LayerSource::Clock(_)
         | LayerSource::Gradient(_)
         | LayerSource::Countdown(_)
         | LayerSource::Ticker(_)
+        | LayerSource::Ingest(_)
         | LayerSource::Chat(_) => None,
     }
 }
@@ -216,6 +221,16 @@ impl Work<'_> {
                 patch,
                 &operation.pointer_to("patch"),
             ),
+            Action::Play {
+                id,
+                expected,
+                order,
+            } => self.play(
+                *id,
+                expected.as_ref(),
+                order,
+                &operation.pointer_to("command"),
+            ),
             Action::Delete { id, expected } => self.delete(*id, expected.as_ref()).map(Some),
             Action::Reorder { order } => {
                 Ok(self.reorder(order, &format!("{}/order", operation.at)))
@@ -247,7 +262,10 @@ impl Work<'_> {
         if !self.seal(&mut draft.source, None, at) {
             return Ok(None);
         }
-        if !self.asset_exists(&draft.source, at) || !self.address_permitted(&draft.source, at) {
+        if !self.assets_exist(&draft.source, at)
+            || !self.address_permitted(&draft.source, at)
+            || !self.next_exists(id, &draft.source, at)
+        {
             return Ok(None);
         }
         let layer = Layer {
@@ -266,12 +284,13 @@ impl Work<'_> {
             muted: draft.muted,
             audio_delay_ms: draft.audio_delay_ms,
             required: draft.required,
+            playback: None,
             revision: 1,
             created_at: now,
             updated_at: now,
             status: None,
         };
-        self.taken.extend(layer.source.asset().cloned());
+        self.taken.extend(layer.source.assets().cloned());
         self.scene.layers.insert(index, layer.clone());
         Ok(Some(Step::Created { layer, index }))
     }
@@ -296,7 +315,7 @@ impl Work<'_> {
         };
         let draft = Draft::read(&mut fields, self.surroundings.canvas, &mut self.faults);
         fields.finish(&mut self.faults);
-        let Some(mut draft) = draft else {
+        let Some(mut draft) = draft.and_then(|draft| self.with_keys(draft, &layer, at)) else {
             return Ok(None);
         };
         if !self.seal(&mut draft.source, Some(&layer.source), at) {
@@ -310,7 +329,11 @@ impl Work<'_> {
         let shows_another = changed
             .iter()
             .any(|pointer| pointer == "/source" || pointer == "/source/asset");
-        if shows_another && !self.asset_exists(&draft.source, at) {
+        let needs_another = shows_another
+            || changed
+                .iter()
+                .any(|pointer| pointer == "/source/style/font_asset");
+        if needs_another && !self.assets_exist(&draft.source, at) {
             return Ok(None);
         }
         let moved = changed
@@ -319,10 +342,20 @@ impl Work<'_> {
         if moved && !self.address_permitted(&draft.source, at) {
             return Ok(None);
         }
+        let leads_elsewhere = changed
+            .iter()
+            .any(|pointer| pointer == "/source" || pointer == "/source/next");
+        if leads_elsewhere && !self.next_exists(id, &draft.source, at) {
+            return Ok(None);
+        }
         let mut layer = layer;
         if !changed.is_empty() {
             if shows_another {
-                self.taken.extend(draft.source.asset().cloned());
+                // A command was for what it played before.
+                layer.playback = None;
+            }
+            if needs_another {
+                self.taken.extend(draft.source.assets().cloned());
             }
             draft.write_to(&mut layer);
             layer.revision = layer.revision.saturating_add(1);
@@ -333,6 +366,61 @@ impl Work<'_> {
             }
         }
         Ok(Some(Step::Updated { layer, changed }))
+    }
+
+    /// The draft with a generation of keys that the layer has not had yet, or still has.
+    fn with_keys(&mut self, mut draft: Draft, before: &Layer, at: &str) -> Option<Draft> {
+        let after = ingest::succeed(&before.source, draft.source, self.surroundings.now);
+        let Ok(source) = after else {
+            let detail = "must not be lowered: keys that were replaced would be valid again";
+            self.faults.value(format!("{at}/source/generation"), detail);
+            return None;
+        };
+        draft.source = source;
+        Some(draft)
+    }
+
+    /// A lock keeps what a layer is, and not what it plays.
+    fn play(
+        &mut self,
+        id: LayerId,
+        expected: Option<&Expected>,
+        order: &Value,
+        at: &str,
+    ) -> Result<Option<Step>, Refusal> {
+        let mut layer = self.find(id, expected)?.clone();
+        let order = PlaybackOrder::read(order, at, &mut self.faults);
+        if !plays(&layer.source) {
+            let kind = layer.source.kind().as_str();
+            let detail = format!("there is nothing to play in a layer of kind `{kind}`");
+            self.faults.value(format!("{at}/action"), detail);
+            return Ok(None);
+        }
+        let Some(order) = order else { return Ok(None) };
+        let now = self.surroundings.now;
+        layer.revision = layer.revision.saturating_add(1);
+        layer.updated_at = now;
+        let status = self.surroundings.playing.get(&id);
+        let playback = order.carried_out(layer.revision, layer.playback, status, now);
+        layer.playback = Some(playback);
+        if let Some(place) = self.scene.layers.iter_mut().find(|known| known.id == id) {
+            place.clone_from(&layer);
+        }
+        let changed = vec!["/playback".to_owned()];
+        Ok(Some(Step::Updated { layer, changed }))
+    }
+
+    /// Whether the layer that is to follow is another one of the scene; notes the fault if not.
+    fn next_exists(&mut self, id: LayerId, source: &LayerSource, at: &str) -> bool {
+        let Some(next) = source.next() else {
+            return true;
+        };
+        let exists = *next != id && self.scene.layers.iter().any(|layer| layer.id == *next);
+        if !exists {
+            let detail = "must be another layer of the same scene";
+            self.faults.value(format!("{at}/source/next"), detail);
+        }
+        exists
     }
 
     /// Puts a secret apart that `source` holds, and judges the one that it names; notes the fault
@@ -401,35 +489,52 @@ impl Work<'_> {
         }
     }
 
-    /// Whether the file that `source` shows exists and is of its kind; notes the fault if not.
-    fn asset_exists(&mut self, source: &LayerSource, at: &str) -> bool {
-        let Some(asset) = source.asset() else {
-            return true;
+    /// Whether the files that `source` needs exist and are of their kinds; notes the faults if not.
+    fn assets_exist(&mut self, source: &LayerSource, at: &str) -> bool {
+        let file = match source {
+            LayerSource::Image(ImageSource { asset }) => Some((asset, AssetKind::Image)),
+            LayerSource::Video(VideoSource { asset, .. }) => Some((asset, AssetKind::Video)),
+            LayerSource::Audio(AudioSource { asset, .. }) => Some((asset, AssetKind::Audio)),
+            LayerSource::Color(_)
+            | LayerSource::TestPattern(_)
+            | LayerSource::Text(_)
+            | LayerSource::Clock(_)
+            | LayerSource::Countdown(_)
+            | LayerSource::Gradient(_)
+            | LayerSource::Ticker(_)
+            | LayerSource::Chat(_)
+            | LayerSource::Network(_)
+            | LayerSource::Ingest(_)
+            | LayerSource::Web(_) => None,
         };
-        let wanted = match source.kind() {
-            LayerKind::Image => AssetKind::Image,
-            LayerKind::Video => AssetKind::Video,
-            LayerKind::Color
-            | LayerKind::TestPattern
-            | LayerKind::Text
-            | LayerKind::Clock
-            | LayerKind::Countdown
-            | LayerKind::Gradient
-            | LayerKind::Ticker
-            | LayerKind::Network
-            | LayerKind::Chat
-            | LayerKind::Web => {
-                return true;
-            }
-        };
-        let fault = match self.surroundings.assets.get(asset) {
-            Some(kind) if *kind == wanted => return true,
-            Some(AssetKind::Image) => "is an image; a video is wanted",
-            Some(AssetKind::Video) => "is a video; an image is wanted",
-            None => "there is no such asset; upload it to /api/assets first",
-        };
-        self.faults.value(format!("{at}/source/asset"), fault);
-        false
+        let font = source.style().and_then(|style| style.font_asset.as_ref());
+        let mut exist = true;
+        for (asset, wanted, member) in file
+            .map(|(asset, wanted)| (asset, wanted, "asset"))
+            .into_iter()
+            .chain(font.map(|font| (font, AssetKind::Font, "style/font_asset")))
+        {
+            let fault = match self.surroundings.assets.get(asset) {
+                Some(kind) if *kind == wanted => continue,
+                Some(kind) => {
+                    let (is, wanted) = (name_of(*kind), name_of(wanted));
+                    format!("is {is}; {wanted} is wanted")
+                }
+                None => "there is no such asset; upload it to /api/assets first".to_owned(),
+            };
+            self.faults.value(format!("{at}/source/{member}"), fault);
+            exist = false;
+        }
+        exist
+    }
+}
+
+const fn name_of(kind: AssetKind) -> &'static str {
+    match kind {
+        AssetKind::Image => "an image",
+        AssetKind::Video => "a video",
+        AssetKind::Audio => "a sound",
+        AssetKind::Font => "a font",
     }
 }
 

@@ -15,6 +15,7 @@ fn surroundings() -> Surroundings {
             (asset('b'), AssetKind::Video),
         ]),
         network: NetworkPolicy::default(),
+        playing: std::collections::BTreeMap::new(),
         vault: Vault::default(),
         now: Timestamp::from_unix_millis(2_000),
     }

@@ -70,6 +70,7 @@ mod tests {
             layers_max: 20,
             assets: std::collections::BTreeMap::new(),
             network: sm_common::address::NetworkPolicy::default(),
+            playing: std::collections::BTreeMap::new(),
             vault: Vault::default(),
             now: super::super::samples::THEN,
         };

@@ -1,7 +1,7 @@
 //! A gradient, read from the members of its source.
 
 use serde_json::Value;
-use sm_common::layer::{GradientSource, GradientStop};
+use sm_common::layer::{GradientShape, GradientSource, GradientStop};
 
 use super::fault::{Fault, Faults};
 use super::field::{Members, integer, parsed};
@@ -17,10 +17,12 @@ const ANGLE_MAX: i64 = 359;
 pub(crate) fn read(fields: &mut Members<'_>, faults: &mut Faults) -> Option<GradientSource> {
     let stops = fields.required("stops", faults, |value| Ok(value.clone()));
     let stops = stops.and_then(|value| read_stops(&value, &fields.pointer_to("stops"), faults));
+    let shape = fields.or("shape", GradientShape::default(), faults, parsed);
     let angle = fields.or("angle", 0, faults, integer(0, ANGLE_MAX));
     Some(GradientSource {
         stops: stops?,
         angle: angle?,
+        shape: shape?,
     })
 }
 
@@ -79,7 +81,7 @@ mod tests {
 
     #[test]
     fn every_wrong_member_is_named() {
-        let source = json!({"angle": 360, "radial": true, "stops": [
+        let source = json!({"angle": 360, "radial": true, "shape": "round", "stops": [
             {"offset": 50, "color": "#000000"}, {"offset": 101, "color": "red"},
             {"offset": 40, "color": "#ffffff"}, {"color": "#ffffff"}, 7]});
         assert_eq!(
@@ -90,6 +92,7 @@ mod tests {
                 "/source/stops/2/offset",
                 "/source/stops/3/offset",
                 "/source/stops/4",
+                "/source/shape",
                 "/source/angle",
                 "/source/radial",
             ]

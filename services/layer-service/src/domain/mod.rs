@@ -7,9 +7,11 @@ mod countdown;
 mod demo;
 mod draft;
 mod gradient;
+mod ingest;
 mod network;
 mod ordering;
 mod patch;
+mod playback;
 mod proposal;
 #[cfg(test)]
 mod samples;

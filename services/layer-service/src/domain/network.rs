@@ -18,7 +18,7 @@ use super::field::{Members, integer, parsed, text};
 /// Longest name of a stream that an SRT listener is asked for, in characters.
 const STREAM_ID_CHARS_MAX: usize = 512;
 /// Shortest and longest wait for late frames, in milliseconds.
-const LATENCY_MS: (i64, i64) = (20, 8000);
+pub(super) const LATENCY_MS: (i64, i64) = (20, 8000);
 /// Longest user and password, in characters.
 const CREDENTIAL_CHARS_MAX: usize = 256;
 /// Shortest and longest passphrase of SRT, in characters.

@@ -40,6 +40,12 @@ pub(crate) enum Action {
         id: LayerId,
         expected: Option<Expected>,
     },
+    /// Plays what a layer plays otherwise.
+    Play {
+        id: LayerId,
+        expected: Option<Expected>,
+        order: Value,
+    },
     /// Puts the layers into another order.
     Reorder { order: Value },
 }
@@ -70,9 +76,12 @@ impl Operation {
         }
     }
 
-    /// The uploaded file that the operation names, to be looked up before it is judged.
-    pub(crate) fn asset(&self) -> Option<AssetId> {
-        self.named("/source/asset")
+    /// The uploaded files that the operation names, to be looked up before it is judged.
+    pub(crate) fn assets(&self) -> Vec<AssetId> {
+        ["/source/asset", "/source/style/font_asset"]
+            .iter()
+            .filter_map(|pointer| self.named(pointer))
+            .collect()
     }
 
     /// The secret that the operation names, to be looked up before it is judged.
@@ -84,7 +93,7 @@ impl Operation {
         let document = match &self.action {
             Action::Create { layer, .. } => layer,
             Action::Update { patch, .. } => patch,
-            Action::Delete { .. } | Action::Reorder { .. } => return None,
+            Action::Delete { .. } | Action::Play { .. } | Action::Reorder { .. } => return None,
         };
         document.pointer(pointer)?.as_str()?.parse().ok()
     }
@@ -185,11 +194,21 @@ fn read_action(
             let expected = read_expected(&mut fields, faults);
             id.map(|id| Action::Delete { id, expected })
         }
+        "playback" => {
+            let id = fields.required("id", faults, parsed);
+            let expected = read_expected(&mut fields, faults);
+            let order = fields.required("command", faults, whole);
+            id.zip(order).map(|(id, order)| Action::Play {
+                id,
+                expected,
+                order,
+            })
+        }
         "reorder" => fields
             .required("order", faults, whole)
             .map(|order| Action::Reorder { order }),
         _ => {
-            let known = "must be create, update, delete or reorder";
+            let known = "must be create, update, delete, playback or reorder";
             faults.value(format!("{at}/op"), known);
             return None;
         }
@@ -230,7 +249,7 @@ mod tests {
         let [create, update, delete, reorder] = proposal.operations.as_slice() else {
             panic!("{:?}", proposal.operations);
         };
-        assert!(create.asset().is_some());
+        assert_eq!(create.assets().len(), 1);
         assert_eq!(create.pointer_to("layer"), "/operations/0/layer");
         assert!(
             matches!(&update.action, Action::Update { expected: Some(expected), .. } if expected.is(3))

@@ -1,5 +1,7 @@
 //! The scenes of a stream as a list: what may be added, removed, moved and renamed.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use sm_common::clock::Timestamp;
 use sm_common::id::{LayerId, SceneId};
@@ -157,8 +159,19 @@ pub(crate) fn copy(
     copy.updated_at = now;
     let room = NAME_CHARS_MAX.saturating_sub(COPY.chars().count());
     copy.name = scene.name.chars().take(room).chain(COPY.chars()).collect();
+    let ids: BTreeMap<LayerId, LayerId> = scene
+        .layers
+        .iter()
+        .map(|layer| (layer.id, layer_id()))
+        .collect();
     for layer in &mut copy.layers {
-        layer.id = layer_id();
+        layer.id = ids.get(&layer.id).copied().unwrap_or(layer.id);
+        if let Some(next) = layer.source.next_mut()
+            && let Some(copied) = ids.get(next)
+        {
+            *next = *copied;
+        }
+        layer.playback = None;
         layer.scene = id;
         layer.revision = 1;
         layer.created_at = now;

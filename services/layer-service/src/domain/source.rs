@@ -3,13 +3,13 @@
 use serde_json::{Map, Value};
 use sm_common::layer::{
     ClockSource, ColorSource, ImageSource, LayerKind, LayerSource, Pattern, TestPatternSource,
-    TextSource, VideoSource,
+    TextSource,
 };
 
 use super::clock_format::{self, FORMAT_CHARS_MAX};
 use super::fault::{Fault, Faults};
-use super::field::{Members, boolean, parsed, text};
-use super::{chat, countdown, gradient, network, text_style, ticker, web};
+use super::field::{Members, parsed, text};
+use super::{chat, countdown, gradient, ingest, network, playback, text_style, ticker, web};
 
 /// Longest text, in characters.
 const TEXT_CHARS_MAX: usize = 2000;
@@ -37,13 +37,8 @@ pub(crate) fn read(
         LayerKind::Image => fields
             .required("asset", faults, parsed)
             .map(|asset| LayerSource::Image(ImageSource { asset })),
-        LayerKind::Video => {
-            let asset = fields.required("asset", faults, parsed);
-            let looping = fields.or("loop", true, faults, boolean);
-            asset
-                .zip(looping)
-                .map(|(asset, looping)| LayerSource::Video(VideoSource { asset, looping }))
-        }
+        LayerKind::Video => playback::read_video(&mut fields, faults).map(LayerSource::Video),
+        LayerKind::Audio => playback::read_audio(&mut fields, faults).map(LayerSource::Audio),
         LayerKind::Text => {
             let text = fields.required("text", faults, text(0, TEXT_CHARS_MAX, true));
             let style = text_style::read(&mut fields, faults);
@@ -71,6 +66,7 @@ pub(crate) fn read(
         LayerKind::Ticker => ticker::read(&mut fields, faults).map(LayerSource::Ticker),
         LayerKind::Network => network::read(&mut fields, faults).map(LayerSource::Network),
         LayerKind::Web => web::read(&mut fields, faults).map(LayerSource::Web),
+        LayerKind::Ingest => ingest::read(&mut fields, faults).map(LayerSource::Ingest),
         LayerKind::Chat => chat::read(&mut fields, faults).map(LayerSource::Chat),
     };
     fields.finish(faults);
@@ -109,7 +105,7 @@ mod tests {
     #[test]
     fn every_source_reads_back_as_it_is_written() {
         let asset = "ab".repeat(32);
-        let style = json!({"font": "DejaVu Sans", "size": 40, "bold": true, "italic": true,
+        let style = json!({"font": "DejaVu Sans", "font_asset": asset, "size": 40, "bold": true, "italic": true,
             "color": "#ffffff", "background": "#00000080", "background_radius": 8, "padding": 12,
             "align": "center", "vertical_align": "bottom", "wrap": "none", "shrink": true,
             "line_spacing": 120, "letter_spacing": -2,
@@ -119,11 +115,15 @@ mod tests {
             json!({"kind": "color", "source": {"color": "#10203040"}}),
             json!({"kind": "test-pattern", "source": {"pattern": "ball"}}),
             json!({"kind": "image", "source": {"asset": asset}}),
-            json!({"kind": "video", "source": {"asset": asset, "loop": false}}),
+            json!({"kind": "video", "source": {"asset": asset, "loop": false, "in_ms": 500,
+                "out_ms": 2500, "at_end": "next", "next": sm_common::id::LayerId::generate()}}),
+            json!({"kind": "audio", "source": {"asset": asset, "loop": false, "in_ms": 500,
+                "at_end": "hide"}}),
             json!({"kind": "text", "source": {"text": "a\nb", "style": style}}),
             json!({"kind": "clock", "source": {"format": "%T", "timezone": "Asia/Kolkata",
                 "style": style}}),
-            json!({"kind": "gradient", "source": {"angle": 90, "stops": [
+            json!({"kind": "gradient", "source": {"angle": 90,
+                "shape": "radial", "stops": [
                 {"offset": 0, "color": "#000000"}, {"offset": 100, "color": "#ffffff80"}]}}),
             json!({"kind": "countdown", "source": {"duration_s": 60,
                 "started_at": "2026-01-01T00:00:00Z", "format": "%M:%S", "at_zero": "count-up",
@@ -135,6 +135,8 @@ mod tests {
             json!({"kind": "web", "source": {"url": "https://a.example/b?c", "width": 640,
                 "height": 360, "framerate": 25, "zoom": 150, "css": "body { color: red }",
                 "reload_s": 60, "on_loss": "hold"}}),
+            json!({"kind": "ingest", "source": {"protocol": "rtmp", "generation": 3,
+                "latency_ms": 20, "on_loss": "hold"}}),
             json!({"kind": "chat", "source": {"max_messages": 5, "max_age_s": 60, "fade_ms": 100,
                 "order": "newest-above", "entrance": "fade", "entrance_ms": 300, "gap": 4,
                 "names": false, "name_color": "#ff8000", "style": style}}),
@@ -163,6 +165,7 @@ mod tests {
                 LayerKind::Network,
                 json!({"url": "http://a.example/a.m3u8"}),
             ),
+            (LayerKind::Ingest, json!({})),
         ] {
             let read = read(kind, Some(&source), "", &mut Faults::default()).unwrap();
             let derived: LayerSource =
@@ -174,7 +177,7 @@ mod tests {
     #[test]
     fn every_wrong_member_is_named() {
         let text = json!({"text": "x".repeat(2001), "speed": 3, "style": {
-            "font": "DejaVu; rm", "size": 3, "bold": "yes", "color": "red",
+            "font": "DejaVu; rm", "font_asset": "../x", "size": 3, "bold": "yes", "color": "red",
             "background": 7, "align": "top", "shadow": true,
             "vertical_align": "left", "wrap": "letters", "shrink": 1, "line_spacing": 401,
             "letter_spacing": -101, "padding": -1, "background_radius": 1001, "italic": 0,
@@ -185,6 +188,7 @@ mod tests {
             [
                 "/source/text",
                 "/source/style/font",
+                "/source/style/font_asset",
                 "/source/style/size",
                 "/source/style/bold",
                 "/source/style/italic",

@@ -33,6 +33,7 @@ pub(crate) fn read(source: &mut Members<'_>, faults: &mut Faults) -> Option<Text
     };
     let mut fields = Members::of(value, &source.pointer_to("style"), faults)?;
     let font = fields.or("font", standard.font, faults, read_font);
+    let font_asset = fields.or("font_asset", None, faults, |value| parsed(value).map(Some));
     let size = fields.or("size", standard.size, faults, within(FONT_SIZE));
     let bold = fields.or("bold", standard.bold, faults, boolean);
     let italic = fields.or("italic", standard.italic, faults, boolean);
@@ -64,6 +65,7 @@ pub(crate) fn read(source: &mut Members<'_>, faults: &mut Faults) -> Option<Text
     fields.finish(faults);
     Some(TextStyle {
         font: font?,
+        font_asset: font_asset?,
         size: size?,
         bold: bold?,
         italic: italic?,

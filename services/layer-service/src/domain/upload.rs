@@ -1,9 +1,12 @@
 //! What an uploaded file may be, decided by its bytes.
 
 use sm_common::asset::AssetKind;
+use sm_media_files::{SvgError, looks_like_svg};
 
 /// Bytes from the beginning of a file that are enough to tell its type.
 pub(crate) const HEAD_BYTES: usize = 4096;
+/// The media type of drawings.
+pub(crate) const SVG: &str = "image/svg+xml";
 /// Longest file name, in characters.
 const NAME_CHARS_MAX: usize = 255;
 
@@ -19,7 +22,7 @@ pub(crate) struct ContentType {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unacceptable {
     #[error(
-        "the file is {found}; send a PNG, JPEG or WebP picture, or an MP4, QuickTime, WebM or Matroska video"
+        "the file is {found}; send a PNG, JPEG, WebP, GIF or SVG picture, an MP4, QuickTime, WebM or Matroska video, an MP3, AAC, Ogg, FLAC or WAV sound, or a TrueType or OpenType font"
     )]
     Type { found: String },
     #[error("the upload says {declared}, the file is {found}")]
@@ -29,6 +32,12 @@ pub(crate) enum Unacceptable {
     },
     #[error("the header of the picture cannot be read")]
     Header,
+    #[error(transparent)]
+    Drawing(#[from] SvgError),
+    #[error("the font cannot be read, or has no letters")]
+    Font,
+    #[error("the font has {bytes} bytes; at most {bytes_max} are taken")]
+    FontSize { bytes: u64, bytes_max: u64 },
     #[error(
         "the picture has {width}x{height} pixels; at most {side_max} on a side and {pixels_max} in all are taken"
     )]
@@ -55,10 +64,19 @@ pub(crate) fn content_type(
         Some("image/png") => (AssetKind::Image, "image/png"),
         Some("image/jpeg") => (AssetKind::Image, "image/jpeg"),
         Some("image/webp") => (AssetKind::Image, "image/webp"),
+        Some("image/gif") => (AssetKind::Image, "image/gif"),
+        _ if looks_like_svg(head) => (AssetKind::Image, SVG),
         Some("video/mp4" | "video/x-m4v") => (AssetKind::Video, "video/mp4"),
         Some("video/quicktime") => (AssetKind::Video, "video/quicktime"),
         Some("video/webm") => (AssetKind::Video, "video/webm"),
         Some("video/x-matroska") => (AssetKind::Video, "video/x-matroska"),
+        Some("audio/mpeg") => (AssetKind::Audio, "audio/mpeg"),
+        Some("audio/aac") => (AssetKind::Audio, "audio/aac"),
+        Some("audio/m4a") => (AssetKind::Audio, "audio/mp4"),
+        Some("audio/ogg" | "audio/opus") => (AssetKind::Audio, "audio/ogg"),
+        Some("audio/x-flac") => (AssetKind::Audio, "audio/flac"),
+        Some("audio/x-wav") => (AssetKind::Audio, "audio/wav"),
+        Some("application/font-sfnt") => (AssetKind::Font, font_type(head)),
         other => {
             let found = other.unwrap_or("of no known type").to_owned();
             return Err(Unacceptable::Type { found });
@@ -69,6 +87,13 @@ pub(crate) fn content_type(
         ("image/jpg", AssetKind::Image) => media_type == "image/jpeg",
         (declared, AssetKind::Image) => declared == media_type,
         (declared, AssetKind::Video) => declared.starts_with("video/"),
+        // Some call sounds in the containers of videos so.
+        (declared, AssetKind::Audio) => {
+            declared.starts_with("audio/") || declared == "video/mp4" || declared == "video/ogg"
+        }
+        (declared, AssetKind::Font) => {
+            declared.starts_with("font/") || declared.starts_with("application/")
+        }
     });
     if honest {
         Ok(ContentType { kind, media_type })
@@ -77,6 +102,14 @@ pub(crate) fn content_type(
             declared: declared.unwrap_or_default().to_owned(),
             found: media_type,
         })
+    }
+}
+
+fn font_type(head: &[u8]) -> &'static str {
+    if head.starts_with(b"OTTO") {
+        "font/otf"
+    } else {
+        "font/ttf"
     }
 }
 
@@ -148,7 +181,7 @@ mod tests {
     fn the_bytes_decide_what_a_file_is() {
         let png = b"\x89PNG\r\n\x1a\n0000".to_vec();
         let webp = b"RIFF\x10\0\0\0WEBPVP8 ".to_vec();
-        let cases: [(Vec<u8>, Option<&str>); 10] = [
+        let cases: [(Vec<u8>, Option<&str>); 17] = [
             (png.clone(), Some("image/png")),
             (b"\xff\xd8\xff\xe0".to_vec(), Some("image/jpeg")),
             (webp, Some("image/webp")),
@@ -159,7 +192,14 @@ mod tests {
             ),
             (matroska(b"webm"), Some("video/webm")),
             (matroska(b"matroska"), Some("video/x-matroska")),
-            (b"GIF89a\x01\0\x01\0".to_vec(), None),
+            (b"GIF89a\x01\0\x01\0".to_vec(), Some("image/gif")),
+            (b"<?xml version='1.0'?><svg>".to_vec(), Some(SVG)),
+            (b"ID3\x04\0\0\0\0\0\0".to_vec(), Some("audio/mpeg")),
+            (b"fLaC\0\0\0\x22".to_vec(), Some("audio/flac")),
+            (b"OggS\0\x02\0\0".to_vec(), Some("audio/ogg")),
+            (b"RIFF\x10\0\0\0WAVEfmt ".to_vec(), Some("audio/wav")),
+            (b"\0\0\0\x18ftypM4A \0\0".to_vec(), Some("audio/mp4")),
+            (b"\0\x01\0\0\0\x0a\0\x80".to_vec(), Some("font/ttf")),
             (b"<!doctype html><script>".to_vec(), None),
             (Vec::new(), None),
         ];

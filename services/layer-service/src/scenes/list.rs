@@ -90,7 +90,7 @@ impl Scenes {
         let assets: Vec<AssetId> = copy
             .layers
             .iter()
-            .filter_map(|layer| layer.source.asset().cloned())
+            .flat_map(|layer| layer.source.assets().cloned())
             .collect();
         if !assets.is_empty() {
             // The copies show the files too: nobody may remove them in between.

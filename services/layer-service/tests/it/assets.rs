@@ -247,3 +247,130 @@ async fn layers_can_be_edited_while_files_cannot_be_written() {
     let health: Value = health.await.unwrap().json().await.unwrap();
     assert_eq!(health["status"], "degraded", "{health}");
 }
+
+#[tokio::test]
+async fn drawings_and_animations_are_taken_as_pictures() {
+    let app = App::start().await;
+    let svg =
+        br#"<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" width="40" height="20"/>"#;
+    let gif = b"GIF89a\x28\0\x14\0\0\0\0\x3b".to_vec();
+    for (name, media_type, content) in [
+        ("logo.svg", "image/svg+xml", svg.to_vec()),
+        ("spinner.gif", "image/gif", gif),
+    ] {
+        let upload = Upload::new(name, media_type, &content);
+        let asset = app.upload(&upload).await.expect(201).body;
+        assert_eq!(asset["kind"], "image");
+        assert_eq!(asset["media_type"], media_type);
+        assert_eq!(
+            (&asset["width"], &asset["height"]),
+            (&json!(40), &json!(20))
+        );
+        let layer = image_layer(&asset["id"]);
+        let _created = app.api.post("/api/layers", &layer).await.expect(201);
+        let content = app
+            .api
+            .get(&format!("{}/content", asset_path(&asset)))
+            .await;
+        let policy = content.header("content-security-policy");
+        assert!(policy.contains("sandbox"), "{policy}");
+    }
+}
+
+#[tokio::test]
+async fn drawings_that_are_too_much_are_refused() {
+    let app = App::with(&[
+        ("assets.svg_bytes_max", "2000"),
+        ("assets.svg_parts_max", "50"),
+    ])
+    .await;
+    let svg = |body: &str| {
+        format!(r#"<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4">{body}</svg>"#)
+    };
+    let uses: Vec<String> = (1..9)
+        .map(|n| {
+            format!(
+                r##"<g id="g{n}"><use href="#g{0}"/><use href="#g{0}"/></g>"##,
+                n - 1
+            )
+        })
+        .collect();
+    for (drawing, reason) in [
+        (svg(&" ".repeat(2_000)), "at most 2000"),
+        (svg(&uses.concat()), "more than 50 parts"),
+        (svg(&"<g>".repeat(5)), "no well-formed SVG"),
+        (
+            format!("<!DOCTYPE svg [<!ENTITY a 'b'>]>{}", svg("")),
+            "entities",
+        ),
+    ] {
+        let upload = Upload::new("a.svg", "image/svg+xml", drawing.as_bytes());
+        let refused = app.upload(&upload).await;
+        let refused = refused.expect_problem(415, "asset.type.unsupported");
+        assert!(refused.text.contains(reason), "{}", refused.text);
+    }
+    app.expect_files(0).await;
+}
+
+#[tokio::test]
+async fn sounds_are_taken_and_played_by_layers_of_their_own() {
+    let app = App::start().await;
+    let wav = b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0".to_vec();
+    for (name, media_type, content) in [
+        ("a.mp3", "audio/mpeg", b"ID3\x04\0\0\0\0\0\0".to_vec()),
+        ("a.flac", "audio/flac", b"fLaC\0\0\0\x22".to_vec()),
+        ("a.wav", "audio/wav", wav),
+    ] {
+        let asset = app.upload(&Upload::new(name, media_type, &content)).await;
+        let asset = asset.expect(201).body;
+        assert_eq!(
+            (&asset["kind"], &asset["media_type"]),
+            (&json!("audio"), &json!(media_type))
+        );
+        let layer = json!({"name": "Jingle", "kind": "audio", "source": {"asset": asset["id"]}});
+        let layer = app.api.post("/api/layers", &layer).await.expect(201).body;
+        let command = format!("{}/playback", path_of(&layer));
+        let paused = app.api.post(&command, &json!({"action": "pause"})).await;
+        assert_eq!(paused.expect(200).body["playback"]["paused"], true);
+        let video = json!({"name": "Clip", "kind": "video", "source": {"asset": asset["id"]}});
+        let refused = app.api.post("/api/layers", &video).await;
+        let refused = refused.expect_problem(422, "request.validation.failed");
+        assert_eq!(pointers(&refused), ["/source/asset"]);
+    }
+}
+
+#[tokio::test]
+async fn a_font_is_taken_when_it_is_one_and_kept_while_text_is_written_in_it() {
+    let app = App::with(&[("assets.claim_ms", "1000")]).await;
+    let broken = [b"\0\x01\0\0\0\x0a\0\x80".as_slice(), &[7; 500]].concat();
+    let refused = app.upload(&Upload::new("a.ttf", "font/ttf", &broken)).await;
+    let refused = refused.expect_problem(415, "asset.type.unsupported");
+    assert!(refused.text.contains("font"), "{}", refused.text);
+
+    let font = std::fs::read("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf").unwrap();
+    let asset = app.upload(&Upload::new("a.ttf", "font/ttf", &font)).await;
+    let asset = asset.expect(201).body;
+    assert_eq!(asset["kind"], "font");
+    let image = png(8, 8, b"");
+    let image = app.upload(&Upload::new("a.png", "image/png", &image)).await;
+    let text = |font: &Value| {
+        json!({"name": "Title", "kind": "text",
+            "source": {"text": "a", "style": {"font_asset": font}}})
+    };
+    for wrong in [&image.body["id"], &json!("ab".repeat(32))] {
+        let refused = app.api.post("/api/layers", &text(wrong)).await;
+        let refused = refused.expect_problem(422, "request.validation.failed");
+        assert_eq!(pointers(&refused), ["/source/style/font_asset"]);
+    }
+    let layer = app.api.post("/api/layers", &text(&asset["id"])).await;
+    let layer = layer.expect(201).body;
+    // Other changes of the style do not ask for the font again.
+    let patch = json!({"source": {"style": {"size": 90}}});
+    let changed = app.api.patch(&path_of(&layer), "\"1\"", &patch).await;
+    assert_eq!(
+        changed.expect(200).body["source"]["style"]["font_asset"],
+        asset["id"]
+    );
+    let refused = app.api.delete(&asset_path(&asset), "").await;
+    let _in_use = refused.expect_problem(409, "asset.in-use");
+}

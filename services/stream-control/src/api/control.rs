@@ -35,7 +35,7 @@ use crate::operations::{self, Accepted, CommandError};
         (status = 404, description = "No such stream or scene.", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "Not legal in this status, or nothing is in preview to be taken.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A field is out of bounds or not for this action, or the idempotency key belongs to another request.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Redis does not answer, and the command may have been kept: send it again with the same `Idempotency-Key`.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "No host has enough CPU left (`stream.capacity.exceeded`: how much is needed, what is left and of what). Or Redis does not answer, and the command may have been kept: send it again with the same `Idempotency-Key`.", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = [])),
 )]
@@ -48,12 +48,17 @@ pub(crate) async fn control_stream(
     let command = body.command().map_err(ApiProblem::invalid)?;
     let idempotency = idempotency(request.headers(), &caller.identity, &body)?;
     let limit = preferred_wait(request.headers(), context.config.stream.wait_max_s);
-    let ControlRequest { action, stream, .. } = body;
+    let ControlRequest {
+        action,
+        stream,
+        force,
+        ..
+    } = body;
     let outcome = Box::pin(operations::command(
         &context.store,
         &stream,
         &command,
-        &caller.identity,
+        (&caller.identity, force),
         idempotency,
     ))
     .await;

@@ -32,6 +32,7 @@ impl From<ApiError> for ApiProblem {
                 }
             }
             ApiError::Output(error) => output(error),
+            ApiError::Command(CommandError::Format(errors)) => Self::invalid(errors),
             ApiError::Command(error) => {
                 let code = match &error {
                     CommandError::UnknownStream(_) => ProblemCode::StreamNotFound,
@@ -44,6 +45,9 @@ impl From<ApiError> for ApiProblem {
                     }
                     CommandError::IdempotencyConflict => ProblemCode::IdempotencyConflict,
                     CommandError::Contended(_) | CommandError::Bus(_) => ProblemCode::Unavailable,
+                    CommandError::Format(_) => ProblemCode::ValidationFailed,
+                    CommandError::Capacity(_) => ProblemCode::CapacityExceeded,
+                    CommandError::ForceForbidden => ProblemCode::Forbidden,
                 };
                 Self::new(code).detail(error.to_string())
             }

@@ -8,7 +8,7 @@ use sm_common::problem::FieldError;
 use sm_common::transition::{Direction, SceneTransition, TRANSITION_MS_MAX, TransitionKind};
 use utoipa::ToSchema;
 
-use crate::domain::{Action, Command, SlateChoice};
+use crate::domain::{Action, Command, ProgramChange, SlateChoice};
 
 /// Length of a transition that nobody has given one, in milliseconds.
 const TRANSITION_MS: u32 = 500;
@@ -88,6 +88,12 @@ pub(crate) struct ControlRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_items = 4)]
     ladder: Option<Vec<Rendition>>,
+    /// `configure`: what of the program's format is to be another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    program: Option<ProgramChange>,
+    /// `start` and `configure`, of admins: also where the hosts have not enough CPU left for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) force: bool,
 }
 
 impl ControlRequest {
@@ -115,8 +121,10 @@ impl ControlRequest {
                 }
             }
             Action::Configure => {
-                if self.slate.is_absent() && self.ladder.is_none() {
-                    let detail = "name a scene, or null for the built-in slate; or give a `ladder`";
+                let program = self.program.clone().unwrap_or_default();
+                if self.slate.is_absent() && self.ladder.is_none() && program.is_empty() {
+                    let detail = "name a scene, or null for the built-in slate; or give a `ladder`, or \
+                                  say in `program` what is to be another";
                     errors.push(FieldError::new("/slate", detail));
                 }
                 let ladder = self.ladder.as_deref().unwrap_or_default();
@@ -124,6 +132,7 @@ impl ControlRequest {
                 Command::Configure {
                     slate: self.slate.slate(),
                     ladder: self.ladder.clone(),
+                    program,
                 }
             }
         };
@@ -155,13 +164,15 @@ impl ControlRequest {
     /// Members that mean nothing to the action.
     fn strangers(&self) -> Vec<FieldError> {
         let (takes, previews) = (Action::Take, Action::Preview);
-        let members: [(&str, bool, &[Action]); 7] = [
+        let members: [(&str, bool, &[Action]); 9] = [
             ("/scene", !self.scene.is_absent(), &[takes, previews]),
             ("/transition", self.transition.is_some(), &[takes]),
             ("/direction", self.direction.is_some(), &[takes]),
             ("/duration_ms", self.duration_ms.is_some(), &[takes]),
             ("/easing", self.easing.is_some(), &[takes]),
             ("/slate", !self.slate.is_absent(), &[Action::Configure]),
+            ("/force", self.force, &[Action::Start, Action::Configure]),
+            ("/program", self.program.is_some(), &[Action::Configure]),
             ("/ladder", self.ladder.is_some(), &[Action::Configure]),
         ];
         members
@@ -218,14 +229,25 @@ mod tests {
         let none = read(json!({"action": "preview", "scene": null}));
         assert_eq!(none, Ok(Command::Preview { scene: None }));
         let built_in = read(json!({"action": "configure", "slate": null}));
-        let expected = Command::Configure {
-            slate: SlateChoice::BuiltIn,
+        let configure = |slate, program| Command::Configure {
+            slate,
             ladder: None,
+            program,
         };
-        assert_eq!(built_in, Ok(expected));
+        let unchanged = ProgramChange::default();
+        assert_eq!(built_in, Ok(configure(SlateChoice::BuiltIn, unchanged)));
+        let faster = ProgramChange {
+            framerate: Some(60),
+            ..ProgramChange::default()
+        };
+        let format = read(json!({"action": "configure", "program": {"framerate": 60}}));
+        assert_eq!(format, Ok(configure(SlateChoice::Unchanged, faster)));
         for (body, pointer) in [
             (json!({"action": "preview"}), "/scene"),
             (json!({"action": "configure"}), "/slate"),
+            (json!({"action": "configure", "program": {}}), "/slate"),
+            (json!({"action": "stop", "program": {}}), "/program"),
+            (json!({"action": "restart", "force": true}), "/force"),
             (json!({"action": "start", "scene": null}), "/scene"),
             (
                 json!({"action": "preview", "scene": null, "slate": null}),
@@ -254,12 +276,14 @@ mod tests {
                 height: 360,
                 video_bitrate_kbps: 800,
             }]),
+            program: ProgramChange::default(),
         };
         assert_eq!(given, Ok(expected));
         let none = read(json!({"action": "configure", "ladder": []}));
         let expected = Command::Configure {
             slate: SlateChoice::Unchanged,
             ladder: Some(Vec::new()),
+            program: ProgramChange::default(),
         };
         assert_eq!(none, Ok(expected));
         let wrong = json!({"name": "360p", "height": 361, "video_bitrate_kbps": 800});

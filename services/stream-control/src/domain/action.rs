@@ -30,7 +30,7 @@ pub(crate) enum Action {
     Take,
     /// Put a scene into preview, or none.
     Preview,
-    /// Change how the stream is to be: which scene is its slate.
+    /// Change how the stream is to be: which scene is its slate, and the program's format.
     Configure,
 }
 
@@ -209,6 +209,7 @@ pub(crate) fn apply(
             | Action::Preview
             | Action::Configure => desired.outputs.clone(),
         },
+        forced: desired.forced,
         chosen,
     })
 }
@@ -260,6 +261,7 @@ mod tests {
             program: ProgramFormat::default(),
             ladder: Vec::new(),
             outputs: Vec::new(),
+            forced: false,
             chosen: ChosenScenes::default(),
         }
     }

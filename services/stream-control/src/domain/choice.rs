@@ -80,6 +80,7 @@ mod tests {
     use sm_common::transition::{Direction, SceneTransition, TransitionKind};
 
     use super::*;
+    use crate::domain::ProgramChange;
 
     const FADE: SceneTransition = SceneTransition {
         kind: TransitionKind::Fade,
@@ -99,6 +100,7 @@ mod tests {
         Command::Configure {
             slate,
             ladder: None,
+            program: ProgramChange::default(),
         }
     }
 
@@ -183,6 +185,8 @@ mod tests {
             (configured.slate, &configured.take),
             (Some(b), &second.take)
         );
+        let kept = slate(SlateChoice::Unchanged);
+        assert_eq!(choose(&configured, &kept, &scenes).unwrap(), configured);
         let again = slate(SlateChoice::BuiltIn);
         assert_eq!(choose(&configured, &again, &scenes).unwrap().slate, None);
     }

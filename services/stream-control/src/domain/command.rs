@@ -1,8 +1,11 @@
 use sm_common::id::SceneId;
 use sm_common::ladder::Rendition;
+use sm_common::problem::FieldError;
+use sm_common::program::ProgramFormat;
 use sm_common::transition::SceneTransition;
 
 use super::Action;
+use super::format::{ProgramChange, ProgramLimits};
 
 /// What is to stand in for the program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +41,7 @@ pub(crate) enum Command {
         slate: SlateChoice,
         /// `None` leaves it; an empty one is for the program alone.
         ladder: Option<Vec<Rendition>>,
+        program: ProgramChange,
     },
 }
 
@@ -54,6 +58,36 @@ impl Command {
             Self::Take { .. } => Action::Take,
             Self::Preview { .. } => Action::Preview,
             Self::Configure { .. } => Action::Configure,
+        }
+    }
+
+    /// Whether it names a format of the program.
+    pub(crate) fn changes_format(&self) -> bool {
+        matches!(self, Self::Configure { program, .. } if !program.is_empty())
+    }
+
+    /// Whether an admin may insist on it where the hosts cannot carry it.
+    pub(crate) const fn may_be_forced(&self) -> bool {
+        matches!(self, Self::Start | Self::Configure { .. })
+    }
+
+    /// The format of a program that has `format` now, or every member that is wrong.
+    pub(crate) fn format(
+        &self,
+        format: &ProgramFormat,
+        limits: &ProgramLimits,
+    ) -> Result<ProgramFormat, Vec<FieldError>> {
+        match self {
+            Self::Configure { program, .. } => program.applied_to(format, limits),
+            Self::Start
+            | Self::Stop
+            | Self::Pause
+            | Self::Resume
+            | Self::Restart
+            | Self::RecordStart
+            | Self::RecordStop
+            | Self::Take { .. }
+            | Self::Preview { .. } => Ok(format.clone()),
         }
     }
 

@@ -1,10 +1,14 @@
 use serde::{Deserialize, Serialize};
 use sm_common::clock::Timestamp;
 use sm_common::id::{OperationId, OutputId, SceneId, StreamId};
+use sm_common::program::{FormatChange, ProgramFormat};
 use sm_common::stream::{DesiredState, DesiredStatus, ObservedState, StreamStatus};
 use utoipa::ToSchema;
 
 use super::Action;
+
+/// Where the engine says what is wrong with the program's format.
+const PROGRAM: &str = "program";
 
 /// What became of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -32,6 +36,16 @@ pub(crate) struct Operation {
     /// The scene that is taken, in preview or the slate by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) scene: Option<SceneId>,
+    /// The format of the program that is wanted by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) program: Option<ProgramFormat>,
+    /// Of a change of the format: whether it takes new encoders. Then players see a discontinuity,
+    /// connections to servers begin anew, and recordings begin a new file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rebuild: Option<bool>,
+    /// The members of the format that take them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) rebuilt_for: Vec<String>,
     /// What became of it.
     pub(crate) status: OperationStatus,
     /// The revision of the desired state that it made.
@@ -65,6 +79,9 @@ impl Operation {
             stream: desired.stream.clone(),
             action,
             scene: chosen(action, desired),
+            program: None,
+            rebuild: None,
+            rebuilt_for: Vec::new(),
             status: OperationStatus::Pending,
             desired_revision: desired.revision,
             generation: desired.generation,
@@ -74,6 +91,19 @@ impl Operation {
             stream_status,
             detail: None,
         }
+    }
+
+    /// With what the command changes of the program's format, which was `before`.
+    #[must_use]
+    pub(crate) fn changing(mut self, wanted: &ProgramFormat, before: &ProgramFormat) -> Self {
+        let change = before.change_to(wanted);
+        self.rebuild = Some(change.is_rebuild());
+        self.rebuilt_for = match change {
+            FormatChange::Rebuild { members } => members.into_iter().map(str::to_owned).collect(),
+            FormatChange::None | FormatChange::Live => Vec::new(),
+        };
+        self.program = Some(wanted.clone());
+        self
     }
 
     /// The operation in the light of both documents. One that has ended stays as it ended.
@@ -88,15 +118,17 @@ impl Operation {
             return self.clone();
         }
         let status = self.outcome(desired, observed);
-        let failed = status == OperationStatus::Failed;
         Self {
             status,
             stream_status: observed.status,
             completed_at: (status != OperationStatus::Pending).then_some(now),
-            detail: if failed {
-                observed.reason.clone()
-            } else {
-                None
+            detail: match status {
+                OperationStatus::Failed => {
+                    self.refusal(observed).or_else(|| observed.reason.clone())
+                }
+                OperationStatus::Pending
+                | OperationStatus::Succeeded
+                | OperationStatus::Superseded => None,
             },
             ..self.clone()
         }
@@ -113,6 +145,9 @@ impl Operation {
         }
         if !wanted {
             return OperationStatus::Superseded;
+        }
+        if caught_up && self.refusal(observed).is_some() {
+            return OperationStatus::Failed;
         }
         let given_up = observed.status == StreamStatus::Failed
             && observed.generation >= self.generation
@@ -142,8 +177,11 @@ impl Operation {
             Action::Restart => desired.status != DesiredStatus::Offline && same_worker,
             Action::RecordStart => is_recording(desired),
             Action::RecordStop => !is_recording(desired),
-            Action::Take | Action::Preview | Action::Configure => {
+            Action::Take | Action::Preview => chosen(self.action, desired) == self.scene,
+            Action::Configure => {
+                let format = self.program.as_ref();
                 chosen(self.action, desired) == self.scene
+                    && format.is_none_or(|format| *format == desired.program)
             }
         }
     }
@@ -163,9 +201,26 @@ impl Operation {
             },
             // Off air it is what will be on air, and nothing is to be done.
             Action::Take => !status.is_on_air() || self.is_shown(observed),
+            Action::Configure => self.has_format(observed),
             // The engine has told the worker.
-            Action::RecordStart | Action::RecordStop | Action::Preview | Action::Configure => true,
+            Action::RecordStart | Action::RecordStop | Action::Preview => true,
         }
+    }
+
+    /// Whether the program has the format that is wanted. Off air it is the one that it will have.
+    fn has_format(&self, observed: &ObservedState) -> bool {
+        match (&self.program, &observed.program) {
+            (Some(wanted), Some(on_air)) => wanted == on_air,
+            (None, _) | (_, None) => true,
+        }
+    }
+
+    /// Why the program does not get the format that is wanted.
+    fn refusal(&self, observed: &ObservedState) -> Option<String> {
+        let mut errors = observed.errors.iter();
+        let refused = errors.find(|error| error.component == PROGRAM)?;
+        let asked = self.program.is_some() && !self.has_format(observed);
+        asked.then(|| refused.message.clone())
     }
 
     /// Whether the scene is in the picture, or would be without the slate.
@@ -221,6 +276,7 @@ mod tests {
             program: ProgramFormat::default(),
             ladder: Vec::new(),
             outputs: Vec::new(),
+            forced: false,
             chosen: ChosenScenes::default(),
         };
         let mut observed = ObservedState::never_held(StreamId::default(), NOW);

@@ -160,10 +160,10 @@ async fn bad_input_is_refused_with_what_to_change() {
             "/action",
         ),
         (
-            json!({"action": "start", "force": true}),
+            json!({"action": "start", "loud": true}),
             400,
             "request.body.invalid",
-            "/force",
+            "/loud",
         ),
         (
             json!({"action": "start", "stream": "../x"}),
@@ -241,4 +241,143 @@ async fn only_operators_steer() {
             .expect_problem(403, "auth.role.insufficient");
     }
     post(harness.as_role(Role::Admin)).await.expect(202);
+}
+
+#[tokio::test]
+async fn the_answer_to_a_change_of_the_format_says_what_it_interrupts() {
+    let harness = Harness::start().await;
+    command(&harness, json!({"action": "start"}), &[])
+        .await
+        .expect(202);
+    harness.observe(StreamStatus::Live).await;
+    let configure = |program: Value| json!({"action": "configure", "program": program});
+
+    let generation = harness.desired().await.generation;
+    let live = configure(json!({"video_bitrate_kbps": 1200, "audio_bitrate_kbps": 96}));
+    let answer = command(&harness, live, &[]).await.expect(202).body;
+    assert_eq!(answer["rebuild"], false);
+    assert_eq!(answer["rebuilt_for"], Value::Null);
+    assert_eq!(answer["program"]["video_bitrate_kbps"], 1200);
+    assert_eq!(harness.desired().await.program.video_bitrate_kbps, 1200);
+
+    let other = configure(json!({"encoder": "openh264", "framerate": 25}));
+    let answer = command(&harness, other, &[]).await.expect(202).body;
+    assert_eq!(answer["rebuild"], true);
+    assert_eq!(
+        answer["rebuilt_for"],
+        json!(["framerate", "encoder", "profile"])
+    );
+    let desired = harness.desired().await;
+    assert_eq!(desired.generation, generation, "the worker stays");
+    let state = harness
+        .operator()
+        .get("/api/stream/state")
+        .await
+        .expect(200);
+    assert_eq!(state.body["wanted_program"]["encoder"], "openh264");
+
+    let wrong = configure(json!({"width": 1281, "framerate": 500}));
+    let problem = command(&harness, wrong, &[]).await;
+    let problem = problem.expect_problem(422, "request.validation.failed");
+    assert_eq!(problem.body["errors"][0]["pointer"], "/program/width");
+    assert_eq!(problem.body["errors"][1]["pointer"], "/program/framerate");
+    let unknown = configure(json!({"colour": "red"}));
+    let problem = command(&harness, unknown, &[]).await;
+    let _refused = problem.expect_problem(400, "request.body.invalid");
+    assert_eq!(harness.desired().await.revision, desired.revision);
+}
+
+#[tokio::test]
+async fn a_format_that_the_engine_cannot_give_fails_with_its_reason() {
+    let harness = Harness::start().await;
+    command(&harness, json!({"action": "start"}), &[])
+        .await
+        .expect(202);
+    let body = json!({"action": "configure", "program": {"encoder": "openh264"}});
+    let before = harness.desired().await.program;
+    let answer = command(&harness, body, &[]).await.expect(202).body;
+    let path = format!("/api/stream/operations/{}", answer["id"].as_str().unwrap());
+    harness
+        .observe_format(StreamStatus::Live, before, Some("not installed"))
+        .await;
+    let seen = harness.operator().get(&path).await.expect(200).body;
+    assert_eq!(
+        (&seen["status"], &seen["detail"]),
+        (&json!("failed"), &json!("not installed"))
+    );
+
+    let body = json!({"action": "configure", "program": {"framerate": 25}});
+    let answer = command(&harness, body, &[]).await.expect(202).body;
+    let path = format!("/api/stream/operations/{}", answer["id"].as_str().unwrap());
+    let seen = harness.operator().get(&path).await.expect(200).body;
+    assert_eq!(seen["status"], "pending");
+    let wanted = harness.desired().await.program;
+    harness
+        .observe_format(StreamStatus::Live, wanted, None)
+        .await;
+    let seen = harness.operator().get(&path).await.expect(200).body;
+    assert_eq!(seen["status"], "succeeded");
+}
+
+/// Tells what a host can carry, as its engine does: cores that may be used, and that are.
+async fn tell_capacity(harness: &Harness, cores: f64, used_cores: f64) {
+    let each = json!({"ultrafast": 0.01, "superfast": 0.01, "veryfast": 0.01, "faster": 0.01,
+        "fast": 0.01, "medium": 0.01});
+    let now = harness.engine.clock().now();
+    let row = json!({
+        "instance": "stream-engine-1", "service": "stream-engine", "version": "1", "host": "one",
+        "pid": 1, "started_at": now, "at": now, "cpu_cores": null, "memory_bytes": null,
+        "memory_limit_bytes": null, "descriptors": null, "descriptors_limit": null,
+        "threads": null, "scheduler_lag_ms": null,
+        "capacity": {"enforced": true, "cores": cores, "cpu_max": 1.0, "used_cores": used_cores,
+            "window_s": 10, "promised_cores": 0.0, "costs": {"base_cores": 0.1,
+            "compose_cores_per_mpixel_s": 0.0, "x264": each, "openh264": each}},
+    });
+    let row = serde_json::from_value(row).unwrap();
+    harness.engine.report_instance(&row).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_no_host_can_carry_is_refused_at_the_edge_unless_an_admin_insists() {
+    let harness = Harness::start().await;
+    // A program at 720p30 takes 0.1 and 0.28 cores.
+    tell_capacity(&harness, 2.0, 1.7).await;
+    let before = harness.desired().await;
+    let refused = command(&harness, json!({"action": "start"}), &[]).await;
+    let problem = refused.expect_problem(503, "stream.capacity.exceeded");
+    let detail = problem.body["detail"].as_str().unwrap();
+    for word in [
+        "one: about 0.38 cores",
+        "0.30 are left",
+        "admission.cpu_max",
+    ] {
+        assert!(detail.contains(word), "{word}: {detail}");
+    }
+    assert_eq!(harness.desired().await, before);
+
+    let forced = json!({"action": "start", "force": true});
+    let refused = command(&harness, forced.clone(), &[]).await;
+    let _refused = refused.expect_problem(403, "auth.role.insufficient");
+    let admin = harness.as_role(Role::Admin);
+    admin.post("/api/stream/control", &forced).await.expect(202);
+    assert!(harness.desired().await.forced);
+    harness.observe(StreamStatus::Live).await;
+
+    // What costs more is refused, and what costs less is not.
+    let configure =
+        |framerate: u32| json!({"action": "configure", "program": {"framerate": framerate}});
+    tell_capacity(&harness, 2.0, 2.0).await;
+    let refused = command(&harness, configure(60), &[]).await;
+    let _refused = refused.expect_problem(503, "stream.capacity.exceeded");
+    command(&harness, configure(20), &[]).await.expect(202);
+    assert!(
+        !harness.desired().await.forced,
+        "nobody insists on this one"
+    );
+    command(&harness, json!({"action": "restart"}), &[])
+        .await
+        .expect(202);
+
+    tell_capacity(&harness, 4.0, 2.0).await;
+    command(&harness, configure(60), &[]).await.expect(202);
 }

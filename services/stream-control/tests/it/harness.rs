@@ -4,7 +4,10 @@ use sm_bus::{Bus, Commit, keys};
 use sm_common::auth::Role;
 use sm_common::event::StreamStateChanged;
 use sm_common::id::{SceneId, StreamId};
-use sm_common::stream::{DesiredState, ObservedState, SceneOnAir, StreamState, StreamStatus};
+use sm_common::program::ProgramFormat;
+use sm_common::stream::{
+    DesiredState, ObservedState, SceneOnAir, Severity, StreamError, StreamState, StreamStatus,
+};
 use sm_stream_control::{ABOUT, Config, serve};
 use sm_test_kit::{Api, Issuer, Redis, Running, until};
 
@@ -86,16 +89,46 @@ impl Harness {
         Box::pin(self.observe_scene(status, Some(scene))).await;
     }
 
+    /// The same, with this format on air, and what is wrong with the one that is wanted.
+    pub(crate) async fn observe_format(
+        &self,
+        status: StreamStatus,
+        program: ProgramFormat,
+        refused: Option<&str>,
+    ) {
+        let errors = refused.map(|message| StreamError {
+            code: "program.encoder.missing".to_owned(),
+            severity: Severity::Info,
+            component: "program".to_owned(),
+            message: message.to_owned(),
+            since: self.engine.clock().now(),
+            count: 1,
+            recovering: false,
+        });
+        Box::pin(self.observe_so(status, |observed| {
+            observed.program = Some(program);
+            observed.errors = errors.into_iter().collect();
+        }))
+        .await;
+    }
+
     async fn observe_scene(&self, status: StreamStatus, scene: Option<SceneId>) {
+        Box::pin(self.observe_so(status, |observed| {
+            observed.scene = scene.map(|id| SceneOnAir {
+                id,
+                name: "a scene".to_owned(),
+                revision: 1,
+            });
+        }))
+        .await;
+    }
+
+    async fn observe_so(&self, status: StreamStatus, change: impl FnOnce(&mut ObservedState)) {
         let desired = self.desired().await;
         let mut observed =
             ObservedState::never_held(StreamId::default(), self.engine.clock().now());
         observed.status = status;
-        observed.scene = scene.map(|id| SceneOnAir {
-            id,
-            name: "a scene".to_owned(),
-            revision: 1,
-        });
+        change(&mut observed);
         observed.desired_revision = desired.revision;
         observed.generation = desired.generation;
         observed.revision = desired.revision + 100;

@@ -3,15 +3,18 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, USER_AGENT};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, USER_AGENT};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use sm_common::id::{RenditionName, StreamId};
 use sm_common::problem::Problem;
+use sm_common::sprite::Sprite;
 use sm_service_kit::ApiProblem;
-use sm_service_kit::http::{Path, client_address};
+use sm_service_kit::auth::{Authorized, ControlStream};
+use sm_service_kit::http::{Path, client_address, etag, if_none_match};
 use tokio::fs::File;
+use utoipa::IntoParams;
 
 use super::Context;
 use super::access::Watcher;
@@ -322,11 +325,136 @@ pub(crate) async fn read_snapshot(
         Answering::Here(shelf) => shelf,
         Answering::Done(answer) => return Ok(answer),
     };
-    let picture = shelf.snapshots.take().await.map_err(ApiError::from)?;
+    let snapshot = shelf.snapshots.take().await.map_err(ApiError::from)?;
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, PICTURE_TYPE))
         .insert_header((CACHE_CONTROL, "no-store"))
-        .body(picture))
+        .body(snapshot.picture))
+}
+
+/// Whose preview is meant.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct PreviewPath {
+    /// The stream.
+    stream: StreamId,
+}
+
+/// The scene in preview, as it would be on air, in a small picture.
+///
+/// It is drawn while somebody asks, so ask for the next one when you have this one: `If-None-Match`
+/// is answered 304 while it looks the same.
+#[utoipa::path(
+    get, path = "/live/{stream}/preview.jpg", tag = "stream-engine",
+    params(PreviewPath, ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the last picture.")),
+    responses(
+        (status = 200, description = "The picture.", content_type = "image/jpeg", headers(("ETag" = String, description = "The same for the same picture."))),
+        (status = 304, description = "It looks the same."),
+        (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The role does not allow it.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such stream, it is not on air, or no scene is in preview.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "No picture could be taken in time.", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+pub(crate) async fn read_preview(
+    request: HttpRequest,
+    _caller: Authorized<ControlStream>,
+    Path(PreviewPath { stream }): Path<PreviewPath>,
+    context: Data<Context>,
+) -> Result<HttpResponse, ApiProblem> {
+    let shelf = match locate(&request, &stream, &context, Promptness::AtOnce).await? {
+        Answering::Here(shelf) => shelf,
+        Answering::Done(answer) => return Ok(answer),
+    };
+    let snapshot = shelf.preview.take().await.map_err(ApiError::from)?;
+    let is_known = if_none_match(request.headers(), &snapshot.tag);
+    let mut answer = if is_known {
+        HttpResponse::NotModified()
+    } else {
+        HttpResponse::Ok()
+    };
+    answer
+        .insert_header((ETAG, etag(&snapshot.tag)))
+        .insert_header((CACHE_CONTROL, "private, no-cache"));
+    if is_known {
+        return Ok(answer.finish());
+    }
+    Ok(answer
+        .insert_header((CONTENT_TYPE, PICTURE_TYPE))
+        .body(snapshot.picture))
+}
+
+/// Small pictures of the last minutes, in one file. `sprite.json` says which is where.
+#[utoipa::path(
+    get, path = "/live/{stream}/sprite.jpg", tag = "stream-engine",
+    params(
+        ("stream" = StreamId, Path, description = "The stream."),
+        ("expires" = Option<i64>, Query, description = "Of a signed playback address."),
+        ("signature" = Option<String>, Query, description = "Of a signed playback address."),
+    ),
+    responses(
+        (status = 200, description = "The pictures.", content_type = "image/jpeg"),
+        (status = 206, description = "The range that was asked for.", content_type = "image/jpeg"),
+        (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The playback address is not valid, or not any more.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such stream, it is not on air, or no picture was taken yet.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The engine that holds the stream does not answer.", body = Problem, content_type = "application/problem+json"),
+    ),
+    security((), ("bearer" = [])),
+)]
+pub(crate) async fn read_sprite(
+    request: HttpRequest,
+    watcher: Watcher,
+    context: Data<Context>,
+) -> Result<HttpResponse, ApiProblem> {
+    let prompt = Promptness::AtOnce;
+    let shelf = match locate(&request, &watcher.stream, &context, prompt).await? {
+        Answering::Here(shelf) => shelf,
+        Answering::Done(answer) => return Ok(answer),
+    };
+    sprite_of(&shelf)?;
+    let file = File::open(shelf.archive.sprite()).await;
+    let file = file.map_err(ApiError::Read)?;
+    Ok(send(&request, file, PICTURE_TYPE, "no-cache").await?)
+}
+
+/// Which small picture is where in `sprite.jpg`, and when it was on air. A new one takes the place of
+/// the oldest, all others stay where they are.
+#[utoipa::path(
+    get, path = "/live/{stream}/sprite.json", tag = "stream-engine",
+    params(
+        ("stream" = StreamId, Path, description = "The stream."),
+        ("expires" = Option<i64>, Query, description = "Of a signed playback address."),
+        ("signature" = Option<String>, Query, description = "Of a signed playback address."),
+    ),
+    responses(
+        (status = 200, description = "The pictures' places and times.", body = Sprite),
+        (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The playback address is not valid, or not any more.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such stream, it is not on air, or no picture was taken yet.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The engine that holds the stream does not answer.", body = Problem, content_type = "application/problem+json"),
+    ),
+    security((), ("bearer" = [])),
+)]
+pub(crate) async fn read_sprite_index(
+    request: HttpRequest,
+    watcher: Watcher,
+    context: Data<Context>,
+) -> Result<HttpResponse, ApiProblem> {
+    let prompt = Promptness::AtOnce;
+    let shelf = match locate(&request, &watcher.stream, &context, prompt).await? {
+        Answering::Here(shelf) => shelf,
+        Answering::Done(answer) => return Ok(answer),
+    };
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-cache"))
+        .json(sprite_of(&shelf)?))
+}
+
+fn sprite_of(shelf: &Shelf) -> Result<Sprite, ApiError> {
+    let playlist = shelf.playlist().ok_or(ApiError::NotOnAir)?;
+    playlist.sprite.clone().ok_or(ApiError::NoSprite)
 }
 
 /// What a browser asks before a player's first request from another origin.

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::file_name::LiveFile;
 use super::playlist::{Playlist, Unfinished};
+use super::snapshot::Motif;
 
 /// Distance between two looks for files that nobody needs any more.
 const CLEAN_EVERY: Duration = Duration::from_secs(2);
@@ -19,6 +20,8 @@ const PLAYLIST: &str = "playlist.json";
 const PLAYLIST_DRAFT: &str = "playlist.json.draft";
 const SEGMENT_DRAFT: &str = "segment.draft";
 const SNAPSHOT: &str = "snapshot.jpg";
+const SPRITE: &str = "sprite.jpg";
+const PREVIEW: &str = "preview.jpg";
 
 /// The directory. Its methods block: call them where that is allowed.
 #[derive(Clone, Debug)]
@@ -43,9 +46,17 @@ impl Archive {
         self.directory.join(file.to_string())
     }
 
-    /// Where the worker writes the picture on air.
-    pub(crate) fn snapshot(&self) -> PathBuf {
-        self.directory.join(SNAPSHOT)
+    /// Where the worker writes pictures.
+    pub(crate) fn snapshot(&self, motif: Motif) -> PathBuf {
+        self.directory.join(match motif {
+            Motif::Program => SNAPSHOT,
+            Motif::Preview => PREVIEW,
+        })
+    }
+
+    /// Where the worker writes the small pictures of the last minutes.
+    pub(crate) fn sprite(&self) -> PathBuf {
+        self.directory.join(SPRITE)
     }
 
     /// Creates the directory, and reads the playlist as far as its files are still there; `None`

@@ -16,11 +16,12 @@ const PASSED_ON: &str = "x-sm-passed-on-by";
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// Request headers that the holder needs: who asks, for what, and for which trace.
-const REQUEST_HEADERS: [&str; 10] = [
+const REQUEST_HEADERS: [&str; 11] = [
     "authorization",
     "content-type",
     "cookie",
     "range",
+    "if-none-match",
     "accept",
     "user-agent",
     "origin",

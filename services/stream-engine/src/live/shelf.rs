@@ -29,6 +29,7 @@ pub(crate) struct Shelf {
     pub(crate) archive: Archive,
     pub(crate) watching: Arc<Watching>,
     pub(crate) snapshots: Snapshots,
+    pub(crate) preview: Snapshots,
     pub(crate) lease: watch::Receiver<LeaseView>,
     pub(crate) playlist: watch::Receiver<Option<Arc<Playlist>>>,
 }

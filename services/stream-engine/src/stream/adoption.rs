@@ -92,9 +92,13 @@ impl Tenure {
         };
         // What was said last may have been lost with the line.
         running.tell_anew();
+        running.program = on_air.program.clone();
         running.ladder = Some(on_air.ladder.clone());
         if let Some(screen) = running.screen_mut() {
             screen.resume(on_air.revision, on_air.picture.clone());
+        }
+        if running.on_air_since().is_some() {
+            self.program_changed(on_air.program.clone(), &on_air.hls);
         }
         skip_forgotten(&mut self.playlist, &on_air);
         self.catch_up(on_air);
@@ -108,6 +112,7 @@ impl Tenure {
             segments,
             parts,
             renditions,
+            sprite,
             ..
         } = on_air;
         let now = self.surroundings.clock().now();
@@ -119,6 +124,9 @@ impl Tenure {
         }
         for report in outputs.into_iter().map(Report::Output) {
             self.report(report);
+        }
+        if let Some(sprite) = sprite {
+            self.playlist.sprite = Some(sprite);
         }
         // Before the program's own: each of those is published with what belongs to it.
         for rendition in renditions {

@@ -163,6 +163,7 @@ mod tests {
             frames_dropped: None,
             audio_peak_dbfs: Some(-120.0),
             audio_rms_dbfs: Some(-120.0),
+            feed: None,
         };
         let stats = |black_s, frozen_s, silent_s| Stats {
             black_s: Some(black_s),
@@ -215,6 +216,7 @@ mod tests {
                 frames_dropped: None,
                 audio_peak_dbfs: Some(-120.0),
                 audio_rms_dbfs: Some(-120.0),
+                feed: None,
             }],
             ..Stats::default()
         };

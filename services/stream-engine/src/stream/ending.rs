@@ -30,6 +30,9 @@ impl Tenure {
         let Some(running) = self.running.take() else {
             return;
         };
+        self.surroundings
+            .admission
+            .release(&self.surroundings.stream);
         self.observation.worker_gone(end.at);
         self.surroundings.metrics.silent();
         self.end_run();

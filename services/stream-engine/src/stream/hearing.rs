@@ -43,6 +43,10 @@ impl Tenure {
             Report::Layer(layer) => self.layer_changed(layer, now),
             Report::SegmentWritten(segment) => self.segment_written(&segment),
             Report::PartWritten(part) => self.part_written(&part),
+            Report::Sprite(sprite) => {
+                self.playlist.sprite = Some(sprite);
+                self.publish_playlist();
+            }
             Report::Rendition(report) => self.rendition_changed(&report),
             Report::RenditionSegment { rendition, segment } => {
                 self.rendition_segment_written((&rendition, &segment));
@@ -52,10 +56,15 @@ impl Tenure {
             }
             Report::Output(output) => self.output_changed(&output, now),
             Report::Stats(stats) => self.measured(&stats),
+            Report::ProgramChanged { program, hls } => self.program_changed(program, &hls),
+            Report::ProgramRefused {
+                program,
+                code,
+                message,
+            } => self.program_refused(program, code, &message),
             Report::Snapshot { id, error } => {
-                let path = self.surroundings.archive.snapshot();
                 if let Some(running) = &mut self.running {
-                    running.snapshot_taken(id, path, error);
+                    running.snapshot_taken(id, error);
                 }
             }
             Report::Fault {
@@ -87,8 +96,8 @@ impl Tenure {
         };
         let delay = screen.applied(sequence, at);
         if let Some(delay) = delay {
-            let delay_ms = delay.as_secs_f64() * 1000.0;
-            self.observation.performance.layer_change_to_air_ms = Some(delay_ms);
+            self.observation.layer_changed(delay);
+            self.surroundings.metrics.layer_changed(delay);
         }
         self.note_scene();
     }

@@ -52,6 +52,7 @@ impl Layers {
                     reason: None,
                     attempts: None,
                     next_attempt_at: None,
+                    playback: None,
                     since: now,
                 };
                 self.statuses.insert(*layer, status.clone());
@@ -70,12 +71,14 @@ impl Layers {
             reason,
             attempts,
             next_attempt_at,
+            playback,
         } = report;
         let known = self.statuses.get_mut(&layer)?;
         if known.state == state
             && known.code == code
             && known.reason == reason
             && known.next_attempt_at == next_attempt_at
+            && known.playback == playback
         {
             return None;
         }
@@ -91,6 +94,7 @@ impl Layers {
             reason,
             attempts,
             next_attempt_at,
+            playback,
             since,
         };
         Some(known.clone())
@@ -109,6 +113,7 @@ mod tests {
             reason: None,
             attempts: None,
             next_attempt_at: None,
+            playback: None,
         }
     }
 

@@ -1,11 +1,14 @@
 //! A stream: one task that owns everything about it. It looks, chooses, acts, tells, and waits
 //! for the next thing to happen.
 
+mod admittance;
 mod adoption;
 mod attention;
 mod continuity;
+mod delays;
 mod ending;
 mod errors;
+mod format;
 mod hearing;
 mod ladder;
 mod layers;
@@ -31,6 +34,7 @@ use sm_service_kit::{Kit, Lifecycle};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::admission::Admission;
 use crate::chat::Chat;
 use crate::config::Config;
 use crate::lease::{Address, Holding, LeaseHandle, LeaseView};
@@ -40,6 +44,7 @@ use crate::live::snapshot::{SnapshotError, SnapshotRequest};
 use crate::live::viewers::Watching;
 use crate::metrics::StreamMetrics;
 use crate::store::Wanted;
+use crate::supervisor::Feeds;
 use outbox::{Courier, Outbox};
 use tenure::Tenure;
 
@@ -60,8 +65,11 @@ pub(crate) struct Surroundings {
     pub(crate) assets: PathBuf,
     /// Where the stream's recordings go, as an absolute path.
     pub(crate) recordings: PathBuf,
+    /// Where workers take what others push.
+    pub(crate) feeds: Feeds,
     pub(crate) watching: Arc<Watching>,
     pub(crate) metrics: StreamMetrics,
+    pub(crate) admission: Admission,
     /// The stream's name among the components of `/health`.
     pub(crate) component: &'static str,
 }
@@ -260,8 +268,7 @@ impl StreamTask {
     fn answer(&mut self, request: SnapshotRequest) {
         match &mut self.tenure {
             Some(tenure) => tenure.take_snapshot(request),
-            // Whoever asked may have gone meanwhile.
-            None => drop(request.send(Err(SnapshotError::NotOnAir))),
+            None => request.answer(Err(SnapshotError::NotOnAir)),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is seen of a stream, and the document that tells of it. Pure.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use sm_common::clock::Timestamp;
 use sm_common::id::{OutputId, SceneId, StreamId};
@@ -12,6 +13,7 @@ use sm_common::stream::{
 };
 use sm_media_protocol::{Segment, Stats};
 
+use super::delays::Delays;
 use super::errors::Errors;
 use super::layers::Layers;
 use super::outputs::Outputs;
@@ -44,6 +46,7 @@ pub(super) struct Observation {
     /// Whether viewers get segments, whatever the status says of the other outputs.
     pub(super) has_picture: bool,
     pub(super) performance: Performance,
+    delays: Delays,
     viewers: Viewers,
     worker_restarts: u64,
     interruptions: VecDeque<Interruption>,
@@ -87,6 +90,7 @@ impl Observation {
             outputs: Outputs::inherit(&previous.outputs),
             has_picture: false,
             performance: Performance::default(),
+            delays: Delays::default(),
             viewers: Viewers {
                 current: 0,
                 peak: previous.viewers.peak,
@@ -161,11 +165,17 @@ impl Observation {
     pub(super) fn measured(&mut self, stats: &Stats) {
         let Stats {
             fps,
+            frames_composed,
+            frames_late,
             frames_total,
             frames_dropped,
             frames_duplicated,
             bytes_total,
             bitrate_kbps,
+            bitrate_kbps_60s,
+            encoder_queue_frames,
+            encoder_queue_ms,
+            sound_queue_ms,
             encode_ms_p50,
             encode_ms_p99,
             frame_interval_ms_max,
@@ -187,11 +197,17 @@ impl Observation {
         self.outputs.measured(outputs);
         self.performance = Performance {
             fps,
+            frames_composed,
+            frames_late,
             frames_total: Some(frames_total),
             frames_dropped: Some(frames_dropped),
             frames_duplicated: Some(frames_duplicated),
             bytes_total: Some(bytes_total),
             bitrate_kbps,
+            bitrate_kbps_60s,
+            encoder_queue_frames,
+            encoder_queue_ms,
+            sound_queue_ms,
             encode_ms_p50,
             encode_ms_p99,
             frame_interval_ms_max,
@@ -208,8 +224,33 @@ impl Observation {
             silent_s,
             layers: layers.clone(),
             renditions: renditions.clone(),
-            layer_change_to_air_ms: self.performance.layer_change_to_air_ms,
+            ..self.changes()
         };
+    }
+
+    /// A layer's change was in the picture so long after its acknowledged write.
+    pub(super) fn layer_changed(&mut self, delay: Duration) {
+        self.delays.add(delay);
+        let Performance {
+            layer_change_to_air_ms,
+            layer_change_to_air_ms_p50,
+            layer_change_to_air_ms_p99,
+            ..
+        } = self.changes();
+        self.performance.layer_change_to_air_ms = layer_change_to_air_ms;
+        self.performance.layer_change_to_air_ms_p50 = layer_change_to_air_ms_p50;
+        self.performance.layer_change_to_air_ms_p99 = layer_change_to_air_ms_p99;
+    }
+
+    /// What is known of changes of layers, and nothing else.
+    fn changes(&self) -> Performance {
+        let [p50, p99] = self.delays.percentiles_ms([50, 99]);
+        Performance {
+            layer_change_to_air_ms: self.delays.latest_ms(),
+            layer_change_to_air_ms_p50: p50,
+            layer_change_to_air_ms_p99: p99,
+            ..Performance::default()
+        }
     }
 
     /// So many players watch.
@@ -222,10 +263,7 @@ impl Observation {
     /// There is no worker: nothing is measured, and nothing is in the picture.
     pub(super) fn worker_gone(&mut self, now: Timestamp) {
         self.outputs.worker_gone(now);
-        self.performance = Performance {
-            layer_change_to_air_ms: self.performance.layer_change_to_air_ms,
-            ..Performance::default()
-        };
+        self.performance = self.changes();
         self.segment_kbps = None;
         self.preview = None;
     }
@@ -241,6 +279,7 @@ impl Observation {
         self.taken = None;
         self.program = None;
         self.performance = Performance::default();
+        self.delays = Delays::default();
         self.viewers = Viewers::default();
         self.worker_restarts = 0;
         self.bytes_total = 0;

@@ -9,8 +9,9 @@ use sm_media_protocol::{ChatFeed, Command, CoverReason, LeaseTerms, WantedOutput
 use tokio_util::sync::DropGuard;
 
 use super::screen::Screen;
+use crate::config::PreviewConfig;
 use crate::live::file_name::Run;
-use crate::live::snapshot::{SnapshotError, SnapshotRequest};
+use crate::live::snapshot::{Motif, SnapshotError, SnapshotRequest};
 use crate::reconcile::{Making, Previewed, Shot, WorkerView};
 use crate::status::WorkerPhase;
 use crate::supervisor::{Busy, Worker};
@@ -43,7 +44,10 @@ pub(super) struct RunningWorker {
     pub(super) worker: Worker,
     pub(super) run: Run,
     pub(super) generation: u64,
+    /// The format that it was last told to have.
     pub(super) program: ProgramFormat,
+    /// The format that it said it cannot have.
+    pub(super) refused: Option<ProgramFormat>,
     pub(super) frames_dropped: u64,
     /// The scene beside the program that it was last told of.
     pub(super) previewed: Previewed,
@@ -55,7 +59,7 @@ pub(super) struct RunningWorker {
     pub(super) chat: Option<Arc<ChatFeed>>,
     stage: Stage,
     ending: Option<Ending>,
-    snapshots: BTreeMap<u64, SnapshotRequest>,
+    snapshots: BTreeMap<u64, (SnapshotRequest, PathBuf)>,
     snapshot: u64,
     _reports: DropGuard,
 }
@@ -73,6 +77,7 @@ impl RunningWorker {
             run,
             generation,
             program,
+            refused: None,
             frames_dropped: 0,
             previewed: Previewed::Told(None),
             outputs: None,
@@ -121,6 +126,7 @@ impl RunningWorker {
         let making = Making {
             generation: self.generation,
             program: &self.program,
+            refused: self.refused.as_ref(),
         };
         match (&self.ending, &self.stage) {
             (Some(_), _) => WorkerView::Ending,
@@ -215,22 +221,35 @@ impl RunningWorker {
         self.worker.stop();
     }
 
-    /// Asks it for the picture on air, in the file at `path`.
-    pub(super) fn take_snapshot(&mut self, path: PathBuf, request: SnapshotRequest) {
-        // Whoever asked may have gone meanwhile.
+    /// Asks it for a picture, in the file at `path`.
+    pub(super) fn take_snapshot(
+        &mut self,
+        path: PathBuf,
+        request: SnapshotRequest,
+        preview: &PreviewConfig,
+    ) {
         if !matches!(self.stage, Stage::OnAir(..)) {
-            let _gone = request.send(Err(SnapshotError::NotOnAir));
-            return;
+            return request.answer(Err(SnapshotError::NotOnAir));
         }
         self.snapshot = self.snapshot.saturating_add(1);
-        let id = self.snapshot;
-        match self.worker.send(Command::Snapshot { id, path }) {
+        let (id, to) = (self.snapshot, path.clone());
+        let command = match request.motif {
+            Motif::Program => Command::Snapshot { id, path },
+            Motif::Preview if self.previewed == Previewed::Told(None) => {
+                return request.answer(Err(SnapshotError::NothingInPreview));
+            }
+            Motif::Preview => Command::PreviewPicture {
+                id,
+                path,
+                width_max: preview.width_max,
+                watched_ms: preview.watched_ms,
+            },
+        };
+        match self.worker.send(command) {
             Ok(()) => {
-                self.snapshots.insert(id, request);
+                self.snapshots.insert(id, (request, to));
             }
-            Err(Busy) => {
-                let _gone = request.send(Err(SnapshotError::TooLate));
-            }
+            Err(Busy) => request.answer(Err(SnapshotError::TooLate)),
         }
         while self.snapshots.len() > SNAPSHOTS_MAX {
             self.snapshots.pop_first();
@@ -238,10 +257,9 @@ impl RunningWorker {
     }
 
     /// It answered.
-    pub(super) fn snapshot_taken(&mut self, id: u64, path: PathBuf, error: Option<String>) {
-        if let Some(request) = self.snapshots.remove(&id) {
-            let answer = error.map_or(Ok(path), |why| Err(SnapshotError::Refused(why)));
-            let _gone = request.send(answer);
+    pub(super) fn snapshot_taken(&mut self, id: u64, error: Option<String>) {
+        if let Some((request, path)) = self.snapshots.remove(&id) {
+            request.answer(error.map_or(Ok(path), |why| Err(SnapshotError::Refused(why))));
         }
     }
 }

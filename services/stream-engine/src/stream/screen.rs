@@ -191,6 +191,16 @@ impl Screen {
         }
     }
 
+    /// What was sent last was not taken. Where it was another picture than the one before, it is
+    /// still to be sent.
+    pub(super) fn forget_sent(&mut self) {
+        if self.waiting.pop_back().is_some() {
+            let waiting = self.waiting.back().map(|waiting| &waiting.picture);
+            self.sent = waiting.or(self.shown.as_ref()).cloned().unwrap_or_default();
+            self.canvas = None;
+        }
+    }
+
     /// The worker shows the picture of this number since `at`. Returns how long after its
     /// acknowledged write the latest change was in the picture.
     pub(super) fn applied(&mut self, sequence: u64, at: Timestamp) -> Option<Duration> {

@@ -167,7 +167,7 @@ impl Tenure {
                 let slate = desired.status == DesiredStatus::Paused;
                 running.phase() == WorkerPhase::OnAir { slate }
                     && running.generation == desired.generation
-                    && running.program == desired.program
+                    && self.has_wanted_format(&desired.program)
                     && running.outputs == Some(outputs::wanted(Some(desired)))
                     && self.shows_what_is_wanted(running)
             }

@@ -148,10 +148,23 @@ impl Tenure {
             match self.decide(now) {
                 Action::Nothing => return self.looks_at_layers(),
                 Action::WaitUntil(moment) => return Some(moment),
-                Action::Start => self.start(),
+                Action::Start => match self.refused_until() {
+                    Some(moment) => return Some(moment),
+                    None => self.start(),
+                },
                 Action::Show(_) => {
                     if !self.show() {
                         // The worker does not read; its watchdog is counting.
+                        return None;
+                    }
+                }
+                Action::ChangeRates => {
+                    if !self.change_rates() {
+                        return None;
+                    }
+                }
+                Action::Rebuild => {
+                    if !self.rebuild() {
                         return None;
                     }
                 }
@@ -210,6 +223,7 @@ impl Tenure {
             self.gave_up = false;
         }
         if off && self.running.is_none() && !self.leaving {
+            self.fits();
             self.go_off_air();
         }
     }
@@ -244,6 +258,8 @@ impl Tenure {
         let run = Run::generate();
         self.end_run();
         self.playlist.begin(run.clone(), segment);
+        // The next worker begins with an empty one.
+        self.playlist.sprite = None;
         let part_ms = surroundings.config.live.part_ms;
         if let Some(plan) = PartPlan::of(&desired.program, part_ms) {
             self.playlist.expect_parts(plan.target_ms);
@@ -283,21 +299,18 @@ impl Tenure {
     /// Sends the worker its configuration, with the picture that is wanted now.
     pub(super) fn configure(&mut self) {
         let canvas = self.canvas();
-        let part_ms = self.surroundings.config.live.part_ms;
         let desired = self.wanted.desired.as_deref();
         let outputs = outputs::wanted(desired);
         let ladder = desired.map_or_else(Vec::new, |desired| desired.ladder.clone());
+        let running = self.running.as_ref();
+        let Some(hls) = running.map(|running| self.hls(&running.run, &running.program)) else {
+            return;
+        };
         let Some(running) = &mut self.running else {
             return;
         };
-        let parts = PartPlan::of(&running.program, part_ms);
         let screen = Screen::new(canvas.clone());
         let surroundings = &self.surroundings;
-        let hls = sm_media_protocol::HlsSettings {
-            directory: surroundings.archive.directory().to_owned(),
-            run: running.run.as_str().to_owned(),
-            part_frames: parts.map_or(0, |plan| plan.frames),
-        };
         let command = Command::Configure {
             program: running.program.clone(),
             ladder: ladder.clone(),
@@ -313,9 +326,11 @@ impl Tenure {
                 orphan_ms: whole_ms(surroundings.config.worker.orphan()),
             },
             network: surroundings.config.sources.policy(),
+            sprite: surroundings.config.live.sprite(),
             targets: surroundings.config.outputs,
             retry: surroundings.config.sources.retry(),
             web: surroundings.config.web.settings().map(Box::new),
+            feeds: feeds(surroundings),
         };
         match running.worker.send(command) {
             Ok(()) => running.configured(screen, outputs, ladder.clone()),
@@ -376,13 +391,15 @@ impl Tenure {
         }
     }
 
-    /// Somebody wants the picture on air.
+    /// Somebody wants a picture.
     pub(super) fn take_snapshot(&mut self, request: SnapshotRequest) {
-        let path = self.surroundings.archive.snapshot();
+        let path = self.surroundings.archive.snapshot(request.motif);
         match &mut self.running {
-            Some(running) => running.take_snapshot(path, request),
-            // Whoever asked may have gone meanwhile.
-            None => drop(request.send(Err(SnapshotError::NotOnAir))),
+            Some(running) => {
+                let preview = &self.surroundings.config.preview;
+                running.take_snapshot(path, request, preview);
+            }
+            None => request.answer(Err(SnapshotError::NotOnAir)),
         }
     }
 
@@ -393,6 +410,18 @@ impl Tenure {
             None => std::future::pending().await,
         }
     }
+}
+
+/// Where the worker takes feeds; without it the program is on air all the same.
+fn feeds(surroundings: &Surroundings) -> Option<std::path::PathBuf> {
+    let stream = &surroundings.stream;
+    surroundings
+        .feeds
+        .prepare()
+        .inspect_err(|error| {
+            tracing::error!(stream.id = %stream, %error, "nobody can push to layers");
+        })
+        .ok()
 }
 
 fn whole_ms(duration: Duration) -> u64 {

@@ -133,12 +133,15 @@ async fn introduce(
         | Report::SceneApplied { .. }
         | Report::Layer(_)
         | Report::Output(_)
+        | Report::ProgramChanged { .. }
+        | Report::ProgramRefused { .. }
         | Report::InitWritten { .. }
         | Report::PartWritten(_)
         | Report::SegmentWritten(_)
         | Report::Stats(_)
         | Report::Snapshot { .. }
         | Report::Fault { .. }
+        | Report::Sprite(_)
         | Report::Rendition(_)
         | Report::RenditionPart { .. }
         | Report::RenditionSegment { .. }

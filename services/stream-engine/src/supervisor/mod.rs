@@ -6,6 +6,7 @@
 
 mod adopt;
 mod end;
+mod feeds;
 mod lines;
 mod paths;
 mod process;
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use adopt::{Found, adopt};
 pub(crate) use end::{Cause, End};
+pub(crate) use feeds::Feeds;
 use lines::{Line, Lines};
 use paths::Paths;
 use process::Process;

@@ -57,41 +57,16 @@ impl Paths {
             return Ok(None);
         }
         let directory = self.private_directory()?;
-        match UnixStream::connect(self.address(&directory)).await {
-            Ok(stream) => Ok(Some(stream)),
-            Err(error) if nobody_listens(&error) => Ok(None),
-            Err(error) => Err(error),
-        }
+        connect_to(&self.address(&directory)).await
     }
 
     /// The directory of the sockets: made where it is missing, refused where others can enter.
     fn private_directory(&self) -> io::Result<fs::File> {
-        if let Some(parent) = self.sockets.parent() {
-            fs::create_dir_all(parent)?;
-        }
-        let mut builder = fs::DirBuilder::new();
-        match builder.mode(PRIVATE_DIRECTORY).create(&self.sockets) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
-        let directory = fs::File::open(&self.sockets)?;
-        let metadata = directory.metadata()?;
-        let own = metadata.uid() == rustix::process::geteuid().as_raw();
-        if own && metadata.is_dir() && metadata.mode() & OTHERS == 0 {
-            Ok(directory)
-        } else {
-            let path = self.sockets.display();
-            Err(io::Error::other(format!(
-                "{path} must be this user's alone"
-            )))
-        }
+        private_directory(&self.sockets)
     }
 
-    /// The socket's address by way of the open directory: addresses of sockets are short, and
-    /// paths of directories need not be.
     fn address(&self, directory: &fs::File) -> PathBuf {
-        let descriptor = directory.as_raw_fd();
-        PathBuf::from(format!("/proc/self/fd/{descriptor}/{}", self.socket))
+        address_in(directory, &self.socket)
     }
 
     pub(super) fn write_pid(&self, pid: u32) -> io::Result<()> {
@@ -110,6 +85,45 @@ impl Paths {
         if fs::read_to_string(&self.pid_file).is_ok_and(|text| text.trim() == own) {
             let _gone = fs::remove_file(&self.pid_file);
         }
+    }
+}
+
+/// A directory that only this user can enter: made where it is missing, refused where others can.
+pub(super) fn private_directory(path: &Path) -> io::Result<fs::File> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    let mut builder = fs::DirBuilder::new();
+    match builder.mode(PRIVATE_DIRECTORY).create(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let directory = fs::File::open(path)?;
+    let metadata = directory.metadata()?;
+    let own = metadata.uid() == rustix::process::geteuid().as_raw();
+    if own && metadata.is_dir() && metadata.mode() & OTHERS == 0 {
+        Ok(directory)
+    } else {
+        let path = path.display();
+        Err(io::Error::other(format!(
+            "{path} must be this user's alone"
+        )))
+    }
+}
+
+/// A socket's address by way of its open directory: addresses of sockets are short, and paths of
+/// directories need not be.
+pub(super) fn address_in(directory: &fs::File, socket: &str) -> PathBuf {
+    let descriptor = directory.as_raw_fd();
+    PathBuf::from(format!("/proc/self/fd/{descriptor}/{socket}"))
+}
+
+/// Connects to a socket; `None` when nobody listens there.
+pub(super) async fn connect_to(address: &Path) -> io::Result<Option<UnixStream>> {
+    match UnixStream::connect(address).await {
+        Ok(stream) => Ok(Some(stream)),
+        Err(error) if nobody_listens(&error) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -86,6 +86,12 @@ impl Watchdog {
                     segment: after(now, segment),
                 };
             }
+            (Stage::OnAir { segment: due, .. }, Report::ProgramChanged { program, .. }) => {
+                // Both are so long past what is due.
+                let length = Duration::from_millis(program.keyframe_interval_ms.into());
+                self.patience.segment = stats.saturating_add(length);
+                *due = (*due).max(after(now, self.patience.segment));
+            }
             (Stage::OnAir { stats: due, .. }, Report::Stats(_)) => *due = after(now, stats),
             (Stage::OnAir { segment: due, .. }, Report::SegmentWritten(_)) => {
                 *due = after(now, segment);

@@ -4,4 +4,4 @@ mod resources;
 mod streams;
 
 pub(crate) use resources::report_worker;
-pub(crate) use streams::{Launcher, Registry};
+pub(crate) use streams::{Changes, Launcher, Registry};

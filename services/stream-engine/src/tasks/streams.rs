@@ -5,22 +5,26 @@ use std::time::Duration;
 
 use sm_bus::{Bus, Signal};
 use sm_common::event::Channel;
-use sm_common::id::StreamId;
+use sm_common::id::{LayerId, StreamId};
+use sm_common::layer::Layer;
 use sm_service_kit::Kit;
 use sm_service_kit::health::Need;
 use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::Interval;
 
-use crate::chat::{Chat, ChatReader};
+use crate::admission::Admission;
+use crate::chat::{Chat, ChatReader, ReaderEnds};
 use crate::config::Config;
 use crate::lease::{Address, Keeper, LeaseView, Terms};
 use crate::live::archive::{self, Archive};
 use crate::live::playlist::Playlist;
 use crate::live::shelf::Shelf;
-use crate::live::snapshot::Snapshots;
+use crate::live::snapshot::{Motif, Snapshots};
 use crate::live::viewers::Watching;
 use crate::metrics::Metrics;
 use crate::store::{self, Reader, Wanted};
 use crate::stream::{self, Inputs, Surroundings};
+use crate::supervisor::Feeds;
 
 /// Snapshot requests that wait for a stream's task at most; there is one at a time.
 const SNAPSHOTS_MAX: usize = 4;
@@ -37,6 +41,27 @@ struct Known {
     shelf: Arc<Shelf>,
     /// Told when what is wanted of it may have changed, with the trace of the change.
     changed: watch::Sender<Option<String>>,
+    /// What is wanted of it, as far as it is known.
+    wanted: watch::Receiver<Wanted>,
+    /// Longest distance between two looks.
+    look: Duration,
+}
+
+/// Moments at which a stream or its scenes may have changed.
+#[derive(Debug)]
+pub(crate) struct Changes {
+    changed: watch::Receiver<Option<String>>,
+    regularly: Interval,
+}
+
+impl Changes {
+    /// Returns at the next such moment. Cancel-safe.
+    pub(crate) async fn next(&mut self) {
+        tokio::select! {
+            Ok(()) = self.changed.changed() => {}
+            _ = self.regularly.tick() => {}
+        }
+    }
 }
 
 impl Registry {
@@ -44,6 +69,24 @@ impl Registry {
     pub(crate) fn shelf(&self, stream: &StreamId) -> Option<Arc<Shelf>> {
         let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
         streams.get(stream).map(|known| Arc::clone(&known.shelf))
+    }
+
+    /// When to look at a stream again, where there is such a stream.
+    pub(crate) fn changes(&self, stream: &StreamId) -> Option<Changes> {
+        let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
+        let known = streams.get(stream)?;
+        Some(Changes {
+            changed: known.changed.subscribe(),
+            regularly: tokio::time::interval(known.look),
+        })
+    }
+
+    /// A layer of the scenes that are wanted, as it was last read.
+    pub(crate) fn layer(&self, stream: &StreamId, layer: LayerId) -> Option<Layer> {
+        let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
+        let wanted = streams.get(stream)?.wanted.borrow();
+        let mut layers = wanted.scenes().flat_map(|scene| &scene.layers);
+        layers.find(|known| known.id == layer).cloned()
     }
 
     fn len(&self) -> usize {
@@ -80,7 +123,9 @@ pub(crate) struct Launcher {
     pub(crate) assets: PathBuf,
     /// Where recordings go, as an absolute path.
     pub(crate) recordings: PathBuf,
+    pub(crate) feeds: Feeds,
     pub(crate) metrics: Metrics,
+    pub(crate) admission: Admission,
     pub(crate) registry: Registry,
 }
 
@@ -170,8 +215,10 @@ impl Launcher {
         let (reading, wanted) = watch::channel(Wanted::default());
         let (playlists, playlist) = watch::channel::<Option<Arc<Playlist>>>(None);
         let (asking, snapshots) = mpsc::channel(SNAPSHOTS_MAX);
-        let snapshots_taken =
-            Snapshots::new(asking, live.snapshot_max_age(), live.snapshot_timeout());
+        let limit = live.snapshot_timeout();
+        let pictures = |motif, max_age| Snapshots::new(motif, asking.clone(), max_age, limit);
+        let snapshots_taken = pictures(Motif::Program, live.snapshot_max_age());
+        let preview = pictures(Motif::Preview, self.config.preview.max_age());
 
         self.add_health(stream, &lease.view, &playlist);
         self.registry.add(
@@ -181,10 +228,13 @@ impl Launcher {
                     archive: archive.clone(),
                     watching: Arc::clone(&watching),
                     snapshots: snapshots_taken,
+                    preview,
                     lease: lease.view.clone(),
                     playlist: playlist.clone(),
                 }),
                 changed: telling,
+                wanted: wanted.clone(),
+                look: self.config.engine.look_interval(),
             },
         );
         let reader = Reader {
@@ -195,14 +245,7 @@ impl Launcher {
             look: self.config.engine.look_interval(),
         };
         let (chat, ends) = Chat::line();
-        let chat_reader = ChatReader {
-            bus: self.bus.clone(),
-            stream: stream.clone(),
-            ends,
-            config: self.config.chat.clone(),
-            history_max: self.config.redis.history_max,
-            check_every: self.config.engine.look_interval(),
-        };
+        let chat_reader = self.chat_reader(stream, ends);
         let surroundings = Surroundings {
             stream: stream.clone(),
             bus: self.bus.clone(),
@@ -212,8 +255,10 @@ impl Launcher {
             archive: archive.clone(),
             assets: self.assets.clone(),
             recordings: self.recordings.join(stream.as_str()),
+            feeds: self.feeds.clone(),
             watching,
             metrics,
+            admission: self.admission.clone(),
             component: component(stream),
         };
         self.kit
@@ -234,6 +279,17 @@ impl Launcher {
         lifecycle.spawn(archive::keep(archive, playlist, live.grace()));
         lifecycle.spawn(stream::run(Arc::new(surroundings), inputs));
         Ok(())
+    }
+
+    fn chat_reader(&self, stream: &StreamId, ends: ReaderEnds) -> ChatReader {
+        ChatReader {
+            bus: self.bus.clone(),
+            stream: stream.clone(),
+            ends,
+            config: self.config.chat.clone(),
+            history_max: self.config.redis.history_max,
+            check_every: self.config.engine.look_interval(),
+        }
     }
 
     /// How far behind the picture is, and how long ago the lease was proven.

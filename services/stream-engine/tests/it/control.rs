@@ -127,6 +127,9 @@ async fn a_layer_change_is_shown_and_timed() {
         })
         .await;
     assert_eq!(changed.layers.len(), 2);
+    let latest = changed.performance.layer_change_to_air_ms;
+    assert_eq!(changed.performance.layer_change_to_air_ms_p50, latest);
+    assert_eq!(changed.performance.layer_change_to_air_ms_p99, latest);
     let applied = studio.host.commands();
     let applied = applied
         .iter()

@@ -89,6 +89,8 @@ impl Host {
         let path = |name: &str| self.path(name).display().to_string();
         let settings = [
             ("redis.url", redis.url()),
+            // The machine may be as busy as it likes.
+            ("admission.enforced", "false".to_owned()),
             ("lease.ttl_ms", "2000".to_owned()),
             ("lease.renew_ms", "300".to_owned()),
             ("worker.program", path("media-worker")),
@@ -278,6 +280,24 @@ impl Studio {
             .await
     }
 
+    /// Insists on the stream, or no longer does.
+    pub(crate) async fn force(&self, forced: bool) -> u64 {
+        let before = self.desired().await.unwrap();
+        self.desire_so(before.status, before.generation, |desired| {
+            desired.forced = forced;
+        })
+        .await
+    }
+
+    /// Wants another format of the program, as stream-control does.
+    pub(crate) async fn reformat(&self, change: impl FnOnce(&mut ProgramFormat)) -> u64 {
+        let before = self.desired().await.unwrap();
+        self.desire_so(before.status, before.generation, |desired| {
+            change(&mut desired.program);
+        })
+        .await
+    }
+
     async fn desired(&self) -> Option<DesiredState> {
         let key = keys::desired(&self.stream);
         self.bus.hash_document(&key, "doc").await.unwrap()
@@ -306,9 +326,11 @@ impl Studio {
             },
             ladder: Vec::new(),
             outputs: Vec::new(),
+            forced: false,
             chosen: ChosenScenes::default(),
         };
         if let Some(before) = before {
+            (desired.program, desired.forced) = (before.program, before.forced);
             desired.ladder = before.ladder;
             (desired.outputs, desired.chosen) = (before.outputs, before.chosen);
         }

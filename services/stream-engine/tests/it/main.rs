@@ -8,17 +8,22 @@
 )]
 
 mod access;
+mod admission;
 mod adoption;
 mod control;
+mod format;
 mod harness;
+mod ingest;
 mod ladder;
 mod low_latency;
 mod outage;
 mod outputs;
 mod playlist;
+mod preview;
 mod recordings;
 mod scene_adoption;
 mod scenes;
 mod secrets;
+mod sprite;
 mod takeover;
 mod worker;

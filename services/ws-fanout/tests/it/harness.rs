@@ -71,6 +71,7 @@ impl World {
             program: ProgramFormat::default(),
             ladder: Vec::new(),
             outputs: Vec::new(),
+            forced: false,
             chosen: ChosenScenes::default(),
         };
         let mut command = redis::cmd("HSET");

@@ -72,6 +72,7 @@ async fn the_layers_come_in_their_order_with_how_they_do() {
         reason: None,
         attempts: None,
         next_attempt_at: None,
+        playback: None,
         since: NOW,
     };
     let mut write = Commit::new()

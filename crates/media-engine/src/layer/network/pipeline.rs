@@ -10,6 +10,7 @@ use gstreamer_app as gst_app;
 use sm_common::address::{NetworkPolicy, SourceScheme, SourceUrl};
 
 use super::content::Sound;
+use super::facts::Facts;
 use super::guard::resolve;
 use super::pace::Pacer;
 use super::wanted::Wanted;
@@ -40,15 +41,13 @@ pub(super) fn build(
     watcher: &Watcher,
 ) -> Result<Media, Failure> {
     let url = &wanted.url;
-    let pipeline = gst::Pipeline::new();
-    // The sinks are moved by what arrives; waiting for GStreamer's own latency on top of that
-    // would deliver sound after the moment it belongs to, and it would not be heard.
-    pipeline.set_latency(gst::ClockTime::ZERO);
+    let pipeline = unhurried();
     let branches = Branches {
         pacer: Pacer::new(&outlets.program, wanted.latency_ms),
         outlets: outlets.clone(),
         watcher: watcher.clone(),
         live: url.scheme().is_live(),
+        facts: None,
         picture: Arc::default(),
         sound: Arc::default(),
     };
@@ -74,26 +73,47 @@ pub(super) fn build(
             live(&pipeline, &source, "tsdemux", &branches)?;
         }
         SourceScheme::Http | SourceScheme::Https => {
-            let source = gst_app::AppSrc::builder()
-                .format(gst::Format::Bytes)
-                .stream_type(gst_app::AppStreamType::Stream)
-                .block(true)
-                .max_bytes(fetch::WAITING_BYTES_MAX)
-                .build();
-            pipeline.add(&source).map_err(Failure::engine)?;
-            let feed = Feed {
-                pipeline: pipeline.downgrade(),
-                source: source.downgrade(),
-                branches,
-                demuxer: None,
-            };
+            let feed = Feed::of(&pipeline, branches)?;
             fetch::start(wanted.clone(), policy.clone(), feed, watcher.clone())?;
         }
     }
     Ok(Media {
         pipeline,
-        rewind: None,
+        reel: None,
     })
+}
+
+/// Builds a pipeline for live sound and picture that somebody else brings.
+pub(super) fn build_fed(
+    latency_ms: u32,
+    outlets: &Outlets,
+    facts: Option<&Arc<Facts>>,
+    watcher: &Watcher,
+) -> Result<(Media, Feed), Failure> {
+    let pipeline = unhurried();
+    let branches = Branches {
+        pacer: Pacer::new(&outlets.program, latency_ms),
+        outlets: outlets.clone(),
+        watcher: watcher.clone(),
+        live: true,
+        facts: facts.map(Arc::clone),
+        picture: Arc::default(),
+        sound: Arc::default(),
+    };
+    let feed = Feed::of(&pipeline, branches)?;
+    let media = Media {
+        pipeline,
+        reel: None,
+    };
+    Ok((media, feed))
+}
+
+/// A pipeline whose sinks are moved by what arrives; waiting for GStreamer's own latency on top
+/// of that would deliver sound after the moment it belongs to, and it would not be heard.
+fn unhurried() -> gst::Pipeline {
+    let pipeline = gst::Pipeline::new();
+    pipeline.set_latency(gst::ClockTime::ZERO);
+    pipeline
 }
 
 /// A port of this host that leads to the source.
@@ -225,6 +245,22 @@ pub(super) struct Feed {
 }
 
 impl Feed {
+    fn of(pipeline: &gst::Pipeline, branches: Branches) -> Result<Self, Failure> {
+        let source = gst_app::AppSrc::builder()
+            .format(gst::Format::Bytes)
+            .stream_type(gst_app::AppStreamType::Stream)
+            .block(true)
+            .max_bytes(fetch::WAITING_BYTES_MAX)
+            .build();
+        pipeline.add(&source).map_err(Failure::engine)?;
+        Ok(Self {
+            pipeline: pipeline.downgrade(),
+            source: source.downgrade(),
+            branches,
+            demuxer: None,
+        })
+    }
+
     /// Whether nobody needs it any more.
     pub(super) fn is_over(&self) -> bool {
         self.source.upgrade().is_none()
@@ -300,6 +336,8 @@ struct Branches {
     outlets: Outlets,
     watcher: Watcher,
     live: bool,
+    /// Where to note what comes, if anybody asks.
+    facts: Option<Arc<Facts>>,
     picture: Arc<AtomicBool>,
     sound: Arc<AtomicBool>,
 }
@@ -345,12 +383,18 @@ impl Branches {
                 // The picture comes when it comes: sound need not wait for it.
                 sink.set_property("async", false);
                 self.pacer.attach(&sink);
+                if let Some(facts) = &self.facts {
+                    facts.watch_picture(pad, &sink);
+                }
                 vec![sink.upcast()]
             }
             PadKind::Sound if !self.sound.swap(true, Ordering::Relaxed) => {
-                let sink = sound_sink(&self.outlets.program, &self.outlets.sound);
+                let sink = sound_sink(&self.outlets.program, &self.outlets.sound, None);
                 self.pacer.attach(&sink);
                 self.count(&sink);
+                if let Some(facts) = &self.facts {
+                    facts.note_sound(pad);
+                }
                 vec![make("audioconvert")?, make("audioresample")?, sink.upcast()]
             }
             PadKind::Picture | PadKind::Sound | PadKind::Other => return Ok(()),

@@ -1,12 +1,16 @@
 //! One attempt: a pipeline from its start to its end.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
+use sm_common::layer::{PlaybackState, PlaybackStatus};
 
-use super::{Ending, Media, Message, Outcome, Thread, Watcher};
+use super::cut::drain;
+use super::{Cut, Ending, Media, Message, Outcome, Reel, Target, Thread, Watcher};
 use crate::layer::News;
 use crate::layer::failure::Failure;
 use crate::pipeline::ProgramClock;
@@ -23,11 +27,12 @@ const REMOTE_STALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a playing source is looked at.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Shorter files are shown as stills: looping them would only burn CPU.
-const LOOP_MIN: gst::ClockTime = gst::ClockTime::from_mseconds(100);
-
 /// A pipeline that ends when it is dropped.
-struct Running(gst::Pipeline);
+struct Running {
+    pipeline: gst::Pipeline,
+    /// Jumps so far: what the pipeline says of its end is only true until the next.
+    jumps: Arc<AtomicU64>,
+}
 
 impl Running {
     fn new(
@@ -37,35 +42,50 @@ impl Running {
         network: Option<Watcher>,
     ) -> Self {
         pipeline.use_clock(Some(program.as_gst()));
+        let jumps = Arc::<AtomicU64>::default();
         if let Some(bus) = pipeline.bus() {
-            let inbox = inbox.clone();
+            let (inbox, jumps) = (inbox.clone(), Arc::clone(&jumps));
             bus.set_sync_handler(move |_bus, message| {
-                if let Some(message) = understood(message, network.as_ref()) {
+                if let Some(message) = understood(message, network.as_ref(), &jumps) {
                     // A full inbox holds the errors that came before.
                     let _ = inbox.try_send(message);
                 }
                 gst::BusSyncReply::Drop
             });
         }
-        Self(pipeline)
+        Self { pipeline, jumps }
     }
 
     fn set_state(&self, state: gst::State) -> Result<(), Failure> {
-        self.0
+        self.pipeline
             .set_state(state)
             .map(|_success| ())
             .map_err(Failure::engine)
+    }
+
+    /// Whether nothing jumped since.
+    fn is_current(&self, jumps: u64) -> bool {
+        self.jumps.load(Ordering::Relaxed) == jumps
+    }
+
+    fn length(&self) -> Option<gst::ClockTime> {
+        self.pipeline.query_duration::<gst::ClockTime>()
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         // Nothing to be done about a pipeline that does not end.
-        let _ = self.0.set_state(gst::State::Null);
+        let _ = self.pipeline.set_state(gst::State::Null);
     }
 }
 
-fn understood(message: &gst::Message, network: Option<&Watcher>) -> Option<Message> {
+fn understood(
+    message: &gst::Message,
+    network: Option<&Watcher>,
+    jumps: &AtomicU64,
+) -> Option<Message> {
+    let jumps = || jumps.load(Ordering::Relaxed);
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "GStreamer has many messages and adds more"
@@ -80,8 +100,8 @@ fn understood(message: &gst::Message, network: Option<&Watcher>) -> Option<Messa
                 Failure::of_pipeline(&error_of)
             }))
         }
-        gst::MessageView::Eos(_) => Some(Message::EndOfStream),
-        gst::MessageView::SegmentDone(_) => Some(Message::SegmentDone),
+        gst::MessageView::Eos(_) => Some(Message::EndOfStream(jumps())),
+        gst::MessageView::SegmentDone(_) => Some(Message::SegmentDone(jumps())),
         gst::MessageView::AsyncDone(_) => Some(Message::Prerolled),
         _ => None,
     }
@@ -92,22 +112,38 @@ fn understood(message: &gst::Message, network: Option<&Watcher>) -> Option<Messa
 enum Phase {
     /// On its way to the first frame.
     Opening,
-    /// Going back to the start, so that it says when its end is reached.
-    Rewinding,
+    /// Going to another place, until its frame is there.
+    Jumping,
     /// Playing, or waiting to.
     Going,
+}
+
+/// How far the source has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rest {
+    /// There is more.
+    Ahead,
+    /// The source has given all it has, and what is on its way is the last. May come before the
+    /// first frame: short files are read at once.
+    Given,
+    /// The last frame was shown.
+    Shown,
 }
 
 /// One pipeline from its start to its end.
 pub(super) struct Playback<'a> {
     thread: &'a mut Thread,
     pipeline: Running,
-    rewind: Option<gst::Element>,
+    reel: Option<Reel>,
     watcher: Watcher,
     phase: Phase,
-    /// The source has given all it has, and what is on its way is the last. May come before the
-    /// first frame: short files are read at once.
-    exhausted: bool,
+    rest: Rest,
+    /// Where to go when it is where it is going.
+    pending: Option<Target>,
+    /// Where the last jump went.
+    landed: gst::ClockTime,
+    /// Whether it stands at its beginning and has not moved.
+    fresh: bool,
     /// When something must have happened.
     deadline: Instant,
     frames_seen: u64,
@@ -130,10 +166,13 @@ impl<'a> Playback<'a> {
         Self {
             thread,
             pipeline,
-            rewind: media.rewind,
+            reel: media.reel,
             watcher,
             phase: Phase::Opening,
-            exhausted: false,
+            rest: Rest::Ahead,
+            pending: None,
+            landed: gst::ClockTime::ZERO,
+            fresh: false,
             deadline: began + OPEN_TIMEOUT,
             frames_seen: 0,
         }
@@ -141,16 +180,19 @@ impl<'a> Playback<'a> {
 
     pub(super) fn run(mut self) -> Result<Outcome, Failure> {
         let first = match self.thread.recipe.ending {
-            Ending::File { .. } => gst::State::Paused,
-            Ending::Never if !self.thread.wishes.play => gst::State::Paused,
-            Ending::Still | Ending::Never | Ending::Live | Ending::Remote => gst::State::Playing,
+            Ending::File => gst::State::Paused,
+            Ending::Never if !self.thread.wishes.play() => gst::State::Paused,
+            Ending::Still | Ending::Never | Ending::Live | Ending::Pushed | Ending::Remote => {
+                gst::State::Playing
+            }
         };
         if let Err(failure) = self.pipeline.set_state(first) {
             return Err(self.first_error().unwrap_or(failure));
         }
         loop {
             let wait = match self.phase {
-                Phase::Opening | Phase::Rewinding => {
+                Phase::Opening if self.is_awaited() => WATCH_INTERVAL,
+                Phase::Opening | Phase::Jumping => {
                     self.deadline.saturating_duration_since(Instant::now())
                 }
                 Phase::Going => WATCH_INTERVAL,
@@ -185,107 +227,215 @@ impl<'a> Playback<'a> {
                     self.thread.mailbox.tell(News::Flowing);
                 }
             }
-            Message::Play(play) => {
-                self.thread.wishes.play = play;
-                if matches!(self.phase, Phase::Going) && !self.thread.recipe.ending.is_network() {
+            Message::Show(visible) => {
+                self.thread.wishes.visible = visible;
+                if self.phase == Phase::Going && !self.thread.recipe.ending.is_network() {
                     self.go()?;
+                    self.note(self.position());
                 }
             }
-            Message::Loop(repeat) => {
-                self.thread.wishes.repeat = repeat;
-                if repeat && self.exhausted {
-                    self.reached_end(gst::SeekFlags::empty())?;
-                }
-            }
+            Message::Pause(paused) => self.pause(paused)?,
+            Message::Cut(cut) => self.recut(cut)?,
+            Message::Seek(target) => self.go_to(target)?,
             Message::Prerolled => self.prerolled()?,
-            Message::SegmentDone => self.reached_end(gst::SeekFlags::empty())?,
-            Message::EndOfStream => match (self.thread.recipe.ending, self.watcher.frames()) {
-                (Ending::Live | Ending::Remote, 0) => return Err(Failure::no_media()),
-                (_, 0) => return Err(Failure::no_picture()),
-                (Ending::Live, _) => return Err(Failure::lost()),
-                (Ending::Still | Ending::Never | Ending::File { .. } | Ending::Remote, _) => {
-                    self.reached_end(gst::SeekFlags::FLUSH)?;
+            Message::SegmentDone(jumps) => {
+                if self.pipeline.is_current(jumps) {
+                    self.given()?;
                 }
-            },
+            }
+            Message::EndOfStream(jumps) => {
+                if self.pipeline.is_current(jumps) {
+                    self.shown()?;
+                }
+            }
         }
         Ok(None)
     }
 
     fn prerolled(&mut self) -> Result<(), Failure> {
         match (self.phase, self.thread.recipe.ending) {
-            (Phase::Opening, Ending::File { .. }) => {
+            (Phase::Opening, Ending::File) => {
                 if self.watcher.frames() == 0 {
                     return Err(Failure::no_picture());
                 }
-                self.rewind(gst::SeekFlags::FLUSH)?;
-                self.phase = Phase::Rewinding;
-                Ok(())
+                let length = self.pipeline.length();
+                if length.is_some_and(|length| length <= self.thread.wishes.cut.start) {
+                    return Err(Failure::past_the_end());
+                }
+                let begin = self.thread.wishes.begin.take();
+                self.jump(begin.unwrap_or(Target::Start))
             }
-            (
-                Phase::Opening | Phase::Rewinding,
-                Ending::Still | Ending::Never | Ending::File { .. },
-            ) => {
-                self.phase = Phase::Going;
-                self.thread.mailbox.tell(News::Flowing);
-                self.go()
-            }
+            (Phase::Jumping, Ending::File) => match self.pending.take() {
+                Some(target) => self.jump(target),
+                None => self.arrived(),
+            },
+            (Phase::Opening | Phase::Jumping, Ending::Still | Ending::Never) => self.arrived(),
             // Of network sources, the first frame says so.
-            (Phase::Going, _) | (_, Ending::Live | Ending::Remote) => Ok(()),
+            (Phase::Going | Phase::Jumping, _)
+            | (_, Ending::Live | Ending::Pushed | Ending::Remote) => Ok(()),
         }
+    }
+
+    fn arrived(&mut self) -> Result<(), Failure> {
+        self.phase = Phase::Going;
+        self.thread.mailbox.tell(News::Flowing);
+        self.go()?;
+        // The pipeline itself only knows when its clock goes on.
+        self.note(self.landed);
+        Ok(())
     }
 
     /// Plays or waits, as the layer wishes.
     fn go(&mut self) -> Result<(), Failure> {
+        let play = self.thread.wishes.play();
         self.deadline = Instant::now() + self.stall_timeout();
-        self.pipeline.set_state(if self.thread.wishes.play {
+        self.fresh &= !play;
+        self.pipeline.set_state(if play {
             gst::State::Playing
         } else {
             gst::State::Paused
         })
     }
 
-    fn reached_end(&mut self, flags: gst::SeekFlags) -> Result<(), Failure> {
-        let length = self.pipeline.0.query_duration::<gst::ClockTime>();
-        if self.thread.wishes.repeat && length.is_none_or(|length| length >= LOOP_MIN) {
-            self.exhausted = false;
-            self.deadline = Instant::now() + STALL_TIMEOUT;
-            self.rewind(flags)
+    fn pause(&mut self, paused: bool) -> Result<(), Failure> {
+        self.thread.wishes.paused = paused;
+        if self.phase != Phase::Going || self.thread.recipe.ending != Ending::File {
+            return Ok(());
+        }
+        if self.rest == Rest::Shown && !paused {
+            return self.jump(Target::Start);
+        }
+        self.go()?;
+        self.note(self.position());
+        Ok(())
+    }
+
+    fn recut(&mut self, cut: Cut) -> Result<(), Failure> {
+        let before = std::mem::replace(&mut self.thread.wishes.cut, cut);
+        let ended = self.rest == Rest::Shown;
+        if cut.is_same_part(&before) {
+            let again = ended && cut.repeats(self.pipeline.length());
+            return if again {
+                self.go_to(Target::Start)
+            } else {
+                Ok(())
+            };
+        }
+        let position = self.position();
+        let within = position >= cut.start && cut.stop.is_none_or(|stop| position < stop);
+        self.go_to(if within && !ended {
+            Target::At(position)
         } else {
-            self.exhausted = true;
-            Ok(())
+            Target::Start
+        })
+    }
+
+    /// Goes somewhere now, or when it is where it is going.
+    fn go_to(&mut self, target: Target) -> Result<(), Failure> {
+        match self.phase {
+            Phase::Opening => self.thread.wishes.begin = Some(target),
+            Phase::Jumping => self.pending = Some(target),
+            Phase::Going if target == Target::Start && self.fresh => {}
+            Phase::Going => self.jump(target)?,
+        }
+        Ok(())
+    }
+
+    fn jump(&mut self, target: Target) -> Result<(), Failure> {
+        let Some(reel) = &self.reel else {
+            return self.arrived();
+        };
+        let (cut, length) = (self.thread.wishes.cut, self.pipeline.length());
+        self.phase = Phase::Jumping;
+        self.rest = Rest::Ahead;
+        self.fresh = target == Target::Start;
+        self.landed = cut.place(target, length);
+        self.deadline = Instant::now() + OPEN_TIMEOUT;
+        // Sound does not wait for the picture's first frame: while it plays, it would run past the
+        // moment at which the pipeline goes on.
+        self.pipeline.set_state(gst::State::Paused)?;
+        self.pipeline.jumps.fetch_add(1, Ordering::Relaxed);
+        reel.jump(self.landed, cut.stop, cut.repeats(length))
+    }
+
+    /// The source has given all of the part.
+    fn given(&mut self) -> Result<(), Failure> {
+        let cut = self.thread.wishes.cut;
+        if cut.repeats(self.pipeline.length()) {
+            self.deadline = Instant::now() + STALL_TIMEOUT;
+            if let Some(reel) = &self.reel {
+                reel.repeat(&cut)?;
+            }
+        } else {
+            self.rest = Rest::Given;
+            drain(&self.pipeline.pipeline);
+        }
+        Ok(())
+    }
+
+    /// The last frame was shown.
+    fn shown(&mut self) -> Result<(), Failure> {
+        match (self.thread.recipe.ending, self.watcher.frames()) {
+            (Ending::Live | Ending::Pushed | Ending::Remote, 0) => Err(Failure::no_media()),
+            (_, 0) => Err(Failure::no_picture()),
+            (Ending::Live, _) => Err(Failure::lost()),
+            (Ending::Pushed, _) => Err(Failure::publisher_gone()),
+            (Ending::File, _) if self.thread.wishes.cut.repeats(self.pipeline.length()) => {
+                self.jump(Target::Start)
+            }
+            (Ending::Still | Ending::Never | Ending::File | Ending::Remote, _) => {
+                self.rest = Rest::Shown;
+                self.note(self.position());
+                Ok(())
+            }
         }
     }
 
-    /// Back to the start. Without flushing, what is on its way is still shown, and the first
-    /// frame follows the last without a gap.
-    fn rewind(&self, flags: gst::SeekFlags) -> Result<(), Failure> {
-        let Some(element) = &self.rewind else {
-            return Ok(());
+    fn position(&self) -> gst::ClockTime {
+        let position = self.pipeline.pipeline.query_position::<gst::ClockTime>();
+        position.unwrap_or(self.thread.wishes.cut.start)
+    }
+
+    /// Tells where it is.
+    fn note(&self, position: gst::ClockTime) {
+        if self.thread.recipe.ending != Ending::File {
+            return;
+        }
+        let wishes = &self.thread.wishes;
+        let length = self.pipeline.length();
+        let state = match (self.rest, wishes.visible, wishes.paused) {
+            (Rest::Shown, _, _) => PlaybackState::Ended,
+            (Rest::Ahead | Rest::Given, _, true) => PlaybackState::Paused,
+            (Rest::Ahead | Rest::Given, false, false) => PlaybackState::Waiting,
+            (Rest::Ahead | Rest::Given, true, false) => PlaybackState::Playing,
         };
-        element
-            .seek(
-                1.0,
-                flags | gst::SeekFlags::SEGMENT,
-                gst::SeekType::Set,
-                gst::ClockTime::ZERO,
-                gst::SeekType::None,
-                gst::ClockTime::NONE,
-            )
-            .map_err(|_refused| Failure::undecodable("the file cannot be rewound"))
+        let position = match state {
+            PlaybackState::Ended => wishes.cut.end(length).unwrap_or(position),
+            PlaybackState::Paused | PlaybackState::Waiting | PlaybackState::Playing => position,
+        };
+        self.thread.mailbox.tell(News::Playback(PlaybackStatus {
+            state,
+            position_ms: position.mseconds(),
+            duration_ms: length.map(gst::ClockTime::mseconds),
+            at: self.thread.wall.now(),
+        }));
     }
 
     /// Fails when nothing has happened for too long.
     fn watch(&mut self) -> Result<(), Failure> {
+        if self.is_awaited() {
+            self.deadline = Instant::now() + OPEN_TIMEOUT;
+        }
         let frames = self.watcher.frames();
         let network = self.thread.recipe.ending.is_network();
-        let waiting = self.phase == Phase::Going && !self.thread.wishes.play && !network;
+        let waiting = self.phase == Phase::Going && !self.thread.wishes.play() && !network;
         if frames != self.frames_seen || waiting {
             self.frames_seen = frames;
             if self.phase == Phase::Going {
                 self.deadline = Instant::now() + self.stall_timeout();
             }
         }
-        let done = self.phase == Phase::Going && self.exhausted;
+        let done = self.phase == Phase::Going && self.rest != Rest::Ahead;
         if !done && Instant::now() >= self.deadline {
             return Err(
                 match (
@@ -301,10 +451,19 @@ impl<'a> Playback<'a> {
         Ok(())
     }
 
+    /// Whether it is somebody else's to begin.
+    fn is_awaited(&self) -> bool {
+        self.thread.recipe.ending == Ending::Pushed
+            && self.phase == Phase::Opening
+            && !self.watcher.heard()
+    }
+
     const fn stall_timeout(&self) -> Duration {
         match self.thread.recipe.ending {
             Ending::Remote => REMOTE_STALL_TIMEOUT,
-            Ending::Still | Ending::Never | Ending::File { .. } | Ending::Live => STALL_TIMEOUT,
+            Ending::Still | Ending::Never | Ending::File | Ending::Live | Ending::Pushed => {
+                STALL_TIMEOUT
+            }
         }
     }
 
@@ -315,13 +474,15 @@ impl<'a> Playback<'a> {
             .try_iter()
             .find_map(|message| match message {
                 Message::Failed(failure) => Some(failure),
-                Message::Play(_)
-                | Message::Loop(_)
+                Message::Show(_)
+                | Message::Pause(_)
+                | Message::Cut(_)
+                | Message::Seek(_)
                 | Message::Close
                 | Message::Prerolled
                 | Message::FirstFrame
-                | Message::SegmentDone
-                | Message::EndOfStream => None,
+                | Message::SegmentDone(_)
+                | Message::EndOfStream(_) => None,
             })
     }
 }

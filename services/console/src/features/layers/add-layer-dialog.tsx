@@ -21,9 +21,17 @@ const EMPTY: NewLayerInput = {
 };
 
 const ACCEPT: Partial<Record<LayerKind, string>> = {
-  image: "image/png,image/jpeg,image/webp",
+  image: "image/png,image/jpeg,image/webp,image/gif,image/svg+xml,.svg",
+  audio: "audio/*,.mp3,.m4a,.aac,.ogg,.opus,.flac,.wav",
   video: "video/mp4,video/quicktime,video/webm,video/x-matroska,.mkv",
 };
+
+/** What is taken, in words. */
+const FILES = {
+  image: "PNG, JPEG, WebP, GIF or SVG",
+  audio: "MP3, AAC, Ogg, FLAC or WAV",
+  video: "MP4, WebM or Matroska",
+} as const;
 
 export function AddLayerDialog({ onClose }: { readonly onClose: () => void }) {
   const { api, layers, session, state, stream } = useRuntime();
@@ -235,9 +243,10 @@ function KindFields({ input, setInput, setFile }: KindFieldsProps) {
         </Field>
       );
     case "image":
+    case "audio":
     case "video":
       return (
-        <Field label={input.kind === "image" ? "PNG, JPEG or WebP" : "MP4, WebM or Matroska"}>
+        <Field label={FILES[input.kind]}>
           {(id) => (
             <input
               key={input.kind}
@@ -250,6 +259,13 @@ function KindFields({ input, setInput, setFile }: KindFieldsProps) {
             />
           )}
         </Field>
+      );
+    case "ingest":
+      return (
+        <p>
+          OBS, ffmpeg or a phone publishes to it. Address and stream key are in its editor once it
+          is there.
+        </p>
       );
     case "chat":
     case "clock":

@@ -1,20 +1,22 @@
 import { Plus, X } from "lucide-react";
-import type { GradientStop } from "../../api/types.ts";
-import { ColorField, NumberField } from "../../ui/fields.tsx";
+import type { GradientShape, GradientStop } from "../../api/types.ts";
+import { ColorField, NumberField, SelectField } from "../../ui/fields.tsx";
 import { IconButton } from "../../ui/icon-button.tsx";
 import { boundsOf, STOPS_MAX, STOPS_MIN, withOneMore, withoutStop, withStop } from "./gradient.ts";
+import { GRADIENT_SHAPES } from "./options.ts";
 import type { Patch } from "./patch.ts";
 
 interface GradientFieldsProps {
   readonly stops: readonly GradientStop[];
   readonly angle: number;
+  readonly shape: GradientShape;
   readonly disabled: boolean;
   /** Changes the source. */
   readonly change: (source: Patch) => void;
 }
 
 /** The colours of a gradient, from its first edge to its last. */
-export function GradientFields({ stops, angle, disabled, change }: GradientFieldsProps) {
+export function GradientFields({ stops, angle, shape, disabled, change }: GradientFieldsProps) {
   // A list is changed as a whole; a merge patch knows no parts of it.
   const changeStops = (next: readonly GradientStop[]) =>
     change({ stops: next.map(({ offset, color }) => ({ offset, color })) });
@@ -54,12 +56,19 @@ export function GradientFields({ stops, angle, disabled, change }: GradientField
         );
       })}
       <div className="layer-editor__row">
+        <SelectField
+          label="Shape"
+          value={shape}
+          options={GRADIENT_SHAPES}
+          disabled={disabled}
+          onChange={(value) => change({ shape: value })}
+        />
         <NumberField
           label="Angle"
           value={angle}
           min={0}
           max={359}
-          disabled={disabled}
+          disabled={disabled || shape === "radial"}
           onChange={(value) => change({ angle: value })}
         />
         <button

@@ -41,6 +41,28 @@ it.each<[string, string, Patch]>([
   expect(change.mock.calls).toEqual([[patch]]);
 });
 
+it.each<[string, string, Patch]>([
+  ["Begin (ms)", "500", { source: { in_ms: 500 } }],
+  ["At its end", "loop", { source: { loop: true } }],
+  ["At its end", "hide", { source: { loop: false, at_end: "hide", next: null } }],
+])("%s of a video is set to %s", (label, value, patch) => {
+  const video = { kind: "video" as const, source: { asset: "a", loop: false } };
+  const change = edited(layerOf(video));
+  enter(label, value);
+  expect(change.mock.calls).toEqual([[patch]]);
+});
+
+it("plays a video to its end where the end is left empty", () => {
+  const video = { kind: "video" as const, source: { asset: "a", out_ms: 900 } };
+  const change = edited(layerOf(video));
+  const end = screen.getByLabelText("End (ms, empty: its end)");
+  fireEvent.blur(end);
+  expect(change).not.toHaveBeenCalled();
+  fireEvent.change(end, { target: { value: "" } });
+  fireEvent.blur(end);
+  expect(change.mock.calls).toEqual([[{ source: { out_ms: null } }]]);
+});
+
 it("puts an outline and a shadow on as a whole, changes their parts, and takes them off", () => {
   const change = edited(textLayer());
   click("Outline");

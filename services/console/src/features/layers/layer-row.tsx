@@ -19,6 +19,8 @@ import { LayerEditor } from "./layer-editor.tsx";
 import { LayerFigures } from "./layer-figures.tsx";
 import { LayerNote } from "./layer-note.tsx";
 import type { Patch } from "./patch.ts";
+import { plays } from "./playback.ts";
+import { PlaybackControls } from "./playback-controls.tsx";
 import type { Note } from "./writer.ts";
 
 export interface LayerRowProps {
@@ -113,7 +115,10 @@ export function LayerRow(props: LayerRowProps) {
         </div>
       </div>
       <Opacity layer={layer} disabled={readOnly} change={change} />
-      {status?.state === "failing" && status.reason && (
+      {plays(layer) && (
+        <PlaybackControls layer={layer} status={status} disabled={blocked !== null} />
+      )}
+      {status && status.state !== "ok" && status.reason && (
         <p className="layer__reason">{status.reason}</p>
       )}
       {note && <LayerNote layer={layer.id} note={note} />}
@@ -172,7 +177,7 @@ function StatusText({ kind, status, visible }: StatusTextProps) {
       </span>
       {status?.state === "loading" && (
         <span className="layer__state" data-tone="busy">
-          <LoaderCircle size={13} aria-hidden /> Loading
+          <LoaderCircle size={13} aria-hidden /> {status.code ? "Waiting" : "Loading"}
         </span>
       )}
       {status?.state === "failing" && (

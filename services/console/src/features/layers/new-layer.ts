@@ -65,6 +65,11 @@ function sourceOf(input: NewLayerInput, canvas: Canvas): LayerSource {
       const { width, height } = pageSize(canvas);
       return { kind: "web", source: { url: input.url.trim(), width, height } };
     }
+    case "ingest":
+      return {
+        kind: "ingest",
+        source: { protocol: "rtmp", latency_ms: 500, on_loss: "hide" },
+      };
     case "chat": {
       const shadow = { color: "#000000c0", x: 1, y: 1, blur: 3 };
       const small = { ...style, size: Math.max(4, Math.round(canvas.height / 26)), shadow };
@@ -72,6 +77,8 @@ function sourceOf(input: NewLayerInput, canvas: Canvas): LayerSource {
     }
     case "image":
       return { kind: "image", source: { asset: input.asset?.id ?? "" } };
+    case "audio":
+      return { kind: "audio", source: { asset: input.asset?.id ?? "", loop: true } };
     case "video":
       return { kind: "video", source: { asset: input.asset?.id ?? "", loop: true } };
   }
@@ -93,9 +100,11 @@ function placeOf({ kind, asset }: NewLayerInput, canvas: Canvas): Transform {
     case "image":
     case "video":
       return fitted(asset, canvas);
+    case "audio":
     case "color":
     case "gradient":
     case "network":
+    case "ingest":
     case "test-pattern":
     case "web":
       return box(0, 0, width, height);

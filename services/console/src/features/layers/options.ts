@@ -1,11 +1,13 @@
 import type {
   Anchor,
+  AtEnd,
   AtZero,
   Blend,
   ChatEntrance,
   ChatOrder,
   Easing,
   Fit,
+  GradientShape,
   OnLoss,
   TextAlign,
   TextWrap,
@@ -19,6 +21,18 @@ export const FITS: Record<Fit, string> = {
   contain: "Fit inside",
   cover: "Cover",
   none: "Own size",
+};
+
+export const AT_END: Record<AtEnd | "loop", string> = {
+  loop: "Start again",
+  hold: "Keep its last picture",
+  hide: "Hide the layer",
+  next: "Show another layer",
+};
+
+export const GRADIENT_SHAPES: Record<GradientShape, string> = {
+  linear: "Along a line",
+  radial: "From the middle",
 };
 
 export const ANCHORS: Record<Anchor, string> = {

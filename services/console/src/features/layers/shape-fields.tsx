@@ -89,7 +89,9 @@ function hasOwnShape({ kind }: Layer): boolean {
     case "video":
     case "network":
     case "web":
+    case "ingest":
       return true;
+    case "audio":
     case "text":
     case "chat":
     case "color":

@@ -43,8 +43,10 @@ export function SoundFields({ layer, disabled, change }: SoundFieldsProps) {
 /** Whether the layer can have a sound of its own. */
 export function mayHaveSound({ kind }: Layer): boolean {
   switch (kind) {
+    case "audio":
     case "video":
     case "network":
+    case "ingest":
       return true;
     case "text":
     case "chat":

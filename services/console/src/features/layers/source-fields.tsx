@@ -1,13 +1,16 @@
 import type { Layer } from "../../api/types.ts";
-import { CheckField, ColorField, DraftField, Field } from "../../ui/fields.tsx";
+import { ColorField, DraftField, Field, NumberField, SelectField } from "../../ui/fields.tsx";
 import { ChatFields } from "./chat-fields.tsx";
 import { CountdownFields } from "./countdown-fields.tsx";
 import { GradientFields } from "./gradient-fields.tsx";
+import { IngestPanel } from "./ingest-panel.tsx";
 import { PATTERNS, PLAIN } from "./kinds.ts";
 import { NetworkFields } from "./network-fields.tsx";
+import { ON_LOSS } from "./options.ts";
 import type { Patch } from "./patch.ts";
 import { TextStyleFields } from "./text-style-fields.tsx";
 import { TickerFields } from "./ticker-fields.tsx";
+import { VideoFields } from "./video-fields.tsx";
 import { WebFields } from "./web-fields.tsx";
 
 interface SourceFieldsProps {
@@ -89,7 +92,12 @@ export function SourceFields({ layer, disabled, change }: SourceFieldsProps) {
       );
     case "gradient":
       return (
-        <GradientFields stops={layer.source.stops} angle={layer.source.angle ?? 0} {...fields} />
+        <GradientFields
+          stops={layer.source.stops}
+          angle={layer.source.angle ?? 0}
+          shape={layer.source.shape ?? "linear"}
+          {...fields}
+        />
       );
     case "color":
       return (
@@ -118,19 +126,36 @@ export function SourceFields({ layer, disabled, change }: SourceFieldsProps) {
           )}
         </Field>
       );
+    case "audio":
     case "video":
-      return (
-        <CheckField
-          label="Start again at its end"
-          checked={layer.source.loop ?? false}
-          disabled={disabled}
-          onChange={(loop) => changeSource({ loop })}
-        />
-      );
+      return <VideoFields layer={layer} source={layer.source} {...fields} />;
     case "network":
       return <NetworkFields source={layer.source} {...fields} />;
     case "web":
       return <WebFields source={layer.source} {...fields} />;
+    case "ingest":
+      return (
+        <>
+          <IngestPanel layer={layer} disabled={disabled} />
+          <div className="layer-editor__row">
+            <NumberField
+              label="Latency (ms)"
+              value={layer.source.latency_ms ?? 500}
+              min={20}
+              max={8000}
+              disabled={disabled}
+              onChange={(latency_ms) => changeSource({ latency_ms })}
+            />
+            <SelectField
+              label="When it is lost"
+              value={layer.source.on_loss ?? "hide"}
+              options={ON_LOSS}
+              disabled={disabled}
+              onChange={(on_loss) => changeSource({ on_loss })}
+            />
+          </div>
+        </>
+      );
     case "image":
       return null;
   }

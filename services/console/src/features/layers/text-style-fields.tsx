@@ -1,5 +1,6 @@
 import type { TextStyle } from "../../api/types.ts";
 import { CheckField, ColorField, DraftField, NumberField, SelectField } from "../../ui/fields.tsx";
+import { FontChoice } from "./font-choice.tsx";
 import { ALIGNMENTS, VERTICAL_ALIGNMENTS, WRAPS } from "./options.ts";
 import type { Patch } from "./patch.ts";
 import { Section } from "./section.tsx";
@@ -104,6 +105,11 @@ function Lines({ style, disabled, change, isOneLine, isStacked }: LinesProps) {
             if (font.trim() !== "") change({ font: font.trim() });
             return font.trim() !== "";
           }}
+        />
+        <FontChoice
+          font={style.font_asset ?? null}
+          disabled={disabled}
+          choose={(font_asset) => change({ font_asset })}
         />
         {!isStacked && (
           <SelectField

@@ -62,6 +62,10 @@ export const DEFINITIONS: readonly Definition[] = [
     ],
     goal: ({ video_bitrate_kbps }) => video_bitrate_kbps,
     goalText: ({ video_bitrate_kbps }) => `of ${formatNumber(video_bitrate_kbps / 1000, 1)}`,
+    verdict({ performance: { bitrate_kbps_60s } }) {
+      if (bitrate_kbps_60s == null) return null;
+      return { word: `${formatNumber(bitrate_kbps_60s / 1000, 2)} over a minute`, tone: "calm" };
+    },
   },
   {
     id: "dropped",
@@ -80,6 +84,20 @@ export const DEFINITIONS: readonly Definition[] = [
       if (performance.frames_dropped === null || before === null) return null;
       const lately = performance.frames_dropped - before;
       return lately > 0 ? warn(`${lately} in the last minute`) : ok("None lately");
+    },
+  },
+  {
+    id: "late",
+    label: "Late frames",
+    about:
+      "Frames composed more than a frame's length after their time, since the worker started; below it what waits for the encoder",
+    value: ({ frames_late }) => frames_late ?? null,
+    text: ({ performance: { frames_late } }) => [formatNumber(frames_late ?? null), ""],
+    verdict({ performance: { encoder_queue_frames }, program }) {
+      if (encoder_queue_frames == null || !program) return null;
+      if (encoder_queue_frames < program.framerate / 6) return ok("Encoder keeps up");
+      const waiting = `${encoder_queue_frames} frames wait for the encoder`;
+      return encoder_queue_frames < program.framerate / 2 ? warn(waiting) : bad(waiting);
     },
   },
   {
@@ -144,12 +162,17 @@ export const DEFINITIONS: readonly Definition[] = [
   {
     id: "to-air",
     label: "Layer change to air",
-    about: "From the acknowledged write of the latest change to the frame that shows it",
+    about:
+      "From the acknowledged write of the latest change to the frame that shows it; below it the median and 99th percentile of the latest thousand",
     value: ({ layer_change_to_air_ms }) => layer_change_to_air_ms,
     text: ({ performance }) => [formatNumber(performance.layer_change_to_air_ms), "ms"],
-    verdict({ performance: { layer_change_to_air_ms } }) {
-      if (layer_change_to_air_ms === null) return null;
-      return layer_change_to_air_ms <= 250 ? ok("Quick") : warn("Slow");
+    verdict({ performance }) {
+      const { layer_change_to_air_ms: latest } = performance;
+      if (latest === null) return null;
+      const p50 = performance.layer_change_to_air_ms_p50 ?? null;
+      const p99 = performance.layer_change_to_air_ms_p99 ?? null;
+      const usual = p50 === null ? "" : `, ${pair(formatNumber(p50), formatNumber(p99))} usually`;
+      return latest <= 250 ? ok(`Quick${usual}`) : warn(`Slow${usual}`);
     },
   },
 ];

@@ -6,11 +6,17 @@ const SPAN_MS = 60_000;
 
 const NOTHING: Performance = {
   fps: null,
+  frames_composed: null,
+  frames_late: null,
   frames_total: null,
   frames_dropped: null,
   frames_duplicated: null,
   bytes_total: null,
   bitrate_kbps: null,
+  bitrate_kbps_60s: null,
+  encoder_queue_frames: null,
+  encoder_queue_ms: null,
+  sound_queue_ms: null,
   encode_ms_p50: null,
   encode_ms_p99: null,
   frame_interval_ms_max: null,
@@ -26,7 +32,10 @@ const NOTHING: Performance = {
   frozen_s: null,
   silent_s: null,
   layers: [],
+  renditions: [],
   layer_change_to_air_ms: null,
+  layer_change_to_air_ms_p50: null,
+  layer_change_to_air_ms_p99: null,
 };
 
 /** Writes the newest figure into a tile, and draws the last minute. */

@@ -86,6 +86,9 @@ function Buttons({ output, isBusy, blocked, onEdit, onDelete }: OutputRowProps) 
   );
 }
 
+/** Less than this waits for every target now and then. */
+const QUEUE_SHOWN_MS = 500;
+
 interface FiguresProps {
   readonly output: OutputView;
   readonly observed: OutputState;
@@ -110,6 +113,15 @@ function Figures({ output, observed }: FiguresProps) {
       {figures?.srt?.readers != null && <span>{count(figures.srt.readers, "reader")}</span>}
       {isSending && figures?.srt?.rtt_ms != null && (
         <span>{formatNumber(figures.srt.rtt_ms)} ms round trip</span>
+      )}
+      {isSending && (figures?.queue_ms ?? 0) >= QUEUE_SHOWN_MS && (
+        <span>{formatNumber(figures?.queue_ms ?? null)} ms waiting</span>
+      )}
+      {isSending && (figures?.srt?.packets_retransmitted_total ?? 0) > 0 && (
+        <span>{count(figures?.srt?.packets_retransmitted_total ?? 0, "packet")} sent again</span>
+      )}
+      {isSending && (figures?.srt?.packets_lost_total ?? 0) > 0 && (
+        <span>{count(figures?.srt?.packets_lost_total ?? 0, "packet")} lost on the way</span>
       )}
       {observed.reconnects > 0 && <span>{count(observed.reconnects, "reconnect")}</span>}
       {(figures?.frames_dropped ?? 0) > 0 && (

@@ -41,6 +41,7 @@ export function outputState(change: Partial<OutputState> = {}): OutputState {
     frames_total: null,
     frames_dropped: null,
     queue_ms: null,
+    queue_bytes: null,
     srt: null,
     ...change,
   };

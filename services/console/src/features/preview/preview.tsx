@@ -23,8 +23,8 @@ import { expectsPicture, STATUS_WORDS } from "../stream/status.ts";
 import { chooseLowDelay, lowDelay } from "./low-delay-choice.ts";
 import { LowDelayPlayer, playsLowDelay } from "./low-delay-player.ts";
 import { LivePlayer, type PictureState } from "./player.ts";
-import { automaticLabel } from "./quality.ts";
 import { type Delivery, PreviewPlayer } from "./preview-player.ts";
+import { automaticLabel } from "./quality.ts";
 import "./preview.css";
 
 const NO_PICTURE = new Observable<PictureState>("off");
@@ -194,11 +194,7 @@ function showsPicture(picture: PictureState): boolean {
   return picture === "playing" || picture === "frozen";
 }
 
-function createPlayer(
-  video: HTMLVideoElement,
-  hls: LivePlayer,
-  runtime: Runtime,
-): PreviewPlayer {
+function createPlayer(video: HTMLVideoElement, hls: LivePlayer, runtime: Runtime): PreviewPlayer {
   const { session, stream } = runtime;
   const lowDelayPlayer = (onGiveUp: () => void) =>
     new LowDelayPlayer(video, {

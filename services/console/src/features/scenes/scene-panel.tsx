@@ -5,8 +5,10 @@ import { useObservable } from "../../observable.ts";
 import { useForbidden, useRuntime } from "../../runtime-context.ts";
 import { Message } from "../../ui/message.tsx";
 import { useBlocked } from "../link/use-link.ts";
+import { isOnAir } from "../stream/status.ts";
 import { CUT, FADE, type Transition } from "./commands.ts";
 import { DeleteSceneDialog, NameDialog } from "./dialogs.tsx";
+import { PreviewPicture } from "./preview-picture.tsx";
 import { rolesOf } from "./roles.ts";
 import { SceneRow } from "./scene-row.tsx";
 import { TakeBar } from "./take-bar.tsx";
@@ -87,6 +89,12 @@ export function ScenePanel() {
         <Message tone="bad" alert onDismiss={() => commands.dismiss()}>
           {failure.message}
         </Message>
+      )}
+      {studio && cannotControl === null && (
+        <PreviewPicture
+          name={list?.scenes.find(({ id }) => id === state?.wanted_preview)?.name ?? null}
+          wanted={state !== null && isOnAir(state.status) && state.wanted_preview !== null}
+        />
       )}
       <ol className="scenes__list" aria-label="Scenes">
         {list?.scenes.map((scene, index) => {

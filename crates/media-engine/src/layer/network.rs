@@ -167,6 +167,7 @@ impl Source for NetworkSource {
             | LayerContent::Gradient { .. }
             | LayerContent::Countdown(_)
             | LayerContent::Ticker { .. }
+            | LayerContent::Web { .. }
             | LayerContent::Chat { .. } => {}
         }
     }

@@ -131,10 +131,13 @@ impl Source for WebSource {
 
     fn surface(&self) -> Surface {
         match (&self.health, self.on_loss) {
-            (Health::Fine, _) | (Health::Loading | Health::Waiting(_) | Health::Failing(_), OnLoss::Hold) => {
+            (Health::Fine, _)
+            | (Health::Loading | Health::Waiting(_) | Health::Failing(_), OnLoss::Hold) => {
                 Surface::Changing(Arc::clone(&self.slot))
             }
-            (Health::Loading | Health::Waiting(_) | Health::Failing(_), OnLoss::Hide) => Surface::Empty,
+            (Health::Loading | Health::Waiting(_) | Health::Failing(_), OnLoss::Hide) => {
+                Surface::Empty
+            }
         }
     }
 

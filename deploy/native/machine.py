@@ -32,6 +32,8 @@ BUILD_PACKAGES = [
     "libgstreamer1.0-dev",
     "libgstreamer-plugins-base1.0-dev",
 ]
+# Where Debian has the libraries of this machine.
+LIBRARIES = f"/usr/lib/{os.uname().machine}-linux-gnu"
 # Needed by the tests besides: packages, and what each is there for.
 TEST_PACKAGES = {
     "chromium": "chromium",
@@ -43,6 +45,10 @@ TEST_PACKAGES = {
     "nginx-light": "/usr/sbin/nginx",
     "libnginx-mod-rtmp": "/usr/lib/nginx/modules/ngx_rtmp_module.so",
     "srt-tools": "srt-live-transmit",
+    # WebKit for layers of kind `web`, and OpenGL in software for it.
+    "gstreamer1.0-wpe": f"{LIBRARIES}/gstreamer-1.0/libgstwpe.so",
+    "libgl1-mesa-dri": f"{LIBRARIES}/dri/swrast_dri.so",
+    "libegl1": f"{LIBRARIES}/libEGL.so.1",
 }
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")

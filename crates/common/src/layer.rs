@@ -13,6 +13,7 @@ mod playback;
 mod text;
 mod text_style;
 mod ticker;
+mod web;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -38,6 +39,7 @@ pub use playback::{
 pub use text::{ClockSource, TextSource};
 pub use text_style::{TextAlign, TextOutline, TextShadow, TextStyle, TextWrap, VerticalAlign};
 pub use ticker::{TickerDirection, TickerSource};
+pub use web::WebSource;
 
 macro_rules! layer_kinds {
     ($($(#[$doc:meta])* $name:ident($source:ty) = $text:literal),+ $(,)?) => {
@@ -101,6 +103,8 @@ layer_kinds! {
     Ingest(IngestSource) = "ingest",
     /// The stream's chat.
     Chat(ChatSource) = "chat",
+    /// A web page.
+    Web(WebSource) = "web",
 }
 
 impl LayerSource {
@@ -120,7 +124,8 @@ impl LayerSource {
             | Self::Ticker(_)
             | Self::Chat(_)
             | Self::Network(_)
-            | Self::Ingest(_) => None,
+            | Self::Ingest(_)
+            | Self::Web(_) => None,
         }
     }
 
@@ -140,7 +145,8 @@ impl LayerSource {
             | Self::Ticker(_)
             | Self::Chat(_)
             | Self::Network(_)
-            | Self::Ingest(_) => None,
+            | Self::Ingest(_)
+            | Self::Web(_) => None,
         }
     }
 
@@ -159,7 +165,8 @@ impl LayerSource {
             | Self::Ticker(_)
             | Self::Network(_)
             | Self::Ingest(_)
-            | Self::Chat(_) => None,
+            | Self::Chat(_)
+            | Self::Web(_) => None,
         };
         let font = self.style().and_then(|style| style.font_asset.as_ref());
         file.into_iter().chain(font)
@@ -180,7 +187,8 @@ impl LayerSource {
             | Self::Audio(_)
             | Self::Gradient(_)
             | Self::Network(_)
-            | Self::Ingest(_) => None,
+            | Self::Ingest(_)
+            | Self::Web(_) => None,
         }
     }
 }

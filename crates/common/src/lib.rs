@@ -24,6 +24,7 @@ pub mod recording;
 pub mod resources;
 pub mod scene;
 pub mod secret;
+pub mod sprite;
 pub mod stream;
 pub mod target;
 pub mod transition;

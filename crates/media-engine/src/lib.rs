@@ -6,6 +6,7 @@
 //! - [`run`] is the worker's loop (`worker`); `host` is its line to the host, `memory` what
 //!   the next host must know, `hosting` how the worker lives without one.
 //! - `scene` finds what a new scene changes; `layer` holds one file for each kind of layer.
+//! - `renderer` draws a web page, in a process of its own beside the worker.
 //! - `pipeline` is what is on air: composer, encoder, segment writer. It knows no decoder.
 //! - `tap` lets readers on this machine have what the encoders make, as they make it.
 //! - `output` brings what the encoders make to servers and into recordings, each by itself.
@@ -29,6 +30,7 @@ mod output;
 mod picture;
 mod pipeline;
 mod process;
+mod renderer;
 mod scene;
 mod sound;
 mod state;
@@ -39,4 +41,5 @@ mod worker;
 
 pub use log::Log;
 pub use process::{lead_group, prefer, socket};
+pub use renderer::render_web;
 pub use worker::run;

@@ -11,8 +11,17 @@ use tracing_subscriber::EnvFilter;
 /// The exit code for a configuration that cannot be carried out (`EX_CONFIG`).
 const EXIT_CONFIG: u8 = 78;
 
+/// The argument that makes this process a renderer of a web page: no name of a stream.
+const RENDER_WEB: &str = "--render-web";
+
 fn main() -> ExitCode {
     let stream = std::env::args().nth(1).unwrap_or_default();
+    if stream == RENDER_WEB {
+        return match sm_media_engine::render_web() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_untold) => ExitCode::FAILURE,
+        };
+    }
     // It becomes part of every line of the log.
     let stream = stream.parse::<StreamId>().unwrap_or_default();
     let Ok(log) = Log::start(stream.as_str(), io::stderr()) else {

@@ -6,6 +6,7 @@ use sm_common::clock::Timestamp;
 use sm_common::id::{LayerId, OutputId, RenditionName};
 use sm_common::ladder::Rendition;
 use sm_common::program::ProgramFormat;
+use sm_common::sprite::Sprite;
 use sm_media_protocol::{
     Command, HlsSettings, Hosting, LayerReport, OnAir, OutputReport, Part, RenditionFailure,
     RenditionOnAir, RenditionReport, Report, ScenePicture, Segment, WantedOutput, WantedScene,
@@ -66,8 +67,10 @@ impl Note {
                 outputs,
                 hosting,
                 network: _,
+                sprite: _,
                 targets: _,
                 retry: _,
+                web: _,
                 feeds: _,
             } => Some(Self::Configured {
                 program: program.clone(),
@@ -139,6 +142,7 @@ struct Known {
     segments: Recent<Segment>,
     parts: Recent<Part>,
     renditions: BTreeMap<RenditionName, KnownRendition>,
+    sprite: Option<Sprite>,
 }
 
 #[derive(Debug)]
@@ -201,6 +205,7 @@ impl Memory {
                     segments: Recent::new(KEPT_S, SEGMENTS_MAX),
                     parts: Recent::new(PARTS_KEPT_S, PARTS_MAX),
                     renditions: BTreeMap::new(),
+                    sprite: None,
                 });
             }
             (Some(known), Note::Scene(scene)) => {
@@ -255,6 +260,7 @@ impl Memory {
                 known.hls = hls.clone();
             }
             Report::PartWritten(part) => known.parts.keep(part.duration_s, part.clone()),
+            Report::Sprite(sprite) => known.sprite = Some(sprite.clone()),
             Report::Rendition(report) => {
                 if let Some(rendition) = known.rendition(&report.rendition) {
                     rendition.failure.clone_from(&report.failure);
@@ -301,6 +307,7 @@ impl Memory {
             parts: known.parts.all(),
             ladder: known.ladder.clone(),
             renditions: known.renditions(),
+            sprite: known.sprite.clone(),
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sm_common::id::LayerId;
-use sm_common::layer::Transition;
+use sm_common::layer::{Transition, WebSource};
 use sm_media_protocol::{Cover, LayerContent, SceneLayer, WantedScene};
 
 /// What to do with the sources of layers so that they show a wanted scene.
@@ -125,6 +125,14 @@ pub(crate) fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
             };
             shown == *after && known == secret
         }
+        (C::Web { source: before }, C::Web { source: after }) => {
+            let on_loss = before.on_loss;
+            *before
+                == (WebSource {
+                    on_loss,
+                    ..after.clone()
+                })
+        }
         (
             C::Color { .. }
             | C::TestPattern { .. }
@@ -138,7 +146,8 @@ pub(crate) fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
             | C::Ticker { .. }
             | C::Network { .. }
             | C::Ingest { .. }
-            | C::Chat { .. },
+            | C::Chat { .. }
+            | C::Web { .. },
             _,
         ) => false,
     }

@@ -15,7 +15,7 @@ use sm_common::stream::Severity;
 use sm_common::target::TargetPolicy;
 use sm_media_protocol::{
     Command, FinishReason, HlsSettings, LayerReport, OutputReport, RecordingSettings, Report,
-    WantedOutput, WantedScene, WorkerState,
+    SpriteSettings, WantedOutput, WantedScene, WorkerState,
 };
 
 use crate::event::{Event, Events};
@@ -92,6 +92,8 @@ struct Air {
     former: Option<Program>,
     /// The further encodings that are wanted.
     ladder: Vec<Rendition>,
+    /// The small pictures of the last minutes that are wanted.
+    sprite: Option<SpriteSettings>,
     source: Source,
     taps: Taps,
     layers: Layers,
@@ -220,8 +222,10 @@ impl Worker {
                 outputs,
                 hosting,
                 network,
+                sprite,
                 targets,
                 retry,
+                web,
                 feeds,
             } => {
                 let wanted = Wanted {
@@ -235,7 +239,9 @@ impl Worker {
                         network,
                         retry,
                         feeds,
+                        web: web.map(|web| *web),
                     },
+                    sprite,
                     targets,
                 };
                 return self.configure(program, wanted);
@@ -313,6 +319,7 @@ impl Worker {
             outputs: wanted_outputs,
             orphan,
             sources,
+            sprite,
             targets,
         } = wanted;
         if self.air.is_some() {
@@ -365,6 +372,7 @@ impl Worker {
             wall: SharedClock::clone(&self.wall),
             events: self.events.clone(),
             reports: self.reports.clone(),
+            sprite,
         };
         match Program::start(settings, layers.stage()) {
             Ok(program) => {
@@ -375,6 +383,7 @@ impl Worker {
                     next: None,
                     former: None,
                     ladder,
+                    sprite,
                     source,
                     taps: self.taps.clone(),
                     layers,
@@ -598,6 +607,7 @@ struct Wanted {
     outputs: Vec<WantedOutput>,
     orphan: Duration,
     sources: SourceSettings,
+    sprite: Option<SpriteSettings>,
     targets: TargetPolicy,
 }
 

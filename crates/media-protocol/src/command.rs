@@ -7,7 +7,7 @@ use sm_common::id::{LayerId, OutputId};
 use sm_common::ladder::Rendition;
 use sm_common::layer::{
     AtEnd, AtZero, Blend, ChatSource, Color, GradientShape, GradientStop, NetworkSource, OnLoss,
-    Pattern, Playback, TextStyle, TickerDirection, Transform, Transition,
+    Pattern, Playback, TextStyle, TickerDirection, Transform, Transition, WebSource,
 };
 use sm_common::output::OutputTarget;
 use sm_common::program::ProgramFormat;
@@ -17,6 +17,7 @@ use sm_common::target::TargetPolicy;
 use sm_common::transition::Take;
 
 use crate::chat::ChatFeed;
+use crate::web::WebSettings;
 
 /// What the host tells the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,12 +46,18 @@ pub enum Command {
         /// Where network sources may be.
         #[serde(default)]
         network: NetworkPolicy,
+        /// Small pictures of the last minutes; `None` for none.
+        #[serde(default)]
+        sprite: Option<SpriteSettings>,
         /// Where outputs may be sent.
         #[serde(default)]
         targets: TargetPolicy,
         /// How long sources that failed wait before they are tried again.
         #[serde(default)]
         retry: RetryTerms,
+        /// How web pages are shown; `None` where they are not.
+        #[serde(default)]
+        web: Option<Box<WebSettings>>,
         /// An existing directory that only this user can enter. A layer that others push to listens
         /// there, on a socket that is named after it; `None`: nobody can push.
         #[serde(default)]
@@ -176,6 +183,19 @@ pub struct HlsSettings {
     /// Most frames in a part of a segment; 0: segments are not written in parts.
     #[serde(default)]
     pub part_frames: u32,
+}
+
+/// How small pictures of the last minutes are made. The worker writes them as `sprite.jpg` into the
+/// HLS directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SpriteSettings {
+    /// Time from one to the next, in milliseconds.
+    pub interval_ms: u64,
+    /// How many are kept.
+    pub pictures: u32,
+    /// Height of each in pixels; the width follows from the program's shape.
+    pub height: u32,
 }
 
 /// Where recordings are written, and when no longer.
@@ -394,6 +414,11 @@ pub enum LayerContent {
         /// The password or passphrase.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         secret: Option<Secret>,
+    },
+    /// A web page.
+    Web {
+        /// Where it is, and how it is shown.
+        source: WebSource,
     },
     /// Live sound and picture that the host hands over as FLV, whenever somebody publishes.
     Ingest {

@@ -20,11 +20,12 @@ mod framing;
 mod picture;
 mod report;
 mod tap;
+mod web;
 
 pub use chat::{CHAT_LINES_MAX, CHAT_NAME_CHARS_MAX, CHAT_TEXT_CHARS_MAX, ChatFeed, ChatLine};
 pub use command::{
     Clip, Command, Countdown, Cover, CoverReason, HlsSettings, Hosting, LayerContent, LeaseTerms,
-    RecordingSettings, RetryTerms, SceneLayer, WantedOutput, WantedScene,
+    RecordingSettings, RetryTerms, SceneLayer, SpriteSettings, WantedOutput, WantedScene,
 };
 pub use framing::{FrameError, LINE_BYTES_MAX, decode, encode};
 pub use picture::{CoverPicture, ScenePicture};
@@ -33,3 +34,4 @@ pub use report::{
     RenditionOnAir, RenditionReport, Report, Segment, Stats, WorkerState,
 };
 pub use tap::{Introduction, TapError, TapHeader, TapKind, TapTerms};
+pub use web::{RenderFailure, RenderNews, RenderOrder, SLOTS, WebSettings};

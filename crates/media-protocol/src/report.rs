@@ -6,6 +6,7 @@ use sm_common::layer::PlaybackStatus;
 use sm_common::output::{OutputCounters, OutputStatus};
 use sm_common::performance::{LayerPerformance, RenditionPerformance};
 use sm_common::program::ProgramFormat;
+use sm_common::sprite::Sprite;
 use sm_common::stream::{LayerState, Severity};
 use sm_common::transition::Take;
 
@@ -95,6 +96,8 @@ pub enum Report {
     },
     /// One second was measured.
     Stats(Box<Stats>),
+    /// `sprite.jpg` is written, and holds this.
+    Sprite(Sprite),
     /// The answer to a snapshot command.
     Snapshot {
         /// The command.
@@ -152,6 +155,9 @@ pub struct OnAir {
     /// What those of them delivered that deliver.
     #[serde(default)]
     pub renditions: Vec<RenditionOnAir>,
+    /// What `sprite.jpg` holds.
+    #[serde(default)]
+    pub sprite: Option<Sprite>,
 }
 
 /// What a rendition delivered, as far as the program's own is in [`OnAir`].

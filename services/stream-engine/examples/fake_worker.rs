@@ -27,6 +27,7 @@ use sm_common::id::LayerId;
 use sm_common::ladder::Rendition;
 use sm_common::output::{OutputCounters, OutputStatus};
 use sm_common::program::ProgramFormat;
+use sm_common::sprite::{Sprite, SpritePicture};
 use sm_common::stream::{LayerState, Severity};
 use sm_media_protocol::{
     Command, FinishReason, HlsSettings, LayerContent, LayerReport, OnAir, OutputReport,
@@ -138,6 +139,7 @@ impl Line {
                 }
                 Report::PartWritten(part) => on_air.parts.push(part.clone()),
                 Report::SegmentWritten(segment) => on_air.segments.push(segment.clone()),
+                Report::Sprite(sprite) => on_air.sprite = Some(sprite.clone()),
                 Report::ProgramChanged { program, hls } => {
                     if on_air.hls.run != hls.run {
                         on_air.segments.clear();
@@ -345,6 +347,7 @@ impl Worker {
                 parts: Vec::new(),
                 ladder: Vec::new(),
                 renditions: Vec::new(),
+                sprite: None,
             });
         });
         let init = format!("init-{}.mp4", hls.run);
@@ -532,6 +535,25 @@ impl Worker {
         }
     }
 
+    /// Takes another small picture.
+    fn take_picture(&self, hls: &HlsSettings, number: u64) {
+        write(
+            &hls.directory,
+            "sprite.jpg",
+            &format!("pictures up to {number}"),
+        );
+        let pictures = (0..number.min(4)).map(|place| SpritePicture {
+            at: SystemClock.now(),
+            x: u32::try_from(place).unwrap() * 160,
+            y: 0,
+        });
+        self.line.say(&Report::Sprite(Sprite {
+            width: 160,
+            height: 90,
+            pictures: pictures.collect(),
+        }));
+    }
+
     /// Says how all is, after so many segments.
     fn report_progress(&self, segments: u64, framerate: u32, outputs: &[WantedOutput]) {
         self.report_outputs(outputs);
@@ -590,6 +612,7 @@ impl Worker {
                     }
                     due += segment.step();
                     if segment.number > number {
+                        self.take_picture(hls, segment.number);
                         self.report_progress(segment.number, framerate, &outputs);
                     }
                 }

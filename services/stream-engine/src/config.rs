@@ -12,7 +12,7 @@ use sm_common::capacity::Costs;
 use sm_common::id::StreamId;
 use sm_common::layer::Color;
 use sm_common::target::TargetPolicy;
-use sm_media_protocol::RetryTerms;
+use sm_media_protocol::{RetryTerms, SpriteSettings, WebSettings};
 use sm_service_kit::config::{
     AuthConfig, EventHandlerConfig, HttpConfig, KitConfig, OpsConfig, ServiceConfig,
     TelemetryConfig,
@@ -55,6 +55,8 @@ pub struct Config {
     pub(crate) sources: SourcesConfig,
     /// `[outputs]`
     pub(crate) outputs: TargetPolicy,
+    /// `[web]`
+    pub(crate) web: WebConfig,
     /// `[chat]`
     pub(crate) chat: ChatConfig,
     /// `[playback]`
@@ -150,6 +152,9 @@ pub(crate) struct LiveConfig {
     pub(crate) viewers_max: usize,
     snapshot_max_age_ms: u64,
     snapshot_timeout_ms: u64,
+    sprite_interval_ms: u64,
+    sprite_pictures: u32,
+    sprite_height: u32,
     forward_connect_timeout_ms: u64,
     forward_read_timeout_ms: u64,
 }
@@ -198,6 +203,17 @@ pub(crate) struct SourcesConfig {
     allow: Vec<IpNet>,
     retry_first_ms: u64,
     retry_longest_ms: u64,
+}
+
+/// `[web]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WebConfig {
+    enabled: bool,
+    pages_max: u32,
+    memory_mb_max: u64,
+    start_timeout_ms: u64,
+    stall_timeout_ms: u64,
 }
 
 /// `[chat]`
@@ -322,6 +338,18 @@ impl SourcesConfig {
     }
 }
 
+impl WebConfig {
+    /// What workers are told; `None` while web pages are switched off.
+    pub(crate) fn settings(&self) -> Option<WebSettings> {
+        self.enabled.then(|| WebSettings {
+            pages_max: self.pages_max,
+            memory_bytes_max: self.memory_mb_max.saturating_mul(1024 * 1024),
+            start_ms: self.start_timeout_ms,
+            stall_ms: self.stall_timeout_ms,
+        })
+    }
+}
+
 impl ChatConfig {
     pub(crate) const fn tell_every(&self) -> Duration {
         Duration::from_millis(self.tell_interval_ms)
@@ -395,6 +423,15 @@ impl RestartConfig {
 impl LiveConfig {
     pub(crate) const fn wait_max(&self) -> Duration {
         Duration::from_millis(self.wait_max_ms)
+    }
+
+    /// How small pictures of the last minutes are made; `None`: not at all.
+    pub(crate) fn sprite(&self) -> Option<SpriteSettings> {
+        (self.sprite_interval_ms > 0 && self.sprite_pictures > 0).then_some(SpriteSettings {
+            interval_ms: self.sprite_interval_ms,
+            pictures: self.sprite_pictures,
+            height: self.sprite_height,
+        })
     }
 
     pub(crate) const fn grace(&self) -> Duration {
@@ -472,6 +509,11 @@ mod tests {
         assert_eq!(read.lease.without_redis, WithoutRedis::Stop);
         assert_eq!(read.lease.ttl(), Duration::from_secs(3));
         assert_eq!(read.slate.color.alpha, 0x80);
+        assert_eq!(
+            read.web.settings(),
+            None,
+            "only who wants web pages has them"
+        );
         assert_eq!((read.http.port, read.engine.ids.len()), (4300, 2));
     }
 }

@@ -229,6 +229,9 @@ fn content(layer: &Layer, assets: &Path) -> LayerContent {
             source: source.clone(),
             secret: source.plain().cloned(),
         },
+        LayerSource::Web(source) => LayerContent::Web {
+            source: source.clone(),
+        },
         LayerSource::Ingest(source) => LayerContent::Ingest {
             feed: layer.id,
             latency_ms: source.latency_ms,

@@ -35,34 +35,39 @@ pub enum ChatEntrance {
 #[serde(deny_unknown_fields, default)]
 pub struct ChatSource {
     /// Most messages in the picture, 1 to 40; those that do not fit into the layer are left out.
-    #[schema(minimum = 1, maximum = 40)]
+    #[schema(required = false, minimum = 1, maximum = 40)]
     pub max_messages: u32,
     /// How many seconds a message stays, 1 to 86400; until newer ones take its place when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1, maximum = 86400)]
+    #[schema(required = false, minimum = 1, maximum = 86400)]
     pub max_age_s: Option<u32>,
     /// How long a message takes to fade away when its time is over or there are too many, in
     /// milliseconds, 0 (at once) to 5000.
-    #[schema(minimum = 0, maximum = 5000)]
+    #[schema(required = false, minimum = 0, maximum = 5000)]
     pub fade_ms: u32,
     /// Where the newest message stands.
+    #[schema(required = false)]
     pub order: ChatOrder,
     /// How a new message comes into the picture.
+    #[schema(required = false)]
     pub entrance: ChatEntrance,
     /// How long that takes, in milliseconds, 0 (at once) to 2000.
-    #[schema(minimum = 0, maximum = 2000)]
+    #[schema(required = false, minimum = 0, maximum = 2000)]
     pub entrance_ms: u32,
     /// Canvas pixels between two messages, 0 to 500.
-    #[schema(minimum = 0, maximum = 500)]
+    #[schema(required = false, minimum = 0, maximum = 500)]
     pub gap: u32,
     /// Whether the writer's name stands before the text.
+    #[schema(required = false)]
     pub names: bool,
     /// Colour of names; when absent, each writer has one that stays the same.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
     pub name_color: Option<Color>,
     /// How messages look. The background, its corners and the padding are those of each message. With
     /// `left`, text that is read from right to left starts at the right. It is never shrunk, and
     /// `vertical_align` is `order`'s.
+    #[schema(required = false)]
     pub style: TextStyle,
 }
 

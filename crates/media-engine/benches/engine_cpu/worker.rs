@@ -56,8 +56,10 @@ pub(crate) fn run(case: &Case, media: &Media, folder: &Path) -> anyhow::Result<C
             orphan_ms: 0,
         },
         network: NetworkPolicy::default(),
+        sprite: None,
         targets: TargetPolicy::default(),
         retry: RetryTerms::default(),
+        web: None,
         feeds: None,
     };
     input.write_all(&encode(&configure)?)?;

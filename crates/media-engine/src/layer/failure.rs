@@ -205,6 +205,58 @@ impl Failure {
         Self::undecodable("what the source sends cannot be decoded")
     }
 
+    /// Web pages are switched off.
+    pub(super) fn web_disabled() -> Self {
+        let reason = "web pages are switched off in this engine (web.enabled)";
+        Self::new("layer.web.disabled", reason)
+    }
+
+    /// What draws web pages is not installed.
+    pub(super) fn web_unavailable() -> Self {
+        let reason = "WebKit is not installed beside this engine (gstreamer1.0-wpe)";
+        Self::new("layer.web.unavailable", reason)
+    }
+
+    /// There are as many pages as there may be.
+    pub(super) fn web_too_many() -> Self {
+        let reason = "as many web pages as may be are open (web.pages_max)";
+        Self::new("layer.web.too-many", reason)
+    }
+
+    /// The address is none of a page.
+    pub(super) fn web_address() -> Self {
+        Self::new(
+            "layer.source.address",
+            "a page has an address of http or https",
+        )
+    }
+
+    /// The page was not loaded.
+    pub(super) fn web_not_loaded() -> Self {
+        Self::new("layer.web.not-loaded", "the page cannot be loaded")
+    }
+
+    /// A process of the page ended.
+    pub(super) fn web_crashed() -> Self {
+        Self::new("layer.web.crashed", "the page's process ended")
+    }
+
+    /// The page's processes take too much memory.
+    pub(super) fn web_memory() -> Self {
+        let reason = "the page takes more memory than it may (web.memory_mb_max)";
+        Self::new("layer.web.memory", reason)
+    }
+
+    /// The page shows no sign of life.
+    pub(super) fn web_stalled() -> Self {
+        Self::new("layer.web.stalled", "the page hangs")
+    }
+
+    /// There is no first picture.
+    pub(super) fn web_silent() -> Self {
+        Self::new("layer.web.silent", "the page does not begin to show")
+    }
+
     /// Text cannot be drawn.
     pub(super) fn text(reason: &'static str) -> Self {
         Self::new("layer.text.failed", reason)

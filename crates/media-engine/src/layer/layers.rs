@@ -16,6 +16,7 @@ use sm_media_protocol::{CHAT_LINES_MAX, ChatFeed, LayerContent, LayerReport, Wan
 use super::cast::Cast;
 use super::seat::Role;
 use super::text_renderer::TextRenderer;
+use super::web::Pages;
 use super::{Health, News, Source, SourceSettings, Surroundings};
 use crate::event::Events;
 use crate::number::{to_f64, to_i64};
@@ -75,6 +76,8 @@ impl Layers {
                 matrix: Matrix::for_height(height),
                 wall,
                 text: std::rc::Rc::new(TextRenderer::start()),
+                web: sources.web.map(Pages::new),
+                program_height: height,
                 chat: None,
                 network: sources.network,
                 retry: sources.retry,
@@ -498,7 +501,8 @@ fn performance(layer: LayerId, source: &dyn Source, now_ns: i64) -> Option<Layer
         | Surface::Solid(..)
         | Surface::Still(_)
         | Surface::Strip(_)
-        | Surface::Stack(_) => None,
+        | Surface::Stack(_)
+        | Surface::Changing(_) => None,
     };
     let sound = source.sound();
     let feed = source.feed();

@@ -35,6 +35,7 @@ mod ticker;
 mod turns;
 mod vector;
 mod video;
+mod web;
 
 use std::path::PathBuf;
 use std::sync::mpsc::SyncSender;
@@ -45,7 +46,7 @@ use sm_common::clock::{SharedClock, Timestamp};
 use sm_common::id::LayerId;
 use sm_common::layer::PlaybackStatus;
 use sm_common::performance::FeedPerformance;
-use sm_media_protocol::{ChatFeed, LayerContent, RetryTerms, SceneLayer};
+use sm_media_protocol::{ChatFeed, LayerContent, RetryTerms, SceneLayer, WebSettings};
 
 use crate::event::{Event, Events};
 use crate::picture::{Bitmap, Matrix};
@@ -159,6 +160,7 @@ fn open(layer: &SceneLayer, surroundings: &Surroundings) -> Box<dyn Source> {
         LayerContent::Network { source, secret } => {
             network::open(source, secret.as_ref(), layer, surroundings)
         }
+        LayerContent::Web { source } => web::open(source, layer, surroundings),
         LayerContent::Ingest {
             feed,
             latency_ms,
@@ -211,6 +213,8 @@ pub(crate) struct SourceSettings {
     pub(crate) retry: RetryTerms,
     /// The directory where sources take what others push; `None`: nobody can.
     pub(crate) feeds: Option<PathBuf>,
+    /// How web pages are shown; `None` where they are not.
+    pub(crate) web: Option<WebSettings>,
 }
 
 /// What every source may use.
@@ -220,6 +224,10 @@ struct Surroundings {
     matrix: Matrix,
     wall: SharedClock,
     text: std::rc::Rc<TextRenderer>,
+    /// Web pages, where they are shown.
+    web: Option<web::Pages>,
+    /// Height of the program.
+    program_height: u32,
     /// The stream's chat, as the host last told it.
     chat: Option<ChatFeed>,
     /// Where network sources may be.

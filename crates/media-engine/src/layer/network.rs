@@ -28,6 +28,7 @@ use super::{Health, News, Source, Surroundings};
 use crate::pipeline::{FrameSlot, Surface};
 use crate::sound::SoundQueue;
 use facts::Facts;
+pub(super) use guard::resolve;
 use ingest::Inlet;
 use pipeline::{Outlets, build, build_fed};
 use wanted::Wanted;
@@ -166,6 +167,7 @@ impl Source for NetworkSource {
             | LayerContent::Gradient { .. }
             | LayerContent::Countdown(_)
             | LayerContent::Ticker { .. }
+            | LayerContent::Web { .. }
             | LayerContent::Chat { .. } => {}
         }
     }
@@ -216,7 +218,7 @@ impl Source for NetworkSource {
 
 /// A source that cannot even be asked for, or cannot listen.
 #[derive(Debug)]
-struct Refused(Failure);
+pub(super) struct Refused(pub(super) Failure);
 
 impl Source for Refused {
     fn update(&mut self, _layer: &SceneLayer) {}

@@ -7,7 +7,7 @@ use crate::scene::same_source;
 /// What a source is like to those who share it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Nature {
-    /// Frames as they come, fitted to every place apart.
+    /// Frames as they come, fitted to every place apart, or a picture of a size of its own.
     Stream,
     /// A picture that is made for its layer.
     Made,
@@ -18,7 +18,8 @@ const fn nature(content: &LayerContent) -> Nature {
         LayerContent::Video { .. }
         | LayerContent::Audio { .. }
         | LayerContent::Network { .. }
-        | LayerContent::Ingest { .. } => Nature::Stream,
+        | LayerContent::Ingest { .. }
+        | LayerContent::Web { .. } => Nature::Stream,
         LayerContent::Color { .. }
         | LayerContent::TestPattern { .. }
         | LayerContent::Image { .. }
@@ -67,7 +68,7 @@ pub(super) const fn begins_on_air(content: &LayerContent) -> bool {
 #[cfg(test)]
 mod tests {
     use sm_common::id::LayerId;
-    use sm_common::layer::{Blend, Color, OnLoss, Transform, Transition};
+    use sm_common::layer::{Blend, Color, OnLoss, Transform, Transition, WebSource};
 
     use super::*;
 
@@ -107,6 +108,21 @@ mod tests {
         LayerContent::Image { path: "a".into() }
     }
 
+    fn web(url: &str, on_loss: OnLoss) -> LayerContent {
+        LayerContent::Web {
+            source: WebSource {
+                url: url.to_owned(),
+                width: WebSource::WIDTH,
+                height: WebSource::HEIGHT,
+                framerate: WebSource::FRAMERATE,
+                zoom: WebSource::ZOOM,
+                css: String::new(),
+                reload_s: None,
+                on_loss,
+            },
+        }
+    }
+
     #[test]
     fn a_stream_is_shared_in_every_size_and_a_picture_in_its_own() {
         let cases = [
@@ -118,6 +134,16 @@ mod tests {
             (
                 layer(video("a", true), 10),
                 layer(video("b", true), 10),
+                false,
+            ),
+            (
+                layer(web("http://a/", OnLoss::Hide), 10),
+                layer(web("http://a/", OnLoss::Hold), 99),
+                true,
+            ),
+            (
+                layer(web("http://a/", OnLoss::Hide), 10),
+                layer(web("http://b/", OnLoss::Hide), 10),
                 false,
             ),
             (layer(image(), 10), layer(image(), 10), true),

@@ -223,6 +223,7 @@ pub(super) fn font_of(layer: &SceneLayer) -> Option<&PathBuf> {
         | LayerContent::Audio { .. }
         | LayerContent::Gradient { .. }
         | LayerContent::Network { .. }
-        | LayerContent::Ingest { .. } => None,
+        | LayerContent::Ingest { .. }
+        | LayerContent::Web { .. } => None,
     }
 }

@@ -93,7 +93,8 @@ fn clip(layer: &SceneLayer) -> Option<Clip> {
         | LayerContent::Ticker { .. }
         | LayerContent::Chat { .. }
         | LayerContent::Network { .. }
-        | LayerContent::Ingest { .. } => None,
+        | LayerContent::Ingest { .. }
+        | LayerContent::Web { .. } => None,
     }
 }
 

@@ -92,6 +92,57 @@ impl Picture {
         }
     }
 
+    /// How many bytes [`Self::samples`] are for a picture of this size.
+    pub(crate) fn sample_bytes(width: usize, height: usize) -> usize {
+        let half = width.div_ceil(2) * height.div_ceil(2);
+        2 * width * height + 3 * half
+    }
+
+    /// All samples, plane after plane: luma, blue, red, and the alpha of luma and chroma, which an
+    /// opaque picture has not.
+    pub(crate) fn samples(&self) -> impl Iterator<Item = &[u8]> {
+        let alpha = self
+            .alpha
+            .iter()
+            .flat_map(|alpha| [alpha.luma.as_slice(), &alpha.chroma]);
+        [self.luma.as_slice(), &self.blue, &self.red]
+            .into_iter()
+            .chain(alpha)
+    }
+
+    /// The picture of these samples, in the order of [`Self::samples`]; `None` if they are too few.
+    pub(crate) fn from_samples(
+        width: usize,
+        height: usize,
+        samples: &[u8],
+        opaque: bool,
+    ) -> Option<Self> {
+        let (full, half) = (width * height, width.div_ceil(2) * height.div_ceil(2));
+        let mut rest = samples;
+        let mut plane = |length: usize| {
+            let (plane, others) = rest.split_at_checked(length)?;
+            rest = others;
+            Some(plane.to_vec())
+        };
+        let size = |side: usize| crate::number::to_u32(crate::number::to_u64(side));
+        Some(Self {
+            width,
+            height,
+            source_size: Some((size(width), size(height))),
+            luma: plane(full)?,
+            blue: plane(half)?,
+            red: plane(half)?,
+            alpha: if opaque {
+                None
+            } else {
+                Some(Alpha {
+                    luma: plane(full)?,
+                    chroma: plane(half)?,
+                })
+            },
+        })
+    }
+
     /// The size of the source it was scaled from, if it has one of its own.
     pub(crate) fn source_size(&self) -> Option<(u32, u32)> {
         self.source_size

@@ -1,5 +1,7 @@
 //! Drawing the layers of a scene into a frame.
 
+use std::sync::Arc;
+
 use gstreamer_video as gst_video;
 use gstreamer_video::prelude::*;
 use sm_common::layer::{Blend, Transform};
@@ -10,7 +12,8 @@ use super::motion::Look;
 use super::stage::{Item, Surface};
 use crate::number::{to_f32, to_f64, to_u64, to_usize, to_whole};
 use crate::picture::{
-    Canvas, Matrix, Opacity, Outline, Paint, Placement, PlaneMut, Rectangle, View, Window, Yuv,
+    Canvas, Matrix, Opacity, Outline, Paint, Picture, Placement, PlaneMut, Rectangle, View, Window,
+    Yuv,
 };
 
 /// A frame to draw on.
@@ -22,6 +25,8 @@ struct Drawn<'a> {
     look: Look,
     opacity: Opacity,
     frame: Option<Shown>,
+    /// The picture that does not move, if it shows one.
+    still: Option<Arc<Picture>>,
     place: Rectangle,
     /// The part of the picture that shows.
     window: Window,
@@ -47,13 +52,22 @@ impl<'a> Drawn<'a> {
         if opacity == Opacity::NONE || !around.touches(canvas.0, canvas.1) {
             return None;
         }
+        let still = match &item.surface {
+            Surface::Still(picture) => Some(Arc::clone(picture)),
+            Surface::Changing(slot) => Some(slot.picture()?),
+            Surface::Empty
+            | Surface::Solid(..)
+            | Surface::Moving(_)
+            | Surface::Strip(_)
+            | Surface::Stack(_) => None,
+        };
         let (frame, Placement { place, window }) = match &item.surface {
             Surface::Empty => return None,
             // One colour is the same in every part, and strips and stacks fill their box.
             Surface::Solid(..) | Surface::Strip(_) | Surface::Stack(_) => (None, whole),
-            Surface::Still(picture) => {
-                let source = picture.source_size().unwrap_or(outer);
-                (None, Placement::of(transform, source))
+            Surface::Still(_) | Surface::Changing(_) => {
+                let size = still.as_ref().and_then(|picture| picture.source_size());
+                (None, Placement::of(transform, size.unwrap_or(outer)))
             }
             Surface::Moving(slot) => {
                 let frame = frame_of(slot, item, &look)?;
@@ -66,6 +80,7 @@ impl<'a> Drawn<'a> {
             look,
             opacity,
             frame,
+            still,
             place,
             window,
             now_ns,
@@ -92,7 +107,10 @@ impl<'a> Drawn<'a> {
         let opaque = match &self.item.surface {
             Surface::Empty | Surface::Strip(_) | Surface::Stack(_) => false,
             Surface::Solid(_, alpha) => *alpha == Opacity::FULL,
-            Surface::Still(picture) => picture.is_opaque(),
+            Surface::Still(_) | Surface::Changing(_) => self
+                .still
+                .as_ref()
+                .is_some_and(|picture| picture.is_opaque()),
             Surface::Moving(_) => self.frame.is_some(),
         };
         opaque
@@ -113,7 +131,11 @@ impl<'a> Drawn<'a> {
             Surface::Solid(color, alpha) => {
                 self.warp_on(canvas, &Paint::Solid(*color, *alpha), matrix);
             }
-            Surface::Still(picture) => self.draw_view(canvas, &picture.view(), matrix),
+            Surface::Still(_) | Surface::Changing(_) => {
+                if let Some(picture) = &self.still {
+                    self.draw_view(canvas, &picture.view(), matrix);
+                }
+            }
             Surface::Moving(_) => {
                 if let Some(view) = self.frame.as_ref().and_then(|shown| view(&shown.frame)) {
                     self.draw_view(canvas, &view, matrix);

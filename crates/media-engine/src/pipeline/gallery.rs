@@ -1,38 +1,39 @@
 use std::path::PathBuf;
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gstreamer as gst;
-use gstreamer_video as gst_video;
+use sm_media_protocol::SpriteSettings;
 
-use super::composer::Shared;
 use super::easel::{Easel, Previewed};
 use super::pool::FramePool;
 use super::program::ProgramError;
 use super::snapshot::Photographer;
+use super::sprite::{self, Studio};
 use super::stage::Stage;
-use crate::host::Reports;
 use crate::picture::Matrix;
 use crate::timeline::Timeline;
 
 /// The pictures that are made of a program when somebody asks: of what is on air, and of what is
-/// beside it.
+/// beside it; and the small ones of its last minutes.
 #[derive(Debug)]
 pub(super) struct Gallery {
     on_air: Photographer,
     beside: Photographer,
     previewed: Previewed,
+    /// Dropped to take no more small pictures.
+    _sprite: Option<SyncSender<()>>,
 }
 
 impl Gallery {
     /// What is beside the program goes on from the format before.
     pub(super) fn open(
-        info: &gst_video::VideoInfo,
+        (studio, settings): (Studio, Option<SpriteSettings>),
         (timeline, matrix): (Timeline, Matrix),
-        shared: &Shared,
         former: Option<&Self>,
-        reports: &Reports,
     ) -> Result<Self, ProgramError> {
-        let latest = Arc::clone(&shared.latest);
+        let info = studio.info.clone();
+        let latest = Arc::clone(&studio.latest);
         let on_air = move || move || take_latest(&latest);
         let previewed =
             former.map_or_else(Previewed::default, |former| Arc::clone(&former.previewed));
@@ -40,18 +41,21 @@ impl Gallery {
             (timeline, matrix),
             FramePool::new(info.clone()).map_err(ProgramError::Frames)?,
             Arc::clone(&previewed),
-            Arc::clone(&shared.latest),
+            Arc::clone(&studio.latest),
         );
         let beside = move || {
             Easel::step_back();
             move || easel.draw()
         };
+        let reports = studio.reports.clone();
+        let sprite = settings.map(|settings| sprite::start(studio, settings));
         Ok(Self {
             on_air: Photographer::start("snapshot", info.clone(), on_air, reports.clone())
                 .map_err(ProgramError::Thread)?,
-            beside: Photographer::start("preview", info.clone(), beside, reports.clone())
+            beside: Photographer::start("preview", info, beside, reports)
                 .map_err(ProgramError::Thread)?,
             previewed,
+            _sprite: sprite.transpose().map_err(ProgramError::Thread)?,
         })
     }
 

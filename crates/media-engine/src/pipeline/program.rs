@@ -10,7 +10,7 @@ use gstreamer_video as gst_video;
 use sm_common::clock::SharedClock;
 use sm_common::ladder::Rendition;
 use sm_common::program::ProgramFormat;
-use sm_media_protocol::{HlsSettings, Stats};
+use sm_media_protocol::{HlsSettings, SpriteSettings, Stats};
 
 use super::clock::ProgramClock;
 use super::composer::{Composer, Progress, Shared};
@@ -25,6 +25,8 @@ use super::monitor::Monitor;
 use super::pool::FramePool;
 use super::rendition::Ground;
 use super::segment_writer::{SegmentWriter, Whose};
+
+use super::sprite::Studio;
 use super::stage::Stage;
 use crate::event::{Event, Events};
 use crate::host::Reports;
@@ -104,6 +106,8 @@ pub(crate) struct ProgramSettings {
     pub(crate) wall: SharedClock,
     pub(crate) events: Events,
     pub(crate) reports: Reports,
+    /// Small pictures of the last minutes; `None` for none.
+    pub(crate) sprite: Option<SpriteSettings>,
 }
 
 impl Program {
@@ -138,6 +142,7 @@ impl Program {
             wall,
             events,
             reports,
+            sprite,
         } = settings;
         let timeline = Timeline::new(format.framerate);
         // What layers have drawn is in the colours of the first format, and stays right.
@@ -162,12 +167,17 @@ impl Program {
         let encoder = Encoder::build(&format, &caps, &listeners)?;
         // The callbacks hold the last senders: the writer ends when the pipeline does.
         drop(listeners);
+        let studio = Studio {
+            info: info.clone(),
+            latest: Arc::clone(&shared.latest),
+            directory: hls.directory.clone(),
+            wall: Arc::clone(&wall),
+            reports: reports.clone(),
+        };
         let gallery = Gallery::open(
-            &info,
+            (studio, sprite),
             (timeline, matrix),
-            &shared,
             former.as_ref().map(|former| &former.gallery),
-            &reports,
         )?;
         let inspector = Inspector::new(info.clone(), Arc::clone(&shared.latest));
         let (over, renditions_over) = sync_channel(0);

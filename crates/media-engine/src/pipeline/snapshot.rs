@@ -4,6 +4,7 @@ use std::thread;
 
 use gstreamer as gst;
 use gstreamer_video as gst_video;
+use gstreamer_video::prelude::*;
 use sm_media_protocol::Report;
 
 use super::fitter::Frame;
@@ -89,21 +90,34 @@ fn serve(
     }
 }
 
-/// The frame as a JPEG file. Its encoder knows no colours but its own, so it is given RGB.
 fn jpeg(
     frame: gst::Buffer,
     info: &gst_video::VideoInfo,
     width_max: u32,
 ) -> Result<Vec<u8>, String> {
+    let picture = rgb(
+        frame,
+        info,
+        within(width_max, (info.width(), info.height())),
+    )?;
+    let info = picture.info().clone();
+    jpeg_of(picture.into_buffer(), &info)
+}
+
+/// The frame in this size, and in the only colours that the encoder of JPEG does not take for others.
+pub(super) fn rgb(
+    frame: gst::Buffer,
+    info: &gst_video::VideoInfo,
+    (width, height): (u32, u32),
+) -> Result<gst_video::VideoFrame<gst_video::video_frame::Writable>, String> {
     let unusable =
         |error: gst::glib::BoolError| format!("the picture cannot be converted: {error}");
-    let (width, height) = within(width_max, (info.width(), info.height()));
+
     let rgb = gst_video::VideoInfo::builder(gst_video::VideoFormat::Rgb, width, height)
         .fps(info.fps())
         .build()
         .map_err(unusable)?;
     let converter = gst_video::VideoConverter::new(info, &rgb, None).map_err(unusable)?;
-    let caps = rgb.to_caps().map_err(unusable)?;
     let pool = FramePool::new(rgb).map_err(unusable)?;
     let source = Frame::from_buffer_readable(frame, info)
         .map_err(|_unmappable| "the picture cannot be read".to_owned())?;
@@ -111,11 +125,18 @@ fn jpeg(
         .acquire()
         .map_err(|_no_memory| "there is no memory for the picture".to_owned())?;
     converter.frame(&source, &mut picture);
+    Ok(picture)
+}
 
-    let sample = gst::Sample::builder()
-        .buffer(&picture.into_buffer())
-        .caps(&caps)
-        .build();
+/// An RGB picture as a JPEG file.
+pub(super) fn jpeg_of(
+    picture: gst::Buffer,
+    info: &gst_video::VideoInfo,
+) -> Result<Vec<u8>, String> {
+    let caps = info
+        .to_caps()
+        .map_err(|error| format!("the picture cannot be described: {error}"))?;
+    let sample = gst::Sample::builder().buffer(&picture).caps(&caps).build();
     let wanted = gst::Caps::new_empty_simple("image/jpeg");
     let encoded = gst_video::convert_sample(&sample, &wanted, Some(ENCODE_TIMEOUT))
         .map_err(|error| format!("the picture cannot be encoded: {error}"))?;

@@ -5,6 +5,7 @@ use sm_common::layer::{Blend, Transform, Transition};
 use sm_common::transition::SceneTransition;
 
 use super::frame_slot::FrameSlot;
+use super::picture_slot::PictureSlot;
 use super::stack::Stack;
 use super::strip::Strip;
 use crate::picture::{Opacity, Picture, Yuv};
@@ -61,6 +62,8 @@ pub(crate) enum Surface {
     Still(Arc<Picture>),
     /// Whatever frame is due.
     Moving(Arc<FrameSlot>),
+    /// A picture that is replaced whenever it looks different.
+    Changing(Arc<PictureSlot>),
     /// A strip that moves through the layer.
     Strip(Arc<Strip>),
     /// Pictures above each other that come and go.

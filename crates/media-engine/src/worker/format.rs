@@ -125,6 +125,7 @@ impl Worker {
             wall: SharedClock::clone(&self.wall),
             events: self.events.clone(),
             reports: self.reports.clone(),
+            sprite: air.sprite,
         };
         let program = air.program.succeed(settings, air.layers.stage())?;
         air.next = Some(Next { program, fanout });

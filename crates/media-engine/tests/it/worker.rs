@@ -19,8 +19,8 @@ use sm_common::stream::LayerState;
 use sm_common::target::TargetPolicy;
 use sm_media_protocol::{
     Command, FinishReason, HlsSettings, Hosting, LayerReport, LeaseTerms, OnAir, OutputReport,
-    OutputStats, RecordingSettings, Report, RetryTerms, Segment, Stats, WantedOutput, WantedScene,
-    decode, encode,
+    OutputStats, RecordingSettings, Report, RetryTerms, Segment, SpriteSettings, Stats,
+    WantedOutput, WantedScene, WebSettings, decode, encode,
 };
 use tempfile::TempDir;
 
@@ -52,12 +52,16 @@ pub(crate) struct Worker {
     part_frames: u32,
     /// Further encodings that it is to be configured with.
     pub(crate) ladder: Vec<Rendition>,
+    /// How it is to take small pictures.
+    pub(crate) sprite: Option<SpriteSettings>,
     /// How long it is to live without a host.
     pub(crate) orphan_ms: u64,
     /// Where network sources may be.
     pub(crate) network: NetworkPolicy,
     /// Where outputs may be sent.
     pub(crate) targets: TargetPolicy,
+    /// How web pages are shown.
+    pub(crate) web: Option<WebSettings>,
 }
 
 /// A small program, so that many fit on one machine.
@@ -96,9 +100,11 @@ impl Worker {
             folder,
             part_frames: 0,
             ladder: Vec::new(),
+            sprite: None,
             orphan_ms: ORPHAN_MS,
             network: NetworkPolicy::default(),
             targets: TargetPolicy::default(),
+            web: None,
         };
         worker.connect(1);
         worker
@@ -226,8 +232,10 @@ impl Worker {
                 orphan_ms: self.orphan_ms,
             },
             network: self.network.clone(),
+            sprite: self.sprite,
             targets: self.targets,
             retry: QUICK,
+            web: self.web.map(Box::new),
             feeds: Some(self.path().to_owned()),
         });
     }
@@ -377,6 +385,10 @@ impl Worker {
             .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok())
             .map(|name| name.trim_end().to_owned())
             .collect()
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
     }
 
     pub(crate) fn kill(&mut self) {

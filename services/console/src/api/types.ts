@@ -88,3 +88,4 @@ export type Viewers = Schemas["Viewers"];
 export type SceneTakeStarted = Schemas["SceneTakeStarted"];
 export type SceneTaken = Schemas["SceneTaken"];
 export type Take = Schemas["Take"];
+export type WebSource = Schemas["WebSource"];

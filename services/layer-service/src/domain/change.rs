@@ -171,6 +171,26 @@ pub(crate) fn apply(
     })
 }
 
+/// Where a source is fetched from, if it is elsewhere.
+const fn address(source: &LayerSource) -> Option<&String> {
+    match source {
+        LayerSource::Network(network) => Some(&network.url),
+        LayerSource::Web(web) => Some(&web.url),
+        LayerSource::Color(_)
+        | LayerSource::TestPattern(_)
+        | LayerSource::Image(_)
+        | LayerSource::Video(_)
+        | LayerSource::Audio(_)
+        | LayerSource::Text(_)
+        | LayerSource::Clock(_)
+        | LayerSource::Gradient(_)
+        | LayerSource::Countdown(_)
+        | LayerSource::Ticker(_)
+        | LayerSource::Ingest(_)
+        | LayerSource::Chat(_) => None,
+    }
+}
+
 fn holds(expected: Option<&Expected>, revision: u64) -> bool {
     expected.is_none_or(|expected| expected.is(revision))
 }
@@ -423,13 +443,13 @@ impl Work<'_> {
         }
     }
 
-    /// Whether a network source's address is none that is refused. What a name leads to is the
+    /// Whether the address of what is elsewhere is none that is refused. What a name leads to is the
     /// engine's to see.
     fn address_permitted(&mut self, source: &LayerSource, at: &str) -> bool {
-        let LayerSource::Network(source) = source else {
+        let Some(url) = address(source) else {
             return true;
         };
-        let permitted = SourceUrl::parse(&source.url)
+        let permitted = SourceUrl::parse(url)
             .is_ok_and(|url| self.surroundings.network.permits_host(url.host()));
         if !permitted {
             let detail = "must be in the public Internet or in a network that the operator allows";
@@ -484,7 +504,8 @@ impl Work<'_> {
             | LayerSource::Ticker(_)
             | LayerSource::Chat(_)
             | LayerSource::Network(_)
-            | LayerSource::Ingest(_) => None,
+            | LayerSource::Ingest(_)
+            | LayerSource::Web(_) => None,
         };
         let font = source.style().and_then(|style| style.font_asset.as_ref());
         let mut exist = true;

@@ -60,7 +60,8 @@ pub(super) fn succeed(
         | LayerSource::Countdown(_)
         | LayerSource::Ticker(_)
         | LayerSource::Network(_)
-        | LayerSource::Chat(_) => {
+        | LayerSource::Chat(_)
+        | LayerSource::Web(_) => {
             let seconds = u32::try_from(now.as_unix_seconds()).unwrap_or(u32::MAX);
             source.generation = source.generation.max(seconds);
             Ok(LayerSource::Ingest(source))

@@ -20,6 +20,7 @@ mod source;
 mod text_style;
 mod ticker;
 pub(crate) mod upload;
+mod web;
 
 use sm_service_kit::body::{fault, field};
 

@@ -159,7 +159,8 @@ pub(crate) const fn plays(source: &LayerSource) -> bool {
         | LayerSource::Ticker(_)
         | LayerSource::Chat(_)
         | LayerSource::Network(_)
-        | LayerSource::Ingest(_) => false,
+        | LayerSource::Ingest(_)
+        | LayerSource::Web(_) => false,
     }
 }
 

@@ -9,7 +9,7 @@ use sm_common::layer::{
 use super::clock_format::{self, FORMAT_CHARS_MAX};
 use super::fault::{Fault, Faults};
 use super::field::{Members, parsed, text};
-use super::{chat, countdown, gradient, ingest, network, playback, text_style, ticker};
+use super::{chat, countdown, gradient, ingest, network, playback, text_style, ticker, web};
 
 /// Longest text, in characters.
 const TEXT_CHARS_MAX: usize = 2000;
@@ -65,6 +65,7 @@ pub(crate) fn read(
         LayerKind::Countdown => countdown::read(&mut fields, faults).map(LayerSource::Countdown),
         LayerKind::Ticker => ticker::read(&mut fields, faults).map(LayerSource::Ticker),
         LayerKind::Network => network::read(&mut fields, faults).map(LayerSource::Network),
+        LayerKind::Web => web::read(&mut fields, faults).map(LayerSource::Web),
         LayerKind::Ingest => ingest::read(&mut fields, faults).map(LayerSource::Ingest),
         LayerKind::Chat => chat::read(&mut fields, faults).map(LayerSource::Chat),
     };
@@ -131,6 +132,9 @@ mod tests {
                 "speed": 60, "direction": "right", "style": style}}),
             json!({"kind": "network", "source": {"url": "srt://a.example:9000", "stream_id": "a",
                 "latency_ms": 20, "on_loss": "hold"}}),
+            json!({"kind": "web", "source": {"url": "https://a.example/b?c", "width": 640,
+                "height": 360, "framerate": 25, "zoom": 150, "css": "body { color: red }",
+                "reload_s": 60, "on_loss": "hold"}}),
             json!({"kind": "ingest", "source": {"protocol": "rtmp", "generation": 3,
                 "latency_ms": 20, "on_loss": "hold"}}),
             json!({"kind": "chat", "source": {"max_messages": 5, "max_age_s": 60, "fade_ms": 100,
@@ -156,6 +160,7 @@ mod tests {
             (LayerKind::Countdown, json!({"to": "2026-01-01T00:00:00Z"})),
             (LayerKind::Ticker, json!({"text": "a"})),
             (LayerKind::Chat, json!({})),
+            (LayerKind::Web, json!({"url": "http://a.example/"})),
             (
                 LayerKind::Network,
                 json!({"url": "http://a.example/a.m3u8"}),

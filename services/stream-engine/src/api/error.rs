@@ -23,6 +23,8 @@ pub(crate) enum ApiError {
     NotOnAir,
     #[error("there is no such rendition, or it does not deliver; master.m3u8 names those that do")]
     NoRendition,
+    #[error("no small picture has been taken yet, or none is to be")]
+    NoSprite,
     #[error("which engine holds the stream is not known yet")]
     HolderUnknown,
     #[error(transparent)]
@@ -57,6 +59,7 @@ impl From<ApiError> for ApiProblem {
             ApiError::UnknownStream(_) => ProblemCode::StreamNotFound,
             ApiError::NotOnAir
             | ApiError::NoRendition
+            | ApiError::NoSprite
             | ApiError::Waited(WaitError::OffAir)
             | ApiError::Snapshot(SnapshotError::NotOnAir) => ProblemCode::StreamNotOnAir,
             ApiError::Snapshot(SnapshotError::NothingInPreview) => ProblemCode::PreviewNotFound,

@@ -9,6 +9,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use sm_common::id::{RenditionName, StreamId};
 use sm_common::problem::Problem;
+use sm_common::sprite::Sprite;
 use sm_service_kit::ApiProblem;
 use sm_service_kit::auth::{Authorized, ControlStream};
 use sm_service_kit::http::{Path, client_address, etag, if_none_match};
@@ -382,6 +383,78 @@ pub(crate) async fn read_preview(
     Ok(answer
         .insert_header((CONTENT_TYPE, PICTURE_TYPE))
         .body(snapshot.picture))
+}
+
+/// Small pictures of the last minutes, in one file. `sprite.json` says which is where.
+#[utoipa::path(
+    get, path = "/live/{stream}/sprite.jpg", tag = "stream-engine",
+    params(
+        ("stream" = StreamId, Path, description = "The stream."),
+        ("expires" = Option<i64>, Query, description = "Of a signed playback address."),
+        ("signature" = Option<String>, Query, description = "Of a signed playback address."),
+    ),
+    responses(
+        (status = 200, description = "The pictures.", content_type = "image/jpeg"),
+        (status = 206, description = "The range that was asked for.", content_type = "image/jpeg"),
+        (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The playback address is not valid, or not any more.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such stream, it is not on air, or no picture was taken yet.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The engine that holds the stream does not answer.", body = Problem, content_type = "application/problem+json"),
+    ),
+    security((), ("bearer" = [])),
+)]
+pub(crate) async fn read_sprite(
+    request: HttpRequest,
+    watcher: Watcher,
+    context: Data<Context>,
+) -> Result<HttpResponse, ApiProblem> {
+    let prompt = Promptness::AtOnce;
+    let shelf = match locate(&request, &watcher.stream, &context, prompt).await? {
+        Answering::Here(shelf) => shelf,
+        Answering::Done(answer) => return Ok(answer),
+    };
+    sprite_of(&shelf)?;
+    let file = File::open(shelf.archive.sprite()).await;
+    let file = file.map_err(ApiError::Read)?;
+    Ok(send(&request, file, PICTURE_TYPE, "no-cache").await?)
+}
+
+/// Which small picture is where in `sprite.jpg`, and when it was on air. A new one takes the place of
+/// the oldest, all others stay where they are.
+#[utoipa::path(
+    get, path = "/live/{stream}/sprite.json", tag = "stream-engine",
+    params(
+        ("stream" = StreamId, Path, description = "The stream."),
+        ("expires" = Option<i64>, Query, description = "Of a signed playback address."),
+        ("signature" = Option<String>, Query, description = "Of a signed playback address."),
+    ),
+    responses(
+        (status = 200, description = "The pictures' places and times.", body = Sprite),
+        (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The playback address is not valid, or not any more.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such stream, it is not on air, or no picture was taken yet.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The engine that holds the stream does not answer.", body = Problem, content_type = "application/problem+json"),
+    ),
+    security((), ("bearer" = [])),
+)]
+pub(crate) async fn read_sprite_index(
+    request: HttpRequest,
+    watcher: Watcher,
+    context: Data<Context>,
+) -> Result<HttpResponse, ApiProblem> {
+    let prompt = Promptness::AtOnce;
+    let shelf = match locate(&request, &watcher.stream, &context, prompt).await? {
+        Answering::Here(shelf) => shelf,
+        Answering::Done(answer) => return Ok(answer),
+    };
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-cache"))
+        .json(sprite_of(&shelf)?))
+}
+
+fn sprite_of(shelf: &Shelf) -> Result<Sprite, ApiError> {
+    let playlist = shelf.playlist().ok_or(ApiError::NotOnAir)?;
+    playlist.sprite.clone().ok_or(ApiError::NoSprite)
 }
 
 /// What a browser asks before a player's first request from another origin.

@@ -112,6 +112,18 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
                         .route(web::method(OPTIONS).to(whep::allow_viewers)),
                 )
                 .service(
+                    web::resource("/sprite.jpg")
+                        .get(live::read_sprite)
+                        .route(web::head().to(live::read_sprite))
+                        .route(web::method(OPTIONS).to(live::allow_players)),
+                )
+                .service(
+                    web::resource("/sprite.json")
+                        .get(live::read_sprite_index)
+                        .route(web::head().to(live::read_sprite_index))
+                        .route(web::method(OPTIONS).to(live::allow_players)),
+                )
+                .service(
                     web::resource("/{file}")
                         .get(live::read_live_file)
                         .route(web::head().to(live::read_live_file))
@@ -130,6 +142,8 @@ const OPTIONS: actix_web::http::Method = actix_web::http::Method::OPTIONS;
         live::read_playlist,
         live::read_master,
         live::read_rendition,
+        live::read_sprite,
+        live::read_sprite_index,
         live::read_live_file,
         live::read_snapshot,
         live::read_preview,

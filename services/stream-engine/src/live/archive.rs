@@ -20,6 +20,7 @@ const PLAYLIST: &str = "playlist.json";
 const PLAYLIST_DRAFT: &str = "playlist.json.draft";
 const SEGMENT_DRAFT: &str = "segment.draft";
 const SNAPSHOT: &str = "snapshot.jpg";
+const SPRITE: &str = "sprite.jpg";
 const PREVIEW: &str = "preview.jpg";
 
 /// The directory. Its methods block: call them where that is allowed.
@@ -51,6 +52,11 @@ impl Archive {
             Motif::Program => SNAPSHOT,
             Motif::Preview => PREVIEW,
         })
+    }
+
+    /// Where the worker writes the small pictures of the last minutes.
+    pub(crate) fn sprite(&self) -> PathBuf {
+        self.directory.join(SPRITE)
     }
 
     /// Creates the directory, and reads the playlist as far as its files are still there; `None`

@@ -18,6 +18,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sm_common::clock::Timestamp;
 use sm_common::id::RenditionName;
+use sm_common::sprite::Sprite;
 use sm_media_protocol::{Part, Segment};
 
 use super::file_name::{LiveFile, Run};
@@ -98,6 +99,9 @@ pub(crate) struct Playlist {
     /// What the renditions have delivered.
     #[serde(default)]
     ladder: BTreeMap<RenditionName, Rung>,
+    /// The small pictures of the last minutes.
+    #[serde(default)]
+    pub(crate) sprite: Option<Sprite>,
     /// Of a rendition's list: how far the others are.
     #[serde(skip)]
     siblings: Vec<Sibling>,
@@ -124,6 +128,7 @@ impl Playlist {
             peak_bps: 0,
             format: None,
             ladder: BTreeMap::new(),
+            sprite: None,
             siblings: Vec::new(),
         }
     }

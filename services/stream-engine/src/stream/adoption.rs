@@ -112,6 +112,7 @@ impl Tenure {
             segments,
             parts,
             renditions,
+            sprite,
             ..
         } = on_air;
         let now = self.surroundings.clock().now();
@@ -123,6 +124,9 @@ impl Tenure {
         }
         for report in outputs.into_iter().map(Report::Output) {
             self.report(report);
+        }
+        if let Some(sprite) = sprite {
+            self.playlist.sprite = Some(sprite);
         }
         // Before the program's own: each of those is published with what belongs to it.
         for rendition in renditions {

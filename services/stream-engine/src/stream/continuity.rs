@@ -254,6 +254,7 @@ mod tests {
             parts: Vec::new(),
             ladder: Vec::new(),
             renditions: Vec::new(),
+            sprite: None,
         }
     }
 

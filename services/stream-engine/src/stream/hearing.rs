@@ -43,6 +43,10 @@ impl Tenure {
             Report::Layer(layer) => self.layer_changed(layer, now),
             Report::SegmentWritten(segment) => self.segment_written(&segment),
             Report::PartWritten(part) => self.part_written(&part),
+            Report::Sprite(sprite) => {
+                self.playlist.sprite = Some(sprite);
+                self.publish_playlist();
+            }
             Report::Rendition(report) => self.rendition_changed(&report),
             Report::RenditionSegment { rendition, segment } => {
                 self.rendition_segment_written((&rendition, &segment));

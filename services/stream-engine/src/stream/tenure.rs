@@ -258,6 +258,8 @@ impl Tenure {
         let run = Run::generate();
         self.end_run();
         self.playlist.begin(run.clone(), segment);
+        // The next worker begins with an empty one.
+        self.playlist.sprite = None;
         let part_ms = surroundings.config.live.part_ms;
         if let Some(plan) = PartPlan::of(&desired.program, part_ms) {
             self.playlist.expect_parts(plan.target_ms);
@@ -324,8 +326,10 @@ impl Tenure {
                 orphan_ms: whole_ms(surroundings.config.worker.orphan()),
             },
             network: surroundings.config.sources.policy(),
+            sprite: surroundings.config.live.sprite(),
             targets: surroundings.config.outputs,
             retry: surroundings.config.sources.retry(),
+            web: surroundings.config.web.settings().map(Box::new),
             feeds: feeds(surroundings),
         };
         match running.worker.send(command) {

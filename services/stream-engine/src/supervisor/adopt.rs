@@ -141,6 +141,7 @@ async fn introduce(
         | Report::Stats(_)
         | Report::Snapshot { .. }
         | Report::Fault { .. }
+        | Report::Sprite(_)
         | Report::Rendition(_)
         | Report::RenditionPart { .. }
         | Report::RenditionSegment { .. }

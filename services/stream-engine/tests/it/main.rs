@@ -24,5 +24,6 @@ mod recordings;
 mod scene_adoption;
 mod scenes;
 mod secrets;
+mod sprite;
 mod takeover;
 mod worker;

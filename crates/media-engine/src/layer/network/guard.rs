@@ -10,7 +10,7 @@ use crate::layer::failure::Failure;
 
 /// A name leads nowhere, or where nothing may be fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum ResolveError {
+pub(in crate::layer) enum ResolveError {
     #[error("the name is unknown")]
     Unknown,
     #[error("the address is in a network that is not allowed")]
@@ -27,7 +27,10 @@ impl From<ResolveError> for Failure {
 }
 
 /// An address of the source's host that we may connect to. IPv4 comes first: more networks have it.
-pub(super) fn resolve(url: &SourceUrl, policy: &NetworkPolicy) -> Result<IpAddr, ResolveError> {
+pub(in crate::layer) fn resolve(
+    url: &SourceUrl,
+    policy: &NetworkPolicy,
+) -> Result<IpAddr, ResolveError> {
     let name = url.host().to_string();
     let name = name.trim_start_matches('[').trim_end_matches(']');
     let mut addresses = permitted(name, policy)?;

@@ -225,6 +225,23 @@ function KindFields({ input, setInput, setFile }: KindFieldsProps) {
           )}
         </Field>
       );
+    case "web":
+      return (
+        <Field label="Address of the page (http or https)">
+          {(id) => (
+            <input
+              id={id}
+              className="input"
+              type="url"
+              required
+              maxLength={2048}
+              placeholder="https://example.com/overlay"
+              value={input.url}
+              onChange={(event) => setInput({ ...input, url: event.target.value })}
+            />
+          )}
+        </Field>
+      );
     case "image":
     case "audio":
     case "video":

@@ -17,7 +17,7 @@ export function ChatFields({ source, disabled, change }: ChatFieldsProps) {
       <div className="layer-editor__row">
         <NumberField
           label="Messages at most"
-          value={source.max_messages}
+          value={source.max_messages ?? 8}
           min={1}
           max={40}
           disabled={disabled}
@@ -25,7 +25,7 @@ export function ChatFields({ source, disabled, change }: ChatFieldsProps) {
         />
         <NumberField
           label="Seconds to stay (empty: no limit)"
-          value={source.max_age_s}
+          value={source.max_age_s ?? null}
           min={1}
           max={86_400}
           disabled={disabled}
@@ -34,7 +34,7 @@ export function ChatFields({ source, disabled, change }: ChatFieldsProps) {
         />
         <NumberField
           label="Fade away (ms)"
-          value={source.fade_ms}
+          value={source.fade_ms ?? 500}
           min={0}
           max={5000}
           disabled={disabled}
@@ -42,7 +42,7 @@ export function ChatFields({ source, disabled, change }: ChatFieldsProps) {
         />
         <NumberField
           label="Gap"
-          value={source.gap}
+          value={source.gap ?? 8}
           min={0}
           max={500}
           disabled={disabled}
@@ -52,21 +52,21 @@ export function ChatFields({ source, disabled, change }: ChatFieldsProps) {
       <div className="layer-editor__row">
         <SelectField
           label="Order"
-          value={source.order}
+          value={source.order ?? "newest-below"}
           options={CHAT_ORDERS}
           disabled={disabled}
           onChange={(order) => change({ order })}
         />
         <SelectField
           label="Entrance"
-          value={source.entrance}
+          value={source.entrance ?? "slide"}
           options={ENTRANCES}
           disabled={disabled}
           onChange={(entrance) => change({ entrance })}
         />
         <NumberField
           label="Entrance (ms)"
-          value={source.entrance_ms}
+          value={source.entrance_ms ?? 250}
           min={0}
           max={2000}
           disabled={disabled}
@@ -78,7 +78,7 @@ export function ChatFields({ source, disabled, change }: ChatFieldsProps) {
   );
 }
 
-function Names({ source: { names, name_color }, disabled, change }: ChatFieldsProps) {
+function Names({ source: { names = true, name_color }, disabled, change }: ChatFieldsProps) {
   return (
     <div className="layer-editor__row">
       <div className="layer-editor__checks">

@@ -204,3 +204,21 @@ it("changes what a chat shows and how it comes and goes", () => {
   ]);
   expect(screen.queryByLabelText("Vertical alignment")).toBeNull();
 });
+
+it("changes where a page is and how it is shown", () => {
+  const change = edited(layerOf({ kind: "web", source: { url: "https://a.example/" } }));
+  enter("Address of the page", " https://b.example/ ");
+  fireEvent.blur(screen.getByLabelText("Address of the page"));
+  enter("Zoom (%)", "150");
+  enter("CSS that is added to the page", "p {}");
+  fireEvent.blur(screen.getByLabelText("CSS that is added to the page"));
+  enter("Load anew after (s, empty: never)", "60");
+  enter("Fit", "contain");
+  expect(change.mock.calls).toEqual([
+    [{ source: { url: "https://b.example/" } }],
+    [{ source: { zoom: 150 } }],
+    [{ source: { css: "p {}" } }],
+    [{ source: { reload_s: 60 } }],
+    [{ transform: { fit: "contain" } }],
+  ]);
+});

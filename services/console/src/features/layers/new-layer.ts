@@ -61,6 +61,10 @@ function sourceOf(input: NewLayerInput, canvas: Canvas): LayerSource {
         kind: "network",
         source: { url: input.url.trim(), latency_ms: 500, on_loss: "hide" },
       };
+    case "web": {
+      const { width, height } = pageSize(canvas);
+      return { kind: "web", source: { url: input.url.trim(), width, height } };
+    }
     case "ingest":
       return {
         kind: "ingest",
@@ -102,8 +106,14 @@ function placeOf({ kind, asset }: NewLayerInput, canvas: Canvas): Transform {
     case "network":
     case "ingest":
     case "test-pattern":
+    case "web":
       return box(0, 0, width, height);
   }
+}
+
+/** Pages cost least in the size of their layer. */
+function pageSize({ width, height }: Canvas) {
+  return { width: Math.min(width, 1920), height: Math.min(height, 1080) };
 }
 
 function fitted(asset: Asset | null, { width, height }: Canvas): Transform {

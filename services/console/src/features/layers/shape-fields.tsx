@@ -88,6 +88,7 @@ function hasOwnShape({ kind }: Layer): boolean {
     case "image":
     case "video":
     case "network":
+    case "web":
     case "ingest":
       return true;
     case "audio":

@@ -57,6 +57,7 @@ export function mayHaveSound({ kind }: Layer): boolean {
     case "countdown":
     case "gradient":
     case "test-pattern":
+    case "web":
       return false;
   }
 }

@@ -11,6 +11,7 @@ import type { Patch } from "./patch.ts";
 import { TextStyleFields } from "./text-style-fields.tsx";
 import { TickerFields } from "./ticker-fields.tsx";
 import { VideoFields } from "./video-fields.tsx";
+import { WebFields } from "./web-fields.tsx";
 
 interface SourceFieldsProps {
   readonly layer: Layer;
@@ -79,7 +80,7 @@ export function SourceFields({ layer, disabled, change }: SourceFieldsProps) {
       return (
         <>
           <ChatFields source={layer.source} {...fields} />
-          <TextStyleFields style={layer.source.style} isStacked {...fields} />
+          <TextStyleFields style={layer.source.style ?? PLAIN} isStacked {...fields} />
         </>
       );
     case "countdown":
@@ -130,6 +131,8 @@ export function SourceFields({ layer, disabled, change }: SourceFieldsProps) {
       return <VideoFields layer={layer} source={layer.source} {...fields} />;
     case "network":
       return <NetworkFields source={layer.source} {...fields} />;
+    case "web":
+      return <WebFields source={layer.source} {...fields} />;
     case "ingest":
       return (
         <>

@@ -251,6 +251,7 @@ impl Playlist {
             peak_bps: self.peak_bps,
             format: self.format,
             ladder: BTreeMap::new(),
+            sprite: None,
             siblings: Vec::new(),
         }
     }

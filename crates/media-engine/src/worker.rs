@@ -1,6 +1,7 @@
 //! The worker's loop: hears one event after the other, and acts.
 
 mod format;
+mod orders;
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use sm_common::program::ProgramFormat;
 use sm_common::stream::Severity;
 use sm_common::target::TargetPolicy;
 use sm_media_protocol::{
-    Command, FinishReason, HlsSettings, LayerReport, OutputReport, RecordingSettings, Report,
+    FinishReason, HlsSettings, LayerReport, OutputReport, RecordingSettings, Report,
     SpriteSettings, WantedOutput, WantedScene, WorkerState,
 };
 
@@ -23,7 +24,6 @@ use crate::host::{Door, Fence, Reports, write_reports};
 use crate::hosting::{Hosts, Now};
 use crate::layer::{Layers, SourceSettings};
 use crate::limits::check;
-use crate::memory::Note;
 use crate::output::Outputs;
 use crate::pipeline::{Fanout, Monitor, Program, ProgramClock, ProgramSettings};
 use crate::process::{UsageMeter, boot_ms};
@@ -200,112 +200,6 @@ impl Worker {
                 let message = "the program ended by itself".to_owned();
                 return Some(FinishReason::PipelineFailed { message });
             }
-        }
-        None
-    }
-
-    fn obey(&mut self, command: Command) -> Option<FinishReason> {
-        if let Some(note) = Note::of(&command, self.wall.now()) {
-            self.reports.note(note);
-        }
-        match command {
-            Command::Lease(terms) => {
-                self.fence.set(terms.token);
-                self.hosts.leased(terms);
-            }
-            Command::Configure {
-                program,
-                ladder,
-                hls,
-                scene,
-                recordings,
-                outputs,
-                hosting,
-                network,
-                sprite,
-                targets,
-                retry,
-                web,
-                feeds,
-            } => {
-                let wanted = Wanted {
-                    ladder,
-                    hls,
-                    recordings,
-                    scene,
-                    outputs,
-                    orphan: Duration::from_millis(hosting.orphan_ms),
-                    sources: SourceSettings {
-                        network,
-                        retry,
-                        feeds,
-                        web: web.map(|web| *web),
-                    },
-                    sprite,
-                    targets,
-                };
-                return self.configure(program, wanted);
-            }
-            Command::ChangeRates { program } => self.change_rates(program),
-            Command::Rebuild {
-                program,
-                hls,
-                scene,
-            } => self.rebuild(program, hls, scene),
-            Command::ApplyPreview { scene } => match &mut self.air {
-                Some(air) => {
-                    if let Err(refused) = air.layers.preview(scene) {
-                        self.warn("worker.preview.refused", refused.to_string());
-                    }
-                    self.show();
-                }
-                None => self.out_of_order("a preview came before the configuration"),
-            },
-            Command::ApplyOutputs { outputs } => match &mut self.air {
-                Some(air) => {
-                    if let Err(refused) = air.outputs.apply(outputs) {
-                        self.warn("worker.outputs.refused", refused.to_string());
-                    }
-                }
-                None => self.out_of_order("outputs came before the configuration"),
-            },
-            Command::ApplyLadder { ladder } => match &mut self.air {
-                Some(air) => air.apply_ladder(ladder),
-                None => self.out_of_order("a ladder came before the configuration"),
-            },
-            Command::ApplyScene { scene } => match &mut self.air {
-                Some(air) => match air.layers.apply(scene) {
-                    Ok(()) => self.show(),
-                    Err(refused) => self.warn("worker.scene.refused", refused.to_string()),
-                },
-                None => self.out_of_order("a scene came before the configuration"),
-            },
-            Command::ApplyChat { chat } => match &mut self.air {
-                Some(air) => {
-                    air.layers.converse(chat);
-                    self.show();
-                }
-                None => self.out_of_order("the chat came before the configuration"),
-            },
-            Command::Snapshot { id, path } => match &self.air {
-                Some(air) => air.program.snapshot(id, path),
-                None => self.no_picture(id),
-            },
-            Command::PreviewPicture {
-                id,
-                path,
-                width_max,
-                watched_ms,
-            } => match &mut self.air {
-                Some(air) => {
-                    let watched = Duration::from_millis(watched_ms.into());
-                    air.layers.watch_preview(watched);
-                    air.program.picture_of_preview(id, path, width_max);
-                    self.show();
-                }
-                None => self.no_picture(id),
-            },
-            Command::Stop => return Some(FinishReason::Stopped),
         }
         None
     }
@@ -575,13 +469,6 @@ impl Worker {
             tracing::info!(?state, "worker");
             self.reports.send(Report::StateChanged { state });
         }
-    }
-
-    fn no_picture(&self, id: u64) {
-        self.reports.send(Report::Snapshot {
-            id,
-            error: Some("nothing is on air yet".to_owned()),
-        });
     }
 
     fn out_of_order(&self, message: &str) {

@@ -25,7 +25,6 @@ use super::monitor::Monitor;
 use super::pool::FramePool;
 use super::rendition::Ground;
 use super::segment_writer::{SegmentWriter, Whose};
-
 use super::sprite::Studio;
 use super::stage::Stage;
 use crate::event::{Event, Events};
@@ -110,6 +109,54 @@ pub(crate) struct ProgramSettings {
     pub(crate) sprite: Option<SpriteSettings>,
 }
 
+impl ProgramSettings {
+    /// What hears the encoder, and hands on what it delivers.
+    fn listeners(
+        &self,
+        timeline: Timeline,
+        (meter, for_writer): (&Arc<Mutex<Meter>>, SyncSender<Encoded>),
+    ) -> Listeners {
+        Listeners {
+            program: self.number,
+            timeline,
+            clock: Arc::clone(&self.clock),
+            meter: Arc::clone(meter),
+            encoded: Distribution {
+                fanout: Some(self.fanout.clone()),
+                segments: for_writer,
+            },
+            events: self.events.clone(),
+        }
+    }
+
+    /// What small pictures are made of.
+    fn studio(
+        &self,
+        info: &gst_video::VideoInfo,
+        latest: &Arc<Mutex<Option<gst::Buffer>>>,
+    ) -> Studio {
+        Studio {
+            info: info.clone(),
+            latest: Arc::clone(latest),
+            directory: self.hls.directory.clone(),
+            wall: Arc::clone(&self.wall),
+            reports: self.reports.clone(),
+        }
+    }
+
+    /// What further encodings stand on.
+    fn ground(&self, caps: gst::Caps) -> Ground {
+        Ground {
+            format: self.format.clone(),
+            caps,
+            hls: self.hls.clone(),
+            fanout: self.fanout.clone(),
+            wall: Arc::clone(&self.wall),
+            reports: self.reports.clone(),
+        }
+    }
+}
+
 impl Program {
     /// Goes on air with this stage. The clock's program begins now.
     pub(crate) fn start(settings: ProgramSettings, stage: Stage) -> Result<Self, ProgramError> {
@@ -131,102 +178,70 @@ impl Program {
         stage: Stage,
         former: Option<&mut Self>,
     ) -> Result<Self, ProgramError> {
-        let ProgramSettings {
-            number,
-            format,
-            renditions,
-            fanout,
-            monitor,
-            hls,
-            clock,
-            wall,
-            events,
-            reports,
-            sprite,
-        } = settings;
-        let timeline = Timeline::new(format.framerate);
+        let timeline = Timeline::new(settings.format.framerate);
         // What layers have drawn is in the colours of the first format, and stays right.
-        let matrix = former
-            .as_ref()
-            .map_or_else(|| Matrix::for_height(format.height), |former| former.matrix);
-        let info = video_info(&format, matrix).map_err(ProgramError::Frames)?;
+        let matrix = former.as_ref().map_or_else(
+            || Matrix::for_height(settings.format.height),
+            |former| former.matrix,
+        );
+        let info = video_info(&settings.format, matrix).map_err(ProgramError::Frames)?;
         let shared = share(stage, former.as_ref().map(|former| &former.shared));
         let (for_writer, to_write) = sync_channel(ENCODED_WAITING_MAX);
-        let listeners = Listeners {
-            program: number,
-            timeline,
-            clock: Arc::clone(&clock),
-            meter: Arc::clone(&shared.meter),
-            encoded: Distribution {
-                fanout: Some(fanout.clone()),
-                segments: for_writer,
-            },
-            events: events.clone(),
-        };
+        let listeners = settings.listeners(timeline, (&shared.meter, for_writer));
         let caps = info.to_caps().map_err(ProgramError::Frames)?;
-        let encoder = Encoder::build(&format, &caps, &listeners)?;
+        let encoder = Encoder::build(&settings.format, &caps, &listeners)?;
         // The callbacks hold the last senders: the writer ends when the pipeline does.
         drop(listeners);
-        let studio = Studio {
-            info: info.clone(),
-            latest: Arc::clone(&shared.latest),
-            directory: hls.directory.clone(),
-            wall: Arc::clone(&wall),
-            reports: reports.clone(),
-        };
+        let studio = settings.studio(&info, &shared.latest);
         let gallery = Gallery::open(
-            (studio, sprite),
+            (studio, settings.sprite),
             (timeline, matrix),
             former.as_ref().map(|former| &former.gallery),
         )?;
         let inspector = Inspector::new(info.clone(), Arc::clone(&shared.latest));
         let (over, renditions_over) = sync_channel(0);
-        let ground = Ground {
-            format: format.clone(),
-            caps,
-            hls: hls.clone(),
-            fanout,
-            wall: Arc::clone(&wall),
-            reports: reports.clone(),
-        };
-        let mut ladder = Ladder::new(ground, over);
-        ladder.apply(renditions);
+        let mut ladder = Ladder::new(settings.ground(caps), over);
+        ladder.apply(settings.renditions);
         let composer = Composer {
-            program: number,
+            program: settings.number,
             matrix,
             timeline,
-            keyframe_interval: u64::from(keyframe_interval_frames(&format)),
-            clock: Arc::clone(&clock),
-            wall: Arc::clone(&wall),
+            keyframe_interval: u64::from(keyframe_interval_frames(&settings.format)),
+            clock: Arc::clone(&settings.clock),
+            wall: Arc::clone(&settings.wall),
             shared: shared.clone(),
             pool: FramePool::new(info).map_err(ProgramError::Frames)?,
             video: encoder.video.clone(),
             sound: encoder.sound.clone(),
             renditions: ladder.takers(),
-            monitor,
-            events: events.clone(),
+            monitor: settings.monitor,
+            events: settings.events.clone(),
         };
-        let writer =
-            SegmentWriter::new((hls.clone(), Whose::Program), format.clone(), wall, reports);
+        let writer = SegmentWriter::new(
+            (settings.hls.clone(), Whose::Program),
+            settings.format.clone(),
+            settings.wall,
+            settings.reports,
+        );
         encoder
             .pipeline
             .set_state(gst::State::Playing)
             .map_err(ProgramError::Start)?;
         let before = former.map(Self::hand_over).transpose()?;
-        lock(&shared.meter).begin(number, timeline);
+        lock(&shared.meter).begin(settings.number, timeline);
         let (relay, go_on) = run(
-            (composer, format.clone()),
+            (composer, settings.format.clone()),
             (writer, to_write, renditions_over),
             before,
-            events,
+            settings.events,
         )?;
         Ok(Self {
-            number,
-            format,
-            hls,
+            number: settings.number,
+            format: settings.format,
+            hls: settings.hls,
             matrix,
             shared,
-            clock,
+            clock: settings.clock,
             encoder,
             ladder,
             gallery,

@@ -95,13 +95,10 @@ fn jpeg(
     info: &gst_video::VideoInfo,
     width_max: u32,
 ) -> Result<Vec<u8>, String> {
-    let picture = rgb(
-        frame,
-        info,
-        within(width_max, (info.width(), info.height())),
-    )?;
+    let size = within(width_max, (info.width(), info.height()));
+    let picture = rgb(frame, info, size)?;
     let info = picture.info().clone();
-    jpeg_of(picture.into_buffer(), &info)
+    jpeg_of(&picture.into_buffer(), &info)
 }
 
 /// The frame in this size, and in the only colours that the encoder of JPEG does not take for others.
@@ -112,7 +109,6 @@ pub(super) fn rgb(
 ) -> Result<gst_video::VideoFrame<gst_video::video_frame::Writable>, String> {
     let unusable =
         |error: gst::glib::BoolError| format!("the picture cannot be converted: {error}");
-
     let rgb = gst_video::VideoInfo::builder(gst_video::VideoFormat::Rgb, width, height)
         .fps(info.fps())
         .build()
@@ -130,13 +126,13 @@ pub(super) fn rgb(
 
 /// An RGB picture as a JPEG file.
 pub(super) fn jpeg_of(
-    picture: gst::Buffer,
+    picture: &gst::Buffer,
     info: &gst_video::VideoInfo,
 ) -> Result<Vec<u8>, String> {
     let caps = info
         .to_caps()
         .map_err(|error| format!("the picture cannot be described: {error}"))?;
-    let sample = gst::Sample::builder().buffer(&picture).caps(&caps).build();
+    let sample = gst::Sample::builder().buffer(picture).caps(&caps).build();
     let wanted = gst::Caps::new_empty_simple("image/jpeg");
     let encoded = gst_video::convert_sample(&sample, &wanted, Some(ENCODE_TIMEOUT))
         .map_err(|error| format!("the picture cannot be encoded: {error}"))?;

@@ -188,7 +188,7 @@ impl Sheet {
         let info = gst_video::VideoInfo::builder(gst_video::VideoFormat::Rgb, width, height)
             .build()
             .map_err(|error| format!("the sheet cannot be described: {error}"))?;
-        jpeg_of(gst::Buffer::from_slice(self.pixels.clone()), &info)
+        jpeg_of(&gst::Buffer::from_slice(self.pixels.clone()), &info)
     }
 }
 

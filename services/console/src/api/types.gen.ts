@@ -889,6 +889,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/live/{stream}/sprite.jpg": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Small pictures of the last minutes, in one file. `sprite.json` says which is where. */
+        get: operations["read_sprite"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/live/{stream}/sprite.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Which small picture is where in `sprite.jpg`, and when it was on air. A new one takes the place of
+         *     the oldest, all others stay where they are.
+         */
+        get: operations["read_sprite_index"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/live/{stream}/whep": {
         parameters: {
             query?: never;
@@ -2096,7 +2133,7 @@ export interface components {
          * @description The kind of a layer.
          * @enum {string}
          */
-        LayerKind: "color" | "test-pattern" | "image" | "video" | "audio" | "text" | "clock" | "gradient" | "countdown" | "ticker" | "network" | "ingest" | "chat";
+        LayerKind: "color" | "test-pattern" | "image" | "video" | "audio" | "text" | "clock" | "gradient" | "countdown" | "ticker" | "network" | "ingest" | "chat" | "web";
         /** @description A scene's layers: what `GET /api/layers` answers, and the snapshot of `layer-updates`. */
         LayerList: {
             /** @description From the back of the picture to the front. */
@@ -2257,6 +2294,11 @@ export interface components {
             kind: "chat";
             /** @description The stream's chat. */
             source: components["schemas"]["ChatSource"];
+        } | {
+            /** @enum {string} */
+            kind: "web";
+            /** @description A web page. */
+            source: components["schemas"]["WebSource"];
         };
         /**
          * @description How a layer does in the picture.
@@ -3706,6 +3748,36 @@ export interface components {
          * @enum {string}
          */
         Severity: "info" | "warning" | "error" | "critical";
+        /** @description Where each small picture is in `sprite.jpg`, and when it was on air. */
+        Sprite: {
+            /**
+             * Format: int32
+             * @description Height of a small picture in pixels.
+             */
+            height: number;
+            /** @description The pictures, oldest first. */
+            pictures: components["schemas"]["SpritePicture"][];
+            /**
+             * Format: int32
+             * @description Width of a small picture in pixels.
+             */
+            width: number;
+        };
+        /** @description A small picture. */
+        SpritePicture: {
+            /** @description When it was on air, on the clock of `EXT-X-PROGRAM-DATE-TIME`. */
+            at: components["schemas"]["Timestamp"];
+            /**
+             * Format: int32
+             * @description Its left edge in the file, in pixels.
+             */
+            x: number;
+            /**
+             * Format: int32
+             * @description Its upper edge in the file, in pixels.
+             */
+            y: number;
+        };
         /**
          * @description Which side of an SRT connection we are.
          * @enum {string}
@@ -4377,6 +4449,47 @@ export interface components {
              * @description Time watched by all together, in seconds.
              */
             watch_time_s?: number | null;
+        };
+        /**
+         * @description A web page, with what is behind it where it is transparent. Only on engines on which web pages are
+         *     switched on.
+         */
+        WebSource: {
+            /** @description Rules that are added to the page's own, at most 4000 characters of CSS. */
+            css?: string;
+            /**
+             * Format: int32
+             * @description Most pictures of the page a second, 1 to 60; one that does not change costs next to nothing.
+             */
+            framerate?: number;
+            /**
+             * Format: int32
+             * @description Height of the page in its own pixels, 16 to 1080.
+             */
+            height?: number;
+            /** @description What shows while there is no page. */
+            on_loss?: components["schemas"]["OnLoss"];
+            /**
+             * Format: int32
+             * @description Seconds after which the page is loaded anew, 10 to 86400; never when absent.
+             */
+            reload_s?: number | null;
+            /**
+             * @description The `http://` or `https://` address of the page, at most 2048 bytes, without user and password:
+             *     everybody who sees the layer sees its address.
+             * @example https://example.com/overlay
+             */
+            url: string;
+            /**
+             * Format: int32
+             * @description Width of the page in its own pixels, 16 to 1920. Pages cost least in the size of their layer.
+             */
+            width?: number;
+            /**
+             * Format: int32
+             * @description How large the page's content is, in percent, 25 to 400.
+             */
+            zoom?: number;
         };
     };
     responses: never;
@@ -8860,6 +8973,143 @@ export interface operations {
                 };
             };
             /** @description No picture could be taken in time. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_sprite: {
+        parameters: {
+            query?: {
+                /** @description Of a signed playback address. */
+                expires?: number;
+                /** @description Of a signed playback address. */
+                signature?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The stream. */
+                stream: components["schemas"]["StreamId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The pictures. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": unknown;
+                };
+            };
+            /** @description The range that was asked for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": unknown;
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The playback address is not valid, or not any more. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream, it is not on air, or no picture was taken yet. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The engine that holds the stream does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_sprite_index: {
+        parameters: {
+            query?: {
+                /** @description Of a signed playback address. */
+                expires?: number;
+                /** @description Of a signed playback address. */
+                signature?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The stream. */
+                stream: components["schemas"]["StreamId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The pictures' places and times. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sprite"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The playback address is not valid, or not any more. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream, it is not on air, or no picture was taken yet. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The engine that holds the stream does not answer. */
             503: {
                 headers: {
                     [name: string]: unknown;

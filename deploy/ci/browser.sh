@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The console's end-to-end tests in headless Chromium, against a native stack of its own. Needs the
-# binaries of the dev profile, which `make test-rust` builds.
+# binaries of the dev profile, which `make test-rust` builds. What follows goes to Playwright: `browser.sh link`.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 net=127.74
@@ -29,4 +29,4 @@ username=$(login username) password=$(login password)
 export CONSOLE_URL="http://$net.0.1:8080/" CONSOLE_USER=$username CONSOLE_PASSWORD=$password
 export CHROMIUM
 CHROMIUM=$(command -v chromium)
-npm run --prefix services/console --silent e2e
+npm run --prefix services/console --silent e2e -- "$@"

@@ -47,12 +47,7 @@ async fn first_playlist(stack: &Stack) -> Measurement {
     let mut seconds = Vec::new();
     for _ in 0..ROUNDS {
         let before = newest(stack).await;
-        control(&admin, "stop").await;
-        stack
-            .until_state("the stream is off air", |state| {
-                state["status"] == "offline"
-            })
-            .await;
+        go_off_air(stack, &admin).await;
         let start = Instant::now();
         control(&admin, "start").await;
         seconds.push(until_next(stack, Next::Run, &before, start).await);
@@ -73,10 +68,15 @@ async fn killed_engine(stack: &Stack) -> Measurement {
     Measurement::within("on-air-engine-killed", "s", 1.5, &seconds)
 }
 
-/// From `kill -9` of the media worker to the next segment, which its successor makes.
+/// From `kill -9` of the media worker to the next segment, which its successor makes. The stream is
+/// started anew before each: a second worker that ends soon is replaced after a wait.
 async fn killed_worker(stack: &Stack) -> Measurement {
+    let admin = stack.admin().await;
     let mut seconds = Vec::new();
     for _ in 0..ROUNDS {
+        go_off_air(stack, &admin).await;
+        control(&admin, "start").await;
+        settle(stack).await;
         let before = newest(stack).await;
         let start = Instant::now();
         let worker = stack.pid("media-worker-main");
@@ -87,25 +87,31 @@ async fn killed_worker(stack: &Stack) -> Measurement {
     Measurement::within("on-air-worker-killed", "s", 1.5, &seconds)
 }
 
-/// From the end of a whole host to the next segment, which another host makes. The host's engine
-/// and worker are stopped where they are, so that nobody starts them again.
+/// From the end of a whole host to the next segment, which another host makes. The host's worker is
+/// killed; its engine is stopped where it is, so that nobody starts either of them again.
 async fn lost_host(stack: &Stack) -> Measurement {
     let mut seconds = Vec::new();
     for _ in 0..ROUNDS {
         let (engine, before) = (holder(stack).await, newest(stack).await);
-        let lost = [engine.as_str(), "media-worker-main"]
+        let [engine, worker] = [engine.as_str(), "media-worker-main"]
             .map(|process| stack.pid(process).expect("the host runs"));
         let start = Instant::now();
-        for process in lost {
-            stack.freeze(process);
-        }
+        stack.freeze(engine);
+        stack.kill(worker);
         seconds.push(until_next(stack, Next::Run, &before, start).await);
-        for process in lost {
-            stack.kill(process);
-        }
+        stack.kill(engine);
         settle(stack).await;
     }
     Measurement::within("on-air-host-lost", "s", 5.0, &seconds)
+}
+
+async fn go_off_air(stack: &Stack, admin: &Api) {
+    control(admin, "stop").await;
+    stack
+        .until_state("the stream is off air", |state| {
+            state["status"] == "offline"
+        })
+        .await;
 }
 
 async fn control(admin: &Api, action: &str) {

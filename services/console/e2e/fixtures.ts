@@ -71,6 +71,17 @@ interface Fixtures {
 }
 
 export const test = base.extend<Fixtures>({
+  // What a page says and misses is beside the picture of a failed test.
+  page: async ({ page }, use, info) => {
+    const diary: string[] = [];
+    page.on("pageerror", (error) => diary.push(`error: ${error.message}`));
+    page.on("console", (message) => diary.push(`${message.type()}: ${message.text()}`));
+    page.on("requestfailed", (request) =>
+      diary.push(`no answer: ${request.url()} ${request.failure()?.errorText}`),
+    );
+    await use(page);
+    if (info.status !== info.expectedStatus) console.log(diary.join("\n"));
+  },
   system: async ({ request }, use) => {
     const answer = await request.post("api/auth/login", { data: { username: user, password } });
     expect(answer.ok(), await answer.text()).toBe(true);

@@ -85,3 +85,13 @@ test("without a network the badge says offline, and everything resumes", async (
   await context.setOffline(false);
   await expect(link).toContainText("Live");
 });
+
+test("a console that does not load says so, and comes when asked", async ({ page }) => {
+  let reachable = false;
+  await page.route(/\/assets\/.*\.js$/, (route) => (reachable ? route.fallback() : route.abort()));
+  await page.goto("");
+  await expect(page.getByRole("alert")).toContainText("could not be loaded");
+  reachable = true;
+  await page.getByRole("button", { name: "Try again" }).click();
+  await signIn(page);
+});

@@ -14,7 +14,7 @@ use crate::network::{
 use crate::network_servers::{Running, TONE, color, feed};
 use crate::worker::Worker;
 
-fn ingest(on_loss: OnLoss) -> SceneLayer {
+pub(crate) fn ingest(on_loss: OnLoss) -> SceneLayer {
     let feed = LayerId::generate();
     let content = LayerContent::Ingest {
         feed,

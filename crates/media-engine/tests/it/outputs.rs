@@ -18,7 +18,7 @@ use crate::scene::{color, layer, scene, video};
 use crate::sound::loudness;
 use crate::worker::{Worker, lease_until, small};
 
-const ORANGE: [u8; 3] = [255, 128, 0];
+pub(crate) const ORANGE: [u8; 3] = [255, 128, 0];
 
 /// How far a packet may be from its moment in containers that count milliseconds.
 const STEP_TOLERANCE_S: f64 = 0.0011;
@@ -39,10 +39,9 @@ pub(crate) fn still() -> WantedScene {
     scene(1, &[layer(color("#ff8000"), [0, 0, 320, 180])])
 }
 
-/// Whether it plays without a complaint, has the picture, and packets at regular times; returns
-/// its frames.
+/// Whether it plays without a complaint, and has packets at regular times.
 #[track_caller]
-pub(crate) fn assert_plays(path: &Path) -> usize {
+pub(crate) fn assert_delivered(path: &Path) -> Recording {
     let received = Recording::of(path.to_owned());
     assert_eq!(received.complaints(), "", "{}", path.display());
     for (track, step) in [("v", 1.0 / 30.0), ("a", 1024.0 / 48_000.0)] {
@@ -53,7 +52,13 @@ pub(crate) fn assert_plays(path: &Path) -> usize {
             .count();
         assert_eq!(irregular, 0, "{track} of {}: {steps:?}", path.display());
     }
-    let frames = received.frames();
+    received
+}
+
+/// The same, and whether it has the picture; returns its frames.
+#[track_caller]
+pub(crate) fn assert_plays(path: &Path) -> usize {
+    let frames = assert_delivered(path).frames();
     assert!(!frames.is_empty(), "{}", path.display());
     for frame in &frames {
         frame.assert_is(160, 90, ORANGE);
@@ -167,60 +172,6 @@ fn every_kind_of_output_brings_picture_and_sound_at_regular_times() {
     frames.last().unwrap().assert_is(160, 90, ORANGE);
     let log = std::fs::read_to_string(worker.path().join("log")).unwrap();
     assert!(!log.contains("key-that-is-secret"), "{log}");
-}
-
-#[test]
-fn outputs_whose_targets_are_missing_come_good_when_these_come_and_come_back() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut server = RtmpServer::absent();
-    let port = free_udp_port();
-    let to_rtmp = server.output("a");
-    let to_srt = srt(port, SrtMode::Caller, None);
-    let to_file = file(FileFormat::Mp4);
-    let outputs = [to_rtmp.clone(), to_srt.clone(), to_file.clone()];
-    let mut worker = Worker::sending(still(), &outputs, 0);
-    for (output, code) in [
-        (&to_rtmp, "output.refused"),
-        (&to_srt, "output.unreachable"),
-    ] {
-        let report = worker.wait_for_output(&output.id, OutputStatus::Reconnecting);
-        assert_eq!(report.code.as_deref(), Some(code), "{report:?}");
-        assert!(report.next_attempt_at.is_some(), "{report:?}");
-    }
-    server.come();
-    let first = folder.path().join("first.ts");
-    let listener = srt_listener(port, &first, "");
-    for output in [&to_rtmp, &to_srt] {
-        let report = worker.wait_for_output(&output.id, OutputStatus::Live);
-        assert!(report.reconnects > 0 && report.attempts == 0, "{report:?}");
-        worker.wait_for_output_stats(&output.id, |counters| counters.frames_total > Some(30));
-    }
-    server.die();
-    drop(listener);
-    for output in [&to_rtmp, &to_srt] {
-        let report = worker.wait_for_output(&output.id, OutputStatus::Reconnecting);
-        assert_eq!(report.code.as_deref(), Some("output.closed"), "{report:?}");
-    }
-    server.come();
-    let second = folder.path().join("second.ts");
-    let _listener = srt_listener(port, &second, "");
-    for output in [&to_rtmp, &to_srt] {
-        worker.wait_for_output(&output.id, OutputStatus::Live);
-    }
-    worker.wait_for_segments(worker_segments(&worker) + 2);
-    assert_regular(&worker.stop(), 30);
-    assert_plays(&second);
-    assert_plays(server.recordings().last().unwrap());
-    let [recorded] = &recordings(&worker, &to_file, "mp4")[..] else {
-        panic!("one recording that nothing disturbed");
-    };
-    assert_plays(recorded);
-}
-
-fn worker_segments(worker: &Worker) -> u64 {
-    let written = worker.reports.iter();
-    let written = written.filter(|report| matches!(report, Report::SegmentWritten(_)));
-    u64::try_from(written.count()).unwrap()
 }
 
 #[test]

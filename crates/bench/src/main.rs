@@ -4,6 +4,7 @@
 mod engine_cpu;
 mod glass;
 mod http_load;
+mod layer_change;
 mod measurement;
 mod on_air;
 mod state_read;
@@ -20,20 +21,23 @@ fn main() -> anyhow::Result<()> {
         None => {
             let mut all = vec![state_read::run()?];
             all.extend(on_air::run()?);
+            all.extend(layer_change::run()?);
             all.extend(glass::run()?);
             all.extend(engine_cpu::run(None)?);
             all
         }
         Some(STATE_READ) => vec![state_read::run()?],
         Some(on_air::GROUP) => on_air::run()?,
+        Some(layer_change::GROUP) => layer_change::run()?,
         Some(glass::GROUP) => glass::run()?,
         Some(engine_cpu::GROUP) => engine_cpu::run(None)?,
         Some(name) => engine_cpu::run(Some(name))?,
     };
     anyhow::ensure!(
         !measurements.is_empty(),
-        "no such benchmark; there are {STATE_READ}, {}, {}, {} and the cases of the latter",
+        "no such benchmark; there are {STATE_READ}, {}, {}, {}, {} and the cases of the latter",
         on_air::GROUP,
+        layer_change::GROUP,
         glass::GROUP,
         engine_cpu::GROUP
     );

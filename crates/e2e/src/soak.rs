@@ -9,6 +9,8 @@ use tokio_util::sync::CancellationToken;
 use crate::peers::{Camera, Mortal, RtmpServer, SrtListener};
 use crate::{Recording, Stack, record};
 
+/// An access token is good for a quarter of an hour.
+const SIGN_IN_EVERY_S: u64 = 600;
 /// How long something that died stays away.
 const AWAY_S: u64 = 5;
 
@@ -160,6 +162,9 @@ pub async fn soak(stack: &Stack, plan: SoakPlan) -> SoakReport {
     let (mut worker_kib, mut fps_min) = (Vec::new(), f64::INFINITY);
     for second in 1..=plan.length_s {
         ticks.tick().await;
+        if second.is_multiple_of(SIGN_IN_EVERY_S) {
+            studio.admin = stack.admin().await;
+        }
         studio.change(second).await;
         source_deaths += u64::from(live_and_die(
             &mut studio.sources,

@@ -10,6 +10,7 @@ mod look;
 mod motion;
 mod network;
 mod playback;
+mod playlist;
 mod text;
 mod text_style;
 mod ticker;
@@ -36,6 +37,7 @@ pub use network::{KeyLength, NetworkSource, OnLoss};
 pub use playback::{
     AtEnd, PART_MS_MIN, POSITION_MS_MAX, Playback, PlaybackAction, PlaybackState, PlaybackStatus,
 };
+pub use playlist::{PlaylistItem, PlaylistSource};
 pub use text::{ClockSource, TextSource};
 pub use text_style::{TextAlign, TextOutline, TextShadow, TextStyle, TextWrap, VerticalAlign};
 pub use ticker::{TickerDirection, TickerSource};
@@ -87,6 +89,8 @@ layer_kinds! {
     Video(VideoSource) = "video",
     /// An uploaded sound.
     Audio(AudioSource) = "audio",
+    /// Uploaded files, one after another.
+    Playlist(PlaylistSource) = "playlist",
     /// Text.
     Text(TextSource) = "text",
     /// The time of day.
@@ -111,9 +115,9 @@ impl LayerSource {
     /// The layer that is shown when this one has come to its end.
     pub const fn next(&self) -> Option<&LayerId> {
         match self {
-            Self::Video(VideoSource { next, .. }) | Self::Audio(AudioSource { next, .. }) => {
-                next.as_ref()
-            }
+            Self::Video(VideoSource { next, .. })
+            | Self::Audio(AudioSource { next, .. })
+            | Self::Playlist(PlaylistSource { next, .. }) => next.as_ref(),
             Self::Image(_)
             | Self::Color(_)
             | Self::TestPattern(_)
@@ -132,9 +136,9 @@ impl LayerSource {
     /// The same, to be changed.
     pub const fn next_mut(&mut self) -> Option<&mut LayerId> {
         match self {
-            Self::Video(VideoSource { next, .. }) | Self::Audio(AudioSource { next, .. }) => {
-                next.as_mut()
-            }
+            Self::Video(VideoSource { next, .. })
+            | Self::Audio(AudioSource { next, .. })
+            | Self::Playlist(PlaylistSource { next, .. }) => next.as_mut(),
             Self::Image(_)
             | Self::Color(_)
             | Self::TestPattern(_)
@@ -152,10 +156,11 @@ impl LayerSource {
 
     /// The uploaded files it needs: what it shows or plays, and the font it is written in.
     pub fn assets(&self) -> impl Iterator<Item = &AssetId> {
-        let file = match self {
+        let (file, items): (_, &[PlaylistItem]) = match self {
             Self::Image(ImageSource { asset })
             | Self::Video(VideoSource { asset, .. })
-            | Self::Audio(AudioSource { asset, .. }) => Some(asset),
+            | Self::Audio(AudioSource { asset, .. }) => (Some(asset), &[]),
+            Self::Playlist(PlaylistSource { items, .. }) => (None, items),
             Self::Color(_)
             | Self::TestPattern(_)
             | Self::Text(_)
@@ -166,10 +171,11 @@ impl LayerSource {
             | Self::Network(_)
             | Self::Ingest(_)
             | Self::Chat(_)
-            | Self::Web(_) => None,
+            | Self::Web(_) => (None, &[]),
         };
         let font = self.style().and_then(|style| style.font_asset.as_ref());
-        file.into_iter().chain(font)
+        let items = items.iter().map(|item| &item.asset);
+        file.into_iter().chain(items).chain(font)
     }
 
     /// How its text looks, where it is text.
@@ -185,6 +191,7 @@ impl LayerSource {
             | Self::Image(_)
             | Self::Video(_)
             | Self::Audio(_)
+            | Self::Playlist(_)
             | Self::Gradient(_)
             | Self::Network(_)
             | Self::Ingest(_)

@@ -94,6 +94,12 @@ pub(crate) fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
         | (C::Countdown(_), C::Countdown(_))
         | (C::Ticker { .. }, C::Ticker { .. })
         | (C::Chat { .. }, C::Chat { .. }) => true,
+        (
+            C::Playlist {
+                shuffle: before, ..
+            },
+            C::Playlist { shuffle: after, .. },
+        ) => before == after,
         (C::TestPattern { pattern: before }, C::TestPattern { pattern: after }) => before == after,
         (C::Image { path: before }, C::Image { path: after })
         | (C::Video { path: before, .. }, C::Video { path: after, .. })
@@ -139,6 +145,7 @@ pub(crate) fn same_source(before: &LayerContent, after: &LayerContent) -> bool {
             | C::Image { .. }
             | C::Video { .. }
             | C::Audio { .. }
+            | C::Playlist { .. }
             | C::Text { .. }
             | C::Clock { .. }
             | C::Gradient { .. }

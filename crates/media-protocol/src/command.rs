@@ -319,6 +319,20 @@ impl Clip {
     }
 }
 
+/// A file of a playlist.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlaylistEntry {
+    /// The file.
+    pub path: PathBuf,
+    /// Where it begins, in milliseconds of the file.
+    pub in_ms: u64,
+    /// Where it ends; at the end of the file when absent.
+    pub out_ms: Option<u64>,
+    /// How long it is shown if it is a picture, in milliseconds.
+    pub duration_ms: u64,
+}
+
 /// What a layer shows; files are resolved to paths by the host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
@@ -357,6 +371,21 @@ pub enum LayerContent {
         /// Which part of it, and what follows its end.
         #[serde(default, skip_serializing_if = "Clip::is_whole")]
         clip: Clip,
+    },
+    /// Files, one after another.
+    Playlist {
+        /// The files, in their order.
+        items: Vec<PlaylistEntry>,
+        /// Starts again at its end.
+        looping: bool,
+        /// In a random order.
+        shuffle: bool,
+        /// What follows the end of the last.
+        #[serde(default)]
+        at_end: AtEnd,
+        /// The layer that is shown then.
+        #[serde(default)]
+        next: Option<LayerId>,
     },
     /// Text.
     Text {

@@ -25,7 +25,8 @@ mod web;
 pub use chat::{CHAT_LINES_MAX, CHAT_NAME_CHARS_MAX, CHAT_TEXT_CHARS_MAX, ChatFeed, ChatLine};
 pub use command::{
     Clip, Command, Countdown, Cover, CoverReason, HlsSettings, Hosting, LayerContent, LeaseTerms,
-    RecordingSettings, RetryTerms, SceneLayer, SpriteSettings, WantedOutput, WantedScene,
+    PlaylistEntry, RecordingSettings, RetryTerms, SceneLayer, SpriteSettings, WantedOutput,
+    WantedScene,
 };
 pub use framing::{FrameError, LINE_BYTES_MAX, decode, encode};
 pub use picture::{CoverPicture, ScenePicture};

@@ -5,14 +5,14 @@ use std::path::Path;
 use sm_common::clock::Timestamp;
 use sm_common::id::LayerId;
 use sm_common::layer::{
-    Blend, ColorSource, ImageSource, Layer, LayerSource, TestPatternSource, TextAlign, TextSource,
-    TextStyle, Transform, Transition,
+    Blend, ColorSource, ImageSource, Layer, LayerSource, PlaylistItem, TestPatternSource,
+    TextAlign, TextSource, TextStyle, Transform, Transition,
 };
 use sm_common::program::ProgramFormat;
 use sm_common::scene::Scene;
 use sm_common::stream::SceneOnAir;
 use sm_media_protocol::{
-    Clip, Countdown, Cover, CoverReason, LayerContent, SceneLayer, WantedScene,
+    Clip, Countdown, Cover, CoverReason, LayerContent, PlaylistEntry, SceneLayer, WantedScene,
 };
 use uuid::Uuid;
 
@@ -160,6 +160,15 @@ fn scene_layer(layer: &Layer, assets: &Path) -> SceneLayer {
     }
 }
 
+fn entry(item: &PlaylistItem, assets: &Path) -> PlaylistEntry {
+    PlaylistEntry {
+        path: assets.join(item.asset.relative_path()),
+        in_ms: item.in_ms,
+        out_ms: item.out_ms,
+        duration_ms: item.duration_ms,
+    }
+}
+
 fn content(layer: &Layer, assets: &Path) -> LayerContent {
     let font = |style: &TextStyle| {
         let asset = style.font_asset.as_ref();
@@ -192,6 +201,13 @@ fn content(layer: &Layer, assets: &Path) -> LayerContent {
                 at_end: audio.at_end,
                 next: audio.next,
             },
+        },
+        LayerSource::Playlist(list) => LayerContent::Playlist {
+            items: list.items.iter().map(|item| entry(item, assets)).collect(),
+            looping: list.looping,
+            shuffle: list.shuffle,
+            at_end: list.at_end,
+            next: list.next,
         },
         LayerSource::Text(TextSource { text, style }) => LayerContent::Text {
             text: text.clone(),

@@ -34,8 +34,14 @@ pub enum PlaybackAction {
     Pause,
     /// Goes to a position, and plays or stands still as before.
     Seek,
-    /// Plays from the beginning.
+    /// Plays from the beginning; a playlist from its first file.
     Restart,
+    /// Of a playlist: goes to the file after.
+    Next,
+    /// Of a playlist: goes to the file before.
+    Previous,
+    /// Of a playlist: goes to a file.
+    Goto,
 }
 
 /// The last command for what a layer plays. It stays with the layer, so that a worker that is
@@ -52,6 +58,10 @@ pub struct Playback {
     /// was known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position_ms: Option<u64>,
+    /// Which file of a playlist, counted from 0: of a goto, where to go; of a pause, where it stood,
+    /// as far as that was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<u32>,
 }
 
 /// Whether a layer's file plays.
@@ -79,6 +89,9 @@ pub struct PlaybackStatus {
     /// Length of the whole file in milliseconds, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
+    /// Which file of a playlist it is, counted from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<u32>,
     /// When it was there.
     pub at: Timestamp,
 }
@@ -116,6 +129,7 @@ mod tests {
                 state,
                 position_ms: 1_000,
                 duration_ms: None,
+                item: None,
                 at,
             };
             assert_eq!(status.position_at(later), expected, "{state:?}");

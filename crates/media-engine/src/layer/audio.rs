@@ -67,6 +67,7 @@ impl Source for AudioSource {
             | News::Outline(_)
             | News::Sheet(_)
             | News::Animation(_)
+            | News::Part(..)
             | News::Drawn(_) => {}
         }
     }
@@ -88,7 +89,7 @@ impl Source for AudioSource {
     }
 }
 
-fn build(
+pub(super) fn build(
     path: &Path,
     program: &Arc<ProgramClock>,
     sound: &Arc<Mutex<SoundQueue>>,
@@ -150,5 +151,6 @@ fn build(
             frames: None,
             knife: Knife::default(),
         }),
+        length: None,
     })
 }

@@ -43,6 +43,16 @@ impl Failure {
         Self::new("layer.source.missing", "the file does not exist")
     }
 
+    /// A file of a list cannot be played, and perhaps others.
+    pub(super) fn item(number: usize, flawed: usize, why: &Self) -> Self {
+        let others = match flawed {
+            0 | 1 => String::new(),
+            more => format!(" (and {} more)", more - 1),
+        };
+        let reason = format!("item {number} is passed over: {}{others}", why.reason);
+        Self::new("layer.playlist.item", reason)
+    }
+
     /// There is a file, but it cannot be read.
     pub(super) fn unreadable(error: &std::io::Error) -> Self {
         let reason = format!("the file cannot be read: {}", error.kind());

@@ -25,7 +25,7 @@ use crate::pipeline::{Surface, bitmap_of, scale_bitmap};
 const SIDE_MAX: i32 = 4096;
 
 /// Pixels of a file that are decoded at all; more would take more memory than a worker should.
-const PIXELS_MAX: usize = 100_000_000;
+pub(super) const PIXELS_MAX: usize = 100_000_000;
 
 /// Largest side that a drawing may say it has; it is drawn in the size of its layer.
 const DRAWING_SIDE_MAX: u32 = 8192;
@@ -148,7 +148,7 @@ impl Source for ImageSource {
             News::Outline(drawing) => self.take_drawing(drawing),
             News::Sheet(sheet) => self.take_sheet(sheet),
             News::Animation(flipbook) => self.flipbook = Some(flipbook),
-            News::Flowing | News::Drawn(_) | News::Playback(_) => {}
+            News::Flowing | News::Drawn(_) | News::Playback(_) | News::Part(..) => {}
             News::Failed(failure) => self.health = Health::Failing(failure),
         }
     }
@@ -209,14 +209,17 @@ fn build(path: &Path, mailbox: &Mailbox, watcher: &Watcher) -> Result<Media, Fai
             ));
         }
     };
-    match imagesize::size(path) {
-        Ok(size) if size.width.saturating_mul(size.height) > PIXELS_MAX => {
-            return Err(Failure::too_large());
-        }
-        Ok(_) => {}
-        Err(_unknown) => return Err(Failure::undecodable("the picture has no size")),
+    if is_too_large(path)? {
+        return Err(Failure::too_large());
     }
     decode(path, decoder, watcher)
+}
+
+/// Whether the picture has more pixels than may be decoded.
+pub(super) fn is_too_large(path: &Path) -> Result<bool, Failure> {
+    let size = imagesize::size(path)
+        .map_err(|_unknown| Failure::undecodable("the picture has no size"))?;
+    Ok(size.width.saturating_mul(size.height) > PIXELS_MAX)
 }
 
 /// A file that has been read: there is nothing left for a pipeline to do.
@@ -225,10 +228,11 @@ fn read(watcher: &Watcher) -> Media {
     Media {
         pipeline: gst::Pipeline::new(),
         reel: None,
+        length: None,
     }
 }
 
-fn drawing(path: &Path) -> Result<Drawing, Failure> {
+pub(super) fn drawing(path: &Path) -> Result<Drawing, Failure> {
     let limits = SvgLimits::default();
     let size = std::fs::metadata(path).map_err(|error| Failure::unreadable(&error))?;
     if size.len() > crate::number::to_u64(limits.bytes_max) {
@@ -278,6 +282,7 @@ fn decode(path: &Path, decoder: &str, watcher: &Watcher) -> Result<Media, Failur
     Ok(Media {
         pipeline,
         reel: None,
+        length: None,
     })
 }
 

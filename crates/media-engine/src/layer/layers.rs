@@ -534,6 +534,7 @@ fn report(layer: LayerId, health: &Health, playback: Option<PlaybackStatus>) -> 
         Health::Loading => (LayerState::Loading, None),
         Health::Waiting(failure) => (LayerState::Loading, Some(failure)),
         Health::Fine => (LayerState::Ok, None),
+        Health::Flawed(failure) => (LayerState::Ok, Some(failure)),
         Health::Failing(failure) => (LayerState::Failing, Some(failure)),
     };
     LayerReport {

@@ -21,6 +21,7 @@ mod image;
 mod layers;
 mod network;
 mod player;
+mod playlist;
 mod seat;
 mod sharing;
 mod sink;
@@ -55,6 +56,7 @@ use crate::sound::SoundQueue;
 use crate::timeline::Timeline;
 use failure::Failure;
 pub(crate) use layers::Layers;
+use player::Playing;
 pub(crate) use text_renderer::Drawing;
 use text_renderer::TextRenderer;
 
@@ -127,6 +129,15 @@ fn open(layer: &SceneLayer, surroundings: &Surroundings) -> Box<dyn Source> {
             looping,
             clip,
         } => Box::new(audio::open(path, (*looping, *clip), layer, surroundings)),
+        LayerContent::Playlist {
+            items,
+            looping,
+            shuffle,
+            ..
+        } => {
+            let order = (items.as_slice(), *looping, *shuffle);
+            Box::new(playlist::open(order, layer, surroundings))
+        }
         LayerContent::Text { text, style, .. } => {
             Box::new(text::open(text, style, layer, surroundings))
         }
@@ -186,7 +197,9 @@ pub(crate) enum News {
     /// Frames arrive.
     Flowing,
     /// Where a file is.
-    Playback(PlaybackStatus),
+    Playback(Playing),
+    /// What one of several players of a layer says.
+    Part(u64, Box<News>),
     /// Nothing arrives, and why.
     Failed(Failure),
 }
@@ -200,6 +213,8 @@ enum Health {
     Waiting(Failure),
     /// In the picture, or ready to be.
     Fine,
+    /// The same, but for a part of it.
+    Flawed(Failure),
     /// Delivers nothing.
     Failing(Failure),
 }
@@ -249,6 +264,7 @@ impl Surroundings {
             events: self.events.clone(),
             layer,
             opening: self.opening,
+            part: None,
             _alive: self.alive.clone(),
         }
     }
@@ -260,11 +276,25 @@ struct Mailbox {
     events: Events,
     layer: LayerId,
     opening: u64,
+    /// Which of several players of the layer it is of.
+    part: Option<u64>,
     _alive: SyncSender<()>,
 }
 
 impl Mailbox {
+    /// The same for one of several players of the layer.
+    fn part(&self, part: u64) -> Self {
+        Self {
+            part: Some(part),
+            ..self.clone()
+        }
+    }
+
     fn tell(&self, news: News) {
+        let news = match self.part {
+            Some(part) => News::Part(part, Box::new(news)),
+            None => news,
+        };
         // When the worker is gone, so is everybody who would care.
         let _ = self.events.send(Event::Layer {
             opening: self.opening,

@@ -162,6 +162,7 @@ impl Source for NetworkSource {
             | LayerContent::Image { .. }
             | LayerContent::Video { .. }
             | LayerContent::Audio { .. }
+            | LayerContent::Playlist { .. }
             | LayerContent::Text { .. }
             | LayerContent::Clock { .. }
             | LayerContent::Gradient { .. }
@@ -179,6 +180,7 @@ impl Source for NetworkSource {
             | News::Outline(_)
             | News::Sheet(_)
             | News::Animation(_)
+            | News::Part(..)
             | News::Drawn(_)
             | News::Playback(_) => Health::Fine,
             News::Failed(failure) => {
@@ -193,7 +195,7 @@ impl Source for NetworkSource {
 
     fn surface(&self) -> Surface {
         match (&self.health, self.on_loss) {
-            (Health::Fine, _)
+            (Health::Fine | Health::Flawed(_), _)
             | (Health::Loading | Health::Waiting(_) | Health::Failing(_), OnLoss::Hold) => {
                 Surface::Moving(Arc::clone(&self.frames))
             }

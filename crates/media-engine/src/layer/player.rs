@@ -9,7 +9,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use gstreamer as gst;
-use sm_common::clock::SharedClock;
+use sm_common::clock::{SharedClock, Timestamp};
+use sm_common::id::LayerId;
+use sm_common::layer::PlaybackStatus;
 use sm_media_protocol::{RetryTerms, SceneLayer};
 
 pub(super) use cut::{Cut, DECODED, Knife, Reel};
@@ -44,6 +46,48 @@ pub(super) struct Media {
     pub(super) pipeline: gst::Pipeline,
     /// How to move in it, where that can be done.
     pub(super) reel: Option<Reel>,
+    /// How long it is shown, where it would not end by itself.
+    pub(super) length: Option<gst::ClockTime>,
+}
+
+/// Where a file is, and what that means for what follows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Playing {
+    pub(super) status: PlaybackStatus,
+    /// When it ends, on the program's clock; `None` where it stands still, or that is not known.
+    pub(super) ends_at: Option<gst::ClockTime>,
+}
+
+/// What a player uses of what is around it.
+#[derive(Clone, Debug)]
+pub(super) struct Props {
+    program: Arc<ProgramClock>,
+    retry: RetryTerms,
+    wall: SharedClock,
+    mailbox: Mailbox,
+}
+
+impl Props {
+    pub(super) fn of(surroundings: &Surroundings, layer: LayerId) -> Self {
+        Self {
+            program: Arc::clone(&surroundings.program),
+            retry: surroundings.retry,
+            wall: SharedClock::clone(&surroundings.wall),
+            mailbox: surroundings.mailbox(layer),
+        }
+    }
+
+    /// The same for one of several players of the layer.
+    pub(super) fn part(&self, part: u64) -> Self {
+        Self {
+            mailbox: self.mailbox.part(part),
+            ..self.clone()
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.wall.now()
+    }
 }
 
 /// What comes after the last frame.
@@ -88,6 +132,8 @@ enum Message {
     Pause(bool),
     Cut(Cut),
     Seek(Target),
+    /// To play from this moment of the program's clock on.
+    StartAt(gst::ClockTime),
     /// Also sent to wake the thread up.
     Close,
     /// What the pipeline says.
@@ -112,15 +158,26 @@ pub(super) enum Target {
 impl Player {
     /// Starts a player; a layer that is not visible is opened and then waits.
     pub(super) fn start(recipe: Recipe, surroundings: &Surroundings, layer: &SceneLayer) -> Self {
+        let wishes = Wishes::new(&recipe, layer);
+        Self::open(recipe, Props::of(surroundings, layer.id), wishes)
+    }
+
+    /// Starts a player with wishes of its own.
+    pub(super) fn open(recipe: Recipe, props: Props, wishes: Wishes) -> Self {
         let (inbox, messages) = sync_channel(WAITING_MAX);
         let closed = Arc::new(AtomicBool::new(false));
-        let mailbox = surroundings.mailbox(layer.id);
+        let Props {
+            program,
+            retry,
+            wall,
+            mailbox,
+        } = props;
         let thread = Thread {
-            wishes: Wishes::new(&recipe, layer),
+            wishes,
             recipe,
-            program: Arc::clone(&surroundings.program),
-            retry: surroundings.retry,
-            wall: SharedClock::clone(&surroundings.wall),
+            program,
+            retry,
+            wall,
             mailbox: mailbox.clone(),
             inbox: inbox.clone(),
             messages,
@@ -153,6 +210,11 @@ impl Player {
     /// Goes somewhere in the file.
     pub(super) fn seek(&self, target: Target) {
         self.send(Message::Seek(target));
+    }
+
+    /// Plays from this moment of the program's clock on; it has to be ready, and to wait.
+    pub(super) fn start_at(&self, moment: gst::ClockTime) {
+        self.send(Message::StartAt(moment));
     }
 
     fn send(&self, message: Message) {
@@ -219,8 +281,9 @@ impl Watcher {
     }
 }
 
+/// What is wanted of a player.
 #[derive(Clone, Copy, Debug)]
-struct Wishes {
+pub(super) struct Wishes {
     /// The layer is seen, or the source is to be opened all the same.
     visible: bool,
     paused: bool,
@@ -230,6 +293,16 @@ struct Wishes {
 }
 
 impl Wishes {
+    /// To open this part of a file, and to play it if it is seen and not paused.
+    pub(super) const fn of(cut: Cut, visible: bool, paused: bool) -> Self {
+        Self {
+            visible,
+            paused,
+            cut,
+            begin: None,
+        }
+    }
+
     fn new(recipe: &Recipe, layer: &SceneLayer) -> Self {
         let command = layer
             .playback
@@ -331,6 +404,7 @@ impl Thread {
                 Ok(Message::Pause(paused)) => self.wishes.paused = paused,
                 Ok(Message::Cut(cut)) => self.wishes.cut = cut,
                 Ok(Message::Seek(target)) => self.wishes.begin = Some(target),
+                Ok(Message::StartAt(_)) => self.wishes.visible = true,
                 Ok(Message::Close) | Err(RecvTimeoutError::Disconnected) => return false,
                 // Afterthoughts of the pipeline that failed.
                 Ok(

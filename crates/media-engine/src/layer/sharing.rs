@@ -17,6 +17,7 @@ const fn nature(content: &LayerContent) -> Nature {
     match content {
         LayerContent::Video { .. }
         | LayerContent::Audio { .. }
+        | LayerContent::Playlist { .. }
         | LayerContent::Network { .. }
         | LayerContent::Ingest { .. }
         | LayerContent::Web { .. } => Nature::Stream,
@@ -46,6 +47,10 @@ pub(super) fn can_share(layer: &SceneLayer, leader: &SceneLayer) -> bool {
             | (LayerContent::Audio { clip: ours, .. }, LayerContent::Audio { clip: theirs, .. }) => {
                 ours == theirs && layer.playback == leader.playback
             }
+            // A list that was edited or is elsewhere is another programme.
+            (LayerContent::Playlist { .. }, LayerContent::Playlist { .. }) => {
+                ours == theirs && layer.playback == leader.playback
+            }
             (_, _) => true,
         };
         return same_part && same_source(theirs, ours);
@@ -61,7 +66,9 @@ pub(super) fn can_share(layer: &SceneLayer, leader: &SceneLayer) -> bool {
 pub(super) const fn begins_on_air(content: &LayerContent) -> bool {
     matches!(
         content,
-        LayerContent::Video { looping: false, .. } | LayerContent::Audio { looping: false, .. }
+        LayerContent::Video { looping: false, .. }
+            | LayerContent::Audio { looping: false, .. }
+            | LayerContent::Playlist { looping: false, .. }
     )
 }
 

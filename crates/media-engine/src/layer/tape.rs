@@ -5,7 +5,7 @@ use sm_common::layer::{AtEnd, Playback, PlaybackAction, PlaybackState, PlaybackS
 use sm_media_protocol::{Clip, SceneLayer};
 
 use super::Surroundings;
-use super::player::{Cut, Player, Recipe, Target};
+use super::player::{Cut, Player, Playing, Recipe, Target};
 
 #[derive(Debug)]
 pub(super) struct Tape {
@@ -64,8 +64,8 @@ impl Tape {
         self.player.seek(Target::Start);
     }
 
-    pub(super) fn hear(&mut self, playback: PlaybackStatus) {
-        self.playback = Some(playback);
+    pub(super) fn hear(&mut self, playing: Playing) {
+        self.playback = Some(playing.status);
     }
 
     pub(super) fn playback(&self) -> Option<PlaybackStatus> {
@@ -79,7 +79,15 @@ impl Tape {
                 self.player.seek(Target::At(position));
             }
             (PlaybackAction::Restart, _) => self.player.seek(Target::Start),
-            (PlaybackAction::Play | PlaybackAction::Pause | PlaybackAction::Seek, _) => {}
+            (
+                PlaybackAction::Play
+                | PlaybackAction::Pause
+                | PlaybackAction::Seek
+                | PlaybackAction::Next
+                | PlaybackAction::Previous
+                | PlaybackAction::Goto,
+                _,
+            ) => {}
         }
         self.player.pause(command.paused);
     }

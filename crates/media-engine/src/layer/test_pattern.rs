@@ -128,6 +128,7 @@ impl Source for MovingPattern {
             | News::Outline(_)
             | News::Sheet(_)
             | News::Animation(_)
+            | News::Part(..)
             | News::Drawn(_)
             | News::Playback(_) => Health::Fine,
             News::Failed(failure) => Health::Failing(failure),
@@ -221,5 +222,6 @@ fn moving(
     Ok(Media {
         pipeline,
         reel: None,
+        length: None,
     })
 }

@@ -178,6 +178,7 @@ impl Label {
             | News::Sheet(_)
             | News::Animation(_)
             | News::Flowing
+            | News::Part(..)
             | News::Playback(_) => {}
         }
     }
@@ -221,6 +222,7 @@ pub(super) fn font_of(layer: &SceneLayer) -> Option<&PathBuf> {
         | LayerContent::Image { .. }
         | LayerContent::Video { .. }
         | LayerContent::Audio { .. }
+        | LayerContent::Playlist { .. }
         | LayerContent::Gradient { .. }
         | LayerContent::Network { .. }
         | LayerContent::Ingest { .. }

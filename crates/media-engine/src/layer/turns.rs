@@ -82,6 +82,11 @@ fn is_another(before: &SceneLayer, after: &SceneLayer) -> bool {
 
 fn clip(layer: &SceneLayer) -> Option<Clip> {
     match &layer.content {
+        LayerContent::Playlist { at_end, next, .. } => Some(Clip {
+            at_end: *at_end,
+            next: *next,
+            ..Clip::default()
+        }),
         LayerContent::Video { clip, .. } | LayerContent::Audio { clip, .. } => Some(*clip),
         LayerContent::Color { .. }
         | LayerContent::TestPattern { .. }
@@ -203,6 +208,7 @@ mod tests {
             action: PlaybackAction::Restart,
             paused: false,
             position_ms: None,
+            item: None,
         });
         let mut hidden = a.clone();
         hidden.visible = false;

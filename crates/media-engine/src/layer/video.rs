@@ -87,6 +87,7 @@ impl Source for VideoSource {
             | News::Outline(_)
             | News::Sheet(_)
             | News::Animation(_)
+            | News::Part(..)
             | News::Drawn(_) => Health::Fine,
             News::Playback(playback) => {
                 self.tape.hear(playback);
@@ -115,13 +116,13 @@ impl Source for VideoSource {
 
 /// Where frames and samples go.
 #[derive(Clone, Debug)]
-struct Outlets {
-    program: Arc<ProgramClock>,
-    frames: Arc<FrameSlot>,
-    sound: Arc<Mutex<SoundQueue>>,
+pub(super) struct Outlets {
+    pub(super) program: Arc<ProgramClock>,
+    pub(super) frames: Arc<FrameSlot>,
+    pub(super) sound: Arc<Mutex<SoundQueue>>,
 }
 
-fn build(path: &Path, outlets: &Outlets, watcher: &Watcher) -> Result<Media, Failure> {
+pub(super) fn build(path: &Path, outlets: &Outlets, watcher: &Watcher) -> Result<Media, Failure> {
     let demuxer = match kind_of(path)? {
         Some(FileKind::Mp4) => make("qtdemux")?,
         Some(FileKind::Matroska) => make("matroskademux")?,
@@ -193,6 +194,7 @@ fn build(path: &Path, outlets: &Outlets, watcher: &Watcher) -> Result<Media, Fai
             frames: Some(Arc::clone(&outlets.frames)),
             knife,
         }),
+        length: None,
     })
 }
 

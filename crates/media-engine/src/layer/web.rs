@@ -117,6 +117,7 @@ impl Source for WebSource {
             | News::Outline(_)
             | News::Sheet(_)
             | News::Animation(_)
+            | News::Part(..)
             | News::Drawn(_)
             | News::Playback(_) => Health::Fine,
             News::Failed(failure) => {
@@ -131,7 +132,7 @@ impl Source for WebSource {
 
     fn surface(&self) -> Surface {
         match (&self.health, self.on_loss) {
-            (Health::Fine, _)
+            (Health::Fine | Health::Flawed(_), _)
             | (Health::Loading | Health::Waiting(_) | Health::Failing(_), OnLoss::Hold) => {
                 Surface::Changing(Arc::clone(&self.slot))
             }

@@ -85,6 +85,7 @@ fn a_sound_is_paused_and_started_again() {
         action: PlaybackAction::Pause,
         paused: true,
         position_ms: None,
+        item: None,
     });
     let mut worker = Worker::on_air(small(), scene(1, std::slice::from_ref(&sound)));
     worker.wait_for_layer(sound.id, LayerState::Ok);
@@ -95,6 +96,7 @@ fn a_sound_is_paused_and_started_again() {
             action: PlaybackAction::Restart,
             paused: false,
             position_ms: None,
+            item: None,
         });
         worker.apply(scene(number, std::slice::from_ref(&sound)));
         worker.wait_for_segments(2 * number + 1);

@@ -41,6 +41,7 @@ mod parts;
 mod peers;
 mod pictures;
 mod playback;
+mod playlist;
 mod preview;
 mod recording;
 mod rtsp_server;

@@ -131,6 +131,7 @@ fn command(
         action,
         paused,
         position_ms,
+        item: None,
     }
 }
 

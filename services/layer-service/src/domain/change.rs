@@ -7,7 +7,10 @@ use sm_common::address::{NetworkPolicy, SourceUrl};
 use sm_common::asset::AssetKind;
 use sm_common::clock::Timestamp;
 use sm_common::id::{AssetId, LayerId, SecretId};
-use sm_common::layer::{AudioSource, ImageSource, Layer, LayerSource, PlaybackStatus, VideoSource};
+use sm_common::layer::{
+    AudioSource, ImageSource, Layer, LayerSource, PlaybackStatus, PlaylistItem, PlaylistSource,
+    VideoSource,
+};
 use sm_common::scene::Scene;
 use sm_common::secret::SourceSecret;
 
@@ -18,6 +21,9 @@ use super::network::Vault;
 use super::playback::{PlaybackOrder, plays};
 use super::proposal::{Action, Expected, Operation, Proposal};
 use super::{ingest, network, ordering, patch};
+
+/// What is said of a file that is not there.
+const NO_SUCH_ASSET: &str = "there is no such asset; upload it to /api/assets first";
 
 /// What a proposal is judged by, besides the scene.
 #[derive(Clone, Debug)]
@@ -181,6 +187,7 @@ const fn address(source: &LayerSource) -> Option<&String> {
         | LayerSource::Image(_)
         | LayerSource::Video(_)
         | LayerSource::Audio(_)
+        | LayerSource::Playlist(_)
         | LayerSource::Text(_)
         | LayerSource::Clock(_)
         | LayerSource::Gradient(_)
@@ -397,6 +404,11 @@ impl Work<'_> {
             return Ok(None);
         }
         let Some(order) = order else { return Ok(None) };
+        if !order.suits(&layer.source) {
+            let detail = "is for layers of kind `playlist`".to_owned();
+            self.faults.value(format!("{at}/action"), detail);
+            return Ok(None);
+        }
         let now = self.surroundings.now;
         layer.revision = layer.revision.saturating_add(1);
         layer.updated_at = now;
@@ -489,12 +501,29 @@ impl Work<'_> {
         }
     }
 
+    /// Whether the files of a playlist exist and can be played; notes the faults if not.
+    fn items_exist(&mut self, list: &PlaylistSource, at: &str) -> bool {
+        let mut exist = true;
+        for (number, PlaylistItem { asset, .. }) in list.items.iter().enumerate() {
+            let fault = match self.surroundings.assets.get(asset) {
+                Some(AssetKind::Image | AssetKind::Video | AssetKind::Audio) => continue,
+                Some(AssetKind::Font) => "is a font; a picture, video or sound is wanted",
+                None => NO_SUCH_ASSET,
+            };
+            let pointer = format!("{at}/source/items/{number}/asset");
+            self.faults.value(pointer, fault);
+            exist = false;
+        }
+        exist
+    }
+
     /// Whether the files that `source` needs exist and are of their kinds; notes the faults if not.
     fn assets_exist(&mut self, source: &LayerSource, at: &str) -> bool {
         let file = match source {
             LayerSource::Image(ImageSource { asset }) => Some((asset, AssetKind::Image)),
             LayerSource::Video(VideoSource { asset, .. }) => Some((asset, AssetKind::Video)),
             LayerSource::Audio(AudioSource { asset, .. }) => Some((asset, AssetKind::Audio)),
+            LayerSource::Playlist(list) => return self.items_exist(list, at),
             LayerSource::Color(_)
             | LayerSource::TestPattern(_)
             | LayerSource::Text(_)
@@ -520,7 +549,7 @@ impl Work<'_> {
                     let (is, wanted) = (name_of(*kind), name_of(wanted));
                     format!("is {is}; {wanted} is wanted")
                 }
-                None => "there is no such asset; upload it to /api/assets first".to_owned(),
+                None => NO_SUCH_ASSET.to_owned(),
             };
             self.faults.value(format!("{at}/source/{member}"), fault);
             exist = false;

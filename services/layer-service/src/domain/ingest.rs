@@ -54,6 +54,7 @@ pub(super) fn succeed(
         | LayerSource::Image(_)
         | LayerSource::Video(_)
         | LayerSource::Audio(_)
+        | LayerSource::Playlist(_)
         | LayerSource::Text(_)
         | LayerSource::Clock(_)
         | LayerSource::Gradient(_)

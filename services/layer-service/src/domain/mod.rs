@@ -12,6 +12,7 @@ mod network;
 mod ordering;
 mod patch;
 mod playback;
+mod playlist;
 mod proposal;
 #[cfg(test)]
 mod samples;

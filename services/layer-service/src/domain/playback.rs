@@ -10,6 +10,9 @@ use sm_common::layer::{
 use super::fault::Faults;
 use super::field::{Members, boolean, integer, parsed};
 
+/// The last file that a playlist can have.
+const ITEM_MAX: i64 = 199;
+
 /// Reads the members of a sound's source, which are those of a video's.
 pub(crate) fn read_audio(fields: &mut Members<'_>, faults: &mut Faults) -> Option<AudioSource> {
     let VideoSource {
@@ -67,7 +70,7 @@ fn check(video: &VideoSource, fields: &Members<'_>, faults: &mut Faults) -> bool
 }
 
 /// A position in a file, in milliseconds.
-fn position() -> impl FnOnce(&Value) -> Result<u64, super::fault::Fault> {
+pub(super) fn position() -> impl FnOnce(&Value) -> Result<u64, super::fault::Fault> {
     integer(0, i64::try_from(POSITION_MS_MAX).unwrap_or(i64::MAX))
 }
 
@@ -76,33 +79,54 @@ fn position() -> impl FnOnce(&Value) -> Result<u64, super::fault::Fault> {
 pub(crate) struct PlaybackOrder {
     action: PlaybackAction,
     position_ms: Option<u64>,
+    item: Option<u32>,
 }
 
 impl PlaybackOrder {
-    /// Reads `{"action": …, "position_ms": …}` at a place in the body.
+    /// Reads `{"action": …, "position_ms": …, "item": …}` at a place in the body.
     pub(crate) fn read(body: &Value, at: &str, faults: &mut Faults) -> Option<Self> {
         let mut fields = Members::of(body, at, faults)?;
         let action = fields.required("action", faults, parsed);
         let position_ms = fields.or("position_ms", None, faults, |value| {
             position()(value).map(Some)
         });
-        let pointer = fields.pointer_to("position_ms");
+        let item = fields.or("item", None, faults, |value| {
+            integer(0, ITEM_MAX)(value).map(Some)
+        });
+        let pointers = ["position_ms", "item"].map(|name| fields.pointer_to(name));
         fields.finish(faults);
         let order = Self {
             action: action?,
             position_ms: position_ms?,
+            item: item?,
         };
-        match (order.action, order.position_ms) {
-            (PlaybackAction::Seek, None) => {
-                faults.shape(pointer, "is required for `seek`");
-                None
+        let needs = [
+            (PlaybackAction::Seek, "`seek`", order.position_ms.is_some()),
+            (PlaybackAction::Goto, "`goto`", order.item.is_some()),
+        ];
+        let mut fits = true;
+        for ((action, name, given), pointer) in needs.into_iter().zip(pointers) {
+            if order.action == action && !given {
+                faults.shape(pointer, format!("is required for {name}"));
+                fits = false;
+            } else if order.action != action && given {
+                faults.value(pointer, format!("only {name} has one"));
+                fits = false;
             }
-            (PlaybackAction::Play | PlaybackAction::Pause | PlaybackAction::Restart, Some(_)) => {
-                faults.value(pointer, "only `seek` has one");
-                None
-            }
-            (PlaybackAction::Seek, Some(_)) | (_, None) => Some(order),
         }
+        fits.then_some(order)
+    }
+
+    /// Whether it is one for a layer of this source.
+    pub(crate) fn suits(self, source: &LayerSource) -> bool {
+        let of_lists = match self.action {
+            PlaybackAction::Next | PlaybackAction::Previous | PlaybackAction::Goto => true,
+            PlaybackAction::Play
+            | PlaybackAction::Pause
+            | PlaybackAction::Seek
+            | PlaybackAction::Restart => false,
+        };
+        plays(source) && (!of_lists || matches!(source, LayerSource::Playlist(_)))
     }
 
     /// The command as it stays with a layer whose revision it makes `number`. `before` is the one
@@ -115,13 +139,19 @@ impl PlaybackOrder {
         now: Timestamp,
     ) -> Playback {
         let was_paused = before.is_some_and(|before| before.paused);
-        let (paused, position_ms) = match self.action {
-            PlaybackAction::Play | PlaybackAction::Restart => (false, None),
-            PlaybackAction::Seek => (was_paused, self.position_ms),
+        let told = before.filter(|before| before.paused);
+        let item = status
+            .and_then(|status| status.item)
+            .or(told.and_then(|told| told.item));
+        let (paused, position_ms, item) = match self.action {
+            PlaybackAction::Play | PlaybackAction::Restart => (false, None, None),
+            PlaybackAction::Seek => (was_paused, self.position_ms, item),
+            PlaybackAction::Next | PlaybackAction::Previous | PlaybackAction::Goto => {
+                (was_paused, None, self.item)
+            }
             PlaybackAction::Pause => {
                 let known = status.map(|status| stands_at(status, now));
-                let told = before.filter(|before| before.paused);
-                (true, known.or(told.and_then(|told| told.position_ms)))
+                (true, known.or(told.and_then(|told| told.position_ms)), item)
             }
         };
         Playback {
@@ -129,6 +159,7 @@ impl PlaybackOrder {
             action: self.action,
             paused,
             position_ms,
+            item,
         }
     }
 }
@@ -148,7 +179,7 @@ fn stands_at(status: &PlaybackStatus, now: Timestamp) -> u64 {
 /// Whether there is something to play in a layer of this source.
 pub(crate) const fn plays(source: &LayerSource) -> bool {
     match source {
-        LayerSource::Video(_) | LayerSource::Audio(_) => true,
+        LayerSource::Video(_) | LayerSource::Audio(_) | LayerSource::Playlist(_) => true,
         LayerSource::Image(_)
         | LayerSource::Color(_)
         | LayerSource::TestPattern(_)
@@ -220,6 +251,11 @@ mod tests {
                 json!({"action": "seek", "position_ms": -5}),
                 Some("/position_ms"),
             ),
+            (json!({"action": "next"}), None),
+            (json!({"action": "goto", "item": 3}), None),
+            (json!({"action": "goto"}), Some("/item")),
+            (json!({"action": "next", "item": 3}), Some("/item")),
+            (json!({"action": "goto", "item": 200}), Some("/item")),
             (json!({"action": "rewind"}), Some("/action")),
             (json!({"action": "play", "speed": 2}), Some("/speed")),
             (json!([]), Some("")),
@@ -244,12 +280,14 @@ mod tests {
         let order = |action, position_ms| PlaybackOrder {
             action,
             position_ms,
+            item: None,
         };
         let at = Timestamp::from_unix_millis;
         let playing = PlaybackStatus {
             state: PlaybackState::Playing,
             position_ms: 3_000,
             duration_ms: Some(4_000),
+            item: None,
             at: at(0),
         };
         let pause = order(PlaybackAction::Pause, None);

@@ -9,7 +9,9 @@ use sm_common::layer::{
 use super::clock_format::{self, FORMAT_CHARS_MAX};
 use super::fault::{Fault, Faults};
 use super::field::{Members, parsed, text};
-use super::{chat, countdown, gradient, ingest, network, playback, text_style, ticker, web};
+use super::{
+    chat, countdown, gradient, ingest, network, playback, playlist, text_style, ticker, web,
+};
 
 /// Longest text, in characters.
 const TEXT_CHARS_MAX: usize = 2000;
@@ -39,6 +41,7 @@ pub(crate) fn read(
             .map(|asset| LayerSource::Image(ImageSource { asset })),
         LayerKind::Video => playback::read_video(&mut fields, faults).map(LayerSource::Video),
         LayerKind::Audio => playback::read_audio(&mut fields, faults).map(LayerSource::Audio),
+        LayerKind::Playlist => playlist::read(&mut fields, faults).map(LayerSource::Playlist),
         LayerKind::Text => {
             let text = fields.required("text", faults, text(0, TEXT_CHARS_MAX, true));
             let style = text_style::read(&mut fields, faults);

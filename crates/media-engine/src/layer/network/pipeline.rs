@@ -80,6 +80,7 @@ pub(super) fn build(
     Ok(Media {
         pipeline,
         reel: None,
+        length: None,
     })
 }
 
@@ -104,6 +105,7 @@ pub(super) fn build_fed(
     let media = Media {
         pipeline,
         reel: None,
+        length: None,
     };
     Ok((media, feed))
 }

@@ -10,7 +10,7 @@ use gstreamer::prelude::*;
 use sm_common::layer::{PlaybackState, PlaybackStatus};
 
 use super::cut::drain;
-use super::{Cut, Ending, Media, Message, Outcome, Reel, Target, Thread, Watcher};
+use super::{Cut, Ending, Media, Message, Outcome, Playing, Reel, Target, Thread, Watcher};
 use crate::layer::News;
 use crate::layer::failure::Failure;
 use crate::pipeline::ProgramClock;
@@ -30,13 +30,17 @@ const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 /// A pipeline that ends when it is dropped.
 struct Running {
     pipeline: gst::Pipeline,
+    /// How long it is shown, where it would not end by itself.
+    shown_for: Option<gst::ClockTime>,
     /// Jumps so far: what the pipeline says of its end is only true until the next.
     jumps: Arc<AtomicU64>,
 }
 
 impl Running {
     fn new(
-        pipeline: gst::Pipeline,
+        Media {
+            pipeline, length, ..
+        }: &Media,
         program: &ProgramClock,
         inbox: &SyncSender<Message>,
         network: Option<Watcher>,
@@ -53,7 +57,11 @@ impl Running {
                 gst::BusSyncReply::Drop
             });
         }
-        Self { pipeline, jumps }
+        Self {
+            pipeline: pipeline.clone(),
+            shown_for: *length,
+            jumps,
+        }
     }
 
     fn set_state(&self, state: gst::State) -> Result<(), Failure> {
@@ -69,7 +77,8 @@ impl Running {
     }
 
     fn length(&self) -> Option<gst::ClockTime> {
-        self.pipeline.query_duration::<gst::ClockTime>()
+        self.shown_for
+            .or_else(|| self.pipeline.query_duration::<gst::ClockTime>())
     }
 }
 
@@ -144,6 +153,8 @@ pub(super) struct Playback<'a> {
     landed: gst::ClockTime,
     /// Whether it stands at its beginning and has not moved.
     fresh: bool,
+    /// When it begins, on the program's clock, where it plays and that is to come.
+    starts_at: Option<gst::ClockTime>,
     /// When something must have happened.
     deadline: Instant,
     frames_seen: u64,
@@ -158,7 +169,7 @@ impl<'a> Playback<'a> {
         began: Instant,
     ) -> Self {
         let pipeline = Running::new(
-            media.pipeline,
+            &media,
             &thread.program,
             &thread.inbox,
             thread.recipe.ending.is_network().then(|| watcher.clone()),
@@ -173,6 +184,7 @@ impl<'a> Playback<'a> {
             pending: None,
             landed: gst::ClockTime::ZERO,
             fresh: false,
+            starts_at: None,
             deadline: began + OPEN_TIMEOUT,
             frames_seen: 0,
         }
@@ -237,6 +249,7 @@ impl<'a> Playback<'a> {
             Message::Pause(paused) => self.pause(paused)?,
             Message::Cut(cut) => self.recut(cut)?,
             Message::Seek(target) => self.go_to(target)?,
+            Message::StartAt(moment) => self.start_at(moment)?,
             Message::Prerolled => self.prerolled()?,
             Message::SegmentDone(jumps) => {
                 if self.pipeline.is_current(jumps) {
@@ -297,6 +310,27 @@ impl<'a> Playback<'a> {
         })
     }
 
+    /// Plays from this moment on: its first frame is shown then.
+    fn start_at(&mut self, moment: gst::ClockTime) -> Result<(), Failure> {
+        self.thread.wishes.visible = true;
+        if self.phase != Phase::Going || !self.fresh || self.thread.wishes.paused {
+            return if self.phase == Phase::Going {
+                self.go()
+            } else {
+                Ok(())
+            };
+        }
+        let pipeline = &self.pipeline.pipeline;
+        // Without a start time, GStreamer leaves the base time as it is.
+        pipeline.set_start_time(gst::ClockTime::NONE);
+        pipeline.set_base_time(moment);
+        self.starts_at = Some(moment);
+        self.go()?;
+        self.pipeline.pipeline.set_start_time(gst::ClockTime::ZERO);
+        self.note(self.landed);
+        Ok(())
+    }
+
     fn pause(&mut self, paused: bool) -> Result<(), Failure> {
         self.thread.wishes.paused = paused;
         if self.phase != Phase::Going || self.thread.recipe.ending != Ending::File {
@@ -355,7 +389,9 @@ impl<'a> Playback<'a> {
         // moment at which the pipeline goes on.
         self.pipeline.set_state(gst::State::Paused)?;
         self.pipeline.jumps.fetch_add(1, Ordering::Relaxed);
-        reel.jump(self.landed, cut.stop, cut.repeats(length))
+        self.starts_at = None;
+        let stop = cut.stop.or(self.pipeline.shown_for);
+        reel.jump(self.landed, stop, cut.repeats(length))
     }
 
     /// The source has given all of the part.
@@ -413,12 +449,31 @@ impl<'a> Playback<'a> {
             PlaybackState::Ended => wishes.cut.end(length).unwrap_or(position),
             PlaybackState::Paused | PlaybackState::Waiting | PlaybackState::Playing => position,
         };
-        self.thread.mailbox.tell(News::Playback(PlaybackStatus {
+        let ends_at = (state == PlaybackState::Playing && !wishes.cut.repeats(length))
+            .then(|| self.ends_at(length))
+            .flatten();
+        let status = PlaybackStatus {
             state,
             position_ms: position.mseconds(),
             duration_ms: length.map(gst::ClockTime::mseconds),
+            item: None,
             at: self.thread.wall.now(),
-        }));
+        };
+        let playing = Playing { status, ends_at };
+        self.thread.mailbox.tell(News::Playback(playing));
+    }
+
+    /// When it ends if it goes on as it does.
+    fn ends_at(&self, length: Option<gst::ClockTime>) -> Option<gst::ClockTime> {
+        let end = self.thread.wishes.cut.end(length)?;
+        let base = self.pipeline.pipeline.base_time()?;
+        base.checked_add(end.checked_sub(self.landed)?)
+    }
+
+    /// Whether it plays, but its time has not come.
+    fn is_early(&self) -> bool {
+        let now = self.thread.program.as_gst().time();
+        self.starts_at.is_some_and(|moment| now < moment)
     }
 
     /// Fails when nothing has happened for too long.
@@ -428,7 +483,8 @@ impl<'a> Playback<'a> {
         }
         let frames = self.watcher.frames();
         let network = self.thread.recipe.ending.is_network();
-        let waiting = self.phase == Phase::Going && !self.thread.wishes.play() && !network;
+        let still = !self.thread.wishes.play() || self.is_early();
+        let waiting = self.phase == Phase::Going && still && !network;
         if frames != self.frames_seen || waiting {
             self.frames_seen = frames;
             if self.phase == Phase::Going {
@@ -478,6 +534,7 @@ impl<'a> Playback<'a> {
                 | Message::Pause(_)
                 | Message::Cut(_)
                 | Message::Seek(_)
+                | Message::StartAt(_)
                 | Message::Close
                 | Message::Prerolled
                 | Message::FirstFrame

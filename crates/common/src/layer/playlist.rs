@@ -1,0 +1,72 @@
+//! Files that are played one after another.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::AtEnd;
+use crate::id::{AssetId, LayerId};
+
+/// A file of a playlist.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlaylistItem {
+    /// The picture, video or sound.
+    pub asset: AssetId,
+    /// Where it begins, in milliseconds of the file. Pictures have no beginning.
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[schema(maximum = 604_800_000)]
+    pub in_ms: u64,
+    /// Where it ends, in milliseconds of the file, at least 100 after its beginning; the end of the
+    /// file when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 100, maximum = 604_800_000)]
+    pub out_ms: Option<u64>,
+    /// How long a picture is shown, in milliseconds. Videos and sounds have a length of their own.
+    #[serde(default = "PlaylistItem::duration_ms")]
+    #[schema(minimum = 100, maximum = 604_800_000)]
+    pub duration_ms: u64,
+}
+
+impl PlaylistItem {
+    /// How long a picture is shown unless said otherwise, in milliseconds.
+    pub const DURATION_MS: u64 = 10_000;
+
+    const fn duration_ms() -> u64 {
+        Self::DURATION_MS
+    }
+}
+
+/// Uploaded pictures, videos and sounds that follow each other without a gap.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlaylistSource {
+    /// The files, in their order.
+    #[schema(min_items = 1, max_items = 200)]
+    pub items: Vec<PlaylistItem>,
+    /// Starts again at its end.
+    #[serde(rename = "loop", default = "yes")]
+    pub looping: bool,
+    /// In a random order, in which every file comes once in a round.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub shuffle: bool,
+    /// What follows the end of the last file where it does not loop.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub at_end: AtEnd,
+    /// The layer of the same scene that is shown when it has ended, for `next`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<LayerId>,
+}
+
+impl PlaylistSource {
+    /// Most files.
+    pub const ITEMS_MAX: usize = 200;
+}
+
+/// What is as usual is not written.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+fn yes() -> bool {
+    true
+}

@@ -70,3 +70,25 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 fn yes() -> bool {
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::layer::LayerSource;
+
+    #[test]
+    fn every_file_of_a_list_is_in_use() {
+        let assets = ["ab", "cd", "ab"].map(|two| two.repeat(32));
+        let items = assets.clone().map(|asset| json!({"asset": asset}));
+        let source = json!({"kind": "playlist", "source": {"items": items}});
+        let source: LayerSource = serde_json::from_value(source).unwrap();
+        let used: Vec<String> = source.assets().map(ToString::to_string).collect();
+        assert_eq!(used, assets);
+        let LayerSource::Playlist(list) = source else {
+            panic!("it is a playlist");
+        };
+        assert!(list.looping && !list.shuffle);
+        assert_eq!(list.items[0].duration_ms, 10_000);
+    }
+}

@@ -70,9 +70,10 @@ pub(super) fn open(
 }
 
 fn at_end(layer: &SceneLayer) -> AtEnd {
-    match layer.content {
-        LayerContent::Playlist { at_end, .. } => at_end,
-        _ => AtEnd::default(),
+    if let LayerContent::Playlist { at_end, .. } = layer.content {
+        at_end
+    } else {
+        AtEnd::default()
     }
 }
 
@@ -179,40 +180,26 @@ impl PlaylistSource {
         }
     }
 
+    /// Goes to another file, and plays it from its beginning.
+    fn go(&mut self, to: impl FnOnce(&mut Order)) {
+        to(&mut self.order);
+        self.open_current();
+    }
+
     fn obey(&mut self, command: Playback) {
         self.paused = command.paused;
-        let moved = match command.action {
-            PlaybackAction::Play => self.has_ended() && !self.is_broken(),
-            PlaybackAction::Pause => false,
-            PlaybackAction::Seek => {
-                self.seek(command.position_ms.unwrap_or(0));
-                false
-            }
-            PlaybackAction::Restart => true,
-            PlaybackAction::Next => {
-                self.order.advance();
-                true
-            }
-            PlaybackAction::Previous => {
-                self.order.back();
-                true
-            }
+        match command.action {
+            PlaybackAction::Restart => return self.go(Order::restart),
+            PlaybackAction::Play if self.has_ended() => return self.go(Order::restart),
+            PlaybackAction::Play | PlaybackAction::Pause => {}
+            PlaybackAction::Seek => self.seek(command.position_ms.unwrap_or(0)),
+            PlaybackAction::Next if self.order.upcoming().is_none() => {}
+            PlaybackAction::Next => return self.go(Order::advance),
+            PlaybackAction::Previous => return self.go(Order::back),
             PlaybackAction::Goto => {
-                let item = command.item.unwrap_or(0);
-                self.order.go_to(usize::try_from(item).unwrap_or(0));
-                true
+                let item = usize::try_from(command.item.unwrap_or(0)).unwrap_or(0);
+                return self.go(|order| order.go_to(item));
             }
-        };
-        if matches!(
-            command.action,
-            PlaybackAction::Restart | PlaybackAction::Play
-        ) && moved
-        {
-            self.order.restart();
-        }
-        if moved {
-            self.open_current();
-            return;
         }
         if self.paused {
             self.unschedule();
@@ -232,20 +219,17 @@ impl PlaylistSource {
         self.flaws.clear();
         self.retry_at = None;
         self.upcoming = None;
-        match (place, &mut self.current) {
-            (Some(place), Some(deck)) => {
-                deck.item = place;
-                self.order.go_to(place);
-                if deck.ready {
-                    self.open_upcoming();
-                }
+        if let (Some(place), Some(deck)) = (place, &mut self.current) {
+            deck.item = place;
+            self.order.go_to(place);
+            if deck.ready {
+                self.open_upcoming();
             }
-            (_, _) => {
-                // The one that has taken its place in the list.
-                let last = entries.len().saturating_sub(1);
-                self.order.go_to(current.unwrap_or(0).min(last));
-                self.open_current();
-            }
+        } else {
+            // The one that has taken its place in the list.
+            let last = entries.len().saturating_sub(1);
+            let place = current.unwrap_or(0).min(last);
+            self.go(|order| order.go_to(place));
         }
     }
 

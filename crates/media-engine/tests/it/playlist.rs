@@ -273,3 +273,39 @@ fn a_sound_in_a_list_is_heard_without_a_picture_and_the_end_is_told() {
     let loud = heard.iter().filter(|rms| TONE_RMS.contains(rms)).count();
     assert!(loud.abs_diff(20) <= 3, "{heard:?}");
 }
+
+#[test]
+fn what_plays_goes_on_while_its_list_is_edited() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let of = |name| entry(&picture(folder, name), 600_000);
+    let [red, green, blue] = ['r', 'g', 'b'].map(of);
+    let mut list = playlist(&[red.clone(), green.clone()], true);
+    let id = list.id;
+    let mut worker = Worker::on_air(small(), scene(1, std::slice::from_ref(&list)));
+    wait_for_item(&mut worker, id, 0);
+    wait_for_more(&mut worker, 1);
+    // Another before it, and what came next is gone: the same picture, now the second.
+    set_items(&mut list, &[blue.clone(), red]);
+    worker.apply(scene(2, std::slice::from_ref(&list)));
+    wait_for_item(&mut worker, id, 1);
+    wait_for_more(&mut worker, 1);
+    // It is taken out itself: what is in its place now follows.
+    set_items(&mut list, &[blue, green]);
+    worker.apply(scene(3, std::slice::from_ref(&list)));
+    worker.wait_for_next("the other item", |report| match report {
+        Report::Layer(report) => (report.layer == id
+            && report.playback.is_some_and(|now| now.item == Some(1)))
+        .then_some(()),
+        _ => None,
+    });
+    wait_for_more(&mut worker, 1);
+    let runs = runs(&worker.stop().frames());
+    assert_eq!(names(&runs).trim_matches('.'), "rg", "{runs:?}");
+}
+
+fn set_items(list: &mut SceneLayer, wanted: &[PlaylistEntry]) {
+    if let LayerContent::Playlist { items, .. } = &mut list.content {
+        *items = wanted.to_vec();
+    }
+}

@@ -2133,7 +2133,7 @@ export interface components {
          * @description The kind of a layer.
          * @enum {string}
          */
-        LayerKind: "color" | "test-pattern" | "image" | "video" | "audio" | "text" | "clock" | "gradient" | "countdown" | "ticker" | "network" | "ingest" | "chat" | "web";
+        LayerKind: "color" | "test-pattern" | "image" | "video" | "audio" | "playlist" | "text" | "clock" | "gradient" | "countdown" | "ticker" | "network" | "ingest" | "chat" | "web";
         /** @description A scene's layers: what `GET /api/layers` answers, and the snapshot of `layer-updates`. */
         LayerList: {
             /** @description From the back of the picture to the front. */
@@ -2254,6 +2254,11 @@ export interface components {
             kind: "audio";
             /** @description An uploaded sound. */
             source: components["schemas"]["AudioSource"];
+        } | {
+            /** @enum {string} */
+            kind: "playlist";
+            /** @description Uploaded files, one after another. */
+            source: components["schemas"]["PlaylistSource"];
         } | {
             /** @enum {string} */
             kind: "text";
@@ -3064,6 +3069,12 @@ export interface components {
             /** @description The command. */
             action: components["schemas"]["PlaybackAction"];
             /**
+             * Format: int32
+             * @description Which file of a playlist, counted from 0: of a goto, where to go; of a pause, where it stood,
+             *     as far as that was known.
+             */
+            item?: number | null;
+            /**
              * Format: int64
              * @description Grows with every command: each is carried out once.
              */
@@ -3081,11 +3092,16 @@ export interface components {
          * @description A command for what a layer plays.
          * @enum {string}
          */
-        PlaybackAction: "play" | "pause" | "seek" | "restart";
+        PlaybackAction: "play" | "pause" | "seek" | "restart" | "next" | "previous" | "goto";
         /** @description A command for what a layer plays. */
         PlaybackCommand: {
             /** @description What to do. */
             action: components["schemas"]["PlaybackAction"];
+            /**
+             * Format: int32
+             * @description Which file of a playlist to go to, counted from 0; for `goto` alone.
+             */
+            item?: number | null;
             /**
              * Format: int64
              * @description Where to go, in milliseconds of the file; for `seek` alone.
@@ -3120,6 +3136,11 @@ export interface components {
              */
             duration_ms?: number | null;
             /**
+             * Format: int32
+             * @description Which file of a playlist it is, counted from 0.
+             */
+            item?: number | null;
+            /**
              * Format: int64
              * @description Milliseconds of the file, at the moment `at`.
              */
@@ -3133,6 +3154,39 @@ export interface components {
             expires_at: components["schemas"]["Timestamp"];
             /** @description The playlist, relative to the entrypoint, with its signature. */
             url: string;
+        };
+        /** @description A file of a playlist. */
+        PlaylistItem: {
+            /** @description The picture, video or sound. */
+            asset: components["schemas"]["AssetId"];
+            /**
+             * Format: int64
+             * @description How long a picture is shown, in milliseconds. Videos and sounds have a length of their own.
+             */
+            duration_ms?: number;
+            /**
+             * Format: int64
+             * @description Where it begins, in milliseconds of the file. Pictures have no beginning.
+             */
+            in_ms?: number;
+            /**
+             * Format: int64
+             * @description Where it ends, in milliseconds of the file, at least 100 after its beginning; the end of the
+             *     file when absent.
+             */
+            out_ms?: number | null;
+        };
+        /** @description Uploaded pictures, videos and sounds that follow each other without a gap. */
+        PlaylistSource: {
+            /** @description What follows the end of the last file where it does not loop. */
+            at_end?: components["schemas"]["AtEnd"];
+            /** @description The files, in their order. */
+            items: components["schemas"]["PlaylistItem"][];
+            /** @description Starts again at its end. */
+            loop?: boolean;
+            next?: components["schemas"]["LayerId"] | null;
+            /** @description In a random order, in which every file comes once in a round. */
+            shuffle?: boolean;
         };
         /**
          * @description Time, mean, lowest and highest value.

@@ -152,6 +152,9 @@ pub(crate) struct PlaybackCommand {
     /// Where to go, in milliseconds of the file; for `seek` alone.
     #[schema(minimum = 0, maximum = 604_800_000)]
     position_ms: Option<u64>,
+    /// Which file of a playlist to go to, counted from 0; for `goto` alone.
+    #[schema(minimum = 0, maximum = 199)]
+    item: Option<u32>,
 }
 
 /// The members of a transform to change, in canvas pixels.

@@ -8,7 +8,7 @@ import { ColorField, Field } from "../../ui/fields.tsx";
 import { Message } from "../../ui/message.tsx";
 import { KINDS, PATTERNS } from "./kinds.ts";
 import { DEFAULT_CANVAS, type NewLayerInput, newLayer } from "./new-layer.ts";
-import { upload } from "./upload.ts";
+import { ACCEPTED, upload } from "./upload.ts";
 
 const EMPTY: NewLayerInput = {
   kind: "text",
@@ -21,9 +21,10 @@ const EMPTY: NewLayerInput = {
 };
 
 const ACCEPT: Partial<Record<LayerKind, string>> = {
-  image: "image/png,image/jpeg,image/webp,image/gif,image/svg+xml,.svg",
-  audio: "audio/*,.mp3,.m4a,.aac,.ogg,.opus,.flac,.wav",
-  video: "video/mp4,video/quicktime,video/webm,video/x-matroska,.mkv",
+  image: ACCEPTED.image,
+  audio: ACCEPTED.audio,
+  video: ACCEPTED.video,
+  playlist: Object.values(ACCEPTED).join(),
 };
 
 /** What is taken, in words. */
@@ -31,6 +32,7 @@ const FILES = {
   image: "PNG, JPEG, WebP, GIF or SVG",
   audio: "MP3, AAC, Ogg, FLAC or WAV",
   video: "MP4, WebM or Matroska",
+  playlist: "The first picture, video or sound; more are added in its editor",
 } as const;
 
 export function AddLayerDialog({ onClose }: { readonly onClose: () => void }) {
@@ -244,6 +246,7 @@ function KindFields({ input, setInput, setFile }: KindFieldsProps) {
       );
     case "image":
     case "audio":
+    case "playlist":
     case "video":
       return (
         <Field label={FILES[input.kind]}>

@@ -79,6 +79,8 @@ function sourceOf(input: NewLayerInput, canvas: Canvas): LayerSource {
       return { kind: "image", source: { asset: input.asset?.id ?? "" } };
     case "audio":
       return { kind: "audio", source: { asset: input.asset?.id ?? "", loop: true } };
+    case "playlist":
+      return { kind: "playlist", source: { items: [{ asset: input.asset?.id ?? "" }] } };
     case "video":
       return { kind: "video", source: { asset: input.asset?.id ?? "", loop: true } };
   }
@@ -101,6 +103,7 @@ function placeOf({ kind, asset }: NewLayerInput, canvas: Canvas): Transform {
     case "video":
       return fitted(asset, canvas);
     case "audio":
+    case "playlist":
     case "color":
     case "gradient":
     case "network":

@@ -1,4 +1,4 @@
-import { Pause, Play, RotateCcw } from "lucide-react";
+import { Pause, Play, RotateCcw, SkipBack, SkipForward } from "lucide-react";
 import { useState } from "react";
 import { outcomeOf } from "../../api/client.ts";
 import type { Layer, LayerStatus, PlaybackCommand } from "../../api/types.ts";
@@ -43,6 +43,25 @@ export function PlaybackControls({ layer, status, disabled }: PlaybackControlsPr
         disabled={disabled}
         onClick={() => send({ action: "restart" })}
       />
+      {layer.kind === "playlist" && (
+        <>
+          <IconButton
+            icon={SkipBack}
+            label={`Previous of ${layer.name}`}
+            disabled={disabled}
+            onClick={() => send({ action: "previous" })}
+          />
+          <IconButton
+            icon={SkipForward}
+            label={`Next of ${layer.name}`}
+            disabled={disabled}
+            onClick={() => send({ action: "next" })}
+          />
+          <span className="playback__time">
+            {(status?.playback?.item ?? 0) + 1} of {layer.source.items.length}
+          </span>
+        </>
+      )}
       <Position
         layer={layer}
         status={status}

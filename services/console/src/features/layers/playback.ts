@@ -1,4 +1,4 @@
-import type { Layer, PlaybackStatus } from "../../api/types.ts";
+import type { Layer, PlaybackStatus, PlaylistItem } from "../../api/types.ts";
 
 /** Which part of a file a layer plays, in milliseconds. */
 export interface Part {
@@ -10,17 +10,24 @@ export interface Part {
 
 /** Whether there is something to play in a layer. */
 export function plays(layer: Layer): boolean {
-  return layer.kind === "video" || layer.kind === "audio";
+  return layer.kind === "video" || layer.kind === "audio" || layer.kind === "playlist";
 }
 
 /** The part that a layer plays of its file. */
 export function partOf(layer: Layer, status: PlaybackStatus): Part {
   const length = status.duration_ms ?? null;
+  if (layer.kind === "playlist") return partOfItem(layer.source.items[status.item ?? 0], length);
   if (layer.kind !== "video" && layer.kind !== "audio")
     return { start: 0, end: length, loops: false };
   const out = layer.source.out_ms ?? null;
   const end = out === null || length === null ? (out ?? length) : Math.min(out, length);
   return { start: layer.source.in_ms ?? 0, end, loops: layer.source.loop ?? true };
+}
+
+function partOfItem(item: PlaylistItem | undefined, length: number | null): Part {
+  const out = item?.out_ms ?? null;
+  const end = out === null || length === null ? (out ?? length) : Math.min(out, length);
+  return { start: item?.in_ms ?? 0, end, loops: false };
 }
 
 /** Where a file is at a moment, from where it was when it was told of. */

@@ -87,6 +87,7 @@ function hasOwnShape({ kind }: Layer): boolean {
   switch (kind) {
     case "image":
     case "video":
+    case "playlist":
     case "network":
     case "web":
     case "ingest":

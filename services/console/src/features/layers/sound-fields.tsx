@@ -45,6 +45,7 @@ export function mayHaveSound({ kind }: Layer): boolean {
   switch (kind) {
     case "audio":
     case "video":
+    case "playlist":
     case "network":
     case "ingest":
       return true;

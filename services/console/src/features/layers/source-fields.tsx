@@ -8,6 +8,7 @@ import { PATTERNS, PLAIN } from "./kinds.ts";
 import { NetworkFields } from "./network-fields.tsx";
 import { ON_LOSS } from "./options.ts";
 import type { Patch } from "./patch.ts";
+import { PlaylistFields } from "./playlist-fields.tsx";
 import { TextStyleFields } from "./text-style-fields.tsx";
 import { TickerFields } from "./ticker-fields.tsx";
 import { VideoFields } from "./video-fields.tsx";
@@ -129,6 +130,8 @@ export function SourceFields({ layer, disabled, change }: SourceFieldsProps) {
     case "audio":
     case "video":
       return <VideoFields layer={layer} source={layer.source} {...fields} />;
+    case "playlist":
+      return <PlaylistFields layer={layer} source={layer.source} {...fields} />;
     case "network":
       return <NetworkFields source={layer.source} {...fields} />;
     case "web":

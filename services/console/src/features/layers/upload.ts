@@ -3,6 +3,13 @@ import type { Session } from "../../api/session.ts";
 import type { Asset } from "../../api/types.ts";
 import { appUrl } from "../../base-url.ts";
 
+/** The files that are taken, by what they hold. */
+export const ACCEPTED = {
+  image: "image/png,image/jpeg,image/webp,image/gif,image/svg+xml,.svg",
+  audio: "audio/*,.mp3,.m4a,.aac,.ogg,.opus,.flac,.wav",
+  video: "video/mp4,video/quicktime,video/webm,video/x-matroska,.mkv",
+} as const;
+
 export type Uploaded =
   | { readonly ok: true; readonly asset: Asset }
   | { readonly ok: false; readonly failure: Failure };

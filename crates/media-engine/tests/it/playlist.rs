@@ -293,13 +293,7 @@ fn what_plays_goes_on_while_its_list_is_edited() {
     // It is taken out itself: what is in its place now follows.
     set_items(&mut list, &[blue, green]);
     worker.apply(scene(3, std::slice::from_ref(&list)));
-    worker.wait_for_next("the other item", |report| match report {
-        Report::Layer(report) => (report.layer == id
-            && report.playback.is_some_and(|now| now.item == Some(1)))
-        .then_some(()),
-        _ => None,
-    });
-    wait_for_more(&mut worker, 1);
+    wait_for_more(&mut worker, 2);
     let runs = runs(&worker.stop().frames());
     assert_eq!(names(&runs).trim_matches('.'), "rg", "{runs:?}");
 }

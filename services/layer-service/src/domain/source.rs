@@ -128,6 +128,10 @@ mod tests {
             json!({"kind": "gradient", "source": {"angle": 90,
                 "shape": "radial", "stops": [
                 {"offset": 0, "color": "#000000"}, {"offset": 100, "color": "#ffffff80"}]}}),
+            json!({"kind": "playlist", "source": {"items": [
+                {"asset": asset, "in_ms": 100, "out_ms": 900, "duration_ms": 10_000},
+                {"asset": asset, "duration_ms": 500}], "loop": false, "shuffle": true,
+                "at_end": "hide"}}),
             json!({"kind": "countdown", "source": {"duration_s": 60,
                 "started_at": "2026-01-01T00:00:00Z", "format": "%M:%S", "at_zero": "count-up",
                 "text_before": "in ", "text_after": "!", "style": style}}),

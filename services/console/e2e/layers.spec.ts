@@ -64,6 +64,40 @@ test("an uploaded picture becomes a layer", async ({ console: page }) => {
   await expect.poll(color, { timeout: 30_000 }).toBeLessThan(TOLERANCE);
 });
 
+test("a playlist is filled, goes on when told, and loses a file", async ({ console: page }) => {
+  await expectPlaying(page);
+  const png = async (name: string, color: string) => ({
+    name,
+    mimeType: "image/png",
+    buffer: await plainPng(page, color),
+  });
+  const seen = (color: readonly number[]) =>
+    expect
+      .poll(async () => distance(await middleOfPicture(page), color), { timeout: 30_000 })
+      .toBeLessThan(TOLERANCE);
+  await page.getByRole("button", { name: "Add layer" }).click();
+  await page.getByRole("radio", { name: "Playlist" }).check({ force: true });
+  await page.getByLabel("Name", { exact: true }).fill(NAME);
+  await page.getByLabel(/^The first picture/).setInputFiles(await png("first.png", "#c06010"));
+  await page.getByRole("button", { name: "Add to the front" }).click();
+  await seen([0xc0, 0x60, 0x10]);
+
+  const row = page
+    .getByRole("list", { name: /^Layers/ })
+    .getByRole("listitem")
+    .filter({ hasText: NAME });
+  await row.getByRole("button", { name: `Edit ${NAME}` }).click();
+  await row.getByLabel("Upload and add a file").setInputFiles(await png("second.png", "#1060c0"));
+  const files = row.getByRole("list", { name: `Files of ${NAME}` }).getByRole("listitem");
+  await expect(files).toHaveText([/first\.png/, /second\.png/]);
+  await row.getByRole("button", { name: `Pause ${NAME}` }).click();
+  await row.getByRole("button", { name: `Next of ${NAME}` }).click();
+  await seen([0x10, 0x60, 0xc0]);
+  await row.getByRole("button", { name: "Take second.png out of the list" }).click();
+  await expect(files).toHaveText([/first\.png/]);
+  await seen([0xc0, 0x60, 0x10]);
+});
+
 test("order, opacity and lock are kept, by buttons and keys", async ({ console: page }) => {
   await addColorLayer(page);
   const rows = page.getByRole("list", { name: /^Layers/ }).getByRole("listitem");

@@ -337,9 +337,9 @@ impl Work<'_> {
             .iter()
             .any(|pointer| pointer == "/source" || pointer == "/source/asset");
         let needs_another = shows_another
-            || changed
-                .iter()
-                .any(|pointer| pointer == "/source/style/font_asset");
+            || changed.iter().any(|pointer| {
+                pointer == "/source/style/font_asset" || pointer.starts_with("/source/items")
+            });
         if needs_another && !self.assets_exist(&draft.source, at) {
             return Ok(None);
         }

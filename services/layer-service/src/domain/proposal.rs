@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use serde_json::Value;
 use sm_common::id::{AssetId, LayerId, SecretId};
+use sm_common::layer::PlaylistSource;
 
 use super::fault::{Fault, Faults};
 use super::field::{Members, integer, parsed, text};
@@ -78,9 +79,18 @@ impl Operation {
 
     /// The uploaded files that the operation names, to be looked up before it is judged.
     pub(crate) fn assets(&self) -> Vec<AssetId> {
+        let items = self.document().and_then(|document| {
+            let items = document.pointer("/source/items")?.as_array()?;
+            Some(items.iter().take(PlaylistSource::ITEMS_MAX))
+        });
+        let items = items
+            .into_iter()
+            .flatten()
+            .filter_map(|item| item.get("asset")?.as_str()?.parse().ok());
         ["/source/asset", "/source/style/font_asset"]
             .iter()
             .filter_map(|pointer| self.named(pointer))
+            .chain(items)
             .collect()
     }
 
@@ -90,12 +100,16 @@ impl Operation {
     }
 
     fn named<T: FromStr>(&self, pointer: &str) -> Option<T> {
-        let document = match &self.action {
-            Action::Create { layer, .. } => layer,
-            Action::Update { patch, .. } => patch,
-            Action::Delete { .. } | Action::Play { .. } | Action::Reorder { .. } => return None,
-        };
-        document.pointer(pointer)?.as_str()?.parse().ok()
+        self.document()?.pointer(pointer)?.as_str()?.parse().ok()
+    }
+
+    /// What is to become of a layer.
+    const fn document(&self) -> Option<&Value> {
+        match &self.action {
+            Action::Create { layer, .. } => Some(layer),
+            Action::Update { patch, .. } => Some(patch),
+            Action::Delete { .. } | Action::Play { .. } | Action::Reorder { .. } => None,
+        }
     }
 }
 
@@ -241,7 +255,8 @@ mod tests {
         let id = LayerId::generate();
         let proposal = read(&json!({"operations": [
             {"op": "create", "layer": {"source": {"asset": "ab".repeat(32)}}},
-            {"op": "update", "id": id, "patch": {}, "if_match": 3},
+            {"op": "update", "id": id, "patch": {"source": {"items": [
+                {"asset": "cd".repeat(32)}, {"asset": 7}, {"asset": "ef".repeat(32)}]}}, "if_match": 3},
             {"op": "delete", "id": id},
             {"op": "reorder", "order": []},
         ]}));
@@ -250,6 +265,7 @@ mod tests {
             panic!("{:?}", proposal.operations);
         };
         assert_eq!(create.assets().len(), 1);
+        assert_eq!(update.assets().len(), 2);
         assert_eq!(create.pointer_to("layer"), "/operations/0/layer");
         assert!(
             matches!(&update.action, Action::Update { expected: Some(expected), .. } if expected.is(3))

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::app::{App, Upload, mp4, path_of, pointers, tag_of};
+use crate::app::{App, Upload, mp4, path_of, png, pointers, tag_of};
 
 async fn video(app: &App, source: Value) -> Value {
     let content = mp4(500);
@@ -111,4 +111,50 @@ async fn what_follows_is_another_layer_of_the_scene_and_of_its_copy() {
     let layers = app.api.get(&list).await.expect(200).body["layers"].clone();
     assert_eq!(layers[0]["source"]["next"], layers[1]["id"]);
     assert_ne!(layers[1]["id"], second["id"]);
+}
+
+#[tokio::test]
+async fn a_list_plays_files_of_several_kinds_and_keeps_them() {
+    let app = App::start().await;
+    let (clip, still) = (mp4(500), png(8, 8, b""));
+    let clip = app.upload(&Upload::new("a.mp4", "video/mp4", &clip)).await;
+    let still = app.upload(&Upload::new("b.png", "image/png", &still)).await;
+    let [clip, still] = [clip, still].map(|answer| answer.body["id"].clone());
+    let list =
+        |items: Value| json!({"name": "List", "kind": "playlist", "source": {"items": items}});
+    let missing = list(json!([{"asset": clip}, {"asset": "ab".repeat(32)}]));
+    let refused = app.api.post("/api/layers", &missing).await;
+    let refused = refused.expect_problem(422, "request.validation.failed");
+    assert_eq!(pointers(&refused), ["/source/items/1/asset"]);
+
+    let whole = list(json!([{"asset": clip}, {"asset": still, "duration_ms": 5000}]));
+    let layer = app.api.post("/api/layers", &whole).await.expect(201).body;
+    for asset in [&clip, &still] {
+        let path = format!("/api/assets/{}", asset.as_str().unwrap());
+        let refused = app.api.delete(&path, "").await;
+        drop(refused.expect_problem(409, "asset.in-use"));
+    }
+    let command = format!("{}/playback", path_of(&layer));
+    let paused = app.api.post(&command, &json!({"action": "pause"})).await;
+    drop(paused.expect(200));
+    let gone = json!({"action": "goto", "item": 1});
+    let gone = app.api.post(&command, &gone).await.expect(200);
+    assert_eq!(
+        gone.body["playback"],
+        json!({"number": 3, "action": "goto", "paused": true, "item": 1})
+    );
+    let lost = json!({"source": {"items": [{"asset": "ab".repeat(32)}]}});
+    let refused = app.api.patch(&path_of(&layer), "\"3\"", &lost).await;
+    let refused = refused.expect_problem(422, "request.validation.failed");
+    assert_eq!(pointers(&refused), ["/source/items/0/asset"]);
+    // An edited list goes on as it did.
+    let edited = json!({"source": {"items": [{"asset": still}]}});
+    let edited = app.api.patch(&path_of(&layer), "\"3\"", &edited).await;
+    assert_eq!(edited.expect(200).body["playback"]["paused"], true);
+
+    let alone = video(&app, json!({})).await;
+    let command = format!("{}/playback", path_of(&alone));
+    let refused = app.api.post(&command, &json!({"action": "next"})).await;
+    let refused = refused.expect_problem(422, "request.validation.failed");
+    assert_eq!(pointers(&refused), ["/action"]);
 }

@@ -137,14 +137,14 @@ async fn a_list_plays_files_of_several_kinds_and_keeps_them() {
     let command = format!("{}/playback", path_of(&layer));
     let paused = app.api.post(&command, &json!({"action": "pause"})).await;
     drop(paused.expect(200));
-    let gone = json!({"action": "goto", "item": 1});
-    let gone = app.api.post(&command, &gone).await.expect(200);
+    let to_the_still = json!({"action": "goto", "item": 1});
+    let moved = app.api.post(&command, &to_the_still).await.expect(200);
     assert_eq!(
-        gone.body["playback"],
+        moved.body["playback"],
         json!({"number": 3, "action": "goto", "paused": true, "item": 1})
     );
-    let lost = json!({"source": {"items": [{"asset": "ab".repeat(32)}]}});
-    let refused = app.api.patch(&path_of(&layer), "\"3\"", &lost).await;
+    let unknown = json!({"source": {"items": [{"asset": "ab".repeat(32)}]}});
+    let refused = app.api.patch(&path_of(&layer), "\"3\"", &unknown).await;
     let refused = refused.expect_problem(422, "request.validation.failed");
     assert_eq!(pointers(&refused), ["/source/items/0/asset"]);
     // An edited list goes on as it did.

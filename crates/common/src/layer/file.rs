@@ -67,10 +67,10 @@ pub struct AudioSource {
 }
 
 /// What older readers do not know is written only where it says something.
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-fn yes() -> bool {
+pub(super) fn yes() -> bool {
     true
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::AtEnd;
+use super::file::{is_default, yes};
 use crate::id::{AssetId, LayerId};
 
 /// A file of a playlist.
@@ -60,15 +61,6 @@ pub struct PlaylistSource {
 impl PlaylistSource {
     /// Most files.
     pub const ITEMS_MAX: usize = 200;
-}
-
-/// What is as usual is not written.
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
-}
-
-fn yes() -> bool {
-    true
 }
 
 #[cfg(test)]

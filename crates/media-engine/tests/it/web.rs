@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::slice::from_ref;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use sm_common::id::LayerId;
 use sm_common::layer::{OnLoss, WebSource};
@@ -14,6 +14,7 @@ use sm_common::stream::LayerState;
 use sm_media_protocol::{LayerContent, LayerReport, Report, SceneLayer, WebSettings};
 
 use crate::network_servers::free_tcp_port;
+use crate::peers::wait_until;
 use crate::recording::Frame;
 use crate::scene::{color, layer, scene};
 use crate::worker::{PATIENCE, Worker, small};
@@ -320,9 +321,5 @@ fn a_worker_that_dies_leaves_no_page_behind() {
     assert!(processes.len() >= 3, "{processes:?}");
     worker.kill();
     let is_there = |pid: &u32| std::path::Path::new(&format!("/proc/{pid}/exe")).exists();
-    let start = Instant::now();
-    while processes.iter().any(is_there) {
-        assert!(start.elapsed() < PATIENCE, "{processes:?}");
-        thread::sleep(Duration::from_millis(20));
-    }
+    wait_until("end of every process", || !processes.iter().any(is_there));
 }

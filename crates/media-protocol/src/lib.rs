@@ -16,6 +16,7 @@
 
 mod chat;
 mod command;
+mod environment;
 mod framing;
 mod picture;
 mod report;
@@ -28,6 +29,7 @@ pub use command::{
     PlaylistEntry, RecordingSettings, RetryTerms, SceneLayer, SpriteSettings, WantedOutput,
     WantedScene,
 };
+pub use environment::ENVIRONMENT;
 pub use framing::{FrameError, LINE_BYTES_MAX, decode, encode};
 pub use picture::{CoverPicture, ScenePicture};
 pub use report::{

@@ -10,7 +10,7 @@ use sm_common::id::LayerId;
 use sm_common::layer::{Blend, TextStyle, Transform, Transition};
 use sm_common::target::TargetPolicy;
 use sm_media_protocol::{
-    Clip, Command, HlsSettings, Hosting, LayerContent, LeaseTerms, RecordingSettings, Report,
+    Clip, Command, ENVIRONMENT, HlsSettings, Hosting, LayerContent, LeaseTerms, RecordingSettings, Report,
     RetryTerms, SceneLayer, WantedScene, decode, encode,
 };
 
@@ -24,6 +24,7 @@ pub(crate) fn run(case: &Case, media: &Media, folder: &Path) -> anyhow::Result<C
     let socket = folder.join("socket");
     let listener = UnixListener::bind(&socket)?;
     let mut worker = Process::new(env!("CARGO_BIN_EXE_media-worker"))
+        .envs(ENVIRONMENT)
         .stdin(OwnedFd::from(listener))
         .stderr(Stdio::null())
         .spawn()

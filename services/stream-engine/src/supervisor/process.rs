@@ -4,6 +4,7 @@ use std::process::{ExitStatus, Stdio};
 
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 use sm_common::id::StreamId;
+use sm_media_protocol::ENVIRONMENT;
 use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, Command};
 
@@ -38,8 +39,12 @@ pub(super) fn launch(
     stream: &StreamId,
     socket: OwnedFd,
 ) -> std::io::Result<Process> {
+    let own = ENVIRONMENT
+        .into_iter()
+        .filter(|(name, _)| std::env::var_os(name).is_none());
     let child = Command::new(find(program))
         .arg(stream.as_str())
+        .envs(own)
         .stdin(socket)
         .stdout(Stdio::null())
         .stderr(Stdio::inherit())

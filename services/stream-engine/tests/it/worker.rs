@@ -5,6 +5,7 @@ use sm_common::event::{
 };
 use sm_common::id::LayerId;
 use sm_common::stream::{DesiredStatus, LayerState, Severity, StreamStatus};
+use sm_media_protocol::ENVIRONMENT;
 
 use crate::harness::{Studio, is_running, send_signal, until_playlist, until_true};
 
@@ -48,6 +49,22 @@ async fn a_killed_worker_is_replaced_and_the_gap_is_told() {
     assert_eq!(cleared.0.code, "worker.killed");
     let gap: StreamInterrupted = of(EventType::StreamInterrupted).payload().unwrap();
     assert_eq!(gap.0, back.interruptions[0]);
+}
+
+#[tokio::test]
+async fn a_worker_has_its_environment_before_it_starts() {
+    let studio = Studio::open();
+    let _engine = studio.engine(&[]);
+    studio.go_live().await;
+    let worker = studio.host.worker_pid().unwrap();
+    let environment = std::fs::read_to_string(format!("/proc/{worker}/environ")).unwrap();
+    for (name, value) in ENVIRONMENT {
+        let wanted = format!("{name}={value}");
+        assert!(
+            environment.split('\0').any(|entry| entry == wanted),
+            "{wanted}"
+        );
+    }
 }
 
 #[tokio::test]

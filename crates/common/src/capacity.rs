@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::id::InstanceId;
+use crate::layer::LayerKind;
 use crate::program::{EncoderPreset, ProgramFormat, VideoEncoder};
+use crate::resources::InstanceResources;
 
 /// What a host can carry, and carries.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -20,12 +23,12 @@ pub struct HostCapacity {
     pub window_s: u64,
     /// Cores that were promised to streams lately and are not in use yet, as an estimate.
     pub promised_cores: f64,
-    /// What programs cost, as an estimate.
+    /// What programs and their layers cost, as an estimate.
     pub costs: Costs,
 }
 
-/// What programs cost in cores, as an estimate.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+/// What programs and their layers cost in cores, as an estimate.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Costs {
     /// Of every program: mixing, its sound's encoder, writing segments.
@@ -36,10 +39,50 @@ pub struct Costs {
     pub x264: PresetCosts,
     /// openh264, for every million pixels a second, by preset.
     pub openh264: PresetCosts,
+    /// Layers, by kind.
+    pub layers: LayerCosts,
+}
+
+/// Cores for a layer, by kind. What is not named costs next to nothing beyond being composed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LayerCosts {
+    /// `video`.
+    pub video: f64,
+    /// `playlist`.
+    pub playlist: f64,
+    /// `network`.
+    pub network: f64,
+    /// `ingest`.
+    pub ingest: f64,
+    /// `web`.
+    pub web: f64,
+}
+
+impl LayerCosts {
+    const fn of(&self, kind: LayerKind) -> f64 {
+        match kind {
+            LayerKind::Video => self.video,
+            LayerKind::Playlist => self.playlist,
+            LayerKind::Network => self.network,
+            LayerKind::Ingest => self.ingest,
+            LayerKind::Web => self.web,
+            LayerKind::Color
+            | LayerKind::TestPattern
+            | LayerKind::Image
+            | LayerKind::Audio
+            | LayerKind::Text
+            | LayerKind::Clock
+            | LayerKind::Gradient
+            | LayerKind::Countdown
+            | LayerKind::Ticker
+            | LayerKind::Chat => 0.0,
+        }
+    }
 }
 
 /// Cores for every million pixels a second, by preset.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PresetCosts {
     /// `ultrafast`.
@@ -86,6 +129,53 @@ impl Costs {
     pub fn of_change(&self, before: &ProgramFormat, after: &ProgramFormat) -> f64 {
         (self.of(after) - self.of(before)).max(0.0)
     }
+
+    /// Cores that a scene with these layers needs more than one with those; 0 when it needs less.
+    pub fn of_layers(&self, before: &[LayerKind], after: &[LayerKind]) -> f64 {
+        let all =
+            |kinds: &[LayerKind]| -> f64 { kinds.iter().map(|kind| self.layers.of(*kind)).sum() };
+        (all(after) - all(before)).max(0.0)
+    }
+}
+
+/// Whether a scene with these layers needs something that one with those does not need.
+pub fn adds_layers(before: &[LayerKind], after: &[LayerKind]) -> bool {
+    let count = |kinds: &[LayerKind], kind| kinds.iter().filter(|one| **one == kind).count();
+    let decoded = LayerCosts {
+        video: 1.0,
+        playlist: 1.0,
+        network: 1.0,
+        ingest: 1.0,
+        web: 1.0,
+    };
+    after
+        .iter()
+        .any(|kind| decoded.of(*kind) > 0.0 && count(after, *kind) > count(before, *kind))
+}
+
+/// Why no host can carry what needs so many cores more; `None` when one can, or says nothing.
+/// Where a host holds the stream, it alone is asked.
+pub fn refusal(
+    needed_cores: impl Fn(&Costs) -> f64,
+    holder: Option<&InstanceId>,
+    instances: &[InstanceResources],
+) -> Option<String> {
+    let telling: Vec<(&InstanceResources, &HostCapacity)> = instances
+        .iter()
+        .filter_map(|instance| Some((instance, instance.capacity.as_ref()?)))
+        .collect();
+    let holds = |instance: &InstanceResources| Some(&instance.instance) == holder;
+    let is_held = telling.iter().any(|(instance, _)| holds(instance));
+    let refusals: Vec<Option<String>> = telling
+        .iter()
+        .filter(|(instance, _)| !is_held || holds(instance))
+        .map(|(instance, capacity)| {
+            let refusal = capacity.refusal(needed_cores(&capacity.costs))?;
+            Some(format!("{}: {refusal}", instance.host))
+        })
+        .collect();
+    let all: Option<Vec<String>> = refusals.into_iter().collect();
+    all.filter(|all| !all.is_empty()).map(|all| all.join("; "))
 }
 
 impl HostCapacity {
@@ -146,6 +236,13 @@ mod tests {
             compose_cores_per_mpixel_s: 0.01,
             x264: each(0.02),
             openh264: each(0.01),
+            layers: LayerCosts {
+                video: 0.1,
+                playlist: 0.2,
+                network: 0.3,
+                ingest: 0.4,
+                web: 0.5,
+            },
         }
     }
 
@@ -185,6 +282,20 @@ mod tests {
             ..format
         };
         assert!(close(costs().of(&open), 0.3));
+    }
+
+    #[test]
+    fn a_scene_costs_by_what_its_layers_decode() {
+        use LayerKind::{Color, Image, Network, Video, Web};
+        let costs = costs();
+        let more = |before: &[LayerKind], after: &[LayerKind]| costs.of_layers(before, after);
+        assert!(close(more(&[], &[Color, Image]), 0.0));
+        assert!(close(more(&[Color], &[Video, Network]), 0.4));
+        assert!(close(more(&[Network], &[Network, Web]), 0.5));
+        assert!(close(more(&[Web], &[Network]), 0.0), "it needs less");
+        assert!(adds_layers(&[Web], &[Network]), "something else");
+        assert!(adds_layers(&[Video], &[Video, Video]));
+        assert!(!adds_layers(&[Video, Color], &[Image, Image, Video]));
     }
 
     #[test]

@@ -136,6 +136,8 @@ problem_codes! {
     SceneLast, "scene.last", 409, "The last scene cannot be deleted", false;
     /// There is no scene in preview to be taken.
     PreviewEmpty, "stream.preview.empty", 409, "No scene is in preview", false;
+    /// The host has not enough CPU left for the scene's layers.
+    LayerCapacity, "layer.capacity.exceeded", 503, "The host cannot carry these layers now", true;
     /// No such layer.
     LayerNotFound, "layer.not-found", 404, "There is no such layer", false;
     /// The scene holds as many layers as it may.

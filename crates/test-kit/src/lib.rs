@@ -12,6 +12,7 @@
 )]
 
 mod api;
+mod capacity;
 mod hls;
 mod identity;
 mod redis;
@@ -21,6 +22,7 @@ mod websocket;
 mod whep;
 
 pub use api::{Answer, Api};
+pub use capacity::tell_capacity;
 pub use hls::{HlsFollower, HlsPart, HlsSegment};
 pub use identity::Issuer;
 pub use redis::Redis;

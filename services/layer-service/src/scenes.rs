@@ -1,6 +1,7 @@
 //! Reads and changes scenes and their list: read, decide, commit for the revision that was read; again when
 //! somebody else was faster.
 
+mod capacity;
 mod list;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +47,9 @@ pub(crate) enum SceneError {
     /// Fields of the body are wrong.
     #[error("the body is not valid")]
     Invalid(Faults),
+    /// The host that has the stream on air cannot carry the scene.
+    #[error("{0}")]
+    Capacity(String),
     /// Nothing was changed.
     #[error("others changed the scene all the time")]
     Contended,
@@ -208,14 +212,18 @@ impl Scenes {
         let origins = self.store.secret_origins(stream, &secrets).await?;
         for _ in 0..self.config.scene.attempts_max {
             let assets = self.catalog.find(&named).await?;
-            let Loaded { scene, statuses } = self.read(stream, which).await?;
-            let before = scene.clone();
-            let surroundings = self.surroundings(assets.clone(), origins.clone(), &statuses);
-            let applied = apply(scene, proposal, &surroundings).map_err(SceneError::Rejected)?;
-            if self.write(&before, &applied, &assets).await? {
+            let loaded = self.read(stream, which).await?;
+            let before = &loaded.scene;
+            let surroundings = self.surroundings(assets.clone(), origins.clone(), &loaded.statuses);
+            let applied =
+                apply(before.clone(), proposal, &surroundings).map_err(SceneError::Rejected)?;
+            if loaded.on_air {
+                self.check_capacity(before, &applied.scene).await?;
+            }
+            if self.write(before, &applied, &assets).await? {
                 self.metrics.count_changes(&applied);
                 let Applied { scene, steps, .. } = applied;
-                let scene = Loaded { scene, statuses }.joined();
+                let scene = Loaded { scene, ..loaded }.joined();
                 return Ok(Changed { scene, steps });
             }
             self.metrics.count_conflict();

@@ -4,6 +4,7 @@
 //! is read with its layers in one round trip, whichever it is, and a change of a layer writes that
 //! layer alone.
 
+mod hosted;
 mod list;
 mod secrets;
 
@@ -22,6 +23,7 @@ use sm_common::scene::{Scene, SceneDocument};
 use sm_common::stream::LayerStatus;
 use sm_service_kit::http::RequestContext;
 
+pub(crate) use self::hosted::Hosted;
 pub(crate) use self::list::{FoundList, LoadedList};
 use crate::domain::{Applied, Step};
 
@@ -31,6 +33,8 @@ pub(crate) struct Loaded {
     /// The scene; its layers carry no status.
     pub(crate) scene: Scene,
     pub(crate) statuses: BTreeMap<LayerId, LayerStatus>,
+    /// Whether it is the scene that is wanted on air.
+    pub(crate) on_air: bool,
 }
 
 impl Loaded {
@@ -108,6 +112,7 @@ impl SceneStore {
         Ok(Found::Scene(Box::new(Loaded {
             scene,
             statuses: statuses.collect(),
+            on_air: stored.on_air == Some(wanted),
         })))
     }
 

@@ -9,7 +9,7 @@ use sm_common::problem::FieldError;
 use sm_common::stream::DesiredState;
 
 use crate::audit::{AuditAction, AuditEntry};
-use crate::domain::{Command, Load, Operation, OperationStatus, Refusal, apply, standing};
+use crate::domain::{Command, Layers, Load, Operation, OperationStatus, Refusal, apply, standing};
 use crate::states::States;
 use crate::store::{Answer, Documents, Idempotency, KeptAnswer, Store, Written};
 
@@ -97,7 +97,13 @@ pub(crate) async fn command(
                 return Err(refusal.into());
             }
         };
-        let load = Load::of(command, standing, (before, &desired.program));
+        let layers = if Load::counts_layers(command) {
+            let scenes = [&documents.desired, &desired].map(|state| state.chosen.scene);
+            store.layers(stream, scenes).await?
+        } else {
+            Layers::default()
+        };
+        let load = Load::of(command, standing, (before, &desired.program), layers);
         if !force && let Some(refusal) = refusal(store, &load, &documents).await? {
             audit.refused = Some(refusal.clone());
             store.write_refusal(stream, &audit).await?;

@@ -1,17 +1,18 @@
 //! What stream-control keeps in Redis: desired state, operations, kept answers.
 
 use serde::{Deserialize, Serialize};
-use sm_bus::{Bus, BusError, Commit, CommitOutcome, Guard, keys, redis};
+use sm_bus::{Bus, BusError, Commit, CommitOutcome, Guard, SceneQuery, Which, keys, redis};
 use sm_common::clock::Timestamp;
 use sm_common::event::{ScenePreviewChanged, StreamStateChanged};
-use sm_common::id::{OperationId, OutputId, StreamId};
+use sm_common::id::{OperationId, OutputId, SceneId, StreamId};
+use sm_common::layer::{Layer, LayerKind};
 use sm_common::scene::SceneDocument;
 use sm_common::stream::{DesiredState, ObservedState, StreamState};
 use sm_service_kit::http::RequestContext;
 
 use crate::audit::AuditEntry;
 use crate::config::StreamConfig;
-use crate::domain::{KnownScenes, Operation, ProgramLimits};
+use crate::domain::{KnownScenes, Layers, Operation, ProgramLimits};
 
 /// Both documents of a stream.
 #[derive(Clone, Debug)]
@@ -112,6 +113,29 @@ impl Store {
         let (desired, observed): (Option<String>, Option<String>) =
             self.bus.pipeline(&pipeline).await?;
         read_documents(stream, desired, observed)
+    }
+
+    /// The layers of the scene on air before a command and after it; `None` stands for the
+    /// stream's first scene. What cannot be read counts for nothing.
+    pub(crate) async fn layers(
+        &self,
+        stream: &StreamId,
+        scenes: [Option<SceneId>; 2],
+    ) -> Result<Layers, BusError> {
+        let wanted = scenes.map(|scene| scene.map_or(Which::OnAir, Which::Scene));
+        let query = SceneQuery {
+            wanted: wanted.to_vec(),
+            ..SceneQuery::default()
+        };
+        let stored = self.bus.scenes(stream, &query).await?;
+        let [before, after] = scenes.map(|scene| {
+            let scene = scene.or(stored.on_air);
+            let scene = scene.and_then(|scene| stored.scenes.get(&scene));
+            let layers = scene.and_then(|scene| scene.layers.as_ref());
+            let layers = layers.into_iter().flatten();
+            layers.filter_map(|document| kind(document)).collect()
+        });
+        Ok(Layers { before, after })
     }
 
     /// Both documents and the list of scenes, in one round trip; `None` when there is no such
@@ -351,4 +375,9 @@ fn read<T: serde::de::DeserializeOwned>(key: impl Into<String>, text: &str) -> R
 
 fn write<T: Serialize>(value: &T) -> Result<String, BusError> {
     serde_json::to_string(value).map_err(BusError::Encode)
+}
+
+fn kind(document: &str) -> Option<LayerKind> {
+    let layer: Layer = serde_json::from_str(document).ok()?;
+    Some(layer.source.kind())
 }

@@ -10,8 +10,8 @@ use sm_common::id::LayerId;
 use sm_common::layer::{Blend, TextStyle, Transform, Transition};
 use sm_common::target::TargetPolicy;
 use sm_media_protocol::{
-    Clip, Command, ENVIRONMENT, HlsSettings, Hosting, LayerContent, LeaseTerms, RecordingSettings, Report,
-    RetryTerms, SceneLayer, WantedScene, decode, encode,
+    Clip, Command, ENVIRONMENT, HlsSettings, Hosting, LayerContent, LeaseTerms, RecordingSettings,
+    Report, RetryTerms, SceneLayer, WantedScene, decode, encode,
 };
 
 use crate::case::Case;

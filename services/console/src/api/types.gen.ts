@@ -1439,7 +1439,7 @@ export interface components {
             stream?: components["schemas"]["StreamId"];
             transition?: components["schemas"]["TransitionKind"] | null;
         };
-        /** @description What programs cost in cores, as an estimate. */
+        /** @description What programs and their layers cost in cores, as an estimate. */
         Costs: {
             /**
              * Format: double
@@ -1451,6 +1451,8 @@ export interface components {
              * @description Composing, for every million pixels a second.
              */
             compose_cores_per_mpixel_s: number;
+            /** @description Layers, by kind. */
+            layers: components["schemas"]["LayerCosts"];
             /** @description openh264, for every million pixels a second, by preset. */
             openh264: components["schemas"]["PresetCosts"];
             /** @description x264, for every million pixels a second, by preset. */
@@ -1778,7 +1780,7 @@ export interface components {
              * @description Cores of the machine, or of the control group where that may use fewer.
              */
             cores: number;
-            /** @description What programs cost, as an estimate. */
+            /** @description What programs and their layers cost, as an estimate. */
             costs: components["schemas"]["Costs"];
             /**
              * Format: double
@@ -2099,6 +2101,34 @@ export interface components {
              * @description The same, 95th percentile.
              */
             to_air_ms_p95?: number | null;
+        };
+        /** @description Cores for a layer, by kind. What is not named costs next to nothing beyond being composed. */
+        LayerCosts: {
+            /**
+             * Format: double
+             * @description `ingest`.
+             */
+            ingest: number;
+            /**
+             * Format: double
+             * @description `network`.
+             */
+            network: number;
+            /**
+             * Format: double
+             * @description `playlist`.
+             */
+            playlist: number;
+            /**
+             * Format: double
+             * @description `video`.
+             */
+            video: number;
+            /**
+             * Format: double
+             * @description `web`.
+             */
+            web: number;
         };
         /** @description A layer was created. */
         LayerCreated: {
@@ -5826,7 +5856,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Redis is away; try again. */
+            /** @description The host that has the scene on air has not enough CPU left for its layers (`layer.capacity.exceeded`: how much is needed, what is left and of what). Or Redis is away; try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6112,7 +6142,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Redis is away; try again. */
+            /** @description The host that has the scene on air has not enough CPU left for its layers (`layer.capacity.exceeded`: how much is needed, what is left and of what). Or Redis is away; try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6492,7 +6522,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Redis is away; try again. */
+            /** @description The host that has the scene on air has not enough CPU left for its layers (`layer.capacity.exceeded`: how much is needed, what is left and of what). Or Redis is away; try again. */
             503: {
                 headers: {
                     [name: string]: unknown;

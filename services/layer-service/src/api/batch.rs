@@ -33,7 +33,7 @@ use crate::scenes::Changed;
         (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Fields are out of bounds; `errors` names each.", body = Problem, content_type = "application/problem+json"),
         (status = 423, description = "A layer is locked.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Redis is away; try again.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The host that has the scene on air has not enough CPU left for its layers (`layer.capacity.exceeded`: how much is needed, what is left and of what). Or Redis is away; try again.", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = [])),
 )]

@@ -11,6 +11,9 @@ use crate::domain::upload::Unacceptable;
 use crate::domain::{Faults, ListRefusal, Refusal, Rejected};
 use crate::scenes::SceneError;
 
+/// After so long, what was in use may be free.
+const CAPACITY_AGAIN: Duration = Duration::from_secs(10);
+
 /// Why a request of this service is refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
@@ -71,6 +74,9 @@ fn scene(error: SceneError) -> ApiProblem {
             .detail(error.to_string())
             .etag(etag(current)),
         SceneError::Invalid(faults) => invalid(faults),
+        SceneError::Capacity(refusal) => ApiProblem::new(ProblemCode::LayerCapacity)
+            .detail(refusal)
+            .retry_after(CAPACITY_AGAIN),
         SceneError::Contended => ApiProblem::unavailable(error),
         SceneError::Slow => ApiProblem::unavailable(error).detail(UNKNOWN),
         SceneError::Unconfirmed(cause) => bus(cause).detail(UNKNOWN),

@@ -119,11 +119,12 @@ impl Scenes {
             stream,
             Box::pin(async {
                 for _ in 0..self.config.scene.attempts_max {
-                    let Loaded { scene, statuses } = self.read(stream, Which::Scene(id)).await?;
+                    let loaded = self.read(stream, Which::Scene(id)).await?;
+                    let scene = &loaded.scene;
                     holds(expected, scene.revision)?;
                     let changed = name.as_ref().filter(|name| **name != scene.name);
                     let Some(name) = changed else {
-                        return Ok(Loaded { scene, statuses }.joined());
+                        return Ok(loaded.joined());
                     };
                     let renamed = Scene {
                         name: name.clone(),
@@ -131,10 +132,13 @@ impl Scenes {
                         updated_at: self.clock.now(),
                         ..scene.clone()
                     };
-                    let written = self.store.rename_scene(&scene, &renamed).await;
+                    let written = self.store.rename_scene(scene, &renamed).await;
                     if self.is_written(written)? {
-                        let scene = renamed;
-                        return Ok(Loaded { scene, statuses }.joined());
+                        let renamed = Loaded {
+                            scene: renamed,
+                            ..loaded
+                        };
+                        return Ok(renamed.joined());
                     }
                 }
                 Err(SceneError::Contended)

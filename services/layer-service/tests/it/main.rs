@@ -13,6 +13,7 @@ mod assets;
 mod attacks;
 mod batch;
 mod bodies;
+mod capacity;
 mod concurrency;
 mod content;
 mod events;

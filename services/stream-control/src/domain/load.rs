@@ -1,7 +1,8 @@
 //! Whether the hosts can carry what a command asks for, as far as they say.
 
-use sm_common::capacity::{Costs, HostCapacity};
+use sm_common::capacity::{Costs, refusal};
 use sm_common::id::InstanceId;
+use sm_common::layer::LayerKind;
 use sm_common::program::ProgramFormat;
 use sm_common::resources::InstanceResources;
 use sm_common::stream::StreamStatus;
@@ -13,8 +14,13 @@ use super::command::Command;
 pub(crate) enum Load {
     /// Nothing.
     None,
-    /// A program of this format.
-    Program(ProgramFormat),
+    /// A program of this format, with a scene of these layers.
+    Program {
+        format: ProgramFormat,
+        layers: Vec<LayerKind>,
+    },
+    /// Another scene of a program that is on air.
+    Take(Layers),
     /// Another format of a program that is on air.
     Change {
         before: ProgramFormat,
@@ -22,19 +28,38 @@ pub(crate) enum Load {
     },
 }
 
+/// The layers of the scene on air, before a command and after it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Layers {
+    pub(crate) before: Vec<LayerKind>,
+    pub(crate) after: Vec<LayerKind>,
+}
+
 impl Load {
+    /// Whether the layers matter for what `command` asks for.
+    pub(crate) const fn counts_layers(command: &Command) -> bool {
+        matches!(command, Command::Start | Command::Take { .. })
+    }
+
     /// What `command` asks for, of a stream in this status whose format goes from `before` to
     /// `after`. What is on air and stays as it is asks for nothing, whatever becomes of its worker.
     pub(crate) fn of(
         command: &Command,
         standing: StreamStatus,
         (before, after): (&ProgramFormat, &ProgramFormat),
+        layers: Layers,
     ) -> Self {
         use StreamStatus::{
             Degraded, Failed, Live, Offline, Paused, Reconnecting, Starting, Stopping,
         };
         match (command, standing) {
-            (Command::Start, _) => Self::Program(after.clone()),
+            (Command::Start, _) => Self::Program {
+                format: after.clone(),
+                layers: layers.after,
+            },
+            (Command::Take { .. }, Starting | Live | Paused | Degraded | Reconnecting) => {
+                Self::Take(layers)
+            }
             (Command::Configure { .. }, Starting | Live | Paused | Degraded | Reconnecting)
                 if before != after =>
             {
@@ -43,7 +68,7 @@ impl Load {
                     after: after.clone(),
                 }
             }
-            (Command::Configure { .. }, Offline | Stopping | Failed)
+            (Command::Configure { .. } | Command::Take { .. }, Offline | Stopping | Failed)
             | (
                 Command::Configure { .. }
                 | Command::Stop
@@ -52,7 +77,6 @@ impl Load {
                 | Command::Restart
                 | Command::RecordStart
                 | Command::RecordStop
-                | Command::Take { .. }
                 | Command::Preview { .. },
                 _,
             ) => Self::None,
@@ -62,7 +86,8 @@ impl Load {
     fn cores(&self, costs: &Costs) -> f64 {
         match self {
             Self::None => 0.0,
-            Self::Program(format) => costs.of(format),
+            Self::Program { format, layers } => costs.of(format) + costs.of_layers(&[], layers),
+            Self::Take(Layers { before, after }) => costs.of_layers(before, after),
             Self::Change { before, after } => costs.of_change(before, after),
         }
     }
@@ -77,30 +102,16 @@ impl Load {
         if *self == Self::None {
             return None;
         }
-        let telling: Vec<(&InstanceResources, &HostCapacity)> = instances
-            .iter()
-            .filter_map(|instance| Some((instance, instance.capacity.as_ref()?)))
-            .collect();
-        let holds = |instance: &InstanceResources| Some(&instance.instance) == holder;
-        let is_held = telling.iter().any(|(instance, _)| holds(instance));
-        let refusals: Vec<Option<String>> = telling
-            .iter()
-            .filter(|(instance, _)| !is_held || holds(instance))
-            .map(|(instance, capacity)| {
-                let refusal = capacity.refusal(self.cores(&capacity.costs))?;
-                Some(format!("{}: {refusal}", instance.host))
-            })
-            .collect();
-        let all: Option<Vec<String>> = refusals.into_iter().collect();
-        all.filter(|all| !all.is_empty()).map(|all| all.join("; "))
+        refusal(|costs| self.cores(costs), holder, instances)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use sm_common::capacity::PresetCosts;
+    use sm_common::capacity::{HostCapacity, PresetCosts};
     use sm_common::clock::Timestamp;
+    use sm_common::transition::SceneTransition;
 
     use super::*;
     use crate::domain::{ProgramChange, SlateChoice};
@@ -122,10 +133,8 @@ mod tests {
             window_s: 10,
             promised_cores: 0.0,
             costs: Costs {
-                base_cores: 0.0,
-                compose_cores_per_mpixel_s: 0.0,
-                x264: each.clone(),
-                openh264: each,
+                x264: each,
+                ..Costs::default()
             },
         };
         serde_json::from_value(json!({
@@ -151,8 +160,24 @@ mod tests {
             ladder: None,
             program: ProgramChange::default(),
         };
-        let load = |command: &Command, standing| Load::of(command, standing, (&before, &after));
-        assert_eq!(load(&Command::Start, Offline), Load::Program(after.clone()));
+        let layers = Layers {
+            before: vec![LayerKind::Color],
+            after: vec![LayerKind::Video],
+        };
+        let load = |command: &Command, standing| {
+            Load::of(command, standing, (&before, &after), layers.clone())
+        };
+        let program = Load::Program {
+            format: after.clone(),
+            layers: layers.after.clone(),
+        };
+        assert_eq!(load(&Command::Start, Offline), program);
+        let take = Command::Take {
+            scene: None,
+            transition: SceneTransition::default(),
+        };
+        assert_eq!(load(&take, Live), Load::Take(layers.clone()));
+        assert_eq!(load(&take, Offline), Load::None);
         assert_eq!(load(&Command::Restart, Live), Load::None);
         assert_eq!(load(&Command::Resume, Live), Load::None);
         assert_eq!(load(&configure, Offline), Load::None);
@@ -161,14 +186,17 @@ mod tests {
             after: after.clone(),
         };
         assert_eq!(load(&configure, Live), change);
-        let same = Load::of(&configure, Live, (&before, &before));
+        let same = Load::of(&configure, Live, (&before, &before), Layers::default());
         assert_eq!(same, Load::None);
     }
 
     #[test]
     fn the_holder_decides_and_otherwise_every_host_must_refuse() {
         // 27.6 million pixels a second: about 0.55 cores.
-        let load = Load::Program(ProgramFormat::default());
+        let load = Load::Program {
+            format: ProgramFormat::default(),
+            layers: vec![LayerKind::Color],
+        };
         let (full, free) = (host("full", Some(1.9)), host("free", Some(0.1)));
         let both = [full.clone(), free.clone()];
         let holder: InstanceId = "full".parse().unwrap();

@@ -4,7 +4,7 @@ use sm_bus::Signal;
 use sm_common::auth::Role;
 use sm_common::event::{Channel, EventType, StreamStateChanged};
 use sm_common::stream::{DesiredStatus, StreamStatus};
-use sm_test_kit::Answer;
+use sm_test_kit::{Answer, tell_capacity};
 use tokio_util::sync::CancellationToken;
 
 use crate::harness::Harness;
@@ -319,29 +319,11 @@ async fn a_format_that_the_engine_cannot_give_fails_with_its_reason() {
     assert_eq!(seen["status"], "succeeded");
 }
 
-/// Tells what a host can carry, as its engine does: cores that may be used, and that are.
-async fn tell_capacity(harness: &Harness, cores: f64, used_cores: f64) {
-    let each = json!({"ultrafast": 0.01, "superfast": 0.01, "veryfast": 0.01, "faster": 0.01,
-        "fast": 0.01, "medium": 0.01});
-    let now = harness.engine.clock().now();
-    let row = json!({
-        "instance": "stream-engine-1", "service": "stream-engine", "version": "1", "host": "one",
-        "pid": 1, "started_at": now, "at": now, "cpu_cores": null, "memory_bytes": null,
-        "memory_limit_bytes": null, "descriptors": null, "descriptors_limit": null,
-        "threads": null, "scheduler_lag_ms": null,
-        "capacity": {"enforced": true, "cores": cores, "cpu_max": 1.0, "used_cores": used_cores,
-            "window_s": 10, "promised_cores": 0.0, "costs": {"base_cores": 0.1,
-            "compose_cores_per_mpixel_s": 0.0, "x264": each, "openh264": each}},
-    });
-    let row = serde_json::from_value(row).unwrap();
-    harness.engine.report_instance(&row).await.unwrap();
-}
-
 #[tokio::test]
 async fn what_no_host_can_carry_is_refused_at_the_edge_unless_an_admin_insists() {
     let harness = Harness::start().await;
     // A program at 720p30 takes 0.1 and 0.28 cores.
-    tell_capacity(&harness, 2.0, 1.7).await;
+    tell_capacity(&harness.engine, "stream-engine-1", 2.0, 1.7).await;
     let before = harness.desired().await;
     let refused = command(&harness, json!({"action": "start"}), &[]).await;
     let problem = refused.expect_problem(503, "stream.capacity.exceeded");
@@ -366,7 +348,7 @@ async fn what_no_host_can_carry_is_refused_at_the_edge_unless_an_admin_insists()
     // What costs more is refused, and what costs less is not.
     let configure =
         |framerate: u32| json!({"action": "configure", "program": {"framerate": framerate}});
-    tell_capacity(&harness, 2.0, 2.0).await;
+    tell_capacity(&harness.engine, "stream-engine-1", 2.0, 2.0).await;
     let refused = command(&harness, configure(60), &[]).await;
     let _refused = refused.expect_problem(503, "stream.capacity.exceeded");
     command(&harness, configure(20), &[]).await.expect(202);
@@ -378,6 +360,6 @@ async fn what_no_host_can_carry_is_refused_at_the_edge_unless_an_admin_insists()
         .await
         .expect(202);
 
-    tell_capacity(&harness, 4.0, 2.0).await;
+    tell_capacity(&harness.engine, "stream-engine-1", 4.0, 2.0).await;
     command(&harness, configure(60), &[]).await.expect(202);
 }

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 use sm_bus::{Bus, Commit, CommitOutcome, Guard, keys};
 use sm_common::auth::Role;
 use sm_common::event::{Channel, EventType};
-use sm_common::id::{SceneId, StreamId};
+use sm_common::id::{LayerId, SceneId, StreamId};
 use sm_common::stream::{DesiredState, StreamStatus};
-use sm_test_kit::{Answer, Api};
+use sm_test_kit::{Answer, Api, tell_capacity};
 
 use crate::harness::Harness;
 
@@ -18,6 +18,35 @@ async fn write_list(bus: &Bus, revision: u64, order: &[SceneId]) {
         .hash_set(key.clone(), "revision", revision.to_string())
         .hash_set(key.clone(), "first", first.to_string())
         .hash_set(key, "order", json!(order).to_string());
+    bus.commit(commit, Vec::new()).await.unwrap();
+}
+
+/// Writes a scene with as many network sources as layer-service does.
+async fn write_scene(bus: &Bus, scene: SceneId, sources: usize) {
+    let stream = StreamId::default();
+    let now = bus.clock().now();
+    let layers: Vec<LayerId> = (0..sources).map(|_| LayerId::generate()).collect();
+    let document = json!({"id": scene, "name": "Many", "order": layers, "updated_at": now});
+    let mut commit = Commit::new()
+        .hash_set(
+            keys::scenes(&stream),
+            &keys::scene_revision_field(scene),
+            "1",
+        )
+        .hash_set(
+            keys::scenes(&stream),
+            &keys::scene_document_field(scene),
+            document.to_string(),
+        );
+    for id in layers {
+        let layer = json!({"id": id, "stream": stream, "scene": scene, "name": "Camera",
+            "kind": "network", "source": {"url": "rtmp://example.com/a/b"},
+            "transform": {"x": 0, "y": 0, "width": 320, "height": 180}, "opacity": 1.0,
+            "visible": true, "locked": false, "volume": 1.0, "muted": false, "revision": 1,
+            "created_at": now, "updated_at": now});
+        let key = keys::layers(&stream);
+        commit = commit.hash_set(key, &keys::layer_field(id), layer.to_string());
+    }
     bus.commit(commit, Vec::new()).await.unwrap();
 }
 
@@ -228,4 +257,42 @@ async fn no_take_of_a_deleted_scene_is_acknowledged() {
         outcomes[usize::from(accepted)] += 1;
     }
     assert_eq!(outcomes.iter().sum::<i32>(), 30);
+}
+
+#[tokio::test]
+async fn a_scene_that_the_host_cannot_carry_is_not_taken_and_not_started_with() {
+    let harness = Harness::start().await;
+    let api = harness.operator();
+    let [light, heavy] = [(); 2].map(|()| SceneId::generate());
+    write_list(&harness.engine, 2, &[light, heavy]).await;
+    write_scene(&harness.engine, light, 1).await;
+    write_scene(&harness.engine, heavy, 3).await;
+    harness.observe(StreamStatus::Live).await;
+    let take = |scene: SceneId| json!({"action": "take", "scene": scene});
+    // Two sources more need 0.6 cores.
+    let used = |used| tell_capacity(&harness.engine, "stream-engine-1", 2.0, used);
+    used(1.5).await;
+    let refused = steer(&api, take(heavy)).await;
+    let problem = refused.expect_problem(503, "stream.capacity.exceeded");
+    let detail = problem.body["detail"].as_str().unwrap();
+    assert!(detail.contains("about 0.60 cores more"), "{detail}");
+    assert_ne!(harness.desired().await.chosen.scene, Some(heavy));
+    steer(&api, take(light)).await.expect(202);
+
+    used(1.3).await;
+    steer(&api, take(heavy)).await.expect(202);
+    harness.show(StreamStatus::Live, heavy).await;
+    used(2.0).await;
+    steer(&api, take(light)).await.expect(202);
+
+    harness.observe(StreamStatus::Offline).await;
+    steer(&api, take(heavy)).await.expect(202);
+    // 0.1 and 0.28 for the program, 0.9 for its layers.
+    used(0.9).await;
+    let refused = steer(&api, json!({"action": "start"})).await;
+    let problem = refused.expect_problem(503, "stream.capacity.exceeded");
+    let detail = problem.body["detail"].as_str().unwrap();
+    assert!(detail.contains("about 1.28 cores more"), "{detail}");
+    used(0.5).await;
+    steer(&api, json!({"action": "start"})).await.expect(202);
 }

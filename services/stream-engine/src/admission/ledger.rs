@@ -90,19 +90,11 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
-    use sm_common::capacity::{Costs, PresetCosts};
+    use sm_common::capacity::Costs;
 
     use super::*;
 
     fn capacity(used: f64, promised_cores: f64) -> HostCapacity {
-        let each = PresetCosts {
-            ultrafast: 0.0,
-            superfast: 0.0,
-            veryfast: 0.0,
-            faster: 0.0,
-            fast: 0.0,
-            medium: 0.0,
-        };
         HostCapacity {
             enforced: true,
             cores: 2.0,
@@ -110,12 +102,7 @@ mod tests {
             used_cores: Some(used),
             window_s: 10,
             promised_cores,
-            costs: Costs {
-                base_cores: 0.0,
-                compose_cores_per_mpixel_s: 0.0,
-                x264: each.clone(),
-                openh264: each,
-            },
+            costs: Costs::default(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use sm_common::layer::LayerKind;
 use sm_common::program::ProgramFormat;
 use sm_common::stream::Severity;
 
@@ -21,7 +22,9 @@ impl Tenure {
     pub(super) fn refused_until(&mut self) -> Option<Instant> {
         let desired = self.wanted.desired.clone()?;
         let admission = self.surroundings.admission.clone();
-        let cores = admission.capacity().costs.of(&desired.program);
+        let costs = admission.capacity().costs;
+        let layers = self.canvas().kinds();
+        let cores = costs.of(&desired.program) + costs.of_layers(&[], &layers);
         let stream = &self.surroundings.stream;
         if desired.forced || self.observation.was_on_air() {
             admission.take(stream, cores);
@@ -49,6 +52,16 @@ impl Tenure {
             return None;
         }
         admission.ask(stream, cores).err()
+    }
+
+    /// Counts what the layers of another picture need more, until it is measured. Whether they may
+    /// be on air is decided where they are changed: here it would be too late to say so.
+    pub(super) fn take_layers(&self, before: &[LayerKind], after: &[LayerKind]) {
+        let admission = &self.surroundings.admission;
+        let cores = admission.capacity().costs.of_layers(before, after);
+        if cores > 0.0 {
+            admission.take(&self.surroundings.stream, cores);
+        }
     }
 
     fn exceeded(&mut self, refusal: &str) {

@@ -66,7 +66,10 @@ impl Tenure {
             return false;
         }
         if let Some(screen) = running.screen_mut() {
-            screen.send(canvas.clone());
+            let before = screen.send(canvas.clone());
+            if let Some(before) = before {
+                self.take_layers(&before.kinds(), &canvas.kinds());
+            }
         }
         self.expect_layers(&canvas, false);
         true

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sm_common::clock::Timestamp;
 use sm_common::id::LayerId;
+use sm_common::layer::{Layer, LayerKind};
 use sm_common::scene::Scene;
 use sm_common::stream::SceneOnAir;
 use sm_common::transition::Take;
@@ -68,15 +69,21 @@ impl Canvas {
 
     /// The layers that the worker reports on.
     pub(super) fn layers(&self) -> Vec<LayerId> {
-        let slate = self.cover.as_ref().and_then(|drape| drape.slate.as_ref());
-        let scenes = [self.program.as_ref(), slate].into_iter().flatten();
-        let mut layers: Vec<LayerId> = scenes
-            .flat_map(|scene| &scene.layers)
-            .map(|layer| layer.id)
-            .collect();
+        let mut layers: Vec<LayerId> = self.all().map(|layer| layer.id).collect();
         layers.sort_unstable();
         layers.dedup();
         layers
+    }
+
+    /// The kinds of all layers that are open.
+    pub(super) fn kinds(&self) -> Vec<LayerKind> {
+        self.all().map(|layer| layer.source.kind()).collect()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Layer> {
+        let slate = self.cover.as_ref().and_then(|drape| drape.slate.as_ref());
+        let scenes = [self.program.as_ref(), slate].into_iter().flatten();
+        scenes.flat_map(|scene| &scene.layers)
     }
 
     /// When the change that makes this picture of `before` was acknowledged, where it is a change
@@ -174,13 +181,14 @@ impl Screen {
         self.sequence.saturating_add(1)
     }
 
-    /// The picture is sent, under the number [`Self::next`].
-    pub(super) fn send(&mut self, canvas: Canvas) {
+    /// The picture is sent, under the number [`Self::next`]. Returns the one before, where this
+    /// process has sent it.
+    pub(super) fn send(&mut self, canvas: Canvas) -> Option<Canvas> {
         let before = self.canvas.as_ref();
         let changed_at = before.and_then(|before| canvas.changed_since(before));
         self.sequence = self.next();
         self.sent = canvas.described();
-        self.canvas = Some(canvas);
+        let before = self.canvas.replace(canvas);
         self.waiting.push_back(Waiting {
             sequence: self.sequence,
             picture: self.sent.clone(),
@@ -189,6 +197,7 @@ impl Screen {
         if self.waiting.len() > WAITING_MAX {
             self.waiting.pop_front();
         }
+        before
     }
 
     /// What was sent last was not taken. Where it was another picture than the one before, it is

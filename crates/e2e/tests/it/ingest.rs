@@ -93,3 +93,43 @@ async fn what_is_pushed_by_srt_is_seen_and_heard() {
         })
         .await;
 }
+
+/// One system's output is another one's feed. Here both are the same.
+#[tokio::test]
+async fn a_program_can_be_pushed_to_a_layer() {
+    let stack = Stack::start(StackOptions::at("127.85"));
+    let admin = stack.admin().await;
+    let layer = json!({
+        "name": "Program", "kind": "ingest", "source": {"protocol": "srt"},
+        "transform": {"x": 0, "y": 0, "width": 640, "height": 360},
+    });
+    let created = admin.post("/api/layers", &layer).await.expect(201);
+    let path = format!("/api/layers/{}", created.body["id"].as_str().unwrap());
+    let shown = admin.get(&format!("{path}/ingest")).await.expect(200).body;
+    let output = json!({"name": "Myself", "kind": "srt",
+        "target": {"url": shown["server"], "stream_id": shown["stream_key"]}});
+    let created = admin.post("/api/stream/outputs", &output).await;
+    created.expect(201);
+    let state = stack
+        .until_state("the feed is known", |state| {
+            let layers = state["performance"]["layers"].as_array();
+            let mut feeds = layers.into_iter().flatten().map(|layer| &layer["feed"]);
+            feeds.any(|feed| feed["audio_codec"].is_string() && feed["width"].is_number())
+        })
+        .await;
+    let layers = state["performance"]["layers"].as_array().unwrap().iter();
+    let feed = layers
+        .map(|layer| &layer["feed"])
+        .find(|feed| !feed.is_null());
+    let feed = feed.unwrap();
+    assert_eq!(
+        (&feed["video_codec"], &feed["audio_codec"]),
+        (&json!("h264"), &json!("aac"))
+    );
+    assert_eq!(
+        (&feed["width"], &feed["height"]),
+        (&json!(1280), &json!(720))
+    );
+    let status = admin.get(&path).await.expect(200).body["status"].clone();
+    assert_eq!(status["state"], "ok");
+}

@@ -57,7 +57,7 @@ RUN groupadd --gid 65532 stream-manager \
 COPY --from=binaries /binaries/stream-engine /binaries/media-worker /usr/local/bin/
 COPY --chmod=0755 deploy/engine-entrypoint.sh /usr/local/bin/engine-entrypoint
 USER 65532:65532
-EXPOSE 4200 4202/udp 4290 4291
+EXPOSE 4200 4202/udp 4203/udp 4290 4291
 # Starts stream-engine again when it dies, so that the picture stays up meanwhile.
 ENTRYPOINT ["engine-entrypoint"]
 HEALTHCHECK CMD ["stream-engine", "healthcheck"]

@@ -145,6 +145,8 @@ class Stack:
         print(f"  state      curl -s http://{host}:{ports['api']}{settings.base_path}/api/stream/state")
         print(f"  picture    http://{host}:{ports['api']}{settings.base_path}/live/main/index.m3u8")
         print(f"  publish    rtmp://{host}:{ports['rtmp']}/live, with the stream key of an ingest layer")
+        srt = routing.entry_ports(self.compose, "udp")["srt"]
+        print(f"             srt://{host}:{srt}, with the key as its stream id")
         print(f"  health     http://{settings.edge}:{ports['health']}/health")
         print(f"  data, logs {settings.data}\n", flush=True)
 

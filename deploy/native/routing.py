@@ -18,7 +18,14 @@ DYNAMIC = ROOT / "traefik" / "dynamic"
 LISTS = {"entrypoints", "middlewares"}
 
 # How a server is written, by the protocol of its labels.
-SERVER = {"http": lambda place: {"url": f"http://{place}"}, "tcp": lambda place: {"address": place}}
+SERVER = {
+    "http": lambda place: {"url": f"http://{place}"},
+    "tcp": lambda place: {"address": place},
+    "udp": lambda place: {"address": place},
+}
+
+# Each engine has an address of its own here, which browsers reach without Traefik.
+WITHOUT_TRAEFIK = {("udp", "stream-engine-webrtc")}
 
 # Flags of the Traefik container that mean nothing without containers.
 CONTAINER_FLAGS = ("--providers.docker", "--providers.file.directory", "--entrypoints.webrtc")
@@ -31,10 +38,8 @@ def native(compose: dict, settings: Settings) -> dict:
         for label, value in sorted((definition.get("labels") or {}).items()):
             path = label.split(".")
             if path[0] == "traefik" and path[1] in SERVER:
-                place(tree, path[1:], value)
-            elif path[:2] == ["traefik", "udp"]:
-                # Each engine has an address of its own here, which browsers reach without Traefik.
-                continue
+                if (path[1], path[3]) not in WITHOUT_TRAEFIK:
+                    place(tree, path[1:], value)
             elif label != "traefik.enable":
                 raise Failure(f"docker-compose.yml, {service}: the native run cannot translate the label {label}")
         for protocol in SERVER:
@@ -55,7 +60,8 @@ def service_names(definition: dict, protocol: str) -> list[str]:
     """The Traefik services that a container's labels define."""
     prefix = f"traefik.{protocol}.services."
     labels = definition.get("labels") or {}
-    return sorted({label[len(prefix):].split(".")[0] for label in labels if label.startswith(prefix)})
+    names = {label[len(prefix):].split(".")[0] for label in labels if label.startswith(prefix)}
+    return sorted(name for name in names if (protocol, name) not in WITHOUT_TRAEFIK)
 
 
 def servers(balancer: dict, settings: Settings, service: str, protocol: str) -> None:
@@ -82,14 +88,14 @@ def traefik_environment(compose: dict) -> dict[str, str]:
     return compose["services"]["traefik"]["environment"]
 
 
-def entry_ports(compose: dict) -> dict[str, int]:
-    """Port by entry point."""
+def entry_ports(compose: dict, protocol: str = "tcp") -> dict[str, int]:
+    """Port by entry point, of one protocol."""
     ports = {}
     for flag in compose["services"]["traefik"]["command"]:
         name, _, value = flag.partition("=")
-        udp = value.endswith("/udp")
-        if name.startswith("--entrypoints.") and name.endswith(".address") and not udp:
-            ports[name.split(".")[1]] = int(value.lstrip(":"))
+        port, _, spoken = value.partition("/")
+        if name.startswith("--entrypoints.") and name.endswith(".address") and (spoken or "tcp") == protocol:
+            ports[name.split(".")[1]] = int(port.lstrip(":"))
     return ports
 
 

@@ -11,6 +11,9 @@ PORTS = {"http": 4200, "ws": 4201, "metrics": 4290, "health": 4291}
 # Ports that only one service has.
 OWN_PORTS = {"stream-engine": {"rtmp": 1935}, "ws-fanout": {"ws": PORTS["ws"]}}
 
+# The same of UDP, as far as Traefik leads there.
+OWN_UDP_PORTS = {"stream-engine": {"srt": 4203}}
+
 
 def environment(settings: Settings, replica: Replica) -> dict[str, str]:
     """Every variable of one process."""
@@ -58,6 +61,7 @@ def own(settings: Settings, replica: Replica) -> dict[str, str]:
             "SM__DEMO__SEED": demo,
             "SM__INGEST__SECRET_FILE": str(settings.secrets / "ingest-secret"),
             "SM__INGEST__RTMP_URL": os.environ.get("INGEST_RTMP_URL", ""),
+            "SM__INGEST__SRT_URL": os.environ.get("INGEST_SRT_URL", ""),
         },
         "analytics": {},
         "ws-fanout": {},

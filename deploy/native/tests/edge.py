@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import compose_file
 import routing
-from services import OWN_PORTS
+from services import OWN_PORTS, OWN_UDP_PORTS
 from settings import SUBNETS, VENV, Settings
 
 # Addresses of this test alone.
@@ -89,6 +89,21 @@ class RawBackend(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
 
+class DatagramParrot(socketserver.BaseRequestHandler):
+    """Says what it hears, datagram by datagram."""
+
+    def handle(self) -> None:
+        heard, own = self.request
+        own.sendto(heard, self.client_address)
+
+
+class DatagramBackend(socketserver.ThreadingUDPServer):
+    """A port for datagrams."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+
 class Service:
     """A throwaway service on the four ports of a real one."""
 
@@ -101,6 +116,8 @@ class Service:
         for port in OWN_PORTS.get(name, {}).values():
             if port != 4201:
                 self.backends.append(RawBackend((self.address, port), Parrot))
+        for port in OWN_UDP_PORTS.get(name, {}).values():
+            self.backends.append(DatagramBackend((self.address, port), DatagramParrot))
         for backend in self.backends:
             threading.Thread(target=backend.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
@@ -159,6 +176,13 @@ class Edge:
             while not heard.endswith(words) and (more := connection.recv(4096)):
                 heard += more
             return heard, connection.getsockname()
+
+    def exchange(self, port: int, words: bytes) -> bytes:
+        """What is answered to a datagram."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own:
+            own.settimeout(10)
+            own.sendto(words, (self.settings.edge, port))
+            return own.recv(4096)
 
     def api(self, path: str):
         """Traefik's own API."""

@@ -16,7 +16,7 @@ import routing
 from settings import SUBNETS, Settings
 
 DOMAIN = "stream.example.test"
-WEB, API, WS, METRICS, HEALTH, RTMP = 8080, 4200, 4201, 4290, 4291, 1935
+WEB, API, WS, METRICS, HEALTH, RTMP, SRT = 8080, 4200, 4201, 4290, 4291, 1935, 4203
 
 # Entry point, path, service, the service's port, and the path that it sees.
 CONTRACT = [
@@ -61,7 +61,7 @@ class Translation(unittest.TestCase):
                     if label == "traefik.enable" or label.endswith(".loadbalancer.server.port"):
                         continue
                     # Browsers reach each engine's own UDP port without Traefik here.
-                    if label.startswith("traefik.udp."):
+                    if "stream-engine-webrtc" in label:
                         continue
                     found = tree
                     for part in label.split(".")[1:]:
@@ -79,6 +79,10 @@ class Translation(unittest.TestCase):
         services = routing.native(compose_file.load(""), settings)["tcp"]["services"]
         servers = services["stream-engine-rtmp"]["loadbalancer"]["servers"]
         self.assertEqual(servers, [{"address": "127.78.6.1:1935"}])
+        services = routing.native(compose_file.load(""), settings)["udp"]["services"]
+        self.assertEqual(list(services), ["stream-engine-srt"])
+        servers = services["stream-engine-srt"]["loadbalancer"]["servers"]
+        self.assertEqual(servers, [{"address": "127.78.6.1:4203"}])
 
     def test_every_service_is_checked_on_its_health_port(self) -> None:
         http = routing.native(compose_file.load(""), Settings())["http"]
@@ -155,6 +159,14 @@ class Routed(unittest.TestCase):
                 self.assertEqual(socket.inet_ntoa(said[16:20]), own[0])
                 self.assertEqual(int.from_bytes(said[24:26], "big"), own[1])
                 self.assertTrue(said.endswith(b"\x03hello"), said)
+            traefik.close()
+
+    def test_a_publisher_by_srt_reaches_an_engine_and_hears_it(self) -> None:
+        for domain in ("", DOMAIN):
+            traefik = edge.Edge(domain)
+            self.addCleanup(traefik.close)
+            with self.subTest(domain=domain):
+                self.assertEqual(traefik.exchange(SRT, b"\x80hello"), b"\x80hello")
             traefik.close()
 
     def test_a_replica_that_is_not_ready_gets_no_requests(self) -> None:

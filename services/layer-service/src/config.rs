@@ -100,6 +100,8 @@ pub(crate) struct IngestConfig {
     pub(crate) rtmp_url: String,
     pub(crate) rtmp_port: u16,
     pub(crate) application: String,
+    pub(crate) srt_url: String,
+    pub(crate) srt_port: u16,
 }
 
 /// `[demo]`

@@ -11,7 +11,7 @@ use crate::admission::Admission;
 use crate::advertise::{advertised, own_address};
 use crate::api::{self, Context};
 use crate::config::Config;
-use crate::ingest::{self, Door, Publishers, door};
+use crate::ingest::{self, Door, Publishers, SrtPort, door};
 use crate::lease::Address;
 use crate::live::forward::Forwarder;
 use crate::live::playback::PlaybackVerifier;
@@ -96,7 +96,7 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     let admission = Admission::new(config.admission.clone());
     let feeds = supervisor::Feeds::new(&config.worker.pid_directory)
         .context("find worker.pid_directory")?;
-    let publishers = open_door(&config, &kit, &context, (feeds.clone(), metrics.ingest()))?;
+    let publishers = open_door(&config, &kit, &context, (feeds.clone(), metrics.ingest())).await?;
     let launcher = Launcher {
         feeds,
         metrics,
@@ -125,13 +125,20 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     served
 }
 
-/// The port for publishers, and what lets them in. Nobody comes in where there is no secret.
-fn open_door(
+/// The ports for publishers, and what lets them in.
+struct Entrance {
+    door: Arc<Door>,
+    rtmp: Publishers,
+    srt: SrtPort,
+}
+
+/// Nobody comes in where there is no secret.
+async fn open_door(
     config: &Config,
     kit: &Kit,
     context: &Context,
     (feeds, metrics): (supervisor::Feeds, IngestMetrics),
-) -> anyhow::Result<Option<(Publishers, Arc<Door>)>> {
+) -> anyhow::Result<Option<Entrance>> {
     let surroundings = door::Surroundings {
         bus: context.bus.clone(),
         registry: context.registry.clone(),
@@ -149,14 +156,18 @@ fn open_door(
     let (socket, _address) = kit
         .bind_extra(config.ingest.rtmp_port, "rtmp")
         .context("listen for publishers")?;
-    let publishers = ingest::listen(socket).context("listen for publishers")?;
-    Ok(Some((publishers, Arc::new(door))))
+    Ok(Some(Entrance {
+        door: Arc::new(door),
+        rtmp: ingest::listen(socket).context("listen for publishers")?,
+        srt: SrtPort::open(kit.http_address().ip(), &config.ingest).await?,
+    }))
 }
 
-fn serve_publishers(kit: &Kit, publishers: Option<(Publishers, Arc<Door>)>) {
-    if let Some((publishers, door)) = publishers {
-        let lifecycle = kit.lifecycle().clone();
-        kit.lifecycle().spawn(publishers.serve(door, lifecycle));
+fn serve_publishers(kit: &Kit, entrance: Option<Entrance>) {
+    if let Some(Entrance { door, rtmp, srt }) = entrance {
+        let lifecycle = kit.lifecycle();
+        lifecycle.spawn(rtmp.serve(Arc::clone(&door), lifecycle.clone()));
+        lifecycle.spawn(srt.serve(door));
     }
 }
 

@@ -245,6 +245,11 @@ pub(crate) struct IngestConfig {
     pub(crate) secret_file: PathBuf,
     pub(crate) rtmp_port: u16,
     pub(crate) application: String,
+    pub(crate) srt_port: u16,
+    srt_latency_ms: u64,
+    pub(crate) srt_packets_max: usize,
+    pub(crate) srt_handshakes_per_s_max: u32,
+    pub(crate) srt_passphrase_file: PathBuf,
     pub(crate) connections_max: usize,
     open_timeout_ms: u64,
     silence_ms: u64,
@@ -257,6 +262,10 @@ pub(crate) struct IngestConfig {
 }
 
 impl IngestConfig {
+    pub(crate) const fn srt_latency(&self) -> Duration {
+        Duration::from_millis(self.srt_latency_ms)
+    }
+
     pub(crate) const fn open_timeout(&self) -> Duration {
         Duration::from_millis(self.open_timeout_ms)
     }

@@ -12,6 +12,9 @@ pub enum IngestProtocol {
     /// RTMP with a stream key: OBS, ffmpeg, phones. H.264 with AAC.
     #[default]
     Rtmp,
+    /// SRT, which gets over lossy networks: OBS, ffmpeg, hardware encoders. H.264 with AAC in a
+    /// transport stream; the stream key is in the stream id.
+    Srt,
 }
 
 /// Live sound and picture that somebody pushes to us, stretched over the layer. Where to and with

@@ -6,6 +6,7 @@
 )]
 
 mod faults;
+mod ingest;
 mod layers;
 mod on_air;
 mod production;

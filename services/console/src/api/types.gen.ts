@@ -1861,6 +1861,12 @@ export interface components {
          */
         IngestAccess: {
             /**
+             * Format: password
+             * @description Both in one, for encoders that have one field for them. By SRT the key is the stream id.
+             * @example srt://stream.example.com:4203?streamid=main.AZ2k3uJhc9Gq4m0nV7yq1d8fXk2LwPzR5tYbNc6HsEa
+             */
+            address: string;
+            /**
              * Format: int32
              * @description Which of the layer's keys it is.
              */
@@ -1870,6 +1876,7 @@ export interface components {
             /**
              * @description What an encoder calls its server.
              * @example rtmp://stream.example.com:1935/live
+             * @example srt://stream.example.com:4203
              */
             server: string;
             /**
@@ -1882,7 +1889,7 @@ export interface components {
          * @description How a feed is pushed to us.
          * @enum {string}
          */
-        IngestProtocol: "rtmp";
+        IngestProtocol: "rtmp" | "srt";
         /**
          * @description Live sound and picture that somebody pushes to us, stretched over the layer. Where to and with
          *     which key says `GET /api/layers/{id}/ingest`; neither is part of the layer.

@@ -31,6 +31,7 @@ export type GradientShape = Schemas["GradientShape"];
 export type GradientStop = Schemas["GradientStop"];
 export type Identity = Schemas["Identity"];
 export type IngestAccess = Schemas["IngestAccess"];
+export type IngestProtocol = Schemas["IngestProtocol"];
 export type Layer = Schemas["Layer"];
 export type LayerCreated = Schemas["LayerCreated"];
 export type LayerDeleted = Schemas["LayerDeleted"];

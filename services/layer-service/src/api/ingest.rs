@@ -36,11 +36,17 @@ pub(crate) struct IngestAccess {
     /// How it is pushed.
     protocol: IngestProtocol,
     /// What an encoder calls its server.
-    #[schema(examples("rtmp://stream.example.com:1935/live"))]
+    #[schema(examples("rtmp://stream.example.com:1935/live", "srt://stream.example.com:4203"))]
     server: String,
     /// What an encoder calls its stream key.
     #[schema(format = Password)]
     stream_key: String,
+    /// Both in one, for encoders that have one field for them. By SRT the key is the stream id.
+    #[schema(
+        format = Password,
+        examples("srt://stream.example.com:4203?streamid=main.AZ2k3uJhc9Gq4m0nV7yq1d8fXk2LwPzR5tYbNc6HsEa")
+    )]
+    address: String,
     /// Which of the layer's keys it is.
     generation: u32,
 }
@@ -62,9 +68,11 @@ impl Ingest {
         let source = source(layer)?;
         let secret = self.secret()?;
         let key: SecretString = secret.stream_key(&layer.stream, layer.id, source.generation);
+        let server = self.server(source.protocol, request);
         let access = IngestAccess {
             protocol: source.protocol,
-            server: self.server(request),
+            address: whole_address(source.protocol, &server, key.expose_secret()),
+            server,
             stream_key: key.expose_secret().to_owned(),
             generation: source.generation,
         };
@@ -81,20 +89,38 @@ impl Ingest {
     }
 
     /// The configured address, or one on the host that the caller has reached.
-    fn server(&self, request: &HttpRequest) -> String {
+    fn server(&self, protocol: IngestProtocol, request: &HttpRequest) -> String {
         let IngestConfig {
             rtmp_url,
             rtmp_port,
             application,
+            srt_url,
+            srt_port,
             ..
         } = &self.config;
-        if !rtmp_url.is_empty() {
-            return rtmp_url.clone();
+        let configured = match protocol {
+            IngestProtocol::Rtmp => rtmp_url,
+            IngestProtocol::Srt => srt_url,
+        };
+        if !configured.is_empty() {
+            return configured.clone();
         }
         let asked = request.headers().get(HOST);
         let host = asked.and_then(|host| host_of(host.to_str().ok()?));
         let host = host.unwrap_or_else(|| "localhost".to_owned());
-        format!("rtmp://{host}:{rtmp_port}/{application}")
+        match protocol {
+            IngestProtocol::Rtmp => format!("rtmp://{host}:{rtmp_port}/{application}"),
+            IngestProtocol::Srt => format!("srt://{host}:{srt_port}"),
+        }
+    }
+}
+
+/// Server and key in one. Nothing in a key has a meaning in an address.
+fn whole_address(protocol: IngestProtocol, server: &str, key: &str) -> String {
+    match protocol {
+        IngestProtocol::Rtmp => format!("{server}/{key}"),
+        IngestProtocol::Srt if server.contains('?') => format!("{server}&streamid={key}"),
+        IngestProtocol::Srt => format!("{server}?streamid={key}"),
     }
 }
 
@@ -186,6 +212,22 @@ pub(crate) async fn rotate_ingest_key(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_has_the_key_where_its_protocol_has_it() {
+        use IngestProtocol::{Rtmp, Srt};
+        for (protocol, server, expected) in [
+            (Rtmp, "rtmp://a:1935/live", "rtmp://a:1935/live/main.K"),
+            (Srt, "srt://a:4203", "srt://a:4203?streamid=main.K"),
+            (
+                Srt,
+                "srt://a:4203?latency=500000",
+                "srt://a:4203?latency=500000&streamid=main.K",
+            ),
+        ] {
+            assert_eq!(whole_address(protocol, server, "main.K"), expected);
+        }
+    }
 
     #[test]
     fn a_host_is_what_stands_before_the_port() {

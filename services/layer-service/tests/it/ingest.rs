@@ -36,6 +36,8 @@ async fn an_operator_sees_address_and_key_and_makes_another_one() {
     assert_eq!(shown.body["server"], "rtmp://127.0.0.1:1935/live");
     let key = shown.body["stream_key"].as_str().unwrap().to_owned();
     assert!(key.starts_with("main.") && key.len() == 48, "{}", key.len());
+    let address = format!("rtmp://127.0.0.1:1935/live/{key}");
+    assert_eq!(shown.body["address"], address);
     let again = app.api.get(&path).await.expect(200);
     assert_eq!(again.body, shown.body, "it stays the same");
 
@@ -63,6 +65,38 @@ async fn an_operator_sees_address_and_key_and_makes_another_one() {
     }
     let nobody = Api::new(app.service.url()).get(&path).await;
     drop(nobody.expect_problem(401, "auth.token.missing"));
+}
+
+#[tokio::test]
+async fn a_layer_that_takes_srt_says_so_in_its_address() {
+    let (app, folder) = with_secret().await;
+    let created = app
+        .api
+        .post("/api/layers", &ingest(&json!({})))
+        .await
+        .expect(201)
+        .body;
+    let path = path_of(&created);
+    let rtmp = app.api.get(&format!("{path}/ingest")).await.expect(200);
+    let srt = json!({"source": {"protocol": "srt"}});
+    let patched = app.api.patch(&path, &tag_of(&created), &srt).await;
+    assert_eq!(patched.expect(200).body["source"]["protocol"], "srt");
+    let shown = app.api.get(&format!("{path}/ingest")).await.expect(200);
+    assert_eq!(shown.body["protocol"], "srt");
+    assert_eq!(shown.body["server"], "srt://127.0.0.1:4203");
+    let key = shown.body["stream_key"].as_str().unwrap();
+    assert_eq!(rtmp.body["stream_key"], key, "it stays the same");
+    let address = format!("srt://127.0.0.1:4203?streamid={key}");
+    assert_eq!(shown.body["address"], address);
+    let file = folder.path().join("secret").display().to_string();
+    let url = "srt://push.example.com:9000?latency=500000";
+    let settings = [
+        ("ingest.secret_file", file.as_str()),
+        ("ingest.srt_url", url),
+    ];
+    let (_service, api) = app.replica(&settings).await;
+    let shown = api.get(&format!("{path}/ingest")).await.expect(200);
+    assert_eq!(shown.body["address"], format!("{url}&streamid={key}"));
 }
 
 #[tokio::test]

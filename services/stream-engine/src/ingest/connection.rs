@@ -1,4 +1,4 @@
-//! One publisher, from its first byte to its last.
+//! One publisher by RTMP, from its first byte to its last.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -7,15 +7,13 @@ use secrecy::SecretString;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
-use uuid::Uuid;
 
-use super::door::{Admission, Door, Goal, Refusal};
+use super::door::{Admission, Door, Entrance, Goal, Refusal};
 use super::flv::Tag;
-use super::outlet::{Outlet, outlet};
-use super::proxy;
-use super::relay::Relay;
-use super::rtmp::{Event, Seed, Server};
-use super::worker_feed::feed_worker;
+use super::outlet::Outlet;
+use super::relay::seed;
+use super::rtmp::{Event, Server};
+use super::{passage, proxy};
 
 /// Bytes that are read at a time.
 const READ_BYTES: usize = 64 * 1024;
@@ -91,13 +89,14 @@ impl Connection<'_> {
         let opening = self.door.config.open_timeout();
         let asked = timeout(opening, self.open()).await;
         let (application, key) = asked.map_err(|_elapsed| Refusal::Silent)??;
-        let admitted = self.door.admit(&application, &key, self.address).await;
+        let entrance = Entrance::Rtmp(application);
+        let admitted = self.door.admit(&entrance, &key, Some(self.address)).await;
         if let Err(Refusal::Key) = admitted {
             // Guessing takes long.
             sleep(self.door.config.guess_delay()).await;
         }
         let admission = admitted?;
-        let outlet = self.connect_through(&admission, &key).await?;
+        let outlet = passage::open(self.door, &admission, &key).await?;
         self.server.accept();
         self.flush().await?;
         let Admission { key, goal, .. } = &admission;
@@ -134,37 +133,13 @@ impl Connection<'_> {
         }
     }
 
-    /// A way for the feed to where it goes.
-    async fn connect_through(
-        &self,
-        admission: &Admission,
-        key: &SecretString,
-    ) -> Result<Outlet, Refusal> {
-        let (outlet, pieces) = outlet(self.door.config.queue_bytes_max);
-        match &admission.goal {
-            Goal::Here => {
-                let feeds = self.door.feeds.clone();
-                self.door
-                    .lifecycle
-                    .spawn(feed_worker(pieces, feeds, admission.key.layer));
-            }
-            Goal::Elsewhere(holder) => {
-                let relay = Relay::open(holder, key, self.door.way, seed()).await;
-                self.door
-                    .lifecycle
-                    .spawn(relay.map_err(Refusal::Sibling)?.pass_on(pieces));
-            }
-        }
-        Ok(outlet)
-    }
-
     /// Sends on what the publisher sends, for as long as it may.
     async fn carry(
         &mut self,
         admission: &Admission,
         mut outlet: Outlet,
     ) -> Result<std::convert::Infallible, Ending> {
-        let Admission { key, goal, seat } = admission;
+        let Admission { key, seat, .. } = admission;
         let mut changes = self
             .door
             .changes(&key.stream)
@@ -193,7 +168,7 @@ impl Connection<'_> {
                     seat.heard(Instant::now());
                     self.server.take(self.buffer.get(..count).unwrap_or_default())?;
                 }
-                () = changes.next() => self.door.still_holds(key, goal).await?,
+                () = changes.next() => self.door.still_holds(admission).await?,
                 () = seat.cut.cancelled() => return Err(Refusal::TakenOver.into()),
                 () = self.door.lifecycle.draining().cancelled() => return Err(Refusal::Ending.into()),
             }
@@ -223,9 +198,4 @@ impl Connection<'_> {
         while self.stream.read(&mut self.buffer).await? > 0 {}
         Ok(())
     }
-}
-
-/// For a handshake. Nothing depends on its being secret.
-fn seed() -> Seed {
-    Uuid::new_v4().into_bytes()
 }

@@ -18,6 +18,7 @@ use super::guesses::Guesses;
 use super::relay::{PASSED_ON, Way};
 use super::rtmp::{Limits, Status};
 use super::seats::{Seat, Seats};
+use super::ts::TsError;
 use crate::config::IngestConfig;
 use crate::live::shelf::Place;
 use crate::metrics::IngestMetrics;
@@ -63,12 +64,34 @@ pub(super) enum Goal {
     Elsewhere(String),
 }
 
+/// How a publisher has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Entrance {
+    /// By RTMP, to this application.
+    Rtmp(String),
+    /// By SRT.
+    Srt,
+}
+
+impl Entrance {
+    /// What a layer must take for a publisher to come in here; `None` of a feed that a sibling
+    /// passes on, which has let it in by what the layer takes.
+    fn protocol(&self) -> Option<IngestProtocol> {
+        match self {
+            Self::Rtmp(application) if application == PASSED_ON => None,
+            Self::Rtmp(_) => Some(IngestProtocol::Rtmp),
+            Self::Srt => Some(IngestProtocol::Srt),
+        }
+    }
+}
+
 /// A publisher that may come in.
 #[derive(Debug)]
 pub(super) struct Admission {
     pub(super) key: StreamKey,
     pub(super) goal: Goal,
     pub(super) seat: Seat,
+    protocol: Option<IngestProtocol>,
 }
 
 /// Why somebody may not publish, or not any more.
@@ -80,6 +103,10 @@ pub(super) enum Refusal {
     Key,
     #[error("too many wrong stream keys came from this address; wait a minute")]
     TooManyGuesses,
+    #[error(transparent)]
+    StreamId(#[from] super::srt::StreamIdError),
+    #[error("there are as many publishers as there may be")]
+    TooManyPublishers,
     #[error("somebody else publishes with this stream key")]
     Occupied,
     #[error("no engine holds the stream at the moment; try again")]
@@ -96,24 +123,39 @@ pub(super) enum Refusal {
     Silent,
     #[error("what was sent is not RTMP: {0}")]
     Protocol(#[from] super::rtmp::RtmpError),
+    #[error("what was sent cannot be used: {0}")]
+    Transport(TsError),
     #[error("{}", .0.description)]
     Sibling(Status),
     #[error("the engine that holds the stream ended the connection; connect again")]
     SiblingGone,
 }
 
+impl From<TsError> for Refusal {
+    fn from(error: TsError) -> Self {
+        match error {
+            TsError::Unsupported(unsupported) => Self::Unsupported(unsupported),
+            TsError::NoFrames | TsError::TooLarge => Self::Transport(error),
+        }
+    }
+}
+
 impl Refusal {
-    /// As the encoder is told.
+    /// As the encoder is told by RTMP.
     pub(super) fn status(&self) -> Status {
         let code = match self {
             Self::Application(_) => "NetConnection.Connect.InvalidApp",
-            Self::Key | Self::Occupied | Self::TooManyGuesses => "NetStream.Publish.BadName",
+            Self::Key | Self::Occupied | Self::TooManyGuesses | Self::StreamId(_) => {
+                "NetStream.Publish.BadName"
+            }
             Self::Unsupported(_) | Self::TakenOver => "NetStream.Publish.Denied",
             Self::NoHolder
             | Self::Moved
             | Self::Ending
             | Self::Silent
             | Self::Protocol(_)
+            | Self::Transport(_)
+            | Self::TooManyPublishers
             | Self::SiblingGone => "NetStream.Publish.Failed",
             Self::Sibling(status) => return status.clone(),
         };
@@ -128,6 +170,8 @@ impl Refusal {
         match self {
             Self::Application(_) => "application",
             Self::Key => "key",
+            Self::StreamId(_) => "stream-id",
+            Self::TooManyPublishers => "connections",
             Self::TooManyGuesses => "guesses",
             Self::Occupied => "occupied",
             Self::NoHolder => "no-holder",
@@ -136,7 +180,7 @@ impl Refusal {
             Self::Ending => "ending",
             Self::Unsupported(_) => "unsupported",
             Self::Silent => "silent",
-            Self::Protocol(_) => "protocol",
+            Self::Protocol(_) | Self::Transport(_) => "protocol",
             Self::Sibling(_) => "sibling",
             Self::SiblingGone => "sibling-gone",
         }
@@ -176,47 +220,58 @@ impl Door {
         }))
     }
 
-    /// Lets a publisher in, or says why not.
+    /// Lets a publisher in, or says why not. Without an address, nobody's wrong keys are counted.
     pub(super) async fn admit(
         &self,
-        application: &str,
+        entrance: &Entrance,
         key: &SecretString,
-        address: IpAddr,
+        address: Option<IpAddr>,
     ) -> Result<Admission, Refusal> {
-        let passed_on = application == PASSED_ON;
-        if !passed_on && application != self.config.application {
+        let protocol = entrance.protocol();
+        if let (Entrance::Rtmp(application), Some(_)) = (entrance, protocol)
+            && *application != self.config.application
+        {
             return Err(Refusal::Application(self.config.application.clone()));
         }
-        if !self.guesses(|guesses| guesses.permits(address, Instant::now())) {
+        let permitted = address
+            .is_none_or(|address| self.guesses(|guesses| guesses.permits(address, Instant::now())));
+        if !permitted {
             return Err(Refusal::TooManyGuesses);
         }
         // Some encoders add what stands behind the key in their address.
         let text = key.expose_secret();
         let text = text.split(['?', '&']).next().unwrap_or_default();
         let known = match text.parse::<StreamKey>() {
-            Ok(key) if self.is_valid(&key).await => Some(key),
+            Ok(key) if self.is_valid(&key, protocol).await => Some(key),
             Ok(_) | Err(_) => None,
         };
         let Some(key) = known else {
-            self.guesses(|guesses| guesses.wrong(address, Instant::now()));
+            if let Some(address) = address {
+                self.guesses(|guesses| guesses.wrong(address, Instant::now()));
+            }
             return Err(Refusal::Key);
         };
         let goal = match self.goal(&key.stream) {
-            Some(Goal::Elsewhere(_)) if passed_on => return Err(Refusal::NoHolder),
+            Some(Goal::Elsewhere(_)) if protocol.is_none() => return Err(Refusal::NoHolder),
             goal => goal.ok_or(Refusal::NoHolder)?,
         };
         let seat = self.seats.take(key.layer, Instant::now());
         let seat = seat.map_err(|_occupied| Refusal::Occupied)?;
-        Ok(Admission { key, goal, seat })
+        Ok(Admission {
+            key,
+            goal,
+            seat,
+            protocol,
+        })
     }
 
     /// Whether what was true at the admission still is.
-    pub(super) async fn still_holds(&self, key: &StreamKey, goal: &Goal) -> Result<(), Refusal> {
-        if !self.is_valid(key).await {
+    pub(super) async fn still_holds(&self, admission: &Admission) -> Result<(), Refusal> {
+        if !self.is_valid(&admission.key, admission.protocol).await {
             return Err(Refusal::Key);
         }
-        match self.goal(&key.stream) {
-            Some(now) if now == *goal => Ok(()),
+        match self.goal(&admission.key.stream) {
+            Some(now) if now == admission.goal => Ok(()),
             Some(_) => Err(Refusal::Moved),
             // Nobody else has it yet, so that the worker here may still be the one on air.
             None => Ok(()),
@@ -228,9 +283,9 @@ impl Door {
         self.registry.changes(stream)
     }
 
-    /// Whether it is the key of a layer that takes RTMP. Answers alike, and after the same work,
-    /// for layers that are not there.
-    async fn is_valid(&self, key: &StreamKey) -> bool {
+    /// Whether it is the key of a layer that takes this protocol. Answers alike, and after the same
+    /// work, for layers that are not there.
+    async fn is_valid(&self, key: &StreamKey, protocol: Option<IngestProtocol>) -> bool {
         if self.registry.shelf(&key.stream).is_none() {
             return false;
         }
@@ -244,7 +299,7 @@ impl Door {
         };
         let mut generation = None;
         if let Some(LayerSource::Ingest(source)) = layer.map(|layer| layer.source)
-            && source.protocol == IngestProtocol::Rtmp
+            && protocol.is_none_or(|protocol| protocol == source.protocol)
         {
             generation = Some(source.generation);
         }

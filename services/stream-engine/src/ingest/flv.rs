@@ -2,7 +2,7 @@
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 
-use super::rtmp::{Message, MessageKind};
+use super::rtmp::{Message, MessageKind, STREAM};
 
 /// An FLV file's header, which says that sound and picture may come.
 const FILE_HEADER: [u8; 13] = [b'F', b'L', b'V', 1, 5, 0, 0, 0, 9, 0, 0, 0, 0];
@@ -12,6 +12,10 @@ const TAG_HEADER_BYTES: usize = 11;
 const AVC: u8 = 7;
 /// AAC, in the high half of a sound's first byte.
 const AAC: u8 = 10;
+/// The first byte of sound in AAC: whatever the rate, this says 44.1 kHz in stereo.
+const SOUND: u8 = AAC << 4 | 0xf;
+/// Longest time from decoding a picture to showing it, either way: 24 bits with a sign.
+const DELAY_MS_MAX: i32 = 0x7f_ffff;
 /// A picture that needs no other, in the high half of its first byte.
 const KEYFRAME: u8 = 1;
 /// Set in a picture's first byte by Enhanced RTMP, which has other codecs.
@@ -78,6 +82,56 @@ impl Tag {
             _ => return Ok(None),
         };
         Ok(Some(Self { role, message }))
+    }
+
+    /// What a decoder needs before the first picture: an AVC decoder configuration record.
+    pub(crate) fn video_header(timestamp: u32, record: &[u8]) -> Self {
+        let about = [KEYFRAME << 4 | AVC, 0, 0, 0, 0];
+        Self::made(
+            Role::VideoHeader,
+            MessageKind::Video,
+            timestamp,
+            &[&about, record],
+        )
+    }
+
+    /// A picture of NAL units with their lengths, which is shown `delay_ms` after it is decoded.
+    pub(crate) fn picture(timestamp: u32, delay_ms: i32, is_keyframe: bool, units: &[u8]) -> Self {
+        let (role, kind) = if is_keyframe {
+            (Role::Keyframe, KEYFRAME)
+        } else {
+            (Role::Picture, KEYFRAME + 1)
+        };
+        let [_, high, middle, low] = delay_ms.clamp(-DELAY_MS_MAX, DELAY_MS_MAX).to_be_bytes();
+        let about = [kind << 4 | AVC, 1, high, middle, low];
+        Self::made(role, MessageKind::Video, timestamp, &[&about, units])
+    }
+
+    /// What a decoder needs before the first sound: an audio specific configuration.
+    pub(crate) fn audio_header(timestamp: u32, configuration: &[u8]) -> Self {
+        let about = [SOUND, 0];
+        Self::made(
+            Role::AudioHeader,
+            MessageKind::Audio,
+            timestamp,
+            &[&about, configuration],
+        )
+    }
+
+    /// A frame of AAC without a header of its own.
+    pub(crate) fn sound(timestamp: u32, frame: &[u8]) -> Self {
+        let about = [SOUND, 1];
+        Self::made(Role::Sound, MessageKind::Audio, timestamp, &[&about, frame])
+    }
+
+    fn made(role: Role, kind: MessageKind, timestamp: u32, parts: &[&[u8]]) -> Self {
+        let message = Message {
+            kind,
+            stream: STREAM,
+            timestamp,
+            payload: parts.concat().into(),
+        };
+        Self { role, message }
     }
 
     /// The tag as it stands in a file.
@@ -195,6 +249,28 @@ mod tests {
         ];
         for (kind, payload, expected) in cases {
             assert_eq!(role(kind, payload), expected, "{kind:?} {payload:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_made_reads_as_what_it_is() {
+        let cases: [(Tag, &[u8]); 6] = [
+            (Tag::video_header(5, &[1, 2]), &[0x17, 0, 0, 0, 0, 1, 2]),
+            (Tag::picture(5, 66, true, &[9]), &[0x17, 1, 0, 0, 66, 9]),
+            (
+                Tag::picture(5, -2, false, &[9]),
+                &[0x27, 1, 0xff, 0xff, 0xfe, 9],
+            ),
+            (
+                Tag::picture(5, i32::MIN, false, &[]),
+                &[0x27, 1, 0x80, 0, 1],
+            ),
+            (Tag::audio_header(5, &[0x11, 0x90]), &[0xaf, 0, 0x11, 0x90]),
+            (Tag::sound(5, &[7]), &[0xaf, 1, 7]),
+        ];
+        for (made, payload) in cases {
+            assert_eq!(made.message.payload.as_ref(), payload);
+            assert_eq!(Tag::of(made.message.clone()), Ok(Some(made)));
         }
     }
 

@@ -1,4 +1,4 @@
-//! Feeds that others push to us: RTMP with a stream key.
+//! Feeds that others push to us: RTMP or SRT with a stream key.
 //!
 //! A connection is read here, in the process that holds no picture, and goes on to the layer's
 //! source in the media worker as FLV, over a local socket. Publishers therefore outlive workers:
@@ -15,11 +15,15 @@ mod flv;
 mod guesses;
 mod listener;
 mod outlet;
+mod passage;
 mod proxy;
 mod relay;
 mod rtmp;
 mod seats;
+mod srt;
+mod ts;
 mod worker_feed;
 
 pub(crate) use door::Door;
 pub(crate) use listener::{Publishers, listen};
+pub(crate) use srt::Port as SrtPort;

@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use url::Url;
+use uuid::Uuid;
 
 use super::outlet::Pieces;
 use super::rtmp::{Client, Heard, Limits, Seed, Status};
@@ -138,6 +139,11 @@ fn address(holder: &str, port: u16) -> Option<String> {
         url::Host::Ipv4(address) => SocketAddr::new(address.into(), port).to_string(),
         url::Host::Ipv6(address) => SocketAddr::new(address.into(), port).to_string(),
     })
+}
+
+/// For a handshake. Nothing depends on its being secret.
+pub(super) fn seed() -> Seed {
+    Uuid::new_v4().into_bytes()
 }
 
 fn silent() -> Status {

@@ -103,6 +103,7 @@ impl Host {
             ("restart.wait_ms", "50".to_owned()),
             ("restart.wait_max_ms", "200".to_owned()),
             ("webrtc.port", "0".to_owned()),
+            ("ingest.srt_port", "0".to_owned()),
         ];
         settings
             .map(|(key, value)| (key.to_owned(), value))

@@ -1,8 +1,8 @@
-//! Feeds that others push, from real encoders.
+//! Feeds that others push by RTMP, from real encoders.
 
 use std::cell::RefCell;
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, Command, Stdio};
 
 use secrecy::ExposeSecret as _;
@@ -20,38 +20,48 @@ use crate::harness::{PATIENCE, Studio, until_answered, until_true};
 const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 
 /// A studio with a layer that others push to.
-struct Stage {
-    studio: Studio,
+pub(crate) struct Stage {
+    pub(crate) studio: Studio,
+    protocol: &'static str,
     scene: SceneId,
     layer: LayerId,
     secret: TempDir,
+    /// Where engines listen for publishers by RTMP and, with another number, by SRT.
     port: u16,
+    pub(crate) srt_port: u16,
 }
 
 impl Stage {
     async fn open() -> Self {
+        Self::of("rtmp").await
+    }
+
+    /// One of a layer that takes this protocol.
+    pub(crate) async fn of(protocol: &'static str) -> Self {
         let secret = tempfile::tempdir().unwrap();
         std::fs::write(secret.path().join("secret"), SECRET).unwrap();
         let stage = Self {
             studio: Studio::open(),
+            protocol,
             scene: SceneId::generate(),
             layer: LayerId::generate(),
             secret,
             port: free_port(),
+            srt_port: free_udp_port(),
         };
         stage.set(1, 1).await;
         stage
     }
 
     /// Writes the layer as layer-service does.
-    async fn set(&self, revision: u64, generation: u32) {
+    pub(crate) async fn set(&self, revision: u64, generation: u32) {
         let now = SystemClock.now();
         let (stream, scene) = (&self.studio.stream, self.scene);
         let document =
             json!({"id": scene, "name": "Main", "order": [self.layer], "updated_at": now});
         let layer = json!({
             "id": self.layer, "stream": stream, "scene": scene, "name": "Guest",
-            "kind": "ingest", "source": {"protocol": "rtmp", "generation": generation},
+            "kind": "ingest", "source": {"protocol": self.protocol, "generation": generation},
             "transform": {"x": 0, "y": 0, "width": 100, "height": 50}, "opacity": 1.0,
             "visible": true, "locked": false, "volume": 1.0, "muted": false,
             "revision": revision, "created_at": now, "updated_at": now,
@@ -85,23 +95,24 @@ impl Stage {
         self.studio.bus.commit(commit, vec![event]).await.unwrap();
     }
 
-    fn key(&self, generation: u32) -> String {
+    pub(crate) fn key(&self, generation: u32) -> String {
         let secret = IngestSecret::new(SECRET).unwrap();
         let key = secret.stream_key(&self.studio.stream, self.layer, generation);
         key.expose_secret().to_owned()
     }
 
-    fn settings(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn settings(&self) -> Vec<(&'static str, String)> {
         let secret = self.secret.path().join("secret").display().to_string();
         vec![
             ("ingest.secret_file", secret),
             ("ingest.rtmp_port", self.port.to_string()),
+            ("ingest.srt_port", self.srt_port.to_string()),
             ("ingest.guess_delay_ms", "1".to_owned()),
             ("ingest.takeover_after_ms", "60000".to_owned()),
         ]
     }
 
-    fn engine(&self, changes: &[(&str, &str)]) -> Running {
+    pub(crate) fn engine(&self, changes: &[(&str, &str)]) -> Running {
         let settings = self.settings();
         let settings = settings.iter().map(|(key, value)| (*key, value.as_str()));
         let settings: Vec<_> = settings.chain(changes.iter().copied()).collect();
@@ -109,15 +120,25 @@ impl Stage {
     }
 
     /// An encoder that publishes with this key, and what it says.
-    fn publish(&self, host: &str, key: &str) -> Encoder {
-        Encoder::start(
-            &format!("rtmp://{host}:{}/live/{key}", self.port),
-            &["-c:v", "libx264"],
-        )
+    pub(crate) fn publish(&self, host: &str, key: &str) -> Encoder {
+        let (format, address) = if self.protocol == "srt" {
+            ("mpegts", self.srt_address(host, key))
+        } else {
+            ("flv", self.rtmp_address(host, key))
+        };
+        Encoder::start(format, &address, &["-c:v", "libx264"])
+    }
+
+    pub(crate) fn rtmp_address(&self, host: &str, key: &str) -> String {
+        format!("rtmp://{host}:{}/live/{key}", self.port)
+    }
+
+    pub(crate) fn srt_address(&self, host: &str, key: &str) -> String {
+        format!("srt://{host}:{}?streamid={key}", self.srt_port)
     }
 
     /// An encoder that comes back until it is let in and `done`.
-    async fn insist(&self, host: &str, what: &str, done: impl Fn() -> bool) -> Encoder {
+    pub(crate) async fn insist(&self, host: &str, what: &str, done: impl Fn() -> bool) -> Encoder {
         let encoder = RefCell::new(self.publish(host, &self.key(1)));
         until_true(what, || {
             let mut encoder = encoder.borrow_mut();
@@ -131,20 +152,20 @@ impl Stage {
     }
 
     /// What the worker has got of the feed it gets now.
-    fn feed(&self) -> Vec<u8> {
+    pub(crate) fn feed(&self) -> Vec<u8> {
         std::fs::read(self.studio.host.path("feed")).unwrap_or_default()
     }
 
-    async fn until_fed(&self) {
+    pub(crate) async fn until_fed(&self) {
         until_true("the worker gets frames", || pictures(&self.feed()) > 10).await;
     }
 }
 
 /// ffmpeg. Killed with the value.
-struct Encoder(Child);
+pub(crate) struct Encoder(Child);
 
 impl Encoder {
-    fn start(address: &str, codec: &[&str]) -> Self {
+    pub(crate) fn start(format: &str, address: &str, codec: &[&str]) -> Self {
         let child = Command::new("ffmpeg")
             .args([
                 "-v",
@@ -175,7 +196,7 @@ impl Encoder {
                 "-c:a",
                 "aac",
             ])
-            .args(["-f", "flv", address])
+            .args(["-f", format, address])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -185,7 +206,7 @@ impl Encoder {
     }
 
     /// What it said until it gave up.
-    fn last_words(mut self) -> String {
+    pub(crate) fn last_words(mut self) -> String {
         let mut said = String::new();
         let mut stderr = self.0.stderr.take().unwrap();
         stderr.read_to_string(&mut said).unwrap();
@@ -193,7 +214,11 @@ impl Encoder {
         said
     }
 
-    fn is_running(&mut self) -> bool {
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
         self.0.try_wait().unwrap().is_none()
     }
 }
@@ -210,8 +235,13 @@ fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
+fn free_udp_port() -> u16 {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.local_addr().unwrap().port()
+}
+
 /// Pictures in an FLV file, whose first must need no other.
-fn pictures(file: &[u8]) -> usize {
+pub(crate) fn pictures(file: &[u8]) -> usize {
     let Some(mut rest) = file.strip_prefix(b"FLV\x01\x05\0\0\0\x09\0\0\0\0") else {
         return 0;
     };
@@ -265,7 +295,7 @@ async fn an_encoder_publishes_before_the_stream_is_on_air_and_reaches_every_work
     assert!(health.text.contains("\"rtmp\""), "{}", health.text);
 }
 
-fn metric(engine: &Running, name: &str) -> f64 {
+pub(crate) fn metric(engine: &Running, name: &str) -> f64 {
     let families = engine.kit().registry().gather();
     let family = families.iter().find(|family| family.name() == name);
     family.map_or(0.0, |family| {
@@ -280,16 +310,12 @@ async fn wrong_keys_codecs_and_applications_are_refused_with_a_reason() {
     let engine = stage.engine(&[("ingest.guesses_max", "2")]);
     stage.studio.go_live().await;
     let key = stage.key(1);
-    let other = Encoder::start(
-        &format!("rtmp://127.0.0.1:{}/live/{key}", stage.port),
-        &["-c:v", "flv1"],
-    );
+    let address = stage.rtmp_address("127.0.0.1", &key);
+    let other = Encoder::start("flv", &address, &["-c:v", "flv1"]);
     let said = other.last_words();
     assert!(said.contains("not H.264"), "{said}");
-    let nowhere = Encoder::start(
-        &format!("rtmp://127.0.0.1:{}/elsewhere/{key}", stage.port),
-        &["-c:v", "libx264"],
-    );
+    let address = address.replace("/live/", "/elsewhere/");
+    let nowhere = Encoder::start("flv", &address, &["-c:v", "libx264"]);
     let said = nowhere.last_words();
     assert!(said.contains("publish to the application `live`"), "{said}");
     for wrong in [stage.key(2), "guess".to_owned()] {
@@ -328,14 +354,14 @@ async fn a_publisher_whose_network_is_gone_does_not_lock_itself_out() {
     let first = stage.publish("127.0.0.1", &stage.key(1));
     stage.until_fed().await;
     // Its connection is still there, and nothing comes any more.
-    crate::harness::send_signal(first.0.id(), "-STOP");
+    crate::harness::send_signal(first.pid(), "-STOP");
     std::fs::remove_file(stage.studio.host.path("feed")).unwrap();
     let mut back = stage
         .insist("127.0.0.1", "it is let in on another connection", || {
             pictures(&stage.feed()) > 5
         })
         .await;
-    crate::harness::send_signal(first.0.id(), "-CONT");
+    crate::harness::send_signal(first.pid(), "-CONT");
     let said = first.last_words();
     assert!(!said.contains(&stage.key(2)), "{said}");
     assert!(back.is_running());

@@ -14,6 +14,7 @@ mod control;
 mod format;
 mod harness;
 mod ingest;
+mod ingest_srt;
 mod ladder;
 mod low_latency;
 mod outage;

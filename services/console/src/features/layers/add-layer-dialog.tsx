@@ -266,8 +266,8 @@ function KindFields({ input, setInput, setFile }: KindFieldsProps) {
     case "ingest":
       return (
         <p>
-          OBS, ffmpeg or a phone publishes to it. Address and stream key are in its editor once it
-          is there.
+          OBS, ffmpeg or a phone publishes to it, by RTMP or SRT. Address and stream key are in its
+          editor once it is there.
         </p>
       );
     case "chat":

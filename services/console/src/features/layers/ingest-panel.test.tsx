@@ -2,7 +2,7 @@ import { cleanup, fireEvent, render, screen } from "@testing-library/react";
 import createClient from "openapi-fetch";
 import { afterEach, expect, it, vi } from "vitest";
 import type { paths } from "../../api/types.gen.ts";
-import type { Layer, Role } from "../../api/types.ts";
+import type { IngestProtocol, Layer, Role } from "../../api/types.ts";
 import { Observable } from "../../observable.ts";
 import type { Runtime } from "../../runtime.ts";
 import { RuntimeContext } from "../../runtime-context.ts";
@@ -16,8 +16,13 @@ afterEach(() => {
 });
 
 const SERVER = "rtmp://stream.example.test:1935/live";
+const SRT_SERVER = "srt://stream.example.test:4203";
 
-function scene(role: Role = "operator", refusal: number | null = null) {
+function scene(
+  role: Role = "operator",
+  refusal: number | null = null,
+  protocol: IngestProtocol = "rtmp",
+) {
   const asked: string[] = [];
   let generation = 1;
   const fetch = async (request: Request) => {
@@ -25,14 +30,20 @@ function scene(role: Role = "operator", refusal: number | null = null) {
     if (refusal) return Response.json({ title: "No", status: refusal }, { status: refusal });
     if (request.method === "POST") generation += 1;
     const stream_key = `main.key-${generation}`;
-    return Response.json({ protocol: "rtmp", server: SERVER, stream_key, generation });
+    const server = protocol === "srt" ? SRT_SERVER : SERVER;
+    const address = `${server}${protocol === "srt" ? "?streamid=" : "/"}${stream_key}`;
+    return Response.json({ protocol, server, stream_key, address, generation });
   };
   const runtime = {
     api: createClient<paths>({ baseUrl: "http://server.test", fetch }),
     session: { state: new Observable({ kind: "signed-in", identity: { role } }) },
   };
   const change = vi.fn();
-  const layer = { ...textLayer(), kind: "ingest", source: { generation: 1 } } as unknown as Layer;
+  const layer = {
+    ...textLayer(),
+    kind: "ingest",
+    source: { protocol, generation: 1 },
+  } as unknown as Layer;
   render(
     <RuntimeContext value={runtime as unknown as Runtime}>
       <LayerEditor id="e" layer={layer} disabled={false} change={change} onDelete={() => {}} />
@@ -53,6 +64,16 @@ it("shows the address, and the key when it is asked for", async () => {
   expect(field("Stream key")).toMatchObject({ type: "text", value: "main.key-1" });
   press("Hide stream key");
   expect(field("Stream key").type).toBe("password");
+});
+
+it("shows where to publish by SRT, with the key in one address", async () => {
+  const { change } = scene("operator", null, "srt");
+  await expect.poll(() => field("Server (SRT)").value).toBe(SRT_SERVER);
+  expect(field("Address with key").type).toBe("password");
+  press("Show address with key");
+  expect(field("Address with key").value).toBe(`${SRT_SERVER}?streamid=main.key-1`);
+  fireEvent.change(screen.getByLabelText("Protocol"), { target: { value: "rtmp" } });
+  expect(change.mock.calls).toEqual([[{ source: { protocol: "rtmp" } }]]);
 });
 
 it("copies both, and shows the key where there is no clipboard", async () => {

@@ -24,7 +24,7 @@ export function IngestPanel({ layer, disabled }: IngestPanelProps) {
   const [failure, setFailure] = useState<Failure | null>(null);
   const [asking, setAsking] = useState(false);
   const { id, stream, scene } = layer;
-  const { generation } = layer.source;
+  const { generation, protocol = "rtmp" } = layer.source;
 
   const load = useCallback(
     async (isWanted: () => boolean) => {
@@ -37,8 +37,8 @@ export function IngestPanel({ layer, disabled }: IngestPanelProps) {
     [api, id, stream, scene],
   );
 
-  // Another generation is another key, whoever made it.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: it is what makes the key another one
+  // Another generation is another key, and another protocol another address, whoever made it.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: they are what makes the answer another one
   useEffect(() => {
     if (forbidden) return;
     let wanted = true;
@@ -46,7 +46,7 @@ export function IngestPanel({ layer, disabled }: IngestPanelProps) {
     return () => {
       wanted = false;
     };
-  }, [load, forbidden, generation]);
+  }, [load, forbidden, generation, protocol]);
 
   if (forbidden) return null;
   if (failure) {
@@ -65,8 +65,9 @@ export function IngestPanel({ layer, disabled }: IngestPanelProps) {
   }
   return (
     <>
-      <CopyField label="Server (RTMP)" value={access?.server ?? ""} />
+      <CopyField label={`Server (${protocol.toUpperCase()})`} value={access?.server ?? ""} />
       <CopyField label="Stream key" value={access?.stream_key ?? ""} isSecret />
+      <CopyField label="Address with key" value={access?.address ?? ""} isSecret />
       <div>
         <button
           type="button"

@@ -8,6 +8,7 @@ import type {
   Easing,
   Fit,
   GradientShape,
+  IngestProtocol,
   OnLoss,
   TextAlign,
   TextWrap,
@@ -100,6 +101,11 @@ export const ENTRANCES: Record<ChatEntrance, string> = {
   slide: "Slide in",
   fade: "Fade in",
   none: "At once",
+};
+
+export const INGEST_PROTOCOLS: Record<IngestProtocol, string> = {
+  rtmp: "RTMP",
+  srt: "SRT, for networks that lose packets",
 };
 
 export const ON_LOSS: Record<OnLoss, string> = {

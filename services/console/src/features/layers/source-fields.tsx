@@ -6,7 +6,7 @@ import { GradientFields } from "./gradient-fields.tsx";
 import { IngestPanel } from "./ingest-panel.tsx";
 import { PATTERNS, PLAIN } from "./kinds.ts";
 import { NetworkFields } from "./network-fields.tsx";
-import { ON_LOSS } from "./options.ts";
+import { INGEST_PROTOCOLS, ON_LOSS } from "./options.ts";
 import type { Patch } from "./patch.ts";
 import { PlaylistFields } from "./playlist-fields.tsx";
 import { TextStyleFields } from "./text-style-fields.tsx";
@@ -139,6 +139,13 @@ export function SourceFields({ layer, disabled, change }: SourceFieldsProps) {
     case "ingest":
       return (
         <>
+          <SelectField
+            label="Protocol"
+            value={layer.source.protocol ?? "rtmp"}
+            options={INGEST_PROTOCOLS}
+            disabled={disabled}
+            onChange={(protocol) => changeSource({ protocol })}
+          />
           <IngestPanel layer={layer} disabled={disabled} />
           <div className="layer-editor__row">
             <NumberField

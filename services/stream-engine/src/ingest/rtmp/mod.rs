@@ -14,6 +14,7 @@ mod server;
 pub(crate) use chunk::{Message, MessageKind};
 pub(crate) use client::{Client, Heard};
 pub(crate) use handshake::Seed;
+pub(super) use server::STREAM;
 pub(crate) use server::{Event, Server};
 
 /// What a peer may make us keep.

@@ -9,7 +9,7 @@ use super::{Limits, RtmpError, Status};
 /// Bytes after which each side says how many it has got.
 const WINDOW_BYTES: u32 = 5_000_000;
 /// The one message stream of a connection.
-pub(super) const STREAM: u32 = 1;
+pub(in crate::ingest) const STREAM: u32 = 1;
 /// What a data message begins with when the rest is to be kept as it is.
 const SET_DATA_FRAME: &str = "@setDataFrame";
 

@@ -531,6 +531,7 @@ impl Worker {
                 next_attempt_at: None,
                 code: failing.then(|| "output.refused".to_owned()),
                 reason: failing.then(|| "the server refused".to_owned()),
+                adaptive: None,
             }));
         }
     }

@@ -400,6 +400,7 @@ mod tests {
             vec![WantedOutput {
                 id: OutputId::generate(),
                 target: OutputTarget::File(FileTarget::default()),
+                adaptive: sm_common::output::Adaptive::default(),
                 generation,
             }]
         };

@@ -14,6 +14,7 @@ fn rtmp(id: &str) -> Output {
             url: "rtmp://live.example.com/app".to_owned(),
             key: Some("planted-secret".to_owned().into()),
         }),
+        adaptive: sm_common::output::Adaptive::default(),
         enabled: true,
         generation: 1,
         revision: 1,
@@ -39,6 +40,7 @@ fn report(id: &str, status: OutputStatus) -> OutputReport {
         next_attempt_at: None,
         code: failing.then(|| "output.refused".to_owned()),
         reason: failing.then(|| "refused".to_owned()),
+        adaptive: None,
     }
 }
 

@@ -18,6 +18,7 @@ fn output(id: &str) -> Output {
             url: "rtmp://127.0.0.1/app".to_owned(),
             key: Some(SECRET.to_owned().into()),
         }),
+        adaptive: sm_common::output::Adaptive::default(),
         enabled: true,
         generation: 1,
         revision: 1,

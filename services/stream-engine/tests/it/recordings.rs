@@ -165,6 +165,7 @@ async fn what_is_written_is_not_finished_and_stays() {
         id: OutputId::recording(),
         name: "Recording".to_owned(),
         target: OutputTarget::File(FileTarget::default()),
+        adaptive: sm_common::output::Adaptive::default(),
         enabled,
         generation: 1,
         revision: 1,

@@ -270,6 +270,7 @@ fn within(level: Level, bounds: Bounds) -> Level {
 mod tests {
     use super::*;
 
+    const SECOND: Duration = Duration::from_secs(1);
     const LOOK: Duration = Duration::from_millis(100);
     const BOUNDS: Bounds = Bounds {
         floor: 300,
@@ -400,140 +401,84 @@ mod tests {
         assert_eq!(link.least_kbps, 300);
     }
 
-    /// Ten looks that are like this, after a second in which nothing was wrong.
-    fn after(sight: Sight, bounds: Bounds) -> Level {
-        let mut adapting = Adapting::new(AdaptiveTerms::default());
-        let fine = Sight {
+    /// A tenth of a second in which nothing is wrong.
+    fn fine() -> Sight {
+        Sight {
             elapsed: LOOK,
             sent_bytes: 25_000,
             packets: 20,
             rtt: Some(Duration::from_millis(20)),
             settled: true,
             ..Sight::default()
-        };
+        }
+    }
+
+    /// The level after a second in which nothing is wrong and one that is changed like this.
+    fn after(bounds: Bounds, change: fn(&mut Sight, u64)) -> Level {
+        let mut adapting = Adapting::new(AdaptiveTerms::default());
         for _ in 0..10 {
-            assert_eq!(adapting.look(fine, bounds), Level::Program);
+            assert_eq!(adapting.look(fine(), bounds), Level::Program);
         }
-        let mut level = Level::Program;
-        for look in 1..=10 {
-            let waiting_bytes = sight.waiting_bytes * look;
-            level = adapting.look(
-                Sight {
-                    waiting_bytes,
-                    ..sight
-                },
-                bounds,
-            );
-        }
-        level
+        let looks = (1..=10).map(|look| {
+            let mut sight = fine();
+            change(&mut sight, look);
+            adapting.look(sight, bounds)
+        });
+        looks.last().unwrap()
     }
 
     #[test]
     fn each_sign_of_congestion_is_one_and_nothing_else_is() {
-        let fine = Sight {
-            elapsed: LOOK,
-            sent_bytes: 25_000,
-            packets: 20,
-            rtt: Some(Duration::from_millis(20)),
-            settled: true,
-            ..Sight::default()
-        };
-        let second = Duration::from_secs(1);
-        let cases = [
-            ("nothing waits", fine, BOUNDS, false),
+        type Change = fn(&mut Sight, u64);
+        let cases: [(&str, Change, bool); 9] = [
+            ("nothing waits", |_, _| {}, false),
             (
                 "more and more waits",
-                Sight {
-                    waiting: second,
-                    waiting_bytes: 1000,
-                    ..fine
-                },
-                BOUNDS,
+                |sight, look| (sight.waiting, sight.waiting_bytes) = (SECOND, look * 1000),
                 true,
             ),
             (
                 "it waits and does not grow",
-                Sight {
-                    waiting: second,
-                    ..fine
-                },
-                BOUNDS,
+                |sight, _| sight.waiting = SECOND,
                 false,
             ),
             (
                 "little waits, and grows",
-                Sight {
-                    waiting: Duration::from_millis(300),
-                    waiting_bytes: 1000,
-                    ..fine
-                },
-                BOUNDS,
+                |sight, look| (sight.waiting, sight.waiting_bytes) = (SECOND / 3, look * 1000),
                 false,
             ),
             (
                 "something was left out",
-                Sight {
-                    left_out: true,
-                    ..fine
-                },
-                BOUNDS,
+                |sight, _| sight.left_out = true,
                 true,
             ),
-            (
-                "packets are lost",
-                Sight {
-                    packets_lost: 3,
-                    ..fine
-                },
-                BOUNDS,
-                true,
-            ),
+            ("packets are lost", |sight, _| sight.packets_lost = 3, true),
             (
                 "few packets are lost",
-                Sight {
-                    packets: 1000,
-                    packets_lost: 3,
-                    ..fine
-                },
-                BOUNDS,
+                |sight, _| (sight.packets, sight.packets_lost) = (1000, 3),
                 false,
             ),
             (
                 "the way becomes long",
-                Sight {
-                    rtt: Some(second),
-                    ..fine
-                },
-                BOUNDS,
+                |sight, _| sight.rtt = Some(SECOND),
                 true,
             ),
             (
                 "nothing can be seen yet",
-                Sight {
-                    left_out: true,
-                    settled: false,
-                    ..fine
-                },
-                BOUNDS,
-                false,
-            ),
-            (
-                "the program is at the floor",
-                Sight {
-                    left_out: true,
-                    ..fine
-                },
-                Bounds {
-                    floor: 3000,
-                    ..BOUNDS
-                },
+                |sight, _| (sight.left_out, sight.settled) = (true, false),
                 false,
             ),
         ];
-        for (what, sight, bounds, reduced) in cases {
-            let level = after(sight, bounds);
+        for (what, change, reduced) in cases {
+            let level = after(BOUNDS, change);
             assert_eq!(level != Level::Program, reduced, "{what}: {level:?}");
         }
+        let no_room = Bounds {
+            floor: 3000,
+            ..BOUNDS
+        };
+        let level = after(no_room, |sight, _| sight.left_out = true);
+        assert_eq!(level, Level::Program, "the program is at the floor");
     }
 
     #[test]
@@ -545,11 +490,6 @@ mod tests {
             ceiling: reduced,
             ..BOUNDS
         };
-        let sight = Sight {
-            settled: true,
-            elapsed: LOOK,
-            ..Sight::default()
-        };
-        assert_eq!(link.adapting.look(sight, smaller), Level::Program);
+        assert_eq!(link.adapting.look(fine(), smaller), Level::Program);
     }
 }

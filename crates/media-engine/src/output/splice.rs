@@ -21,6 +21,8 @@ pub(super) enum Lane {
 pub(super) struct Splice {
     lane: Lane,
     turn: Option<Turn>,
+    /// Frames before this one have come, of whichever lane.
+    next: u64,
     /// The encoding before failed: nothing can be decoded before the program's next keyframe.
     needs_keyframe: bool,
 }
@@ -110,6 +112,10 @@ impl Splice {
             return Frames::default();
         };
         self.lane = self.lane.other();
+        self.next = self.next.max(turn.at);
+        if let Some(last) = turn.held.back() {
+            self.next = last.number + 1;
+        }
         Frames {
             passed: turn.held,
             lost: 0,
@@ -117,6 +123,10 @@ impl Splice {
     }
 
     fn pass(&mut self, frame: EncodedFrame) -> Frames {
+        if frame.number < self.next {
+            // The other lane's was there before.
+            return Frames::default();
+        }
         self.needs_keyframe &= !frame.keyframe;
         if self.needs_keyframe {
             return Frames {
@@ -124,6 +134,7 @@ impl Splice {
                 lost: 1,
             };
         }
+        self.next = frame.number + 1;
         Frames {
             passed: VecDeque::from([frame]),
             lost: 0,
@@ -134,8 +145,6 @@ impl Splice {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    use Lane::{Apart, Program};
 
     /// A keyframe every ten.
     fn frame(number: u64) -> EncodedFrame {
@@ -148,26 +157,25 @@ mod tests {
         }
     }
 
-    /// What happens, in order.
-    enum Step {
-        Turn(Lane, u64),
-        Frame(Lane, u64),
-        Over(Lane),
-    }
-    use Step::{Frame, Over, Turn};
-
-    /// The numbers of the frames that come, and how many are lost.
-    fn run(steps: &[Step]) -> (Vec<u64>, u64, Lane) {
+    /// What happens, in order: `p3` and `a3` are frames, `>3` and `<3` the turns away from the
+    /// program and back, `p.` and `a.` the ends. The numbers of the frames that come, how many are
+    /// lost, and whose come then.
+    fn run(steps: &str) -> (Vec<u64>, u64, Lane) {
         let mut splice = Splice::default();
         let (mut passed, mut lost) = (Vec::new(), 0);
-        for step in steps {
-            let frames = match step {
-                Turn(to, at) => {
-                    splice.turn(*to, *at);
-                    continue;
+        for step in steps.split(' ') {
+            let (what, number) = step.split_at(1);
+            let lane = match what {
+                "p" | "<" => Lane::Program,
+                _ => Lane::Apart,
+            };
+            let frames = match (what, number) {
+                ("p" | "a", ".") => splice.over(lane),
+                ("p" | "a", number) => splice.frame(lane, &frame(number.parse().unwrap())),
+                (_, number) => {
+                    splice.turn(lane, number.parse().unwrap());
+                    Frames::default()
                 }
-                Frame(lane, number) => splice.frame(*lane, &frame(*number)),
-                Over(lane) => splice.over(*lane),
             };
             passed.extend(frames.passed.iter().map(|frame| frame.number));
             lost += frames.lost;
@@ -177,118 +185,44 @@ mod tests {
 
     #[test]
     fn frames_come_once_and_in_order_whichever_encoder_is_faster() {
-        let cases: [(&str, Vec<Step>, &[u64], u64, Lane); 8] = [
+        use Lane::{Apart, Program};
+        let cases: [(&str, &[u64], Lane); 9] = [
+            ("p0 p1", &[0, 1], Program),
+            // The other is the faster one.
+            (">3 p1 a3 a4 p2 p3 p4 a5", &[1, 2, 3, 4, 5], Apart),
+            // The other is the slower one.
+            (">2 p1 p2 p3 a2 a3", &[1, 2, 3], Apart),
+            // The composer left a frame out.
+            (">2 p1 a2 p3", &[1, 2], Apart),
+            // Back, while the program is the faster one.
             (
-                "the program alone",
-                vec![Frame(Program, 0), Frame(Program, 1)],
-                &[0, 1],
-                0,
-                Program,
-            ),
-            (
-                "away, and the other is the faster one",
-                vec![
-                    Turn(Apart, 3),
-                    Frame(Program, 1),
-                    Frame(Apart, 3),
-                    Frame(Apart, 4),
-                    Frame(Program, 2),
-                    Frame(Program, 3),
-                    Frame(Program, 4),
-                    Frame(Apart, 5),
-                ],
-                &[1, 2, 3, 4, 5],
-                0,
-                Apart,
-            ),
-            (
-                "away, and the other is the slower one",
-                vec![
-                    Turn(Apart, 2),
-                    Frame(Program, 1),
-                    Frame(Program, 2),
-                    Frame(Program, 3),
-                    Frame(Apart, 2),
-                    Frame(Apart, 3),
-                ],
-                &[1, 2, 3],
-                0,
-                Apart,
-            ),
-            (
-                "away over a frame that the composer left out",
-                vec![
-                    Turn(Apart, 2),
-                    Frame(Program, 1),
-                    Frame(Apart, 2),
-                    Frame(Program, 3),
-                ],
-                &[1, 2],
-                0,
-                Apart,
-            ),
-            (
-                "away and back, while the program is faster",
-                vec![
-                    Turn(Apart, 8),
-                    Frame(Program, 8),
-                    Frame(Apart, 8),
-                    Turn(Program, 10),
-                    Frame(Program, 9),
-                    Frame(Program, 10),
-                    Frame(Program, 11),
-                    Frame(Apart, 9),
-                    Over(Apart),
-                    Frame(Program, 12),
-                ],
+                ">8 p8 a8 <10 p9 p10 p11 a9 a. p12",
                 &[8, 9, 10, 11, 12],
-                0,
                 Program,
             ),
-            (
-                "it does not begin after all",
-                vec![
-                    Turn(Apart, 2),
-                    Over(Apart),
-                    Frame(Program, 1),
-                    Frame(Program, 2),
-                ],
-                &[1, 2],
-                0,
-                Program,
-            ),
-            (
-                "it fails, and the program's next keyframe is waited for",
-                vec![
-                    Turn(Apart, 7),
-                    Frame(Program, 7),
-                    Frame(Apart, 7),
-                    Over(Apart),
-                    Frame(Program, 8),
-                    Frame(Program, 9),
-                    Frame(Program, 10),
-                ],
-                &[7, 10],
-                2,
-                Program,
-            ),
-            (
-                "the program ends while the other has some to come",
-                vec![
-                    Turn(Apart, 1),
-                    Frame(Program, 1),
-                    Frame(Apart, 1),
-                    Over(Program),
-                    Frame(Apart, 2),
-                    Over(Apart),
-                ],
-                &[1, 2],
-                0,
-                Program,
-            ),
+            // Back, while the program is the slower one.
+            (">8 p8 a8 a9 <10 a. p9 p10", &[8, 9, 10], Program),
+            // It does not begin after all.
+            (">2 a. p1 p2", &[1, 2], Program),
+            // It is to end before all of the program's have come: the program just goes on.
+            (">2 a2 <10 p1 a3 p2 p10 a.", &[1, 2, 10], Program),
+            // The program ends while the other has some to come.
+            (">1 p1 a1 p. a2 a.", &[1, 2], Program),
         ];
-        for (what, steps, passed, lost, lane) in cases {
-            assert_eq!(run(&steps), (passed.to_vec(), lost, lane), "{what}");
+        for (steps, passed, lane) in cases {
+            assert_eq!(run(steps), (passed.to_vec(), 0, lane), "{steps}");
         }
+    }
+
+    #[test]
+    fn after_a_failure_the_program_goes_on_with_its_next_keyframe() {
+        let (passed, lost, lane) = run(">7 p7 a7 a. p8 p9 p10");
+        assert_eq!((passed, lost, lane), (vec![7, 10], 2, Lane::Program));
+        // Also when the program is the slower encoder by more than that.
+        let (passed, lost, lane) = run(">7 p7 a7 a8 a9 a10 a. p8 p9 p10 p11 p20");
+        assert_eq!(
+            (passed, lost, lane),
+            (vec![7, 8, 9, 10, 20], 1, Lane::Program)
+        );
     }
 }

@@ -3,7 +3,7 @@
 use sm_common::layer::Pattern;
 use sm_common::output::{AdaptiveState, OutputCounters, OutputStatus, SrtMode};
 use sm_common::program::ProgramFormat;
-use sm_media_protocol::{AdaptiveTerms, LayerContent, Report, WantedOutput, WantedScene};
+use sm_media_protocol::{AdaptiveTerms, Command, LayerContent, Report, WantedOutput, WantedScene};
 
 use crate::matrix::Beside;
 use crate::narrow::{TcpWay, UdpWay};
@@ -88,13 +88,18 @@ fn an_rtmp_target_on_a_narrow_way_gets_less_without_a_gap_and_all_of_it_when_it_
     let server = RtmpServer::start();
     let way = TcpWay::to(server.port());
     way.set_kbps(WIDE_KBPS);
-    let narrow = adapting(rtmp(way.port(), "narrow"));
+    let mut narrow = rtmp(way.port(), "narrow");
     let beside = Beside::new();
     let mut outputs = vec![narrow.clone()];
     outputs.extend(beside.outputs());
     let mut worker = on_air(&outputs);
     let live = worker.wait_for_output(&narrow.id, OutputStatus::Live);
-    let before = live.adaptive.unwrap();
+    assert_eq!(live.adaptive, None);
+    // No new beginning: the server sees one connection.
+    narrow = adapting(narrow);
+    outputs[0] = narrow.clone();
+    worker.send(&Command::ApplyOutputs { outputs });
+    let before = wait_for_state(&mut worker, &narrow, |_any| true);
     assert_eq!((before.reduced, before.video_kbps), (false, PROGRAM_KBPS));
     beside.wait(&mut worker);
     frames_more(&mut worker, &narrow, 60);
@@ -120,6 +125,26 @@ fn an_rtmp_target_on_a_narrow_way_gets_less_without_a_gap_and_all_of_it_when_it_
         panic!("one connection for all of it");
     };
     assert_delivered(received);
+    let headers = sequence_headers(&std::fs::read(received).unwrap());
+    let [first, own, .., last] = &headers[..] else {
+        panic!("the program's, the own encoding's and the program's: {headers:?}");
+    };
+    assert!(first != own && first == last, "{headers:?}");
+}
+
+/// What an FLV file says of how to decode the picture, each time that it does.
+fn sequence_headers(mut flv: &[u8]) -> Vec<Vec<u8>> {
+    let mut headers = Vec::new();
+    flv = &flv[13..];
+    while let [kind, a, b, c, _, _, _, _, _, _, _, rest @ ..] = flv {
+        let length = usize::try_from(u32::from_be_bytes([0, *a, *b, *c])).unwrap();
+        let (tag, after) = rest.split_at(length);
+        if let (9, [0x17, 0, header @ ..]) = (kind, tag) {
+            headers.push(header.to_vec());
+        }
+        flv = &after[4..];
+    }
+    headers
 }
 
 /// What SRT loses before it is sent less, nobody can bring back; from then on all arrives.

@@ -1,4 +1,4 @@
-use sm_common::output::{FileTarget, RtmpTarget};
+use sm_common::output::{Adaptive, FileTarget, RtmpTarget};
 
 use super::*;
 
@@ -14,7 +14,7 @@ fn rtmp(id: &str) -> Output {
             url: "rtmp://live.example.com/app".to_owned(),
             key: Some("planted-secret".to_owned().into()),
         }),
-        adaptive: sm_common::output::Adaptive::default(),
+        adaptive: Adaptive::default(),
         enabled: true,
         generation: 1,
         revision: 1,

@@ -265,7 +265,7 @@ async fn an_encoder_publishes_before_the_stream_is_on_air_and_reaches_every_work
     assert!(health.text.contains("\"rtmp\""), "{}", health.text);
 }
 
-fn metric(engine: &Running, name: &str) -> f64 {
+pub(crate) fn metric(engine: &Running, name: &str) -> f64 {
     let families = engine.kit().registry().gather();
     let family = families.iter().find(|family| family.name() == name);
     family.map_or(0.0, |family| {

@@ -155,6 +155,8 @@ event_types! {
     StreamInterrupted, "stream.interrupted", StreamInterrupted;
     /// An output began to deliver, was interrupted, gave up, or ended.
     StreamOutputStatusChanged, "stream.output.status.changed", StreamOutputStatusChanged;
+    /// An output is sent less than the program because its target is congested, or all of it again.
+    StreamOutputAdapted, "stream.output.adapted", StreamOutputAdapted;
     /// A second was measured.
     StreamMetricsSampled, "stream.metrics.sampled", MetricsSample;
     /// A layer was created.
@@ -195,7 +197,8 @@ impl EventType {
             | Self::StreamErrorRaised
             | Self::StreamErrorCleared
             | Self::StreamInterrupted
-            | Self::StreamOutputStatusChanged => Channel::StreamState,
+            | Self::StreamOutputStatusChanged
+            | Self::StreamOutputAdapted => Channel::StreamState,
             Self::StreamMetricsSampled => Channel::Metrics,
             Self::LayerCreated
             | Self::LayerUpdated
@@ -221,6 +224,7 @@ impl EventType {
             | Self::StreamErrorCleared
             | Self::StreamInterrupted
             | Self::StreamOutputStatusChanged
+            | Self::StreamOutputAdapted
             | Self::StreamMetricsSampled
             | Self::LayerCreated
             | Self::LayerUpdated
@@ -265,6 +269,12 @@ pub struct StreamInterrupted(pub Interruption);
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 pub struct StreamOutputStatusChanged(pub OutputState);
+
+/// An output began to be sent less than the program, or is sent all of it again. Carries what is
+/// observed of the output, which holds no secret.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+pub struct StreamOutputAdapted(pub OutputState);
 
 /// A layer was created.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -130,6 +130,16 @@ impl OutputTarget {
             Self::File(_) => OutputKind::File,
         }
     }
+
+    /// Whether there is one target that can be congested: a listener has any number of readers, and
+    /// a file none.
+    pub const fn can_adapt(&self) -> bool {
+        match self {
+            Self::Rtmp(_) => true,
+            Self::Srt(target) => matches!(target.mode, SrtMode::Caller),
+            Self::File(_) => false,
+        }
+    }
 }
 
 /// The kind of an output.
@@ -146,6 +156,27 @@ pub enum OutputKind {
     File,
 }
 
+/// Whether an output may be sent less than the program's bitrate while its target is congested. For
+/// RTMP, and for SRT where we call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Adaptive {
+    /// Whether it may.
+    pub enabled: bool,
+    /// The bitrate of the picture that it is always sent, in kbit/s, 100 to 50000.
+    #[schema(minimum = 100, maximum = 50_000)]
+    pub min_kbps: u32,
+}
+
+impl Default for Adaptive {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            min_kbps: 500,
+        }
+    }
+}
+
 /// A wanted output. Holds secrets: for Redis and the worker, never for an answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Output {
@@ -156,6 +187,9 @@ pub struct Output {
     /// Where it goes.
     #[serde(flatten)]
     pub target: OutputTarget,
+    /// Whether it may be sent less while its target is congested.
+    #[serde(default)]
+    pub adaptive: Adaptive,
     /// Whether it is to send while the stream is on air.
     pub enabled: bool,
     /// Raised to let it begin anew, also when it gave up.
@@ -225,6 +259,21 @@ pub struct OutputCounters {
     pub srt: Option<SrtStats>,
 }
 
+/// How an output that may be sent less adapts to its target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AdaptiveState {
+    /// Whether it is sent an encoding of its own, because its target is, or was, congested.
+    pub reduced: bool,
+    /// Since when it is, or is not.
+    pub since: Timestamp,
+    /// The bitrate that the picture is encoded at for it, in kbit/s; the program's where it is not
+    /// reduced.
+    pub video_kbps: u32,
+    /// Stable, dotted code of why it is not reduced although its target is congested.
+    #[serde(default)]
+    pub code: Option<String>,
+}
+
 /// One output, as observed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct OutputState {
@@ -250,6 +299,9 @@ pub struct OutputState {
     pub code: Option<String>,
     /// What is wrong, without secrets.
     pub error: Option<String>,
+    /// How it adapts to its target, while it delivers; absent where it does not adapt.
+    #[serde(default)]
+    pub adaptive: Option<AdaptiveState>,
     /// What it did.
     #[serde(flatten)]
     pub counters: OutputCounters,

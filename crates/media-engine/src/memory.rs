@@ -71,6 +71,7 @@ impl Note {
                 targets: _,
                 retry: _,
                 web: _,
+                adaptive: _,
                 feeds: _,
             } => Some(Self::Configured {
                 program: program.clone(),

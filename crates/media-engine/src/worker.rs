@@ -15,7 +15,7 @@ use sm_common::program::ProgramFormat;
 use sm_common::stream::Severity;
 use sm_common::target::TargetPolicy;
 use sm_media_protocol::{
-    FinishReason, HlsSettings, LayerReport, OutputReport, RecordingSettings, Report,
+    AdaptiveTerms, FinishReason, HlsSettings, LayerReport, OutputReport, RecordingSettings, Report,
     SpriteSettings, WantedOutput, WantedScene, WorkerState,
 };
 
@@ -24,7 +24,7 @@ use crate::host::{Door, Fence, Reports, write_reports};
 use crate::hosting::{Hosts, Now};
 use crate::layer::{Layers, SourceSettings};
 use crate::limits::check;
-use crate::output::Outputs;
+use crate::output::{Outputs, Terms};
 use crate::pipeline::{Fanout, Monitor, Program, ProgramClock, ProgramSettings};
 use crate::process::{UsageMeter, boot_ms};
 use crate::state::Lifecycle;
@@ -215,6 +215,7 @@ impl Worker {
             sources,
             sprite,
             targets,
+            adaptive,
         } = wanted;
         if self.air.is_some() {
             self.out_of_order("a configuration came twice");
@@ -241,7 +242,11 @@ impl Worker {
         let fanout = Fanout::new(format.clone());
         let mut outputs = Outputs::new(
             fanout.clone(),
-            (recordings, targets),
+            Terms {
+                recordings,
+                targets,
+                adaptive,
+            },
             SharedClock::clone(&self.wall),
             self.events.clone(),
             self.hosts.may_push(),
@@ -496,6 +501,7 @@ struct Wanted {
     sources: SourceSettings,
     sprite: Option<SpriteSettings>,
     targets: TargetPolicy,
+    adaptive: AdaptiveTerms,
 }
 
 fn report_output(reports: &Reports, report: OutputReport) {

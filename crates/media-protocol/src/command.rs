@@ -9,13 +9,14 @@ use sm_common::layer::{
     AtEnd, AtZero, Blend, ChatSource, Color, GradientShape, GradientStop, NetworkSource, OnLoss,
     Pattern, Playback, TextStyle, TickerDirection, Transform, Transition, WebSource,
 };
-use sm_common::output::OutputTarget;
+use sm_common::output::{Adaptive, OutputTarget};
 use sm_common::program::ProgramFormat;
 use sm_common::secret::Secret;
 use sm_common::stream::SceneOnAir;
 use sm_common::target::TargetPolicy;
 use sm_common::transition::Take;
 
+use crate::adaptive::AdaptiveTerms;
 use crate::chat::ChatFeed;
 use crate::web::WebSettings;
 
@@ -48,13 +49,16 @@ pub enum Command {
         network: NetworkPolicy,
         /// Small pictures of the last minutes; `None` for none.
         #[serde(default)]
-        sprite: Option<SpriteSettings>,
+        sprite: Option<Box<SpriteSettings>>,
         /// Where outputs may be sent.
         #[serde(default)]
         targets: TargetPolicy,
         /// How long sources that failed wait before they are tried again.
         #[serde(default)]
         retry: RetryTerms,
+        /// When outputs that may adapt are sent less, and when more again.
+        #[serde(default)]
+        adaptive: Box<AdaptiveTerms>,
         /// How web pages are shown; `None` where they are not.
         #[serde(default)]
         web: Option<Box<WebSettings>>,
@@ -216,6 +220,9 @@ pub struct WantedOutput {
     /// Where it goes.
     #[serde(flatten)]
     pub target: OutputTarget,
+    /// Whether it may be sent less while its target is congested. Another value is no new beginning.
+    #[serde(default)]
+    pub adaptive: Adaptive,
     /// Another number lets the output begin anew, also when it gave up.
     pub generation: u64,
 }

@@ -14,6 +14,7 @@
 //! what the encoders make.
 #![warn(missing_docs)]
 
+mod adaptive;
 mod chat;
 mod command;
 mod environment;
@@ -23,6 +24,7 @@ mod report;
 mod tap;
 mod web;
 
+pub use adaptive::{AdaptiveTerms, NotAPercentage, Percent};
 pub use chat::{CHAT_LINES_MAX, CHAT_NAME_CHARS_MAX, CHAT_TEXT_CHARS_MAX, ChatFeed, ChatLine};
 pub use command::{
     Clip, Command, Countdown, Cover, CoverReason, HlsSettings, Hosting, LayerContent, LeaseTerms,

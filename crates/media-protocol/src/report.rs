@@ -3,7 +3,7 @@ use sm_common::clock::Timestamp;
 use sm_common::id::{LayerId, OutputId, RenditionName, SceneId};
 use sm_common::ladder::Rendition;
 use sm_common::layer::PlaybackStatus;
-use sm_common::output::{OutputCounters, OutputStatus};
+use sm_common::output::{AdaptiveState, OutputCounters, OutputStatus};
 use sm_common::performance::{LayerPerformance, RenditionPerformance};
 use sm_common::program::ProgramFormat;
 use sm_common::sprite::Sprite;
@@ -260,6 +260,9 @@ pub struct OutputReport {
     pub code: Option<String>,
     /// What is wrong, for people and without secrets.
     pub reason: Option<String>,
+    /// How it adapts to its target, while it delivers; `None` where it does not adapt.
+    #[serde(default)]
+    pub adaptive: Option<AdaptiveState>,
 }
 
 /// What an output did, since the worker started.

@@ -3,8 +3,8 @@ use sm_common::chat::ChatMessageDeleted;
 use sm_common::event::{
     Event, LayerCreated, LayerDeleted, LayerReordered, LayerUpdated, SceneCreated, SceneDeleted,
     ScenePreviewChanged, SceneReordered, SceneTakeStarted, SceneTaken, SceneUpdated,
-    StreamErrorCleared, StreamErrorRaised, StreamInterrupted, StreamOutputStatusChanged,
-    StreamStateChanged,
+    StreamErrorCleared, StreamErrorRaised, StreamInterrupted, StreamOutputAdapted,
+    StreamOutputStatusChanged, StreamStateChanged,
 };
 use sm_common::performance::MetricsSample;
 use sm_common::stream::LayerStatus;
@@ -31,6 +31,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         StreamErrorRaised,
         StreamErrorCleared,
         StreamInterrupted,
+        StreamOutputAdapted,
         StreamOutputStatusChanged,
         MetricsSample,
         LayerCreated,

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use sm_common::clock::{Clock as _, SystemClock, Timestamp};
 use sm_common::id::LayerId;
 use sm_common::ladder::Rendition;
-use sm_common::output::{OutputCounters, OutputStatus};
+use sm_common::output::{AdaptiveState, OutputCounters, OutputStatus};
 use sm_common::program::ProgramFormat;
 use sm_common::sprite::{Sprite, SpritePicture};
 use sm_common::stream::{LayerState, Severity};
@@ -67,6 +67,8 @@ enum Demand {
     FailPreviews,
     /// Reports every output as trying again.
     FailOutputs,
+    /// Send outputs that may adapt less than the program.
+    ReduceOutputs,
     /// Has no renditions, for as long as it is asked to.
     FailRenditions,
     /// Reports a fault of the program once.
@@ -95,6 +97,7 @@ impl Demand {
             Self::FailLayers => "fail-layers",
             Self::FailPreviews => "fail-previews",
             Self::FailOutputs => "fail-outputs",
+            Self::ReduceOutputs => "reduce-outputs",
             Self::FailRenditions => "fail-renditions",
             Self::Fault => "fault",
             Self::RefuseFormat => "refuse-format",
@@ -518,6 +521,7 @@ impl Worker {
     /// Says how the outputs do.
     fn report_outputs(&self, outputs: &[WantedOutput]) {
         let failing = self.is_asked(&Demand::FailOutputs);
+        let reduced = self.is_asked(&Demand::ReduceOutputs);
         for output in outputs {
             self.line.say(&Report::Output(OutputReport {
                 output: output.id.clone(),
@@ -531,6 +535,16 @@ impl Worker {
                 next_attempt_at: None,
                 code: failing.then(|| "output.refused".to_owned()),
                 reason: failing.then(|| "the server refused".to_owned()),
+                adaptive: (output.adaptive.enabled && !failing).then(|| AdaptiveState {
+                    reduced,
+                    since: Timestamp::from_unix_millis(i64::from(reduced)),
+                    video_kbps: if reduced {
+                        output.adaptive.min_kbps
+                    } else {
+                        2500
+                    },
+                    code: None,
+                }),
             }));
         }
     }

@@ -12,7 +12,7 @@ use sm_common::capacity::Costs;
 use sm_common::id::StreamId;
 use sm_common::layer::Color;
 use sm_common::target::TargetPolicy;
-use sm_media_protocol::{RetryTerms, SpriteSettings, WebSettings};
+use sm_media_protocol::{AdaptiveTerms, RetryTerms, SpriteSettings, WebSettings};
 use sm_service_kit::config::{
     AuthConfig, EventHandlerConfig, HttpConfig, KitConfig, OpsConfig, ServiceConfig,
     TelemetryConfig,
@@ -54,7 +54,7 @@ pub struct Config {
     /// `[sources]`
     pub(crate) sources: SourcesConfig,
     /// `[outputs]`
-    pub(crate) outputs: TargetPolicy,
+    pub(crate) outputs: OutputsConfig,
     /// `[web]`
     pub(crate) web: WebConfig,
     /// `[chat]`
@@ -67,6 +67,15 @@ pub struct Config {
     pub(crate) ingest: IngestConfig,
     /// `[webrtc]`
     pub(crate) webrtc: WebrtcConfig,
+}
+
+/// `[outputs]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OutputsConfig {
+    allow_private: bool,
+    /// `[outputs.adaptive]`
+    pub(crate) adaptive: AdaptiveTerms,
 }
 
 /// `[admission]`
@@ -329,6 +338,14 @@ impl WebrtcConfig {
 
     pub(crate) const fn loss_patience(&self) -> Duration {
         Duration::from_millis(self.loss_patience_ms)
+    }
+}
+
+impl OutputsConfig {
+    pub(crate) const fn targets(&self) -> TargetPolicy {
+        TargetPolicy {
+            allow_private: self.allow_private,
+        }
     }
 }
 

@@ -31,6 +31,7 @@ pub(crate) struct Metrics {
     lease_held: IntGaugeVec,
     lease_changes: IntCounterVec,
     viewers: IntGaugeVec,
+    outputs_reduced: IntGaugeVec,
     unwritten_events: IntCounterVec,
     waiting_requests: IntGauge,
     ingest: IngestMetrics,
@@ -91,12 +92,9 @@ impl Metrics {
                 ),
                 &["stream", "cause"],
             )?,
-            lease_held: IntGaugeVec::new(
-                Opts::new(
-                    "sm_engine_lease_held",
-                    "1 while this process holds the stream's lease.",
-                ),
-                STREAM,
+            lease_held: gauges(
+                "sm_engine_lease_held",
+                "1 while this process holds the stream's lease.",
             )?,
             lease_changes: IntCounterVec::new(
                 Opts::new(
@@ -105,12 +103,13 @@ impl Metrics {
                 ),
                 STREAM,
             )?,
-            viewers: IntGaugeVec::new(
-                Opts::new(
-                    "sm_engine_viewers",
-                    "Distinct players that asked for the playlist lately.",
-                ),
-                STREAM,
+            viewers: gauges(
+                "sm_engine_viewers",
+                "Distinct players that asked for the playlist lately.",
+            )?,
+            outputs_reduced: gauges(
+                "sm_engine_outputs_reduced",
+                "Outputs that are sent less than the program because their target is congested.",
             )?,
             unwritten_events: IntCounterVec::new(
                 Opts::new(
@@ -136,6 +135,7 @@ impl Metrics {
         registry.register(Box::new(metrics.lease_held.clone()))?;
         registry.register(Box::new(metrics.lease_changes.clone()))?;
         registry.register(Box::new(metrics.viewers.clone()))?;
+        registry.register(Box::new(metrics.outputs_reduced.clone()))?;
         registry.register(Box::new(metrics.unwritten_events.clone()))?;
         Ok(metrics)
     }
@@ -165,9 +165,15 @@ impl Metrics {
             lease_held: self.lease_held.with_label_values(labels),
             lease_changes: self.lease_changes.with_label_values(labels),
             viewers: self.viewers.with_label_values(labels),
+            outputs_reduced: self.outputs_reduced.with_label_values(labels),
             unwritten_events: self.unwritten_events.with_label_values(labels),
         }
     }
+}
+
+/// A whole number of each stream.
+fn gauges(name: &str, help: &str) -> Result<IntGaugeVec, prometheus::Error> {
+    IntGaugeVec::new(Opts::new(name, help), STREAM)
 }
 
 /// What is counted of the feeds that others push, of all streams.
@@ -241,6 +247,7 @@ pub(crate) struct StreamMetrics {
     lease_held: IntGauge,
     lease_changes: IntCounter,
     viewers: IntGauge,
+    outputs_reduced: IntGauge,
     unwritten_events: IntCounter,
 }
 
@@ -251,6 +258,12 @@ impl StreamMetrics {
             .set(performance.bitrate_kbps.unwrap_or(0.0) * 1000.0);
         self.viewers
             .set(i64::try_from(viewers.current).unwrap_or(i64::MAX));
+    }
+
+    /// So many outputs are sent less than the program.
+    pub(crate) fn outputs_reduced(&self, count: usize) {
+        self.outputs_reduced
+            .set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// There is no worker, so nothing is measured.

@@ -16,6 +16,7 @@ pub(crate) fn wanted(desired: Option<&DesiredState>) -> Vec<WantedOutput> {
         .map(|output| WantedOutput {
             id: output.id.clone(),
             target: output.target.clone(),
+            adaptive: output.adaptive,
             generation: output.generation,
         })
         .collect()

@@ -225,7 +225,7 @@ mod tests {
 
     use sm_common::clock::Timestamp;
     use sm_common::id::{OutputId, StreamId};
-    use sm_common::output::{FileTarget, OutputTarget};
+    use sm_common::output::{Adaptive, FileTarget, OutputTarget};
     use sm_common::stream::ChosenScenes;
 
     use super::*;
@@ -400,6 +400,7 @@ mod tests {
             vec![WantedOutput {
                 id: OutputId::generate(),
                 target: OutputTarget::File(FileTarget::default()),
+                adaptive: Adaptive::default(),
                 generation,
             }]
         };

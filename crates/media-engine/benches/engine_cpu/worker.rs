@@ -58,6 +58,7 @@ pub(crate) fn run(case: &Case, media: &Media, folder: &Path) -> anyhow::Result<C
         },
         network: NetworkPolicy::default(),
         sprite: None,
+        adaptive: Box::default(),
         targets: TargetPolicy::default(),
         retry: RetryTerms::default(),
         web: None,

@@ -27,7 +27,10 @@ pub(super) struct Connection {
     video: gst_app::AppSrc,
     audio: gst_app::AppSrc,
     sink: gst::Element,
+    tracks: Tracks,
     timeline: Timeline,
+    /// How to decode the frames that were given last, where that is not as the program's.
+    apart: Option<Arc<[u8]>>,
     heard: Arc<Mutex<Heard>>,
 }
 
@@ -85,7 +88,7 @@ impl Connection {
             sink,
         } = parts;
         let pipeline = gst::Pipeline::new();
-        let video = source(&video_caps(tracks, timeline));
+        let video = source(&video_caps(tracks, None, timeline));
         let audio = source(&audio_caps(tracks));
         pipeline.add_many([video.upcast_ref(), audio.upcast_ref(), &muxer, &sink])?;
         if let Some(parser) = &parser {
@@ -101,7 +104,9 @@ impl Connection {
             video,
             audio,
             sink,
+            tracks: tracks.clone(),
             timeline,
+            apart: None,
             heard: Arc::default(),
         })
     }
@@ -157,8 +162,21 @@ impl Connection {
         self.video.current_level_buffers()
     }
 
+    /// Bytes that have not reached the muxer.
+    pub(super) fn bytes_held(&self) -> u64 {
+        self.video.current_level_bytes() + self.audio.current_level_bytes()
+    }
+
     /// Takes a frame or a packet.
-    pub(super) fn give(&self, item: Item) {
+    pub(super) fn give(&mut self, item: Item) {
+        if let Item::Video(frame) = &item
+            && frame.apart != self.apart
+        {
+            // Behind what was given before it: the muxer then says anew how to decode.
+            self.apart.clone_from(&frame.apart);
+            let caps = video_caps(&self.tracks, self.apart.as_ref(), self.timeline);
+            self.video.set_caps(Some(&caps));
+        }
         // Refused when the pipeline has failed, which the next look says.
         let _ = match item {
             Item::Video(frame) => self.video.push_buffer(video_buffer(frame, self.timeline)),
@@ -239,15 +257,17 @@ fn source(caps: &gst::Caps) -> gst_app::AppSrc {
         .build()
 }
 
-fn video_caps(tracks: &Tracks, timeline: Timeline) -> gst::Caps {
+/// Those of the program's picture, unless it is decoded otherwise.
+fn video_caps(tracks: &Tracks, apart: Option<&Arc<[u8]>>, timeline: Timeline) -> gst::Caps {
     let video = &tracks.video;
+    let configuration = apart.unwrap_or(&video.decoder_configuration);
     let framerate = i32::try_from(timeline.framerate()).unwrap_or(i32::MAX);
     gst::Caps::builder("video/x-h264")
         .field("stream-format", "avc")
         .field("alignment", "au")
         .field(
             "codec_data",
-            gst::Buffer::from_slice(Arc::clone(&video.decoder_configuration)),
+            gst::Buffer::from_slice(Arc::clone(configuration)),
         )
         .field("width", i32::from(video.width))
         .field("height", i32::from(video.height))

@@ -38,6 +38,10 @@ pub(super) struct Look {
     pub(super) must_move: bool,
     /// Frames that were given and are not on their way yet.
     pub(super) frames_waiting: u64,
+    /// Bytes of picture and sound of which the same is true.
+    pub(super) bytes_waiting: u64,
+    /// Packets sent, where they can be lost.
+    pub(super) packets: u64,
     /// What SRT says.
     pub(super) srt: Option<SrtStats>,
 }

@@ -31,20 +31,26 @@ pub(super) fn difference<'a>(
     Ok(Difference {
         end: actual
             .iter()
-            .filter(|output| !wanted.contains(output))
+            .filter(|output| !wanted.iter().any(|wanted| goes_on(output, wanted)))
             .map(|output| output.id.clone())
             .collect(),
         begin: wanted
             .iter()
-            .filter(|output| !actual.contains(output))
+            .filter(|output| !actual.iter().any(|actual| goes_on(actual, output)))
             .map(|output| output.id.clone())
             .collect(),
     })
 }
 
+/// Whether an output that runs becomes the wanted one without a new beginning.
+fn goes_on(actual: &WantedOutput, wanted: &WantedOutput) -> bool {
+    let begins_with = |output: &WantedOutput| (output.id.clone(), output.generation);
+    begins_with(actual) == begins_with(wanted) && actual.target == wanted.target
+}
+
 #[cfg(test)]
 mod tests {
-    use sm_common::output::{FileTarget, OutputTarget, RtmpTarget};
+    use sm_common::output::{Adaptive, FileTarget, OutputTarget, RtmpTarget};
 
     use super::*;
 
@@ -52,6 +58,7 @@ mod tests {
         WantedOutput {
             id: OutputId::generate(),
             target: OutputTarget::File(FileTarget::default()),
+            adaptive: Adaptive::default(),
             generation: 1,
         }
     }
@@ -93,6 +100,14 @@ mod tests {
             assert_eq!(difference.end, std::slice::from_ref(&before.id));
             assert_eq!(difference.begin, std::slice::from_ref(&before.id));
         }
+    }
+
+    #[test]
+    fn how_an_output_adapts_is_changed_while_it_runs() {
+        let before = file();
+        let mut after = before.clone();
+        after.adaptive.enabled = true;
+        assert_eq!(difference([&before], &[after]), Ok(Difference::default()));
     }
 
     #[test]

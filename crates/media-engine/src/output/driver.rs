@@ -3,10 +3,11 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use sm_common::clock::SharedClock;
-use sm_common::target::TargetPolicy;
-use sm_media_protocol::{OutputReport, RecordingSettings, WantedOutput};
+use sm_media_protocol::{OutputReport, WantedOutput};
 
+use super::Terms;
 use super::delivery::{Delivery, Surroundings, begin};
+use super::diversion::{Diversion, Means, SharedAdaptive};
 use super::failure::Failure;
 use super::queue::{Item, Queue};
 use super::state::{Happening, Phase, State};
@@ -37,10 +38,11 @@ pub(crate) enum News {
 /// Everything an output's thread works with.
 pub(super) struct Driver {
     pub(super) wanted: WantedOutput,
+    /// How it is to adapt now.
+    pub(super) adaptive: SharedAdaptive,
     pub(super) run: u64,
     pub(super) fanout: Fanout,
-    pub(super) recordings: RecordingSettings,
-    pub(super) targets: TargetPolicy,
+    pub(super) terms: Terms,
     pub(super) queue: Arc<Queue>,
     pub(super) tally: Arc<Mutex<Tally>>,
     pub(super) wall: SharedClock,
@@ -52,6 +54,8 @@ pub(super) struct Driver {
 /// An attempt under way.
 struct Attempt {
     delivery: Box<dyn Delivery>,
+    /// Of one whose target can be congested.
+    diversion: Option<Diversion>,
     watchdog: Watchdog,
     frames_given: u64,
     looked: Instant,
@@ -77,7 +81,7 @@ impl Driver {
         let mut told = None;
         while !self.queue.is_stopped() && !self.queue.is_finished() {
             self.go_on(&mut state, &mut attempt);
-            self.tell(&state, &mut told);
+            self.tell(&state, attempt.as_ref(), &mut told);
         }
         if let Some(mut attempt) = attempt {
             attempt.delivery.finish(Instant::now() + FINISH_TIMEOUT);
@@ -85,7 +89,7 @@ impl Driver {
         }
         self.tally().attempt_over();
         state.apply(Happening::Ended, Instant::now());
-        self.tell(&state, &mut told);
+        self.tell(&state, None, &mut told);
         self.news(News::Gone);
     }
 
@@ -131,8 +135,8 @@ impl Driver {
         let surroundings = Surroundings {
             fanout: &self.fanout,
             tracks,
-            recordings: &self.recordings,
-            targets: self.targets,
+            recordings: &self.terms.recordings,
+            targets: self.terms.targets,
             output: self.wanted.id.clone(),
             bell: Arc::new(move || queue.ring()),
         };
@@ -141,11 +145,24 @@ impl Driver {
         let now = Instant::now();
         Ok(Some(Attempt {
             delivery,
+            diversion: self.diversion(),
             watchdog: Watchdog::new(now),
             frames_given: 0,
             looked: now,
             live: false,
         }))
+    }
+
+    fn diversion(&self) -> Option<Diversion> {
+        self.wanted.target.can_adapt().then(|| {
+            Diversion::new(Means {
+                wanted: SharedAdaptive::clone(&self.adaptive),
+                terms: self.terms.adaptive,
+                fanout: self.fanout.clone(),
+                queue: Arc::clone(&self.queue),
+                wall: SharedClock::clone(&self.wall),
+            })
+        })
     }
 
     /// Gives what waits and looks what came of it; whether it delivers.
@@ -171,6 +188,9 @@ impl Driver {
         };
         self.tally()
             .look(look, attempt.frames_given, dropped, queue);
+        if let Some(diversion) = &mut attempt.diversion {
+            diversion.look(look, dropped, now);
+        }
         let stands_still = attempt
             .watchdog
             .stands_still(look.bytes, self.queue.offered(), now);
@@ -194,7 +214,7 @@ impl Driver {
         }
     }
 
-    fn tell(&self, state: &State, told: &mut Option<OutputReport>) {
+    fn tell(&self, state: &State, attempt: Option<&Attempt>, told: &mut Option<OutputReport>) {
         let next_attempt_at = match state.phase {
             Phase::Waiting { until } => {
                 let wait = until.saturating_duration_since(Instant::now());
@@ -215,6 +235,9 @@ impl Driver {
             next_attempt_at,
             code: failure.map(|failure| failure.code.to_owned()),
             reason: failure.map(|failure| failure.reason.to_string()),
+            adaptive: attempt
+                .filter(|attempt| attempt.live)
+                .and_then(|attempt| attempt.diversion.as_ref()?.state()),
         };
         if told.as_ref() != Some(&report) {
             self.news(News::Changed(report.clone()));

@@ -2,18 +2,21 @@
 //!
 //! Each output has a thread, a bounded queue and, for each attempt, one [`delivery`] of its own.
 //! It takes what the encoders make and cannot hold them up: what its target does not take in time
-//! is left out. An output kind is one file here with a `Delivery`, and one arm in
+//! is left out, or, where the output may adapt, encoded once more at what it takes. An output kind is one file here with a `Delivery`, and one arm in
 //! `delivery::begin`.
 
+mod adapting;
 mod connection;
 mod delivery;
 mod difference;
+mod diversion;
 mod driver;
 mod failure;
 mod guard;
 mod queue;
 mod recording;
 mod rtmp;
+mod splice;
 mod srt;
 mod state;
 mod tally;
@@ -27,15 +30,18 @@ use std::time::{Duration, Instant};
 
 use sm_common::clock::SharedClock;
 use sm_common::id::OutputId;
-use sm_common::output::{OutputStatus, OutputTarget};
+use sm_common::output::{Adaptive, OutputStatus, OutputTarget};
 use sm_common::target::TargetPolicy;
-use sm_media_protocol::{OutputReport, OutputStats, RecordingSettings, WantedOutput};
+use sm_media_protocol::{
+    AdaptiveTerms, OutputReport, OutputStats, RecordingSettings, WantedOutput,
+};
 
 use crate::event::Events;
 use crate::pipeline::Fanout;
 use crate::timeline::Timeline;
 pub(crate) use difference::DuplicateOutput;
 use difference::difference;
+use diversion::SharedAdaptive;
 use driver::Driver;
 pub(crate) use driver::News;
 use failure::Failure;
@@ -46,11 +52,21 @@ use tally::Tally;
 /// does not answer.
 const LIFELESS_AFTER: Duration = Duration::from_secs(10);
 
+/// What all outputs keep to.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    /// Where recordings go.
+    pub(crate) recordings: RecordingSettings,
+    /// What may be connected to.
+    pub(crate) targets: TargetPolicy,
+    /// When those that may adapt are sent less.
+    pub(crate) adaptive: AdaptiveTerms,
+}
+
 /// The outputs of the program.
 pub(crate) struct Outputs {
     fanout: Fanout,
-    recordings: RecordingSettings,
-    targets: TargetPolicy,
+    terms: Terms,
     wall: SharedClock,
     events: Events,
     wanted: Vec<WantedOutput>,
@@ -66,6 +82,7 @@ pub(crate) struct Outputs {
 
 struct Running {
     wanted: WantedOutput,
+    adaptive: SharedAdaptive,
     run: u64,
     queue: Arc<Queue>,
     /// Disconnected when the thread has ended.
@@ -78,15 +95,14 @@ impl Outputs {
     /// No outputs yet.
     pub(crate) fn new(
         fanout: Fanout,
-        (recordings, targets): (RecordingSettings, TargetPolicy),
+        terms: Terms,
         wall: SharedClock,
         events: Events,
         may_push: bool,
     ) -> Self {
         Self {
             fanout,
-            recordings,
-            targets,
+            terms,
             wall,
             events,
             wanted: Vec::new(),
@@ -119,6 +135,8 @@ impl Outputs {
             if difference.begin.contains(&output.id) {
                 let predecessor = predecessors.remove(&output.id).flatten();
                 self.begin(output, predecessor);
+            } else if let Some(running) = self.running.get_mut(&output.id) {
+                running.adapt(output.adaptive);
             }
         }
         Ok(())
@@ -214,12 +232,13 @@ impl Outputs {
         self.runs += 1;
         let queue = Arc::new(Queue::new(Timeline::new(self.fanout.format().framerate)));
         let tally = Arc::clone(self.tallies.entry(wanted.id.clone()).or_default());
+        let adaptive = SharedAdaptive::new(Mutex::new(wanted.adaptive));
         let driver = Driver {
             wanted: wanted.clone(),
+            adaptive: SharedAdaptive::clone(&adaptive),
             run: self.runs,
             fanout: self.fanout.clone(),
-            recordings: self.recordings.clone(),
-            targets: self.targets,
+            terms: self.terms.clone(),
             queue: Arc::clone(&queue),
             tally,
             wall: SharedClock::clone(&self.wall),
@@ -235,6 +254,7 @@ impl Outputs {
         }
         let running = Running {
             wanted,
+            adaptive,
             run: self.runs,
             queue,
             over: Some(over),
@@ -242,6 +262,14 @@ impl Outputs {
             lifeless: false,
         };
         self.running.insert(running.wanted.id.clone(), running);
+    }
+}
+
+impl Running {
+    /// Adapts like this from now on.
+    fn adapt(&mut self, adaptive: Adaptive) {
+        self.wanted.adaptive = adaptive;
+        *self.adaptive.lock().unwrap_or_else(PoisonError::into_inner) = adaptive;
     }
 }
 

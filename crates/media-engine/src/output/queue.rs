@@ -2,8 +2,9 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::splice::{Frames, Lane, Splice};
 use crate::number::to_u64;
-use crate::pipeline::{Encoded, EncodedFrame, EncodedPacket, Listener};
+use crate::pipeline::{ApartListener, Encoded, EncodedFrame, EncodedPacket, Listener};
 use crate::timeline::{Timeline, sample_start_ns};
 
 /// Stream time that may wait for a target. What is older is of no use to somebody who watches
@@ -68,6 +69,8 @@ struct State {
     needs_keyframe: bool,
     /// There was a keyframe since it was opened.
     begun: bool,
+    /// Which of two encodings the frames are from.
+    splice: Splice,
     /// Sound from before this sample belongs to no frame that is delivered, however late it comes.
     sound_from: u64,
     items: VecDeque<Item>,
@@ -142,10 +145,15 @@ impl Queue {
         self.lock().bytes
     }
 
+    /// Which encoding the frames that come now are from.
+    pub(super) fn lane(&self) -> Lane {
+        self.lock().splice.lane()
+    }
+
     /// Whether nothing waits and nothing will come.
     pub(crate) fn is_finished(&self) -> bool {
         let state = self.lock();
-        let ended = state.video_ended && state.audio_ended;
+        let ended = state.video_ended && state.audio_ended && state.splice.lane() == Lane::Program;
         ended && (state.items.is_empty() || state.needs_keyframe)
     }
 
@@ -176,6 +184,15 @@ impl Queue {
         state.bell = false;
     }
 
+    /// Lets this happen, keeps the limits, and lets go who waits.
+    fn change(&self, what: impl FnOnce(&mut State)) {
+        let mut state = self.lock();
+        what(&mut state);
+        state.keep_limits(self.timeline, self.waiting_max);
+        state.bell = true;
+        self.rang.notify_all();
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -183,17 +200,45 @@ impl Queue {
 
 impl Listener for Queue {
     fn offer(&self, encoded: &Encoded) {
-        let mut state = self.lock();
-        match encoded {
-            Encoded::Video(frame) => state.video(frame, self.timeline),
+        self.change(|state| match encoded {
+            Encoded::Video(frame) => {
+                state.offered += 1;
+                let frames = state.splice.frame(Lane::Program, frame);
+                state.videos(&frames, self.timeline);
+            }
             Encoded::Audio(packet) => state.audio(packet),
-            Encoded::VideoEnd => state.video_ended = true,
+            Encoded::VideoEnd => {
+                state.video_ended = true;
+                let frames = state.splice.over(Lane::Program);
+                state.videos(&frames, self.timeline);
+            }
             Encoded::AudioEnd => state.audio_ended = true,
             Encoded::VideoConfiguration(_) | Encoded::AudioConfiguration(_) => {}
-        }
-        state.keep_limits(self.timeline, self.waiting_max);
-        state.bell = true;
-        self.rang.notify_all();
+        });
+    }
+}
+
+impl ApartListener for Queue {
+    fn begins(&self, frame: u64) {
+        self.lock().splice.turn(Lane::Apart, frame);
+    }
+
+    fn ends(&self, frame: u64) {
+        self.lock().splice.turn(Lane::Program, frame);
+    }
+
+    fn frame(&self, frame: EncodedFrame) {
+        self.change(|state| {
+            let frames = state.splice.frame(Lane::Apart, &frame);
+            state.videos(&frames, self.timeline);
+        });
+    }
+
+    fn over(&self) {
+        self.change(|state| {
+            let frames = state.splice.over(Lane::Apart);
+            state.videos(&frames, self.timeline);
+        });
     }
 }
 
@@ -205,10 +250,17 @@ impl State {
         self.needs_keyframe = true;
         self.begun = false;
         self.sound_from = 0;
+        self.splice = Splice::default();
+    }
+
+    fn videos(&mut self, frames: &Frames, timeline: Timeline) {
+        self.dropped += frames.lost;
+        for frame in &frames.passed {
+            self.video(frame, timeline);
+        }
     }
 
     fn video(&mut self, frame: &EncodedFrame, timeline: Timeline) {
-        self.offered += 1;
         if !self.open {
             return;
         }
@@ -305,6 +357,7 @@ mod tests {
             number,
             keyframe: number.is_multiple_of(10),
             composed_at: None,
+            apart: None,
             data: vec![0; bytes].into(),
         })
     }

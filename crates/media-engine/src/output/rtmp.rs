@@ -87,6 +87,8 @@ impl Delivery for Rtmp {
             acked: figure(&stats, "out-bytes-acked"),
             must_move: true,
             frames_waiting: self.connection.frames_held(),
+            bytes_waiting: self.connection.bytes_held(),
+            packets: 0,
             srt: None,
         })
     }

@@ -142,6 +142,8 @@ impl Delivery for Srt {
             acked: None,
             must_move: self.mode == SrtMode::Caller,
             frames_waiting: self.connection.frames_held(),
+            bytes_waiting: self.connection.bytes_held(),
+            packets: figure(&stats, "packets-sent").unwrap_or(0),
             srt: live.then(|| measured(&stats, self.mode)),
         })
     }

@@ -28,6 +28,9 @@ pub(crate) struct EncodedFrame {
     pub(crate) keyframe: bool,
     /// Wall clock at which it was composed.
     pub(crate) composed_at: Option<Timestamp>,
+    /// How to decode it, where that is not how the program's are decoded: of an encoding for one
+    /// reader alone.
+    pub(crate) apart: Option<Arc<[u8]>>,
     /// Its bytes, each unit with its length in front.
     pub(crate) data: Arc<[u8]>,
 }

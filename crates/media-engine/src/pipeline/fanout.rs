@@ -1,9 +1,12 @@
 use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use gstreamer as gst;
 use sm_common::program::ProgramFormat;
 
+use super::apart::{Apart, ApartError, ApartListener};
 use super::encoded::Encoded;
+use super::takers::WeakTakers;
 use super::tracks::Tracks;
 
 /// Somebody who takes what the encoders make, beside the segments. Must not wait for anything
@@ -20,8 +23,19 @@ pub(crate) struct Fanout {
     shared: Arc<Mutex<Shared>>,
 }
 
-#[derive(Default)]
+/// The composed frames, for those who encode them once more.
+#[derive(Clone, Debug)]
+pub(super) struct Frames {
+    /// Their caps.
+    pub(super) caps: gst::Caps,
+    /// Gone with the program that composes them.
+    pub(super) takers: WeakTakers,
+}
+
 struct Shared {
+    /// The program's own.
+    video_kbps: u32,
+    frames: Option<Frames>,
     video: Option<Arc<[u8]>>,
     audio: Option<Arc<[u8]>>,
     listeners: Vec<Weak<dyn Listener>>,
@@ -38,20 +52,52 @@ impl std::fmt::Debug for Shared {
 impl Fanout {
     /// Nobody listens yet.
     pub(crate) fn new(format: ProgramFormat) -> Self {
+        let shared = Shared {
+            video_kbps: format.video_bitrate_kbps,
+            frames: None,
+            video: None,
+            audio: None,
+            listeners: Vec::new(),
+        };
         Self {
             format,
-            shared: Arc::default(),
+            shared: Arc::new(Mutex::new(shared)),
         }
     }
 
-    /// The format of the program.
+    /// The composed frames can be had from now on.
+    pub(super) fn lend(&self, frames: Frames) {
+        self.lock().frames = Some(frames);
+    }
+
+    /// The program's picture has this bitrate from now on, in kbit/s.
+    pub(super) fn set_video_kbps(&self, kbps: u32) {
+        self.lock().video_kbps = kbps;
+    }
+
+    /// The bitrate of the program's picture now, in kbit/s.
+    pub(crate) fn video_kbps(&self) -> u32 {
+        self.lock().video_kbps
+    }
+
+    /// Begins an encoding of the program for this listener alone, from the next frame on.
+    pub(crate) fn encode_apart(
+        &self,
+        kbps: u32,
+        listener: Weak<dyn ApartListener>,
+    ) -> Result<Apart, ApartError> {
+        let frames = self.lock().frames.clone().ok_or(ApartError::NoProgram)?;
+        Apart::start((frames, &self.format), kbps, listener)
+    }
+
+    /// The format of the program as it began.
     pub(crate) fn format(&self) -> &ProgramFormat {
         &self.format
     }
 
     /// The tracks, once both encoders have described theirs.
     pub(crate) fn tracks(&self) -> Option<Tracks> {
-        let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let shared = self.lock();
         let (video, audio) = (shared.video.as_ref()?, shared.audio.as_ref()?);
         Some(Tracks::new(
             &self.format,
@@ -62,21 +108,16 @@ impl Fanout {
 
     /// How to decode the sound, once its encoder has said so.
     pub(crate) fn audio_configuration(&self) -> Option<Arc<[u8]>> {
-        let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        shared.audio.clone()
+        self.lock().audio.clone()
     }
 
     /// Lets somebody listen for as long as it lives.
     pub(crate) fn add(&self, listener: Weak<dyn Listener>) {
-        self.shared
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .listeners
-            .push(listener);
+        self.lock().listeners.push(listener);
     }
 
     fn offer(&self, encoded: &Encoded) {
-        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shared = self.lock();
         match encoded {
             Encoded::VideoConfiguration(video) => shared.video = Some(Arc::clone(video)),
             Encoded::AudioConfiguration(audio) => shared.audio = Some(Arc::clone(audio)),
@@ -89,6 +130,10 @@ impl Fanout {
             }
             listener.is_some()
         });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

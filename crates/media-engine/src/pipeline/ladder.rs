@@ -1,20 +1,21 @@
 //! The renditions of the program: begins them, ends those that fail, and tries them again.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gstreamer as gst;
 use sm_common::id::RenditionName;
 use sm_common::ladder::{self, Rendition as Wanted};
 use sm_common::performance::RenditionPerformance;
 use sm_common::program::ProgramFormat;
 use sm_media_protocol::{RenditionFailure, RenditionReport, Report};
 
-use super::rendition::{Ground, Intake, Output, Rendition};
+use super::further::Output;
+use super::rendition::{Ground, Intake, Rendition};
+use super::takers::Takers;
 use crate::number::to_f64;
 
 /// Wait before a rendition that failed is tried again; doubles up to the longest.
@@ -22,10 +23,6 @@ const WAIT_FIRST: Duration = Duration::from_secs(10);
 const WAIT_LONGEST: Duration = Duration::from_secs(160);
 /// A rendition that delivered for so long makes its next failure a first one again.
 const STABLE_AFTER: Duration = Duration::from_mins(1);
-
-/// What the composer brings its frames to.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Takers(Arc<Mutex<Vec<Arc<Intake>>>>);
 
 /// The renditions that are wanted, and how they do.
 #[derive(Debug)]
@@ -69,42 +66,18 @@ struct Counted {
     cpu_ns: u64,
 }
 
-impl Takers {
-    /// A frame was composed; `segment` is the number of the segment that begins with it.
-    pub(super) fn frame(&self, buffer: &gst::Buffer, number: u64, segment: Option<u64>) {
-        for intake in self.lock().iter() {
-            intake.frame(buffer, number, segment);
-        }
-    }
-
-    /// No more frames come.
-    pub(super) fn end(&self) {
-        for intake in self.lock().iter() {
-            intake.end();
-        }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Intake>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Ladder {
-    /// No renditions yet. `over` is held until the last segment of each is written.
-    pub(super) fn new(ground: Ground, over: SyncSender<()>) -> Self {
+    /// No renditions yet; the composer's frames go to `takers`. `over` is held until the last
+    /// segment of each is written.
+    pub(super) fn new(ground: Ground, takers: Takers, over: SyncSender<()>) -> Self {
         Self {
             ground,
-            takers: Takers::default(),
+            takers,
             rungs: Vec::new(),
             known: BTreeMap::new(),
             over: Some(over),
             measured_at: Instant::now(),
         }
-    }
-
-    /// What the composer brings its frames to.
-    pub(super) fn takers(&self) -> Takers {
-        self.takers.clone()
     }
 
     /// Makes these the renditions; those that are the same go on.
@@ -163,7 +136,7 @@ impl Ladder {
         rung.counted = Counted::default();
         rung.standing = match Rendition::start(&self.ground, &rung.wanted.name, format, over) {
             Ok(rendition) => {
-                self.takers.lock().push(Arc::clone(&rendition.intake));
+                self.takers.add(Arc::<Intake>::clone(&rendition.intake));
                 Standing::Running(rendition, now)
             }
             Err(error) => {
@@ -180,8 +153,7 @@ impl Ladder {
         let Standing::Running(rendition, _) = standing else {
             return;
         };
-        let gone = &rendition.intake;
-        self.takers.lock().retain(|taker| !Arc::ptr_eq(taker, gone));
+        self.takers.remove(&*rendition.intake);
         let ending = thread::Builder::new()
             .name("rendition-end".to_owned())
             .spawn(move || drop(rendition));
@@ -204,7 +176,7 @@ impl Ladder {
             Standing::Running(rendition, since) => {
                 if let Some(failed) = rendition.intake.failure() {
                     let lasted = now.saturating_duration_since(*since);
-                    let frames = rendition.output.frames.load(Ordering::Relaxed);
+                    let frames = rendition.output().frames.load(Ordering::Relaxed);
                     rung.frames_before += frames;
                     if lasted >= STABLE_AFTER {
                         rung.wait = WAIT_FIRST;
@@ -212,7 +184,7 @@ impl Ladder {
                     let next = Standing::Waiting(now + rung.next_wait());
                     self.end(std::mem::replace(&mut rung.standing, next));
                     rung.tell(&self.ground, Some(failed));
-                } else if rendition.output.frames.load(Ordering::Relaxed) > 0 {
+                } else if rendition.output().frames.load(Ordering::Relaxed) > 0 {
                     rung.tell(&self.ground, None);
                 }
             }
@@ -255,7 +227,7 @@ impl Rung {
 
     fn measure(&mut self, format: &ProgramFormat, elapsed: Duration) -> RenditionPerformance {
         let running = match &self.standing {
-            Standing::Running(rendition, _) => Some(Counted::of(&rendition.output)),
+            Standing::Running(rendition, _) => Some(Counted::of(rendition.output())),
             Standing::Waiting(_) | Standing::Refused => None,
         };
         let before = self.counted;

@@ -6,6 +6,7 @@
 //! renegotiate what is on air.
 
 mod acts;
+mod apart;
 mod clock;
 mod composer;
 mod crossing;
@@ -17,6 +18,7 @@ mod fanout;
 mod fitter;
 mod frame_queue;
 mod frame_slot;
+mod further;
 mod gallery;
 mod inspector;
 mod ladder;
@@ -33,9 +35,11 @@ mod sprite;
 mod stack;
 mod stage;
 mod strip;
+mod takers;
 mod tracks;
 mod voices;
 
+pub(crate) use apart::{Apart, ApartListener, ENCODER_FAILED};
 pub(crate) use clock::ProgramClock;
 pub(crate) use encoded::{Encoded, EncodedFrame, EncodedPacket};
 pub(crate) use encoder::{EncoderError, sound_caps};

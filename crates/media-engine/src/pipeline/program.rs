@@ -16,7 +16,7 @@ use super::clock::ProgramClock;
 use super::composer::{Composer, Progress, Shared};
 use super::encoded::Encoded;
 use super::encoder::{Encoder, EncoderError, Listeners, keyframe_interval_frames};
-use super::fanout::{Distribution, Fanout};
+use super::fanout::{Distribution, Fanout, Frames};
 use super::fitter::colorimetry;
 use super::gallery::Gallery;
 use super::inspector::Inspector;
@@ -27,6 +27,7 @@ use super::rendition::Ground;
 use super::segment_writer::{SegmentWriter, Whose};
 use super::sprite::Studio;
 use super::stage::Stage;
+use super::takers::Takers;
 use crate::event::{Event, Events};
 use crate::host::Reports;
 use crate::number::to_f64;
@@ -65,6 +66,7 @@ pub(crate) enum ProgramError {
 pub(crate) struct Program {
     number: u64,
     format: ProgramFormat,
+    fanout: Fanout,
     hls: HlsSettings,
     matrix: Matrix,
     shared: Shared,
@@ -200,7 +202,12 @@ impl Program {
         )?;
         let inspector = Inspector::new(info.clone(), Arc::clone(&shared.latest));
         let (over, renditions_over) = sync_channel(0);
-        let mut ladder = Ladder::new(settings.ground(caps), over);
+        let takers = Takers::default();
+        settings.fanout.lend(Frames {
+            caps: caps.clone(),
+            takers: takers.downgrade(),
+        });
+        let mut ladder = Ladder::new(settings.ground(caps), takers.clone(), over);
         ladder.apply(settings.renditions);
         let composer = Composer {
             program: settings.number,
@@ -213,7 +220,7 @@ impl Program {
             pool: FramePool::new(info).map_err(ProgramError::Frames)?,
             video: encoder.video.clone(),
             sound: encoder.sound.clone(),
-            renditions: ladder.takers(),
+            renditions: takers,
             monitor: settings.monitor,
             events: settings.events.clone(),
         };
@@ -238,6 +245,7 @@ impl Program {
         Ok(Self {
             number: settings.number,
             format: settings.format,
+            fanout: settings.fanout,
             hls: settings.hls,
             matrix,
             shared,
@@ -275,6 +283,7 @@ impl Program {
     /// Goes on at the rates of this format. Nothing is interrupted.
     pub(crate) fn set_rates(&mut self, format: &ProgramFormat) -> Result<(), ProgramError> {
         self.encoder.set_rates(format)?;
+        self.fanout.set_video_kbps(format.video_bitrate_kbps);
         self.format.video_bitrate_kbps = format.video_bitrate_kbps;
         self.format.audio_bitrate_kbps = format.audio_bitrate_kbps;
         Ok(())

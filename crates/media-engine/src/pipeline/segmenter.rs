@@ -266,6 +266,7 @@ mod tests {
             number,
             keyframe: number.is_multiple_of(10),
             composed_at: Some(Timestamp::from_unix_millis(i64::try_from(number).unwrap())),
+            apart: None,
             data: Arc::from([0; 100]),
         }
     }

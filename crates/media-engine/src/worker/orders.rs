@@ -32,6 +32,7 @@ impl Worker {
                 sprite,
                 targets,
                 retry,
+                adaptive,
                 web,
                 feeds,
             } => {
@@ -48,8 +49,9 @@ impl Worker {
                         feeds,
                         web: web.map(|web| *web),
                     },
-                    sprite,
+                    sprite: sprite.map(|sprite| *sprite),
                     targets,
+                    adaptive: *adaptive,
                 };
                 return self.configure(program, wanted);
             }

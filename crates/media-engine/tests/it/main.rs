@@ -12,6 +12,7 @@
     reason = "a test picks the reports it is about"
 )]
 
+mod adaptive;
 mod audio;
 mod chat;
 mod clock;
@@ -31,6 +32,7 @@ mod matrix;
 mod matrix_outputs;
 mod matrix_sources;
 mod motion;
+mod narrow;
 mod network;
 mod network_radio;
 mod network_rtsp;

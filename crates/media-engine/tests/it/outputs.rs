@@ -21,7 +21,7 @@ use crate::worker::{Worker, lease_until, small};
 pub(crate) const ORANGE: [u8; 3] = [255, 128, 0];
 
 /// How far a packet may be from its moment in containers that count milliseconds.
-const STEP_TOLERANCE_S: f64 = 0.0011;
+pub(crate) const STEP_TOLERANCE_S: f64 = 0.0011;
 
 /// An orange picture and a tone.
 fn program(folder: &Path) -> WantedScene {

@@ -8,7 +8,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use sm_common::id::OutputId;
-use sm_common::output::{FileFormat, FileTarget, OutputTarget, RtmpTarget, SrtMode, SrtTarget};
+use sm_common::output::{
+    Adaptive, FileFormat, FileTarget, OutputTarget, RtmpTarget, SrtMode, SrtTarget,
+};
 use sm_common::secret::Secret;
 use sm_media_protocol::WantedOutput;
 use tempfile::TempDir;
@@ -173,6 +175,7 @@ fn wanted(target: OutputTarget) -> WantedOutput {
     WantedOutput {
         id: OutputId::generate(),
         target,
+        adaptive: Adaptive::default(),
         generation: 1,
     }
 }

@@ -18,9 +18,9 @@ use sm_common::program::ProgramFormat;
 use sm_common::stream::LayerState;
 use sm_common::target::TargetPolicy;
 use sm_media_protocol::{
-    Command, FinishReason, HlsSettings, Hosting, LayerReport, LeaseTerms, OnAir, OutputReport,
-    OutputStats, RecordingSettings, Report, RetryTerms, Segment, SpriteSettings, Stats,
-    WantedOutput, WantedScene, WebSettings, decode, encode,
+    AdaptiveTerms, Command, FinishReason, HlsSettings, Hosting, LayerReport, LeaseTerms, OnAir,
+    OutputReport, OutputStats, RecordingSettings, Report, RetryTerms, Segment, SpriteSettings,
+    Stats, WantedOutput, WantedScene, WebSettings, decode, encode,
 };
 use tempfile::TempDir;
 
@@ -60,6 +60,8 @@ pub(crate) struct Worker {
     pub(crate) network: NetworkPolicy,
     /// Where outputs may be sent.
     pub(crate) targets: TargetPolicy,
+    /// When outputs that may adapt are sent less, and when more again.
+    pub(crate) adaptive: AdaptiveTerms,
     /// How web pages are shown.
     pub(crate) web: Option<WebSettings>,
 }
@@ -104,6 +106,7 @@ impl Worker {
             orphan_ms: ORPHAN_MS,
             network: NetworkPolicy::default(),
             targets: TargetPolicy::default(),
+            adaptive: AdaptiveTerms::default(),
             web: None,
         };
         worker.connect(1);
@@ -232,9 +235,10 @@ impl Worker {
                 orphan_ms: self.orphan_ms,
             },
             network: self.network.clone(),
-            sprite: self.sprite,
+            sprite: self.sprite.map(Box::new),
             targets: self.targets,
             retry: QUICK,
+            adaptive: Box::new(self.adaptive),
             web: self.web.map(Box::new),
             feeds: Some(self.path().to_owned()),
         });

@@ -107,6 +107,7 @@ fn read_event(event: &Event) -> Result<Noted, PayloadError> {
         // errors; scenes are not measured.
         EventType::StreamErrorCleared
         | EventType::StreamOutputStatusChanged
+        | EventType::StreamOutputAdapted
         | EventType::LayerStatusChanged
         | EventType::SceneCreated
         | EventType::SceneUpdated

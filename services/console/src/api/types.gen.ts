@@ -1014,6 +1014,51 @@ export interface components {
          */
         Action: "start" | "stop" | "pause" | "resume" | "restart" | "record-start" | "record-stop" | "take" | "preview" | "configure";
         /**
+         * @description Whether an output may be sent less than the program's bitrate while its target is congested. For
+         *     RTMP, and for SRT where we call.
+         */
+        Adaptive: {
+            /**
+             * @description Whether it may.
+             * @default false
+             */
+            enabled: boolean;
+            /**
+             * Format: int32
+             * @description The bitrate of the picture that it is always sent, in kbit/s, 100 to 50000.
+             * @default 500
+             */
+            min_kbps: number;
+        };
+        /**
+         * @description Whether an output may be sent less than the program while its target is congested. Of `rtmp`, and
+         *     of `srt` in the mode `caller`.
+         */
+        AdaptiveBody: {
+            /** @description Whether it may; false unless said otherwise. */
+            enabled?: boolean | null;
+            /**
+             * Format: int32
+             * @description The bitrate of the picture that it is always sent, in kbit/s; 500 unless said otherwise.
+             */
+            min_kbps?: number | null;
+        };
+        /** @description How an output that may be sent less adapts to its target. */
+        AdaptiveState: {
+            /** @description Stable, dotted code of why it is not reduced although its target is congested. */
+            code?: string | null;
+            /** @description Whether it is sent an encoding of its own, because its target is, or was, congested. */
+            reduced: boolean;
+            /** @description Since when it is, or is not. */
+            since: components["schemas"]["Timestamp"];
+            /**
+             * Format: int32
+             * @description The bitrate that the picture is encoded at for it, in kbit/s; the program's where it is not
+             *     reduced.
+             */
+            video_kbps: number;
+        };
+        /**
          * @description One of nine points of a box.
          * @enum {string}
          */
@@ -1648,7 +1693,7 @@ export interface components {
          * @description What happened.
          * @enum {string}
          */
-        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.output.status.changed" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "chat.message.posted" | "chat.message.deleted";
+        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.output.status.changed" | "stream.output.adapted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "chat.message.posted" | "chat.message.deleted";
         /** @description What somebody pushes to an `ingest` layer. */
         FeedPerformance: {
             /** @description Codec of the sound, such as `aac`; absent until sound came. */
@@ -2589,6 +2634,7 @@ export interface components {
         };
         /** @description A new output. */
         NewOutput: {
+            adaptive?: components["schemas"]["AdaptiveBody"] | null;
             /** @description Whether it is to send while the stream is on air; true unless said otherwise. */
             enabled?: boolean | null;
             /** @description `rtmp`, `srt` or `file`. */
@@ -2790,6 +2836,7 @@ export interface components {
         };
         /** @description A merge patch of an output: what is absent stays. */
         OutputPatch: {
+            adaptive?: components["schemas"]["AdaptiveBody"] | null;
             /** @description Whether it is to send while the stream is on air. */
             enabled?: boolean | null;
             /** @description Its name. */
@@ -2798,6 +2845,7 @@ export interface components {
         };
         /** @description One output, as observed. */
         OutputState: components["schemas"]["OutputCounters"] & {
+            adaptive?: components["schemas"]["AdaptiveState"] | null;
             /**
              * Format: int64
              * @description Attempts since it last delivered; 0 while it does.
@@ -2880,6 +2928,8 @@ export interface components {
         };
         /** @description An output: what is wanted of it, without secrets, and what is observed of it. */
         OutputView: {
+            /** @description Whether it may be sent less while its target is congested. */
+            adaptive: components["schemas"]["Adaptive"];
             created_at?: components["schemas"]["Timestamp"] | null;
             /** @description Whether it is to send while the stream is on air. */
             enabled: boolean;
@@ -3935,6 +3985,11 @@ export interface components {
         StreamId: string;
         /** @description The picture was gone and is back. */
         StreamInterrupted: components["schemas"]["Interruption"];
+        /**
+         * @description An output began to be sent less than the program, or is sent all of it again. Carries what is
+         *     observed of the output, which holds no secret.
+         */
+        StreamOutputAdapted: components["schemas"]["OutputState"];
         /**
          * @description The status of an output is another one. Carries what is observed of the output, which holds no
          *     secret.

@@ -87,6 +87,18 @@ pub(crate) struct OutputTargetBody {
     keep_s: Option<u64>,
 }
 
+/// Whether an output may be sent less than the program while its target is congested. Of `rtmp`, and
+/// of `srt` in the mode `caller`.
+#[derive(Clone, Debug, ToSchema)]
+#[expect(dead_code, reason = "describes a body that is read field by field")]
+pub(crate) struct AdaptiveBody {
+    /// Whether it may; false unless said otherwise.
+    enabled: Option<bool>,
+    /// The bitrate of the picture that it is always sent, in kbit/s; 500 unless said otherwise.
+    #[schema(minimum = 100, maximum = 50_000)]
+    min_kbps: Option<u32>,
+}
+
 /// A new output.
 #[derive(Clone, Debug, ToSchema)]
 #[expect(dead_code, reason = "describes a body that is read field by field")]
@@ -98,6 +110,8 @@ pub(crate) struct NewOutput {
     kind: OutputKind,
     /// Where it goes; may be left out of a `file`.
     target: Option<OutputTargetBody>,
+    /// Whether it may be sent less while its target is congested.
+    adaptive: Option<AdaptiveBody>,
     /// Whether it is to send while the stream is on air; true unless said otherwise.
     enabled: Option<bool>,
 }
@@ -111,6 +125,8 @@ pub(crate) struct OutputPatch {
     name: Option<String>,
     /// Where it goes, field by field.
     target: Option<OutputTargetBody>,
+    /// Whether it may be sent less while its target is congested.
+    adaptive: Option<AdaptiveBody>,
     /// Whether it is to send while the stream is on air.
     enabled: Option<bool>,
 }

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use sm_common::clock::Timestamp;
 use sm_common::id::OutputId;
-use sm_common::output::{FileTarget, Output, OutputTarget};
+use sm_common::output::{Adaptive, FileTarget, Output, OutputTarget};
 use sm_common::stream::{DesiredState, DesiredStatus, ObservedState, StreamStatus};
 use utoipa::ToSchema;
 
@@ -228,6 +228,7 @@ fn recording(outputs: &[Output], enabled: bool, now: Timestamp) -> Vec<Output> {
             id,
             name: "Recording".to_owned(),
             target: OutputTarget::File(FileTarget::default()),
+            adaptive: Adaptive::default(),
             enabled,
             generation: 1,
             revision: 1,

@@ -249,6 +249,42 @@ async fn every_wrong_field_is_named_at_once_and_without_its_value() {
 }
 
 #[tokio::test]
+async fn an_output_may_adapt_within_bounds_and_where_it_has_one_target() {
+    let harness = Harness::start().await;
+    let api = harness.operator();
+    let created = api.post(OUTPUTS, &rtmp("a")).await.expect(201);
+    let usual = json!({"enabled": false, "min_kbps": 500});
+    assert_eq!(created.body["adaptive"], usual);
+    let (one, etag) = (path(&created), created.header("etag"));
+    let on = json!({"adaptive": {"enabled": true}});
+    let on = api.patch(&one, etag, &on).await.expect(200);
+    let etag = on.header("etag");
+    assert_eq!(on.body["adaptive"]["min_kbps"], 500, "what is absent stays");
+    for min_kbps in [json!(99), json!(50_001), json!("much")] {
+        let patch = json!({"adaptive": {"min_kbps": min_kbps}});
+        let refused = api.patch(&one, etag, &patch).await;
+        assert_eq!(pointers(&refused), ["/adaptive/min_kbps"], "{min_kbps}");
+    }
+    let unknown = json!({"adaptive": {"max_kbps": 1000}});
+    let refused = api.patch(&one, etag, &unknown).await.expect(400);
+    assert_eq!(pointers(&refused), ["/adaptive/max_kbps"]);
+    let adaptive = harness.desired().await.outputs[0].adaptive;
+    assert_eq!((adaptive.enabled, adaptive.min_kbps), (true, 500));
+
+    let file = json!({"name": "b", "kind": "file", "adaptive": {"enabled": true}});
+    let refused = api.post(OUTPUTS, &file).await.expect(422);
+    assert_eq!(pointers(&refused), ["/adaptive/enabled"]);
+    let caller = json!({"name": "c", "kind": "srt", "adaptive": {"enabled": true, "min_kbps": 100},
+        "target": {"url": "srt://live.example.com:9000"}});
+    let caller = api.post(OUTPUTS, &caller).await.expect(201);
+    let listens = json!({"target": {"mode": "listener", "url": "srt://0.0.0.0:9000"}});
+    let refused = api
+        .patch(&path(&caller), caller.header("etag"), &listens)
+        .await;
+    assert_eq!(pointers(&refused.expect(422)), ["/adaptive/enabled"]);
+}
+
+#[tokio::test]
 async fn what_may_not_be_is_refused_with_what_to_do() {
     let harness =
         Harness::start_with(&[("outputs.max", "1"), ("outputs.allow_private", "false")]).await;

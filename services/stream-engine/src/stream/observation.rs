@@ -344,6 +344,7 @@ impl Observation {
             next_attempt_at: None,
             code: None,
             error: None,
+            adaptive: None,
             counters: OutputCounters {
                 bitrate_kbps: self.segment_kbps,
                 bytes_total: self.bytes_total,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use sm_bus::{Bus, BusError, Commit, CommitOutcome, Guard, OutgoingEvent, keys};
 use sm_common::event::{
     SceneTakeStarted, SceneTaken, StreamErrorCleared, StreamErrorRaised, StreamInterrupted,
-    StreamOutputStatusChanged, StreamStateChanged,
+    StreamOutputAdapted, StreamOutputStatusChanged, StreamStateChanged,
 };
 use sm_common::id::StreamId;
 use sm_common::output::OutputState;
@@ -33,6 +33,7 @@ pub(super) enum News {
     Interrupted(Interruption),
     Layer(LayerStatus),
     Output(Box<OutputState>),
+    Adapted(Box<OutputState>),
     TakeStarted(SceneTakeStarted),
     Taken(SceneTaken),
 }
@@ -293,6 +294,9 @@ impl Courier {
                 News::Layer(status) => bus.event(stream, status, None)?,
                 News::Output(state) => {
                     bus.event(stream, &StreamOutputStatusChanged((**state).clone()), None)?
+                }
+                News::Adapted(state) => {
+                    bus.event(stream, &StreamOutputAdapted((**state).clone()), None)?
                 }
                 News::TakeStarted(started) => bus.event(stream, started, None)?,
                 News::Taken(taken) => bus.event(stream, taken, None)?,

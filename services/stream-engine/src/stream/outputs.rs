@@ -190,6 +190,7 @@ impl Known {
                 next_attempt_at: None,
                 code: None,
                 error: None,
+                adaptive: None,
                 counters: OutputCounters::default(),
             },
             begun: None,
@@ -221,6 +222,7 @@ impl Known {
             next_attempt_at,
             code,
             reason,
+            adaptive,
         } = report;
         // A late word on an output that is not wanted any more.
         if self.state.status == OutputStatus::Stopped {
@@ -236,6 +238,7 @@ impl Known {
         self.state.next_attempt_at = next_attempt_at;
         self.state.code = code;
         self.state.error = reason;
+        self.state.adaptive = adaptive;
         self.state != before
     }
 
@@ -265,6 +268,7 @@ impl Known {
         self.state.next_attempt_at = None;
         self.state.code = None;
         self.state.error = None;
+        self.state.adaptive = None;
     }
 }
 
@@ -290,6 +294,29 @@ pub(super) fn status_changes<'a>(
             ..output.clone()
         });
     changed.cloned().chain(ended)
+}
+
+/// The outputs that began to be sent less than the program, or are sent all of it again.
+pub(super) fn adaptions<'a>(
+    before: &'a [OutputState],
+    now: &'a [OutputState],
+) -> impl Iterator<Item = OutputState> + 'a {
+    let was_reduced = |id: &OutputId| {
+        before
+            .iter()
+            .any(|output| output.id == *id && is_reduced(output))
+    };
+    now.iter()
+        .filter(move |output| was_reduced(&output.id) != is_reduced(output))
+        .cloned()
+}
+
+/// Whether it is sent less than the program.
+pub(super) fn is_reduced(output: &OutputState) -> bool {
+    output
+        .adaptive
+        .as_ref()
+        .is_some_and(|adaptive| adaptive.reduced)
 }
 
 /// What stays of counters when nothing is measured any more.

@@ -1,4 +1,4 @@
-use sm_common::output::{FileTarget, RtmpTarget};
+use sm_common::output::{Adaptive, FileTarget, RtmpTarget};
 
 use super::*;
 
@@ -14,6 +14,7 @@ fn rtmp(id: &str) -> Output {
             url: "rtmp://live.example.com/app".to_owned(),
             key: Some("planted-secret".to_owned().into()),
         }),
+        adaptive: Adaptive::default(),
         enabled: true,
         generation: 1,
         revision: 1,
@@ -39,6 +40,7 @@ fn report(id: &str, status: OutputStatus) -> OutputReport {
         next_attempt_at: None,
         code: failing.then(|| "output.refused".to_owned()),
         reason: failing.then(|| "refused".to_owned()),
+        adaptive: None,
     }
 }
 

@@ -8,7 +8,7 @@ use sm_common::stream::{DesiredState, DesiredStatus, ObservedState, StreamStatus
 
 use super::observation::tells_the_same;
 use super::outbox::News;
-use super::outputs::{COMPONENT, status_changes};
+use super::outputs::{COMPONENT, adaptions, is_reduced, status_changes};
 use super::run::RunningWorker;
 use super::tenure::Tenure;
 use crate::outputs;
@@ -43,7 +43,11 @@ impl Tenure {
         if let Some(told) = &self.told {
             let news = status_changes(&told.outputs, &observed.outputs);
             self.news.extend(news.map(Box::new).map(News::Output));
+            let news = adaptions(&told.outputs, &observed.outputs);
+            self.news.extend(news.map(Box::new).map(News::Adapted));
         }
+        let reduced = observed.outputs.iter().filter(|output| is_reduced(output));
+        self.surroundings.metrics.outputs_reduced(reduced.count());
         let changed = self
             .told
             .as_ref()

@@ -326,9 +326,10 @@ impl Tenure {
                 orphan_ms: whole_ms(surroundings.config.worker.orphan()),
             },
             network: surroundings.config.sources.policy(),
-            sprite: surroundings.config.live.sprite(),
-            targets: surroundings.config.outputs,
+            sprite: surroundings.config.live.sprite().map(Box::new),
+            targets: surroundings.config.outputs.targets(),
             retry: surroundings.config.sources.retry(),
+            adaptive: Box::new(surroundings.config.outputs.adaptive),
             web: surroundings.config.web.settings().map(Box::new),
             feeds: feeds(surroundings),
         };

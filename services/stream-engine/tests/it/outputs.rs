@@ -1,11 +1,12 @@
 //! Outputs beside HLS: the worker is told of them, and what it says of them is told.
 
 use sm_common::clock::Timestamp;
-use sm_common::event::{Channel, EventType, StreamOutputStatusChanged};
-use sm_common::output::{Output, OutputState, OutputStatus, OutputTarget, RtmpTarget};
+use sm_common::event::{Channel, EventType, StreamOutputAdapted, StreamOutputStatusChanged};
+use sm_common::output::{Adaptive, Output, OutputState, OutputStatus, OutputTarget, RtmpTarget};
 use sm_common::stream::{DesiredStatus, ObservedState, StreamStatus};
 
 use crate::harness::{Set, Studio, send_signal};
+use crate::ingest::metric;
 
 /// The key that nobody but the worker may see.
 const SECRET: &str = "planted-secret-4711";
@@ -18,6 +19,7 @@ fn output(id: &str) -> Output {
             url: "rtmp://127.0.0.1/app".to_owned(),
             key: Some(SECRET.to_owned().into()),
         }),
+        adaptive: Adaptive::default(),
         enabled: true,
         generation: 1,
         revision: 1,
@@ -196,4 +198,52 @@ async fn a_stream_without_its_network_outputs_is_reconnecting_and_hls_goes_on() 
     studio.desire_with(DesiredStatus::Live, 1, Vec::new()).await;
     let removed = studio.until_status(StreamStatus::Live).await;
     assert!(removed.errors.is_empty(), "what is removed is not wrong");
+}
+
+#[tokio::test]
+async fn an_output_that_is_sent_less_is_told_of_and_counted_until_it_gets_all_of_it() {
+    let studio = Studio::open();
+    let engine = studio.engine(&[]);
+    let mut adapts = output("one");
+    adapts.adaptive = Adaptive {
+        enabled: true,
+        min_kbps: 300,
+    };
+    studio
+        .desire_with(DesiredStatus::Live, 1, vec![adapts, output("two")])
+        .await;
+    let reduced = |wanted: bool| {
+        move |observed: &ObservedState| {
+            let one = find(observed, "one").and_then(|one| one.adaptive.as_ref());
+            one.is_some_and(|adaptive| adaptive.reduced == wanted)
+        }
+    };
+    studio.until_observed("all of it", reduced(false)).await;
+    studio.host.demand("reduce-outputs");
+    let less = studio.until_observed("less", reduced(true)).await;
+    let adaptive = find(&less, "one").unwrap().adaptive.clone().unwrap();
+    assert_eq!((adaptive.video_kbps, adaptive.code), (300, None));
+    assert_eq!(find(&less, "two").unwrap().adaptive, None);
+    assert_eq!(less.status, StreamStatus::Live, "nothing is wrong");
+    assert!((metric(&engine, "sm_engine_outputs_reduced") - 1.0).abs() < 0.1);
+    studio.host.no_longer_demand("reduce-outputs");
+    studio.until_observed("all again", reduced(false)).await;
+    assert!(metric(&engine, "sm_engine_outputs_reduced") < 0.1);
+
+    let told = studio.events(Channel::StreamState).await;
+    let told: Vec<_> = told
+        .iter()
+        .filter(|event| event.kind == EventType::StreamOutputAdapted)
+        .map(|event| event.payload::<StreamOutputAdapted>().unwrap().0)
+        .map(|output| output.adaptive.map(|adaptive| adaptive.reduced))
+        .collect();
+    assert_eq!(told, [Some(true), Some(false)]);
+    let commands = studio.host.commands();
+    let configured = commands
+        .iter()
+        .find(|one| one["command"] == "configure")
+        .unwrap();
+    let adaptive = serde_json::json!({"enabled": true, "min_kbps": 300});
+    assert_eq!(configured["outputs"][0]["adaptive"], adaptive);
+    assert_eq!(configured["adaptive"]["calm_ms"], 5000);
 }

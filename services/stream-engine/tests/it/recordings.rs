@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sm_common::auth::Role;
 use sm_common::clock::Timestamp;
 use sm_common::id::OutputId;
-use sm_common::output::{FileTarget, Output, OutputStatus, OutputTarget};
+use sm_common::output::{Adaptive, FileTarget, Output, OutputStatus, OutputTarget};
 use sm_common::stream::{DesiredStatus, ObservedState};
 use sm_test_kit::{Answer, Api, Running};
 
@@ -165,6 +165,7 @@ async fn what_is_written_is_not_finished_and_stays() {
         id: OutputId::recording(),
         name: "Recording".to_owned(),
         target: OutputTarget::File(FileTarget::default()),
+        adaptive: Adaptive::default(),
         enabled,
         generation: 1,
         revision: 1,

@@ -169,6 +169,8 @@ impl Delivery for Recorder {
             // What does not come back from writing says nothing here; the worker notices.
             must_move: false,
             frames_waiting: self.frames_waiting,
+            bytes_waiting: 0,
+            packets: 0,
             srt: None,
         })
     }

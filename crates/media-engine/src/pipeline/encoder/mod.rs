@@ -22,7 +22,7 @@ use super::fanout::Distribution;
 use crate::event::{Event, Events};
 use crate::stats::Meter;
 use crate::timeline::Timeline;
-pub(super) use sample::{bytes, hand_over, news_of_configuration, sink, source, timed};
+pub(super) use sample::{bytes, news_of_configuration, sink, source, timed};
 pub(crate) use sound::sound_caps;
 pub(super) use sound::{SoundInput, sound_buffer};
 pub(super) use video::{VideoChain, VideoSettings, keyframe_interval_frames};

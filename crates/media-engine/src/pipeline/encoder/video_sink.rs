@@ -39,6 +39,7 @@ pub(super) fn callbacks(listeners: &Listeners) -> gst_app::AppSinkCallbacks {
                 number,
                 keyframe,
                 composed_at,
+                apart: None,
                 data: bytes(buffer)?,
             };
             if !playing {

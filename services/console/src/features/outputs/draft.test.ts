@@ -33,6 +33,15 @@ describe("a new output", () => {
       },
     ],
     [
+      { kind: "rtmp", name: "Far", url: "rtmp://a.example/app", adaptive: true, minKbps: "300" },
+      {
+        name: "Far",
+        kind: "rtmp",
+        target: { url: "rtmp://a.example/app" },
+        adaptive: { enabled: true, min_kbps: 300 },
+      },
+    ],
+    [
       { kind: "file", name: "Archive", splitMebibytes: "2", keepHours: "0.5" },
       {
         name: "Archive",
@@ -61,6 +70,18 @@ describe("a change", () => {
       target: { split_s: null, keep_s: 7_200 },
     });
     expect(outputPatch(before, { ...before, name: "Other" })).toEqual({ name: "Other" });
+  });
+
+  it("of how it adapts is sent as a whole, and ends where there is not one target", () => {
+    const adaptive = { enabled: true, min_kbps: 300 };
+    const before = draftOf(rtmpOutput({ kind: "srt", target: srt, adaptive }));
+    expect(outputPatch(before, { ...before, minKbps: "400" })).toEqual({
+      adaptive: { enabled: true, min_kbps: 400 },
+    });
+    expect(outputPatch(before, { ...before, mode: "listener" })).toEqual({
+      target: { mode: "listener" },
+      adaptive: { enabled: false, min_kbps: 300 },
+    });
   });
 
   it("keeps a secret unless it is replaced or taken away", () => {

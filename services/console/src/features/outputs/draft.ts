@@ -1,4 +1,5 @@
 import type {
+  AdaptiveBody,
   FileFormat,
   NewOutput,
   OutputPatch,
@@ -20,6 +21,9 @@ export interface Draft {
   readonly secret: string;
   /** Take away the kept one. */
   readonly forgetSecret: boolean;
+  /** It may be sent less while its target is congested. */
+  readonly adaptive: boolean;
+  readonly minKbps: string;
   readonly format: FileFormat;
   readonly splitSeconds: string;
   readonly splitMebibytes: string;
@@ -36,6 +40,8 @@ export const EMPTY: Draft = {
   latencyMs: "125",
   secret: "",
   forgetSecret: false,
+  adaptive: false,
+  minKbps: "500",
   format: "mp4",
   splitSeconds: "",
   splitMebibytes: "",
@@ -47,8 +53,14 @@ const MEBIBYTE = 1_048_576;
 const HOUR_S = 3_600;
 
 /** The output as it is now, to be changed. */
-export function draftOf({ kind, name, target }: OutputView): Draft {
-  const draft = { ...EMPTY, name, kind: kind === "hls" ? EMPTY.kind : kind };
+export function draftOf({ kind, name, target, adaptive }: OutputView): Draft {
+  const draft = {
+    ...EMPTY,
+    name,
+    kind: kind === "hls" ? EMPTY.kind : kind,
+    adaptive: adaptive.enabled ?? EMPTY.adaptive,
+    minKbps: text(adaptive.min_kbps),
+  };
   if ("has_key" in target) return { ...draft, url: target.url };
   if ("has_passphrase" in target) {
     const { url, mode, stream_id, latency_ms } = target;
@@ -72,9 +84,20 @@ export function hasSecret({ target }: OutputView): boolean {
   return "has_passphrase" in target && target.has_passphrase;
 }
 
+/** Whether there is one target that can be congested. */
+export function canAdapt({ kind, mode }: Draft): boolean {
+  return kind === "rtmp" || (kind === "srt" && mode === "caller");
+}
+
 export function newOutput(draft: Draft): NewOutput {
   const kept = Object.entries(targetOf(draft)).filter(([, value]) => value !== null);
-  return { name: draft.name.trim(), kind: draft.kind, target: Object.fromEntries(kept) };
+  const adaptive = adaptiveOf(draft);
+  return {
+    name: draft.name.trim(),
+    kind: draft.kind,
+    target: Object.fromEntries(kept),
+    ...(adaptive.enabled && { adaptive }),
+  };
 }
 
 /** What `draft` changes of `before`; `null` when nothing. */
@@ -86,6 +109,8 @@ export function outputPatch(before: Draft, draft: Draft): OutputPatch | null {
   const patch: OutputPatch = {};
   if (draft.name.trim() !== before.name) patch.name = draft.name.trim();
   if (Object.keys(target).length > 0) patch.target = target;
+  const [kept, wanted] = [adaptiveOf(before), adaptiveOf(draft)];
+  if (kept.enabled !== wanted.enabled || kept.min_kbps !== wanted.min_kbps) patch.adaptive = wanted;
   return Object.keys(patch).length > 0 ? patch : null;
 }
 
@@ -119,6 +144,10 @@ function targetOf(draft: Draft): OutputTargetBody {
         keep_s: number(draft.keepHours, HOUR_S),
       };
   }
+}
+
+function adaptiveOf(draft: Draft): AdaptiveBody {
+  return { enabled: draft.adaptive && canAdapt(draft), min_kbps: number(draft.minKbps) };
 }
 
 function secretOf({ secret, forgetSecret }: Draft, field: "key" | "passphrase"): OutputTargetBody {

@@ -68,6 +68,22 @@ describe("adding", () => {
     await expect.poll(() => screen.queryByRole("alert")?.textContent).toContain("delete one first");
   });
 
+  it("asks how little it may be sent once it may be sent less", async () => {
+    const { server } = await scene("add");
+    fill("Address", "rtmp://a.example/app");
+    expect(screen.queryByLabelText("Never less than (kbit/s)")).toBeNull();
+    fireEvent.click(screen.getByRole("checkbox", { name: /lower bitrate/ }));
+    fill("Never less than (kbit/s)", "50");
+    const errors = [{ pointer: "/adaptive/min_kbps", detail: "must be from 100 to 50000" }];
+    server.refusals.push({ status: 422, code: "validation.failed", errors });
+    submit();
+    const field = screen.getByLabelText("Never less than (kbit/s)");
+    await expect.poll(() => field.getAttribute("aria-invalid")).toBe("true");
+    expect(server.bodies).toMatchObject([{ adaptive: { enabled: true, min_kbps: 50 } }]);
+    fireEvent.click(screen.getByRole("radio", { name: "Recording" }));
+    expect(screen.queryByRole("checkbox")).toBeNull();
+  });
+
   it("does not carry a secret over to another kind", async () => {
     await scene("add");
     fill("Stream key", "secret");

@@ -5,7 +5,17 @@ import { useRuntime } from "../../runtime-context.ts";
 import { Dialog } from "../../ui/dialog.tsx";
 import { FormField } from "../../ui/fields.tsx";
 import { Message } from "../../ui/message.tsx";
-import { type Draft, draftOf, EMPTY, hasSecret, newOutput, outputPatch, rebased } from "./draft.ts";
+import { AdaptiveFields } from "./adaptive-fields.tsx";
+import {
+  canAdapt,
+  type Draft,
+  draftOf,
+  EMPTY,
+  hasSecret,
+  newOutput,
+  outputPatch,
+  rebased,
+} from "./draft.ts";
 import { faultsOf } from "./faults.ts";
 import { shownPointers, TargetFields } from "./target-fields.tsx";
 import { ADDABLE, KINDS } from "./words.ts";
@@ -92,13 +102,17 @@ interface Refusal {
   readonly failure: Failure;
 }
 
+function adaptivePointers(draft: Draft): readonly string[] {
+  return canAdapt(draft) && draft.adaptive ? ["/adaptive/min_kbps"] : [];
+}
+
 function OutputForm(props: OutputFormProps) {
   const { draft, onChange, onClose } = props;
   const [busy, setBusy] = useState(false);
   const [refusal, setRefusal] = useState<Refusal | null>(null);
   // What was refused of one kind says nothing about another.
   const failure = refusal?.kind === draft.kind ? refusal.failure : null;
-  const faults = faultsOf(failure, ["/name", ...shownPointers(draft)]);
+  const faults = faultsOf(failure, ["/name", ...shownPointers(draft), ...adaptivePointers(draft)]);
 
   const submit = async (event: FormEvent) => {
     event.preventDefault();
@@ -131,6 +145,7 @@ function OutputForm(props: OutputFormProps) {
             hasSecret={props.hasSecret}
             onChange={onChange}
           />
+          {canAdapt(draft) && <AdaptiveFields draft={draft} faults={faults} onChange={onChange} />}
           {faults.rest && (
             <Message tone="bad" alert>
               {faults.rest}

@@ -1,4 +1,4 @@
-import { cleanup, fireEvent, render, screen, within } from "@testing-library/react";
+import { act, cleanup, fireEvent, render, screen, within } from "@testing-library/react";
 import createClient from "openapi-fetch";
 import { afterEach, describe, expect, it } from "vitest";
 import type { paths } from "../../api/types.gen.ts";
@@ -71,6 +71,18 @@ describe("the outputs", () => {
     expect(text).toContain("2 reconnects");
     expect(text).toContain("the server refused the connection output.connect.refused");
     expect(text).toContain("3 attempts failed; tries again in 7 s");
+  });
+
+  it("say to how much one is reduced, and why one cannot be", async () => {
+    const since = "2030-01-01T00:00:00.000Z";
+    const adaptive = { reduced: true, since, video_kbps: 800, code: null };
+    const { state } = await scene([outputState({ adaptive })]);
+    const text = () => screen.getAllByRole("listitem")[1]?.textContent;
+    expect(text()).toContain("reduced to 800 kbit/s for");
+    const code = "output.adaptive.too-slow";
+    const failed = outputState({ adaptive: { ...adaptive, reduced: false, code } });
+    act(() => state.set(stateWith([failed])));
+    expect(text()).toContain(`cannot be reduced ${code}`);
   });
 
   it("are steered where they stand", async () => {

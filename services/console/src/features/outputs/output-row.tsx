@@ -1,6 +1,6 @@
 import { Pencil, Play, RotateCw, Square, Trash2 } from "lucide-react";
 import type { Failure } from "../../api/problem.ts";
-import type { OutputState, OutputView } from "../../api/types.ts";
+import type { AdaptiveState, OutputState, OutputView } from "../../api/types.ts";
 import { useRuntime } from "../../runtime-context.ts";
 import { formatAge, formatBytes, formatNumber, formatUtc } from "../../ui/format.ts";
 import { IconButton } from "../../ui/icon-button.tsx";
@@ -109,6 +109,7 @@ function Figures({ output, observed }: FiguresProps) {
       {isSending && figures?.bitrate_kbps != null && (
         <span>{formatNumber(figures.bitrate_kbps)} kbit/s</span>
       )}
+      {observed.adaptive && <Adapting state={observed.adaptive} />}
       {isSending && written && <span>{written.join(" ")} written</span>}
       {figures?.srt?.readers != null && <span>{count(figures.srt.readers, "reader")}</span>}
       {isSending && figures?.srt?.rtt_ms != null && (
@@ -129,6 +130,24 @@ function Figures({ output, observed }: FiguresProps) {
       )}
     </p>
   );
+}
+
+/** Whether it is sent less than the program, how much, and since when. */
+function Adapting({ state }: { readonly state: AdaptiveState }) {
+  const { serverClock } = useRuntime();
+  const age = useTickingText<HTMLSpanElement>(() => formatAge(serverClock.since(state.since)));
+  if (state.reduced) {
+    return (
+      <span className="output__reduced" title={formatUtc(state.since)}>
+        reduced to {formatNumber(state.video_kbps)} kbit/s for <span ref={age} />
+      </span>
+    );
+  }
+  return state.code ? (
+    <span className="output__reduced">
+      cannot be reduced <code>{state.code}</code>
+    </span>
+  ) : null;
 }
 
 interface NextAttemptProps {

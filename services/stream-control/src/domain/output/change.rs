@@ -143,6 +143,7 @@ fn create(
     let Draft {
         name,
         target,
+        adaptive,
         enabled,
     } = draft::read(body, rules.targets).map_err(Refused::Invalid)?;
     let recording = OutputId::recording();
@@ -157,6 +158,7 @@ fn create(
         id: id.clone(),
         name,
         target,
+        adaptive,
         enabled,
         generation: 1,
         revision: 1,
@@ -178,9 +180,11 @@ fn alter(
             let Draft {
                 name,
                 target,
+                adaptive,
                 enabled,
             } = draft::patch(output, patch, rules.targets).map_err(Refused::Invalid)?;
-            (output.name, output.target, output.enabled) = (name, target, enabled);
+            (output.name, output.target) = (name, target);
+            (output.adaptive, output.enabled) = (adaptive, enabled);
         }
         Change::Start => output.enabled = true,
         Change::Stop => output.enabled = false,

@@ -1,6 +1,6 @@
 use serde_json::{Map, Value, json};
 use sm_common::output::{
-    FileTarget, Output, OutputKind, OutputTarget, RtmpTarget, SrtMode, SrtTarget,
+    Adaptive, FileTarget, Output, OutputKind, OutputTarget, RtmpTarget, SrtMode, SrtTarget,
 };
 use sm_common::secret::Secret;
 use sm_common::target::TargetPolicy;
@@ -14,6 +14,8 @@ const NAME_CHARS_MAX: usize = 100;
 const URL_CHARS_MAX: usize = 2000;
 const KEY_CHARS_MAX: usize = 1000;
 const STREAM_ID_CHARS_MAX: usize = 512;
+/// Least and largest bitrate below which an output is not reduced, in kbit/s.
+const MIN_KBPS: (i64, i64) = (100, 50_000);
 /// Ten years, in seconds: longer is for ever.
 const KEEP_S_MAX: i64 = 315_360_000;
 /// The largest whole number that every JSON reader agrees on.
@@ -24,6 +26,7 @@ const BYTES_MAX: i64 = 9_007_199_254_740_991;
 pub(super) struct Draft {
     pub(super) name: String,
     pub(super) target: OutputTarget,
+    pub(super) adaptive: Adaptive,
     pub(super) enabled: bool,
 }
 
@@ -99,7 +102,7 @@ fn document(output: &Output) -> Map<String, Value> {
     };
     let kind = output.target.kind();
     let document = json!({"name": output.name, "kind": kind, "target": target,
-        "enabled": output.enabled});
+        "adaptive": output.adaptive, "enabled": output.enabled});
     match document {
         Value::Object(members) => members,
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
@@ -156,10 +159,20 @@ fn read_draft(body: &Value, policy: TargetPolicy, faults: &mut Faults) -> Option
         }
         (Some(_), None) => None,
     };
+    let adaptive = members.raw("adaptive").map_or_else(
+        || Some(Adaptive::default()),
+        |adaptive| read_adaptive(adaptive, faults),
+    );
     members.finish(faults);
+    let (target, adaptive) = (target?, adaptive?);
+    if adaptive.enabled && !target.can_adapt() {
+        let detail = "is for rtmp, and for srt in the mode caller";
+        faults.value("/adaptive/enabled", detail);
+    }
     Some(Draft {
         name: name?,
-        target: target?,
+        target,
+        adaptive,
         enabled: enabled?,
     })
 }
@@ -171,6 +184,19 @@ fn read_kind(value: &Value) -> Result<OutputKind, Fault> {
         )),
         kind @ (OutputKind::Rtmp | OutputKind::Srt | OutputKind::File) => Ok(kind),
     }
+}
+
+fn read_adaptive(value: &Value, faults: &mut Faults) -> Option<Adaptive> {
+    let mut members = Members::of(value, "/adaptive", faults)?;
+    let Adaptive { enabled, min_kbps } = Adaptive::default();
+    let enabled = members.or("enabled", enabled, faults, field::boolean);
+    let bounds = field::integer(MIN_KBPS.0, MIN_KBPS.1);
+    let min_kbps = members.or("min_kbps", min_kbps, faults, bounds);
+    members.finish(faults);
+    Some(Adaptive {
+        enabled: enabled?,
+        min_kbps: min_kbps?,
+    })
 }
 
 fn read_target(

@@ -1,7 +1,9 @@
 use serde::Serialize;
 use sm_common::clock::Timestamp;
 use sm_common::id::OutputId;
-use sm_common::output::{FileTarget, Output, OutputKind, OutputState, OutputTarget, SrtMode};
+use sm_common::output::{
+    Adaptive, FileTarget, Output, OutputKind, OutputState, OutputTarget, SrtMode,
+};
 use utoipa::ToSchema;
 
 /// The outputs of a stream: HLS, and the others in the order in which they were added.
@@ -21,6 +23,8 @@ pub(crate) struct OutputView {
     pub(crate) kind: OutputKind,
     /// Where it goes.
     pub(crate) target: TargetView,
+    /// Whether it may be sent less while its target is congested.
+    pub(crate) adaptive: Adaptive,
     /// Whether it is to send while the stream is on air.
     pub(crate) enabled: bool,
     /// Raised to let it begin anew.
@@ -75,6 +79,7 @@ impl OutputView {
             name: output.name.clone(),
             kind: output.target.kind(),
             target: TargetView::of(&output.target),
+            adaptive: output.adaptive,
             enabled: output.enabled,
             generation: output.generation,
             revision: output.revision,
@@ -93,6 +98,7 @@ impl OutputView {
             name: "HLS".to_owned(),
             kind: OutputKind::Hls,
             target: TargetView::Hls {},
+            adaptive: Adaptive::default(),
             enabled: true,
             generation: 0,
             revision: 0,

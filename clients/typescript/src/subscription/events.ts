@@ -9,13 +9,15 @@ import type {
 import type { News } from "./reader.ts";
 
 /** Something happened. `type` says what, and `data` follows from it. */
-export type ChannelEvent<C extends Channel> = {
-  [T in keyof ChannelEvents[C]]: Heard & {
-    readonly type: T;
-    readonly channel: C;
-    readonly data: ChannelEvents[C][T];
-  };
-}[keyof ChannelEvents[C]];
+export type ChannelEvent<C extends Channel> = C extends Channel
+  ? {
+      [T in keyof ChannelEvents[C]]: Heard & {
+        readonly type: T;
+        readonly channel: C;
+        readonly data: ChannelEvents[C][T];
+      };
+    }[keyof ChannelEvents[C]]
+  : never;
 
 /** What every event has. */
 interface Heard {
@@ -67,25 +69,23 @@ export interface Unknown<C extends Channel> extends Heard {
 }
 
 /** Everything that a subscriber is told, told apart by `type`. */
-export type SubscriptionEvent<C extends Channel> =
-  | Snapshot<C>
-  | Resumed<C>
-  | Refused<C>
-  | Unknown<C>
-  | ChannelEvent<C>;
+export type SubscriptionEvent<C extends Channel> = C extends Channel
+  ? Snapshot<C> | Resumed<C> | Refused<C> | Unknown<C> | ChannelEvent<C>
+  : never;
 
 /** Puts news into the subscriber's words. The shapes are what the server's own types promise. */
-export function toSubscriptionEvent<C extends Channel>(
-  channel: C,
+export function toSubscriptionEvent(
+  channel: Channel,
   stream: string,
   news: News,
-): SubscriptionEvent<C> {
+): SubscriptionEvent<Channel> {
   switch (news.kind) {
     case "snapshot": {
       const { epoch, offset, snapshot } = news.message;
-      const value = (snapshot ?? null) as ChannelSnapshots[C];
+      const value = snapshot ?? null;
       const position = { epoch, offset };
-      return { type: "snapshot", channel, stream, position, value, first: news.first };
+      const told = { type: "snapshot", channel, stream, position, value, first: news.first };
+      return told as SubscriptionEvent<Channel>;
     }
     case "resumed": {
       const { epoch, offset } = news.message;
@@ -100,12 +100,12 @@ export function toSubscriptionEvent<C extends Channel>(
   }
 }
 
-function toChannelEvent<C extends Channel>(
-  channel: C,
+function toChannelEvent(
+  channel: Channel,
   { stream, offset, time, event, data }: EventMessage,
-): ChannelEvent<C> | Unknown<C> {
+): ChannelEvent<Channel> | Unknown<Channel> {
   if (!CHANNEL_EVENTS[channel].includes(event)) {
     return { type: "unknown", channel, stream, offset, time, event, data };
   }
-  return { type: event, channel, stream, offset, time, data } as unknown as ChannelEvent<C>;
+  return { type: event, channel, stream, offset, time, data } as ChannelEvent<Channel>;
 }

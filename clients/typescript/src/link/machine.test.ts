@@ -97,7 +97,12 @@ const table: readonly {
   { when: { type: "network-lost" }, leadsTo: {} },
   {
     when: { type: "network-returned" },
-    leadsTo: { live: ["live", PING], stale: ["opening", OPEN], waiting: ["opening", OPEN] },
+    leadsTo: {
+      opening: ["opening", OPEN],
+      live: ["live", PING],
+      stale: ["opening", OPEN],
+      waiting: ["opening", OPEN],
+    },
   },
   { when: { type: "hidden" }, leadsTo: {} },
   { when: { type: "shown", lateMs: 0 }, leadsTo: { waiting: ["opening", OPEN] } },
@@ -159,6 +164,20 @@ describe("the back-off", () => {
     const leaving = step(live, { type: "goodbye", comeBackMs: 4_321 }, world).link;
     expect(waitAfter(leaving, { type: "closed", code: 1001, reason: "" })).toBe(4_321);
     expect(waitAfter(opening, { type: "not-opened", retryAfterMs: 7_000 })).toBe(7_000);
+  });
+});
+
+describe("a try that is not welcomed", () => {
+  const overdue: Link = { ...opening, phase: { at: "opening", since: NOW - TIMING.openMs } };
+
+  it("has failed", () => {
+    expect(step(overdue, { type: "timer", lateMs: 0 }, world).link.phase.at).toBe("waiting");
+  });
+
+  it("is made again at once where the process slept meanwhile", () => {
+    const { link, effects } = step(overdue, { type: "timer", lateMs: 60_000 }, world);
+    expect(link).toMatchObject({ phase: { at: "opening", since: NOW }, attempt: 0 });
+    expect(effects).toEqual(OPEN);
   });
 });
 

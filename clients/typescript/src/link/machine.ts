@@ -1,6 +1,6 @@
 import { backOffMs } from "./back-off.ts";
 import { afterClose, BROKEN, closeReason } from "./close-codes.ts";
-import { afterPause } from "./pauses.ts";
+import { afterPause, isLate } from "./pauses.ts";
 import type { LinkState } from "./state.ts";
 import type { Timing } from "./timing.ts";
 
@@ -287,6 +287,8 @@ function counted(link: Link): Link {
 function networkReturned(link: Link, world: LinkWorld): LinkStep {
   const { phase } = link;
   if (phase.at === "waiting") return phase.asked ? stay(link) : openAfresh(link, world);
+  // A try that began without a network may hang for long.
+  if (phase.at === "opening") return openAfresh(link, world);
   if (isStale(phase)) return openAfresh(counted(link), world);
   // It may be another network, on which this connection leads nowhere.
   return phase.at === "live" ? ping(link, phase, world) : stay(link);
@@ -304,7 +306,7 @@ function timer(link: Link, lateMs: number, world: LinkWorld): LinkStep {
   if (due === null || due > world.now) return stay(link);
   switch (phase.at) {
     case "opening":
-      return lost(link, null, world);
+      return isLate(lateMs) ? openAfresh(link, world) : lost(link, null, world);
     case "live":
       return watch(link, phase, lateMs, world);
     case "waiting":

@@ -26,6 +26,11 @@ const LATE_MS = 1_000;
 /** Browsers let timers of a hidden page come once a minute; longer than that is no throttling. */
 const THROTTLED_MS = 75_000;
 
+/** Whether a timer came so late that something paused. */
+export function isLate(lateMs: number): boolean {
+  return lateMs >= LATE_MS;
+}
+
 export function afterPause({
   lateMs,
   hidden,
@@ -33,7 +38,7 @@ export function afterPause({
   silentMs,
   heartbeatMs,
 }: Pause): AfterPause {
-  if (lateMs < LATE_MS) return "carry-on";
+  if (!isLate(lateMs)) return "carry-on";
   if (unansweredMs !== null && unansweredMs >= silentMs) return "reconnect";
   const longest = hidden ? Math.max(THROTTLED_MS, 2 * heartbeatMs) : 2 * heartbeatMs;
   return lateMs > longest ? "reconnect" : "probe";

@@ -89,14 +89,14 @@ soak: build test-setup ## Half an hour of changes, dying sources and dying outpu
 ci: test deny ## What has to hold before a change lands
 
 ##@ Test
-.PHONY: test test-setup test-routing test-client test-console test-lint test-rust test-e2e test-browser test-compose
-test: test-setup layers test-routing test-client test-console test-lint test-rust test-e2e test-browser test-compose ## Everything, from a bare machine on
+.PHONY: test test-setup test-routing test-client test-console test-lint test-rust test-e2e test-browser test-client-e2e test-compose
+test: test-setup layers test-routing test-client test-console test-lint test-rust test-e2e test-browser test-client-e2e test-compose ## Everything, from a bare machine on
 	@echo "== all tests passed"
 test-setup:
 	@$(STACK) setup --tests
 test-routing: ## The compose file, and that both modes route alike, through a real Traefik
 	@deploy/ci/routing.sh
-test-client: ## TypeScript client: types, formats, generated files, unit tests, size
+test-client: ## TypeScript client: types, formats, generated files, unit tests, size, package
 	@deploy/ci/client.sh
 test-console: ## Console: types, formats, generated files, unit tests, build
 	@deploy/ci/console.sh
@@ -107,8 +107,10 @@ test-rust: ## Unit, service, contract and media tests; also builds every binary 
 	@cargo nextest run --workspace --locked --profile ci --filterset 'not package(sm-e2e)'
 test-e2e: ## The native stack through Traefik
 	@cargo nextest run --workspace --locked --profile ci --filterset 'package(sm-e2e)' --test-threads 1
-test-browser: ## The console in headless Chromium, and the client there and in Node, on native stacks
+test-browser: ## The console in headless Chromium, on a native stack
 	@deploy/ci/browser.sh
+test-client-e2e: ## TypeScript client in Node and in headless Chromium, on a native stack
+	@deploy/ci/client-e2e.sh
 test-compose: ## The containers, wherever an engine answers
 	@deploy/ci/compose.sh
 

@@ -8,3 +8,4 @@ cd clients/typescript
 npm run --silent check
 npm test
 npm run --silent build
+npm run --silent pack-gate

@@ -120,12 +120,14 @@ describe("reading by position", () => {
 
   it("gives whoever joins a channel a snapshot, on the one subscription that the server knows", async () => {
     const { client, socket, heard } = await liveScene();
-    const joined: string[] = [];
-    const second = client.subscribe("chat", {}, (event) => joined.push(event.type));
+    const joined: unknown[] = [];
+    const second = client.subscribe("chat", {}, (event) => {
+      joined.push(event.type === "snapshot" ? { first: event.first } : event.type);
+    });
     expect(socket().subscriptions("chat").at(-1)).not.toHaveProperty("since");
     socket().subscribes("chat", { epoch: "a", offset: 5, snapshot: ["new"] });
     socket().tells("chat", 6);
-    expect(joined).toEqual(["snapshot", "chat.message.posted"]);
+    expect(joined).toEqual([{ first: true }, "chat.message.posted"]);
     expect(heard).toEqual([{ snapshot: ["old"] }, { snapshot: ["new"] }, 6]);
     second.end();
     expect(socket().heard("unsubscribe")).toEqual([]);

@@ -10,7 +10,7 @@ import {
   RequestError,
   type SubscriptionEvent,
 } from "../../src/index.ts";
-import { tokenEndsAt } from "../../src/proof/token-life.ts";
+import { lifeOf } from "../../src/proof/token-life.ts";
 import { Edge } from "../edge.ts";
 import { System, unique } from "../system.ts";
 import { until } from "../wait.ts";
@@ -151,7 +151,7 @@ describe("proof", () => {
     const heard = follow(client, "chat");
     await live();
     const session = client.session.get();
-    const over = (tokenEndsAt(tokens[0] ?? "") ?? 0) + 1_000;
+    const over = (lifeOf(tokens[0] ?? "")?.endsAt ?? 0) + 1_000;
     await until("past the end of the first token", () => Date.now() > over);
     const text = unique("Still here");
     await client.publish("chat", text);

@@ -39,11 +39,11 @@ it("gives null for a snapshot that is left out", () => {
     epoch: "a",
     offset: 0,
   } as const;
-  expect(
-    toSubscriptionEvent("metrics", "main", { kind: "snapshot", message, first: true }),
-  ).toMatchObject({
-    type: "snapshot",
-    value: null,
-    first: true,
-  });
+  expect(toSubscriptionEvent("metrics", "main", { kind: "snapshot", message }, true)).toMatchObject(
+    {
+      type: "snapshot",
+      value: null,
+      first: true,
+    },
+  );
 });

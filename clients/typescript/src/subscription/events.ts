@@ -73,18 +73,22 @@ export type SubscriptionEvent<C extends Channel> = C extends Channel
   ? Snapshot<C> | Resumed<C> | Refused<C> | Unknown<C> | ChannelEvent<C>
   : never;
 
-/** Puts news into the subscriber's words. The shapes are what the server's own types promise. */
+/**
+ * Puts news into the words of a subscriber, for whom a snapshot is the `first` or not. The shapes are what
+ * the server's own types promise.
+ */
 export function toSubscriptionEvent(
   channel: Channel,
   stream: string,
   news: News,
+  first: boolean,
 ): SubscriptionEvent<Channel> {
   switch (news.kind) {
     case "snapshot": {
       const { epoch, offset, snapshot } = news.message;
       const value = snapshot ?? null;
       const position = { epoch, offset };
-      const told = { type: "snapshot", channel, stream, position, value, first: news.first };
+      const told = { type: "snapshot", channel, stream, position, value, first };
       return told as SubscriptionEvent<Channel>;
     }
     case "resumed": {

@@ -48,11 +48,7 @@ export type ReaderInput =
 
 /** What a subscriber is told. */
 export type News =
-  | {
-      readonly kind: "snapshot";
-      readonly message: ServerSays<"subscribed">;
-      readonly first: boolean;
-    }
+  | { readonly kind: "snapshot"; readonly message: ServerSays<"subscribed"> }
   | { readonly kind: "resumed"; readonly message: ServerSays<"subscribed"> }
   | { readonly kind: "event"; readonly message: EventMessage }
   | {
@@ -153,8 +149,7 @@ function answers({ phase }: Reader, id: number | null | undefined): boolean {
 function begin(reader: Reader, message: ServerSays<"subscribed">): ReaderStep {
   const { epoch, offset, recovered } = message;
   const next: Reader = { ...reader, phase: { at: "reading" }, position: { epoch, offset } };
-  if (recovered) return tell(next, { kind: "resumed", message });
-  return tell(next, { kind: "snapshot", message, first: reader.position === null });
+  return tell(next, { kind: recovered ? "resumed" : "snapshot", message });
 }
 
 function receive(reader: Reader, message: EventMessage, world: ReaderWorld): ReaderStep {

@@ -19,7 +19,8 @@ export interface TopicsWorld {
 interface Topic {
   readonly channel: Channel;
   readonly stream: string;
-  readonly listeners: Set<Listener<Channel>>;
+  /** Those who listen, and whether they have been told something that can become void. */
+  readonly listeners: Map<Listener<Channel>, { hasSomething: boolean }>;
   reader: Reader;
 }
 
@@ -42,8 +43,8 @@ export class Topics {
   ): void {
     const known = this.topics.get(keyOf(channel, stream));
     const reader = newReader(CHANNEL_IS_CONFLATED[channel], since);
-    const topic = known ?? { channel, stream, listeners: new Set(), reader };
-    topic.listeners.add(anyListener(listener));
+    const topic = known ?? { channel, stream, listeners: new Map(), reader };
+    topic.listeners.set(anyListener(listener), { hasSomething: since !== null });
     this.topics.set(keyOf(channel, stream), topic);
     if (known) this.feed(known, { type: "restart" });
     else if (connected) this.feed(topic, { type: "connected" });
@@ -102,8 +103,11 @@ export class Topics {
     if (reader.gaps !== before.gaps) this.world.missedEvents();
     if (ask) this.world.subscribe(id, channel, stream, reader.position);
     if (!news) return;
-    const event = toSubscriptionEvent(channel, stream, news);
-    for (const listener of [...topic.listeners]) tell(listener, event);
+    for (const [listener, told] of [...topic.listeners]) {
+      const event = toSubscriptionEvent(channel, stream, news, !told.hasSomething);
+      if (event.type === "snapshot") told.hasSomething = true;
+      tell(listener, event);
+    }
   }
 }
 

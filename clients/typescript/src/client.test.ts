@@ -420,6 +420,19 @@ describe("requests", () => {
   });
 });
 
+it("may be closed by whoever is told that it is live", async () => {
+  const { client, clock, socket } = scene(["chat"]);
+  client.state.subscribe(() => {
+    if (client.state.get().kind === "live") client.close();
+  });
+  client.start();
+  await clock.advance(0);
+  socket().welcomes();
+  expect(socket().closed).toBe(true);
+  expect(client.state.get().kind).toBe("closed");
+  expect(clock.timersSet).toBe(0);
+});
+
 it("hears frames in order from a codec that takes its time", async () => {
   const waiting: (() => void)[] = [];
   const slow: Codec = {

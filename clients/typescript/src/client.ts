@@ -109,9 +109,9 @@ export class Client {
     this.topics = new Topics({
       now,
       nextId: () => this.nextId,
-      subscribe: (_id, channel, stream, since) => {
-        const asked = since ? { since } : {};
-        this.say({ type: "subscribe", id: this.nextId++, channel, stream, ...asked });
+      subscribe: (id, channel, stream, since) => {
+        this.nextId = id + 1;
+        this.say({ type: "subscribe", id, channel, stream, ...(since && { since }) });
       },
       missedEvents: () => this.note({ gaps: this.figures.get().gaps + 1 }),
     });
@@ -297,6 +297,8 @@ export class Client {
   private welcomed({ session, heartbeat_ms, authenticated }: ServerSays<"welcome">): void {
     this.shownSession.set(session);
     this.feed({ type: "welcomed", heartbeatMs: heartbeat_ms });
+    // Whoever is told of the state may have closed the client.
+    if (!this.isLive()) return;
     this.keeper.begin(authenticated);
     this.topics.all({ type: "connected" });
   }
@@ -304,8 +306,8 @@ export class Client {
   private refused(message: ServerSays<"error">): void {
     if (this.requests.refuse(message)) return;
     // A new role does not carry some subscription, and nobody says which.
-    if (message.id == null && message.code.startsWith("auth."))
-      this.topics.all({ type: "doubted" });
+    const isDoubt = message.id == null && message.code.startsWith("auth.");
+    if (isDoubt) this.topics.all({ type: "doubted" });
     else this.topics.error(message);
   }
 

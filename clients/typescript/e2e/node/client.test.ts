@@ -5,7 +5,9 @@ import {
   type Channel,
   Client,
   type ClientOptions,
+  type Codec,
   connect,
+  jsonCodec,
   type LinkState,
   RequestError,
   type SubscriptionEvent,
@@ -30,13 +32,18 @@ function start(options: Partial<ClientOptions> = {}) {
     ...options,
   });
   const states: LinkState[] = [];
-  client.state.subscribe(() => states.push(client.state.get()));
+  const seenAt: number[] = [];
+  client.state.subscribe(() => {
+    states.push(client.state.get());
+    seenAt.push(Date.now());
+  });
   cleanUps.push(() => client.close());
   client.start();
   const kinds = () => states.map(({ kind }) => kind);
   return {
     client,
     states,
+    seenAt,
     live: (times = 1) =>
       until(
         "live",
@@ -186,12 +193,23 @@ describe("proof", () => {
 
 describe("coming back", () => {
   it("waits as long as the goodbye of a server says that is replaced, and misses nothing", async () => {
-    const { client, live, states } = start();
+    const goodbyes: { heardAt: number; comeBackMs: number }[] = [];
+    const codec: Codec = {
+      ...jsonCodec,
+      decode: async (frame) => {
+        const message = await jsonCodec.decode(frame);
+        if (message?.type === "goodbye") {
+          goodbyes.push({ heardAt: Date.now(), comeBackMs: message.reconnect_after_ms });
+        }
+        return message;
+      },
+    };
+    const { client, live, states, seenAt } = start({ codec });
     const layers = follow(client, "layer-updates");
     await live();
     await until("a snapshot", () => layers[0]);
     system.signal("ws-fanout-1", "SIGTERM");
-    await until("waiting", () => states.find(({ kind }) => kind === "waiting"));
+    const first = await until("waiting", () => states.find((state) => state.kind === "waiting"));
     const name = unique("while away");
     await addLayer(name);
     await live(2);
@@ -202,7 +220,14 @@ describe("coming back", () => {
     );
     expect(created(layers).filter((seen) => seen === name)).toHaveLength(1);
     expect(layers.filter(({ type }) => type === "snapshot")).toHaveLength(1);
-    expect(client.figures.get().reconnects).toBeGreaterThan(0);
+
+    const { heardAt, comeBackMs } = await until("a goodbye", () => goodbyes[0]);
+    const at = states.indexOf(first);
+    const retryAt = first.kind === "waiting" ? first.retryAt : 0;
+    // The wait begins when the connection ends: after the goodbye, before the state was seen.
+    expect(retryAt).toBeGreaterThanOrEqual(heardAt + comeBackMs);
+    expect(retryAt).toBeLessThanOrEqual((seenAt[at] ?? 0) + comeBackMs);
+    expect(seenAt[at + 1]).toBeGreaterThanOrEqual(retryAt);
   });
 
   it("goes on after a server that was killed", async () => {

@@ -1,3 +1,4 @@
+import { BROKEN } from "../link/close-codes.ts";
 import type { Frame } from "../protocol/codec.ts";
 
 /** The part of a WebSocket that is used. */
@@ -32,8 +33,21 @@ export const webSockets: Transport = ({ url, subprotocol, headers }) => {
     send: (frame) => webSocket.send(frame),
     close: () => webSocket.close(),
   };
+  let isOver = false;
+  const end = (code: number, reason: string) => {
+    if (!isOver) socket.onclose?.(code, reason);
+    isOver = true;
+  };
+  let wasOpen = false;
+  webSocket.onopen = () => {
+    wasOpen = true;
+  };
   webSocket.onmessage = ({ data }) => socket.onmessage?.(data);
-  webSocket.onclose = ({ code, reason }) => socket.onclose?.(code, reason);
+  webSocket.onclose = ({ code, reason }) => end(code, reason);
+  // Node 22 tells of a handshake that failed by an error alone, and never closes the socket.
+  webSocket.onerror = () => {
+    if (!wasOpen) end(BROKEN, "");
+  };
   return socket;
 };
 

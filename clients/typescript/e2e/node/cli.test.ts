@@ -22,9 +22,14 @@ class Run {
   out = "";
   err = "";
 
-  constructor(args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
+  constructor(args: readonly string[], environment: NodeJS.ProcessEnv = {}, terminal = false) {
     const env = { PATH: process.env.PATH, ...environment };
-    this.process = spawn(process.execPath, [MAIN, ...args], { env });
+    const command = [process.execPath, MAIN, ...args];
+    // `script` gives it a terminal, and prints what that shows.
+    const [program = "", ...rest] = terminal
+      ? ["script", "--quiet", "--return", "--command", command.join(" "), "/dev/null"]
+      : command;
+    this.process = spawn(program, rest, { env });
     this.process.stdout.on("data", (text) => {
       this.out += text;
     });
@@ -72,6 +77,18 @@ describe("watch", () => {
     expect(watch.out).toMatch(/kbit\/s/);
     expect(watch.out + watch.err).not.toContain("\u001b");
     expect(watch.err).toContain("connected");
+  });
+
+  it.each([
+    ["with colours on a terminal", {}, true],
+    ["without colours on a terminal whose owner wants none", { NO_COLOR: "1" }, false],
+  ])("prints %s", async (_, wish, coloured) => {
+    const args = ["watch", "--channel", "metrics", "--count", "1", "--url", system.url];
+    const environment = { ...(await asAdmin()), TERM: "xterm", ...wish };
+    const watch = new Run(args, environment, true);
+    expect(await watch.ended).toBe(0);
+    expect(watch.out).toContain("kbit/s");
+    expect(watch.out.includes("\u001b[1m")).toBe(coloured);
   });
 
   it("goes on through a server that is replaced", async () => {

@@ -50,8 +50,9 @@ export class ProofKeeper {
   /** The connection stands. */
   begin(isProven: boolean): void {
     this.isProven = isProven;
-    if (!isProven && this.token !== null)
-      void this.prove(this.token, this.proof.renew !== undefined);
+    const { token } = this;
+    if (isProven || token === null) return;
+    void this.prove(token, this.proof.renew !== undefined);
   }
 
   /** The connection is gone. */

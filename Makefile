@@ -17,6 +17,7 @@ STACK := python3 deploy/native/stack.py
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 # Not CONSOLE, which says to Compose where the images take the console from.
 CONSOLE_SOURCE := services/console
+CLIENT_SOURCE := clients/typescript
 
 ##@ Run as plain processes
 .PHONY: setup console build run stop status
@@ -60,19 +61,26 @@ tools: ## Put the pinned tools into .venv
 	@$(STACK) tools
 fmt: ## Format everything
 	@cargo fmt --all
+	@$(STACK) client
+	@cd $(CLIENT_SOURCE) && npm run --silent format
 	@cd $(CONSOLE_SOURCE) && npm run --silent format
 lint: test-lint ## Clippy, formats, types; warnings are errors
+	@$(STACK) client
+	@cd $(CLIENT_SOURCE) && npm run --silent check
 	@cd $(CONSOLE_SOURCE) && npm run --silent check
 layers: ## Check which crates may know which
 	@deploy/ci/layers.sh
-schemas: ## Write docs/api, docs/reference/problems.md and the console's types from the Rust types
+schemas: ## Write docs/api, docs/reference/problems.md, the client's and the console's types from the Rust types
 	@cargo run --quiet --locked -p sm-schemas
+	@$(STACK) client
+	@cd $(CLIENT_SOURCE) && npm run --silent generate
 	@cd $(CONSOLE_SOURCE) && npm run --silent generate
 deny: ## Check licences, bans and sources (cargo-deny)
 	@cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
 	@cargo deny --workspace check bans licenses sources
 audit: deny ## Check for known vulnerabilities (needs the network)
 	@cargo deny --workspace check advisories
+	@cd $(CLIENT_SOURCE) && npm audit
 	@cd $(CONSOLE_SOURCE) && npm audit
 bench: build test-setup ## Run the benchmarks (B=name for one); prints a table, writes target/bench/results.json
 	@SM_E2E_BIN=$(CURDIR)/target/release cargo run --quiet --release --locked -p sm-bench --bin bench -- $(B)
@@ -81,13 +89,15 @@ soak: build test-setup ## Half an hour of changes, dying sources and dying outpu
 ci: test deny ## What has to hold before a change lands
 
 ##@ Test
-.PHONY: test test-setup test-routing test-console test-lint test-rust test-e2e test-browser test-compose
-test: test-setup layers test-routing test-console test-lint test-rust test-e2e test-browser test-compose ## Everything, from a bare machine on
+.PHONY: test test-setup test-routing test-client test-console test-lint test-rust test-e2e test-browser test-client-e2e test-compose
+test: test-setup layers test-routing test-client test-console test-lint test-rust test-e2e test-browser test-client-e2e test-compose ## Everything, from a bare machine on
 	@echo "== all tests passed"
 test-setup:
 	@$(STACK) setup --tests
 test-routing: ## The compose file, and that both modes route alike, through a real Traefik
 	@deploy/ci/routing.sh
+test-client: ## TypeScript client: types, formats, generated files, unit tests, size, package
+	@deploy/ci/client.sh
 test-console: ## Console: types, formats, generated files, unit tests, build
 	@deploy/ci/console.sh
 test-lint: ## Formats and Clippy; warnings are errors
@@ -99,6 +109,8 @@ test-e2e: ## The native stack through Traefik
 	@cargo nextest run --workspace --locked --profile ci --filterset 'package(sm-e2e)' --test-threads 1
 test-browser: ## The console in headless Chromium, on a native stack
 	@deploy/ci/browser.sh
+test-client-e2e: ## TypeScript client in Node and in headless Chromium, on a native stack
+	@deploy/ci/client-e2e.sh
 test-compose: ## The containers, wherever an engine answers
 	@deploy/ci/compose.sh
 

@@ -11,23 +11,35 @@ from machine import say, tool_environment
 from settings import ROOT, SUBNETS
 
 CONSOLE = ROOT / "services" / "console"
+# The console is built from its sources.
+CLIENT = ROOT / "clients" / "typescript"
 PACKAGES = [*(f"sm-{service}" for service in SUBNETS), "sm-media-engine"]
 
 
 def console() -> None:
     """services/console/dist, which api-gateway embeds."""
     dependencies()
-    if newest(CONSOLE) <= modified(CONSOLE / "dist" / "index.html"):
+    if max(newest(CONSOLE), newest(CLIENT / "src")) <= modified(CONSOLE / "dist" / "index.html"):
         return
     say("building the console")
     step(["npm", "run", "--silent", "build"], "npm run build", CONSOLE)
 
 
 def dependencies() -> None:
-    """The console's packages, exactly as the lock file has them."""
-    if modified(CONSOLE / "package-lock.json") > modified(CONSOLE / "node_modules" / ".package-lock.json"):
-        say("installing the console's packages")
-        step(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], "npm ci", CONSOLE)
+    """The console's packages."""
+    packages(CONSOLE, "the console")
+
+
+def client() -> None:
+    """What the client is built and tested with; the console needs none of it."""
+    packages(CLIENT, "the client")
+
+
+def packages(directory: Path, name: str) -> None:
+    """Exactly what the lock file has."""
+    if modified(directory / "package-lock.json") > modified(directory / "node_modules" / ".package-lock.json"):
+        say(f"installing the packages of {name}")
+        step(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], "npm ci", directory)
 
 
 def binaries(release: bool) -> None:

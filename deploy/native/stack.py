@@ -5,6 +5,7 @@
     stack.py tools                 only what is pinned in .venv
     stack.py build [--dev]         build the console and the binaries
     stack.py console               only the console
+    stack.py client                install what the TypeScript client is built and tested with
     stack.py run                   setup, build, start, follow the logs, stop on Ctrl-C
     stack.py up --detach           start what is built, and return when it is on air
     stack.py status | down         ask it, stop it
@@ -42,7 +43,7 @@ def main() -> int:
 def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = result.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name in ("tools", "console"):
+    for name in ("tools", "console", "client"):
         commands.add_parser(name)
     setup = commands.add_parser("setup")
     setup.add_argument("--tests", action="store_true", help="also what only the tests need")
@@ -97,6 +98,13 @@ def console(_arguments: argparse.Namespace) -> int:
     import build as builder
 
     builder.console()
+    return 0
+
+
+def client(_arguments: argparse.Namespace) -> int:
+    import build as builder
+
+    builder.client()
     return 0
 
 
@@ -195,6 +203,7 @@ COMMANDS = {
     "setup": setup,
     "tools": tools,
     "console": console,
+    "client": client,
     "build": build,
     "run": run,
     "up": up,

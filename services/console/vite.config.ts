@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import react from "@vitejs/plugin-react";
+import { defaultClientConditions, defaultServerConditions } from "vite";
 import { defineConfig } from "vitest/config";
 
 /**
@@ -11,9 +12,9 @@ import { defineConfig } from "vitest/config";
 function consoleVersion(): string {
   const root = import.meta.dirname;
   const sources = ["index.html", "package-lock.json"];
-  for (const folder of ["src", "public"]) {
+  for (const folder of ["src", "public", "../../clients/typescript/src"]) {
     for (const entry of readdirSync(join(root, folder), { recursive: true, withFileTypes: true })) {
-      const path = join(entry.parentPath, entry.name).slice(root.length + 1);
+      const path = relative(root, join(entry.parentPath, entry.name));
       if (entry.isFile() && !/\.test\.tsx?$/.test(path)) sources.push(path);
     }
   }
@@ -22,6 +23,9 @@ function consoleVersion(): string {
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   return `${version}+${digest.digest("hex").slice(0, 12)}`;
 }
+
+/** The client is taken from its sources: there is nothing to build first. */
+const SOURCE = "stream-manager:source";
 
 const version = consoleVersion();
 /** Where `npm run dev` finds the services. */
@@ -40,6 +44,8 @@ export default defineConfig({
       },
     },
   ],
+  resolve: { conditions: [SOURCE, ...defaultClientConditions] },
+  ssr: { resolve: { conditions: [SOURCE, ...defaultServerConditions] } },
   define: { __CONSOLE_VERSION__: JSON.stringify(version) },
   build: {
     target: "es2022",

@@ -115,6 +115,11 @@ macro_rules! event_types {
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text),+ }
             }
+
+            /// The name under which API documents describe its payload.
+            pub fn payload_schema(self) -> std::borrow::Cow<'static, str> {
+                match self { $(Self::$name => <$payload as ToSchema>::name()),+ }
+            }
         }
 
         $(impl Payload for $payload {

@@ -11,11 +11,18 @@ pub fn asyncapi() -> anyhow::Result<Value> {
         .and_then(Value::as_object)
         .cloned()
         .unwrap_or_default();
-    keep_reachable(&mut schemas, &["ClientMessage", "ServerMessage", "Event"]);
-    let events: Map<String, Value> = Channel::ALL
+    let channels: Map<String, Value> = Channel::ALL
         .into_iter()
-        .map(|channel| (channel.as_str().to_owned(), json!(event_types(channel))))
+        .map(|channel| (channel.as_str().to_owned(), describe(channel)))
         .collect();
+    let channels = Value::Object(channels);
+    let mut roots = vec![
+        "ClientMessage".to_owned(),
+        "ServerMessage".to_owned(),
+        "Event".to_owned(),
+    ];
+    roots.extend(references(&channels));
+    keep_reachable(&mut schemas, roots);
     let close_codes: Vec<Value> = CloseCode::ALL
         .iter()
         .map(|code| json!({"code": code.code(), "reason": code.reason(), "reconnect": code.reconnect()}))
@@ -53,32 +60,65 @@ pub fn asyncapi() -> anyhow::Result<Value> {
             },
         },
         "components": {"schemas": schemas},
-        "x-event-types": events,
+        "x-channels": channels,
         "x-close-codes": close_codes,
     }))
 }
 
-fn event_types(channel: Channel) -> Vec<&'static str> {
+/// What a channel carries: the shape of its snapshot and of each event's data, and whether a slow
+/// reader may find events left out.
+fn describe(channel: Channel) -> Value {
     let of_channel = EventType::ALL
         .iter()
         .filter(|kind| kind.channel() == channel);
-    of_channel.map(|kind| kind.as_str()).collect()
+    let events: Map<String, Value> = of_channel
+        .map(|kind| (kind.as_str().to_owned(), schema(&kind.payload_schema())))
+        .collect();
+    json!({
+        "conflated": channel.is_conflatable(),
+        "snapshot": snapshot(channel),
+        "events": events,
+    })
+}
+
+/// The shape of a channel's value.
+fn snapshot(channel: Channel) -> Value {
+    let or_null = |name| json!({"oneOf": [schema(name), {"type": "null"}]});
+    match channel {
+        Channel::StreamState => schema("StreamState"),
+        Channel::LayerUpdates => or_null("LayerList"),
+        Channel::Metrics => or_null("MetricsSample"),
+        Channel::Chat => json!({"type": "array", "items": schema("ChatMessage")}),
+    }
+}
+
+const SCHEMAS: &str = "#/components/schemas/";
+
+fn schema(name: &str) -> Value {
+    json!({"$ref": format!("{SCHEMAS}{name}")})
+}
+
+/// The names of the schemas that a document refers to.
+fn references(document: &Value) -> Vec<String> {
+    let text = document.to_string();
+    let names = text.split(SCHEMAS).skip(1);
+    names
+        .map(|rest| rest.chars().take_while(|c| *c != '"').collect())
+        .collect()
 }
 
 /// Drops the schemas that nothing in `roots` leads to.
-fn keep_reachable(schemas: &mut Map<String, Value>, roots: &[&str]) {
-    let mut reachable: Vec<String> = roots.iter().map(|root| (*root).to_owned()).collect();
-    let mut next = 0;
-    while let Some(name) = reachable.get(next).cloned() {
-        next += 1;
-        let text = schemas.get(&name).map(Value::to_string).unwrap_or_default();
-        let prefix = "#/components/schemas/";
-        for reference in text.split(prefix).skip(1) {
-            let found: String = reference.chars().take_while(|c| *c != '"').collect();
-            if !reachable.contains(&found) {
-                reachable.push(found);
-            }
+fn keep_reachable(schemas: &mut Map<String, Value>, roots: Vec<String>) {
+    let mut reachable = Vec::new();
+    let mut waiting = roots;
+    while let Some(name) = waiting.pop() {
+        if reachable.contains(&name) {
+            continue;
         }
+        if let Some(found) = schemas.get(&name) {
+            waiting.extend(references(found));
+        }
+        reachable.push(name);
     }
     schemas.retain(|name, _| reachable.contains(name));
 }

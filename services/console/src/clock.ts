@@ -1,18 +1,6 @@
-/** Time and timers as an argument, so that rules about time can be tested at any moment. */
-export interface Clock {
-  /** Milliseconds since the Unix epoch. */
-  now(): number;
-  /** Runs `task` once after `delayMs`; the result cancels it. */
-  after(delayMs: number, task: () => void): () => void;
-}
+import { type Clock, systemClock } from "@stream-manager/client";
 
-export const systemClock: Clock = {
-  now: () => Date.now(),
-  after(delayMs, task) {
-    const timer = setTimeout(task, delayMs);
-    return () => clearTimeout(timer);
-  },
-};
+export { type Clock, systemClock };
 
 /** A clock that stands still until a test moves it. */
 export class ManualClock implements Clock {

@@ -1,3 +1,4 @@
+import type { Client } from "@stream-manager/client";
 import { type Api, createApi, outcomeOf } from "./api/client.ts";
 import { may } from "./api/permissions.ts";
 import type { Session } from "./api/session.ts";
@@ -19,10 +20,9 @@ import { SceneStore } from "./features/scenes/store.ts";
 import { StreamCommands } from "./features/stream/commands.ts";
 import { isOnAir } from "./features/stream/status.ts";
 import { StreamStore } from "./features/stream/store.ts";
+import { browserClient } from "./live/browser-client.ts";
+import { type ChannelListener, follow } from "./live/channel-listener.ts";
 import { ServerClock } from "./server-clock.ts";
-import { browserConnection } from "./ws/browser-link.ts";
-import type { ChannelListener } from "./ws/channel-reader.ts";
-import type { Connection } from "./ws/connection.ts";
 
 /** Tries in a row without a connection before the state is asked for by HTTP. */
 const POLL_AFTER_TRIES = 3;
@@ -33,7 +33,7 @@ export interface Runtime {
   readonly api: Api;
   readonly session: Session;
   readonly serverClock: ServerClock;
-  readonly connection: Connection;
+  readonly connection: Client;
   readonly poller: Poller;
   readonly state: StreamStore;
   readonly commands: StreamCommands;
@@ -53,7 +53,7 @@ export interface Runtime {
 export function createRuntime(session: Session, stream = "main"): Runtime {
   const api = createApi(session);
   const serverClock = new ServerClock(systemClock);
-  const connection = browserConnection(api, session, stream);
+  const connection = browserClient(api, session);
   const state = new StreamStore();
   const layers = new LayerStore(api, stream);
   const scenes = new SceneStore(api, stream, systemClock);
@@ -62,9 +62,9 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
   const metrics = new MetricsLane((task) => requestAnimationFrame(task));
   const announcer = new Announcer(systemClock);
 
-  connection.follow("stream-state", timed(state, serverClock));
-  connection.follow("layer-updates", timed(both(layers, scenes), serverClock));
-  connection.follow("chat", timed(chat, serverClock));
+  follow(connection, "stream-state", stream, timed(state, serverClock));
+  follow(connection, "layer-updates", stream, timed(both(layers, scenes), serverClock));
+  follow(connection, "chat", stream, timed(chat, serverClock));
   state.state.subscribe(() => feedMetrics(metrics, state.state.get()));
   followTakes(state, layers);
 
@@ -93,7 +93,9 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
   };
   connection.figures.subscribe(reviewPolling);
   const role = identity()?.role;
-  if (role && may(role, "read-metrics")) connection.follow("metrics", timed(metrics, serverClock));
+  if (role && may(role, "read-metrics")) {
+    follow(connection, "metrics", stream, timed(metrics, serverClock));
+  }
 
   if (role && may(role, "control-stream")) {
     outputs.follow(state.state);
@@ -128,7 +130,7 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
 }
 
 export function endRuntime(runtime: Runtime): void {
-  runtime.connection.stop();
+  runtime.connection.close();
   runtime.poller.stop();
 }
 

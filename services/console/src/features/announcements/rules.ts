@@ -1,6 +1,6 @@
+import type { LinkState, Readable } from "@stream-manager/client";
 import type { OutputState, StreamState } from "../../api/types.ts";
 import type { Observable } from "../../observable.ts";
-import type { LinkState } from "../../ws/link-state.ts";
 import { statusWords } from "../outputs/words.ts";
 import { STATUS_WORDS } from "../stream/status.ts";
 import type { Announcer } from "./announcer.ts";
@@ -53,11 +53,11 @@ const LINK_WORDS: Partial<Record<LinkState["kind"], string>> = {
   stale: "Nothing heard from the server; what is shown may be old.",
   waiting: "The connection to the server is lost; reconnecting.",
   offline: "This device is offline.",
-  ended: "The server ended the connection.",
+  refused: "The server ended the connection.",
 };
 
 /** Tells when the console's own link is lost and back. */
-export function announceLink(link: Observable<LinkState>, announcer: Announcer): void {
+export function announceLink(link: Readable<LinkState>, announcer: Announcer): void {
   let before: LinkState["kind"] = "live";
   link.subscribe(() => {
     const { kind } = link.get();

@@ -1,8 +1,8 @@
 import { type Api, outcomeOf } from "../../api/client.ts";
 import type { Failure } from "../../api/problem.ts";
 import type { ChatMessage, ChatMessageDeleted, EventMessage } from "../../api/types.ts";
+import type { ChannelListener } from "../../live/channel-listener.ts";
 import { Observable } from "../../observable.ts";
-import type { ChannelListener } from "../../ws/channel-reader.ts";
 
 /** Messages kept on the page. */
 export const MESSAGES_MAX = 300;

@@ -11,8 +11,8 @@ import type {
   SceneDeleted,
   SceneUpdated,
 } from "../../api/types.ts";
+import type { ChannelListener } from "../../live/channel-listener.ts";
 import { Observable } from "../../observable.ts";
-import type { ChannelListener } from "../../ws/channel-reader.ts";
 
 /** The scene as the server knows it. */
 export interface SceneView {

@@ -1,5 +1,5 @@
+import type { LinkState } from "@stream-manager/client";
 import { formatAge } from "../../ui/format.ts";
-import type { LinkState } from "../../ws/link-state.ts";
 import type { PollingState } from "./poller.ts";
 
 /** The link in words. */
@@ -17,7 +17,7 @@ export function linkWords(link: LinkState, polling: PollingState, now: number): 
   const lost = link.kind === "connecting" || link.kind === "waiting" || link.kind === "offline";
   if (lost && polling === "working") return SLOW;
   switch (link.kind) {
-    case "idle":
+    case "closed":
     case "connecting":
       return {
         tone: "busy",
@@ -52,7 +52,7 @@ export function linkWords(link: LinkState, polling: PollingState, now: number): 
         canRetry: true,
         blocked: "This device is offline.",
       };
-    case "ended":
+    case "refused":
       return {
         tone: "bad",
         label: "Disconnected",

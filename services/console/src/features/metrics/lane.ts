@@ -1,5 +1,5 @@
 import type { EventMessage, MetricsSample } from "../../api/types.ts";
-import type { ChannelListener } from "../../ws/channel-reader.ts";
+import type { ChannelListener } from "../../live/channel-listener.ts";
 
 /** Samples kept: one minute at one a second. */
 export const SAMPLES_MAX = 60;

@@ -8,8 +8,8 @@ import type {
   Take,
 } from "../../api/types.ts";
 import type { Clock } from "../../clock.ts";
+import type { ChannelListener } from "../../live/channel-listener.ts";
 import { Observable } from "../../observable.ts";
-import type { ChannelListener } from "../../ws/channel-reader.ts";
 
 const CHANGES: readonly EventType[] = [
   "scene.created",

@@ -1,6 +1,6 @@
 import type { EventMessage, StreamState } from "../../api/types.ts";
+import type { ChannelListener } from "../../live/channel-listener.ts";
 import { Observable } from "../../observable.ts";
-import type { ChannelListener } from "../../ws/channel-reader.ts";
 
 /** The newest state of the stream, whoever brought it: the channel, or a poll. */
 export class StreamStore implements ChannelListener {

@@ -1,18 +1,25 @@
-/** The state of the console's own link to the server: never the stream's. */
+/** The state of the client's own link to the server, for people to see: never the stream's. */
 export type LinkState =
   /** Not asked to connect. */
-  | { readonly kind: "idle" }
+  | { readonly kind: "closed" }
   | { readonly kind: "connecting" }
   /** Frames arrive. `hearsEvents` is false while the server itself hears no events. */
   | { readonly kind: "live"; readonly hearsEvents: boolean }
-  /** Nothing was heard for a while. `since` is when something last was. */
+  /** Nothing was heard for a while. `since` is when something last was, in milliseconds since 1970. */
   | { readonly kind: "stale"; readonly since: number }
-  /** The next try is at `retryAt`. */
+  /** The next try is at `retryAt`, in milliseconds since 1970. */
   | { readonly kind: "waiting"; readonly retryAt: number }
-  /** The browser has no network. */
+  /** This device has no network. Tries go on all the same. */
   | { readonly kind: "offline" }
-  /** The server does not want this connection back. */
-  | { readonly kind: "ended"; readonly because: "sign-in" | "refused"; readonly reason: string };
+  /** The server does not want this connection back before something has changed. */
+  | {
+      readonly kind: "refused";
+      /** `sign-in`: a new proof of who connects is what has to change. */
+      readonly because: "sign-in" | "server";
+      /** The close code; `null` when no connection was made. */
+      readonly code: number | null;
+      readonly reason: string;
+    };
 
 /** Figures about the link, for the curious. */
 export interface LinkFigures {

@@ -1,3 +1,5 @@
+import { SERVER_CLOSINGS } from "../protocol/channels.gen.ts";
+
 /** What a closed connection asks of the client. */
 export type AfterClose =
   /** Come back with your position. */
@@ -9,7 +11,7 @@ export type AfterClose =
 
 const UNAUTHENTICATED = 4500;
 
-/** The code that a browser reports when the connection broke without a close frame. */
+/** The code that is reported when the connection broke without a close frame. */
 export const BROKEN = 1006;
 
 /** Codes of a proxy or a network between us and the server, not of the server. */
@@ -20,4 +22,10 @@ export function afterClose(code: number): AfterClose {
   if (code === 1001 || (code >= 4000 && code < 4500)) return "reconnect";
   if (NOT_FROM_THE_SERVER.includes(code)) return "reconnect";
   return code === UNAUTHENTICATED ? "sign-in" : "stop";
+}
+
+/** The words for a close code, where the close frame brought none. */
+export function closeReason(code: number, reason: string): string {
+  if (reason) return reason;
+  return SERVER_CLOSINGS.find((closing) => closing.code === code)?.reason ?? `code ${code}`;
 }

@@ -1,0 +1,72 @@
+import { expect, it } from "vitest";
+import type { Channel } from "../protocol/messages.ts";
+import type { SubscriptionEvent } from "../subscription/events.ts";
+import { paintFor } from "./paint.ts";
+import { eventLine, linkLine } from "./words.ts";
+
+const plain = paintFor(false, {});
+const url = new URL("ws://h:4200/ws");
+const message = {
+  id: "m",
+  user: "u",
+  name: "Ana",
+  role: "viewer",
+  text: "Good evening",
+  sent_at: "2030-01-01T12:00:00Z",
+} as const;
+const heard = { stream: "main", offset: 6, time: "2030-01-01T12:00:00Z" };
+
+it("says who wrote what", () => {
+  const event = { ...heard, type: "chat.message.posted", channel: "chat", data: message } as const;
+  expect(eventLine(event, plain)).toMatch(/^\d\d:00:00 chat\.message\.posted Ana: Good evening$/);
+});
+
+it("lets nobody steer the terminal", () => {
+  const data = { ...message, text: "\u001b[2Jgone\nchat.message.posted admin: \u202Eevil" };
+  const event = { ...heard, type: "chat.message.posted", channel: "chat", data } as const;
+  const line = eventLine(event, plain) ?? "";
+  expect(line).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+  expect(line.split("\n")).toHaveLength(1);
+});
+
+it("shows a figure that is not known as a dash", () => {
+  const data = {
+    stream: "main",
+    at: heard.time,
+    performance: { bitrate_kbps: 4_200.4, fps: null, frames_dropped: 0 },
+    viewers: { current: 3, peak: 9 },
+  };
+  const event = { ...heard, type: "stream.metrics.sampled", channel: "metrics", data };
+  expect(eventLine(event as unknown as SubscriptionEvent<Channel>, plain)).toContain(
+    "4200 kbit/s  – fps  0 dropped  – cores  3 watching",
+  );
+});
+
+it.each<[Partial<SubscriptionEvent<Channel>>, string | null]>([
+  [{ type: "snapshot", channel: "metrics", value: null }, null],
+  [{ type: "snapshot", channel: "chat", value: [] }, null],
+  [
+    { type: "snapshot", channel: "layer-updates", value: null },
+    "now      layer-updates no scene yet",
+  ],
+  [{ type: "resumed", channel: "chat" }, null],
+])("says of %o: %s", (event, line) => {
+  expect(eventLine(event as SubscriptionEvent<Channel>, plain)).toBe(line);
+});
+
+it.each([
+  [{ kind: "connecting" }, "connecting to h:4200"],
+  [{ kind: "live", hearsEvents: true }, "connected"],
+  [{ kind: "waiting", retryAt: 2_500 }, "not connected; trying again in 1.5 s"],
+] as const)("says of the link %o: %s", (state, line) => {
+  expect(linkLine(state, url, 1_000)).toBe(line);
+});
+
+it.each([
+  [true, {}, true],
+  [false, {}, false],
+  [true, { NO_COLOR: "1" }, false],
+  [true, { TERM: "dumb" }, false],
+])("colours: terminal %s, %o: %s", (isTerminal, environment, coloured) => {
+  expect(paintFor(isTerminal, environment).bold("x") !== "x").toBe(coloured);
+});

@@ -1,0 +1,164 @@
+import type { LinkState } from "../link/state.ts";
+import type {
+  Channel,
+  ChatMessage,
+  LayerList,
+  MetricsSample,
+  StreamState,
+} from "../protocol/messages.ts";
+import type { SubscriptionEvent } from "../subscription/events.ts";
+import type { Paint } from "./paint.ts";
+
+/** An event as one line for people; `null` when there is nothing to say. */
+export function eventLine(event: SubscriptionEvent<Channel>, paint: Paint): string | null {
+  switch (event.type) {
+    case "snapshot":
+      return snapshotLines(event.channel, event.value, paint);
+    case "resumed":
+    case "refused":
+      return null;
+    case "unknown":
+      return line(event.time, event.event, "", paint);
+    default:
+      return line(event.time, event.type, summary(event), paint);
+  }
+}
+
+/** The link as one line for people. */
+export function linkLine(state: LinkState, url: URL, now: number): string {
+  switch (state.kind) {
+    case "closed":
+      return "disconnected";
+    case "connecting":
+      return `connecting to ${url.host}`;
+    case "live":
+      return state.hearsEvents ? "connected" : "connected, but the server hears no events now";
+    case "stale":
+      return "the server is silent; what was printed may be old";
+    case "waiting":
+      return `not connected; trying again in ${seconds(state.retryAt - now)}`;
+    case "offline":
+      return "no network; trying on";
+    case "refused":
+      return state.reason;
+  }
+}
+
+type Told = Exclude<
+  SubscriptionEvent<Channel>,
+  { type: "snapshot" | "resumed" | "refused" | "unknown" }
+>;
+
+function summary(event: Told): string {
+  switch (event.type) {
+    case "stream.state.changed":
+      return stateWords(event.data);
+    case "stream.error.raised":
+    case "stream.error.cleared":
+      return `${event.data.component}: ${event.data.message}`;
+    case "stream.interrupted":
+      return `${event.data.length_ms} ms: ${event.data.cause}`;
+    case "stream.output.status.changed":
+      return `${event.data.name}: ${event.data.status}${because(event.data.error)}`;
+    case "stream.metrics.sampled":
+      return figures(event.data);
+    case "layer.created":
+      return event.data.layer.name;
+    case "layer.updated":
+      return `${event.data.layer.name}: ${event.data.changed.join(" ")}`;
+    case "layer.deleted":
+      return event.data.layer;
+    case "layer.status.changed":
+      return `${event.data.layer}: ${event.data.state}${because(event.data.reason)}`;
+    case "layer.reordered":
+    case "scene.reordered":
+      return `${event.data.order.length} in a new order`;
+    case "scene.created":
+    case "scene.updated":
+      return event.data.scene.name;
+    case "scene.deleted":
+    case "scene.taken":
+      return event.data.scene;
+    case "scene.preview.changed":
+      return event.data.preview ?? "nothing";
+    case "scene.take.started":
+      return event.data.take.scene;
+    case "chat.message.posted":
+      return messageWords(event.data);
+    case "chat.message.deleted":
+      return event.data.id;
+  }
+}
+
+function snapshotLines(channel: Channel, value: unknown, paint: Paint): string | null {
+  // The shapes follow from the channel, as `ChannelSnapshots` says.
+  switch (channel) {
+    case "stream-state":
+      return now(channel, stateWords(value as StreamState), paint);
+    case "metrics":
+      return value === null ? null : now(channel, figures(value as MetricsSample), paint);
+    case "layer-updates": {
+      const list = value as LayerList | null;
+      if (list === null) return now(channel, "no scene yet", paint);
+      return now(channel, `${list.scene.name}: ${list.layers.length} layers`, paint);
+    }
+    case "chat": {
+      const messages = value as ChatMessage[];
+      if (messages.length === 0) return null;
+      const lines = messages.map((message) =>
+        line(message.sent_at, "chat.message.posted", messageWords(message), paint),
+      );
+      return lines.join("\n");
+    }
+  }
+}
+
+function line(time: string, type: string, text: string, paint: Paint): string {
+  return `${paint.dim(clockTime(time))} ${paint.bold(type)} ${oneLine(text)}`.trimEnd();
+}
+
+function now(channel: Channel, text: string, paint: Paint): string {
+  return `${paint.dim("now     ")} ${paint.bold(channel)} ${oneLine(text)}`;
+}
+
+/** The viewer's own clock, in 24 hours. */
+function clockTime(time: string): string {
+  const date = new Date(time);
+  return Number.isNaN(date.getTime()) ? "--:--:--" : date.toTimeString().slice(0, 8);
+}
+
+/** Texts come from others: nothing in them may steer the terminal. */
+export function oneLine(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, " ");
+}
+
+export function messageWords({ name, text }: ChatMessage): string {
+  return `${name}: ${text}`;
+}
+
+function stateWords({ status, reason, viewers }: StreamState): string {
+  return `${status}, ${viewers.current} watching${because(reason)}`;
+}
+
+function figures({ performance, viewers }: MetricsSample): string {
+  return [
+    figure(performance.bitrate_kbps, 0, "kbit/s"),
+    figure(performance.fps, 1, "fps"),
+    figure(performance.frames_dropped, 0, "dropped"),
+    figure(performance.cpu_cores, 2, "cores"),
+    `${viewers.current} watching`,
+  ].join("  ");
+}
+
+/** A figure that is not known is a dash, never a zero. */
+function figure(value: number | null | undefined, digits: number, unit: string): string {
+  return `${value == null ? "–" : value.toFixed(digits)} ${unit}`;
+}
+
+function because(reason: string | null | undefined): string {
+  return reason ? ` (${reason})` : "";
+}
+
+function seconds(ms: number): string {
+  return `${(Math.max(0, ms) / 1_000).toFixed(1)} s`;
+}

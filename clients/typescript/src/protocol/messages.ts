@@ -1,0 +1,21 @@
+// Short names for the generated types. No wire type is written by hand.
+import type { ChannelEvents, ChannelSnapshots } from "./channels.gen.ts";
+import type { components } from "./types.gen.ts";
+
+export type Schemas = components["schemas"];
+
+export type Channel = Schemas["Channel"];
+export type ChatMessage = Schemas["ChatMessage"];
+export type ClientMessage = Schemas["ClientMessage"];
+export type ConnectionLimits = Schemas["ConnectionLimits"];
+export type EventMessage = Schemas["EventMessage"];
+export type LayerList = Schemas["LayerList"];
+export type MetricsSample = Schemas["MetricsSample"];
+export type Position = Schemas["Position"];
+export type ServerMessage = Schemas["ServerMessage"];
+export type StreamState = Schemas["StreamState"];
+
+/** A message of one `type`. */
+export type ServerSays<T extends ServerMessage["type"]> = Extract<ServerMessage, { type: T }>;
+
+export type { ChannelEvents, ChannelSnapshots };

@@ -1,0 +1,42 @@
+import { ConnectionLostError, RequestError } from "./errors.ts";
+import type { ServerSays } from "./protocol/messages.ts";
+
+interface Waiting {
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Requests of one connection that wait for their answer. */
+export class Requests {
+  private readonly waiting = new Map<number, Waiting>();
+
+  /** Resolves when `id` is answered; rejects with a `RequestError` or a `ConnectionLostError`. */
+  wait(id: number): Promise<void> {
+    return new Promise((resolve, reject) => this.waiting.set(id, { resolve, reject }));
+  }
+
+  /** The request was carried out. */
+  answer(id: number): void {
+    this.take(id)?.resolve();
+  }
+
+  /** The request was refused. False when the error answers none of these. */
+  refuse({ id, code, detail, retry_after_ms }: ServerSays<"error">): boolean {
+    const waiting = id == null ? undefined : this.take(id);
+    waiting?.reject(new RequestError(code, detail, retry_after_ms ?? null));
+    return waiting !== undefined;
+  }
+
+  /** The connection is gone, and the answers with it. */
+  lose(): void {
+    const lost = [...this.waiting.values()];
+    this.waiting.clear();
+    for (const { reject } of lost) reject(new ConnectionLostError());
+  }
+
+  private take(id: number): Waiting | undefined {
+    const waiting = this.waiting.get(id);
+    this.waiting.delete(id);
+    return waiting;
+  }
+}

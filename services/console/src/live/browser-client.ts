@@ -1,0 +1,25 @@
+import { byTicket, Client, ProofError } from "@stream-manager/client";
+import { type Api, outcomeOf } from "../api/client.ts";
+import type { Session } from "../api/session.ts";
+import { webSocketUrl } from "../base-url.ts";
+
+/** Somebody looks at this page: a lost link is noticed within seconds. In milliseconds. */
+const TIMING = { pingMs: 1_000, staleMs: 2_000, silentMs: 6_000 };
+
+/** The live link of this page: tickets from the API, renewed with the session's tokens. */
+export function browserClient(api: Api, session: Session): Client {
+  const client = new Client({
+    url: () => webSocketUrl("ws"),
+    proof: byTicket(() => fetchTicket(api)),
+    timing: TIMING,
+  });
+  session.onToken((token) => client.renew(token));
+  return client;
+}
+
+async function fetchTicket(api: Api): Promise<string> {
+  const ticket = await outcomeOf(api.POST("/api/auth/ws-ticket"));
+  if (ticket.ok) return ticket.data.ticket;
+  const { status, retryAfterMs } = ticket.failure;
+  throw new ProofError("not signed in", { signInNeeded: status === 401, retryAfterMs });
+}

@@ -30,6 +30,7 @@ pub(crate) struct Metrics {
     restarts: IntCounterVec,
     lease_held: IntGaugeVec,
     lease_changes: IntCounterVec,
+    handovers: IntCounterVec,
     viewers: IntGaugeVec,
     unwritten_events: IntCounterVec,
     waiting_requests: IntGauge,
@@ -105,6 +106,13 @@ impl Metrics {
                 ),
                 STREAM,
             )?,
+            handovers: IntCounterVec::new(
+                Opts::new(
+                    "sm_engine_handovers_total",
+                    "Streams that were to change hands with their worker running, by how that ended.",
+                ),
+                &["stream", "outcome"],
+            )?,
             viewers: IntGaugeVec::new(
                 Opts::new(
                     "sm_engine_viewers",
@@ -135,6 +143,7 @@ impl Metrics {
         registry.register(Box::new(metrics.restarts.clone()))?;
         registry.register(Box::new(metrics.lease_held.clone()))?;
         registry.register(Box::new(metrics.lease_changes.clone()))?;
+        registry.register(Box::new(metrics.handovers.clone()))?;
         registry.register(Box::new(metrics.viewers.clone()))?;
         registry.register(Box::new(metrics.unwritten_events.clone()))?;
         Ok(metrics)
@@ -164,6 +173,7 @@ impl Metrics {
             restarts: self.restarts.clone(),
             lease_held: self.lease_held.with_label_values(labels),
             lease_changes: self.lease_changes.with_label_values(labels),
+            handovers: self.handovers.clone(),
             viewers: self.viewers.with_label_values(labels),
             unwritten_events: self.unwritten_events.with_label_values(labels),
         }
@@ -240,6 +250,7 @@ pub(crate) struct StreamMetrics {
     restarts: IntCounterVec,
     lease_held: IntGauge,
     lease_changes: IntCounter,
+    handovers: IntCounterVec,
     viewers: IntGauge,
     unwritten_events: IntCounter,
 }
@@ -283,6 +294,12 @@ impl StreamMetrics {
     pub(crate) fn lease_changed(&self, held: bool) {
         self.lease_held.set(i64::from(held));
         self.lease_changes.inc();
+    }
+
+    pub(crate) fn handover(&self, outcome: &'static str) {
+        self.handovers
+            .with_label_values(&[self.stream.as_str(), outcome])
+            .inc();
     }
 
     pub(crate) fn event_dropped(&self) {

@@ -195,7 +195,7 @@ impl Connection<'_> {
                 }
                 () = changes.next() => self.door.still_holds(key, goal).await?,
                 () = seat.cut.cancelled() => return Err(Refusal::TakenOver.into()),
-                () = self.door.lifecycle.draining().cancelled() => return Err(Refusal::Ending.into()),
+                () = self.door.lifecycle.closing().cancelled() => return Err(Refusal::Ending.into()),
             }
         }
     }

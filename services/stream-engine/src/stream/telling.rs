@@ -1,5 +1,6 @@
 //! What the stream's task tells the others.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sm_common::clock::Timestamp;
@@ -24,6 +25,9 @@ impl Tenure {
         let Some(desired) = self.wanted.desired.clone() else {
             return;
         };
+        if self.giving {
+            return self.tell_end(desired);
+        }
         let now = self.surroundings.clock().now();
         let over = self.observation.errors.expire(now);
         self.note(over);
@@ -59,6 +63,27 @@ impl Tenure {
             .put(observed, Some(desired), changed, sample, news);
     }
 
+    /// The stream changes hands: nothing is told but where the numbers stand, and, once the worker
+    /// has ended, that this process is not the holder any more.
+    fn tell_end(&mut self, desired: Arc<DesiredState>) {
+        let Some(told) = &self.told else {
+            return;
+        };
+        let numbers = self.playlist.numbers();
+        let observed = ObservedState {
+            next_segment: numbers.next_segment,
+            discontinuity_sequence: numbers.discontinuity,
+            engine: told.engine.clone().filter(|_| !self.has_left()),
+            at: self.surroundings.clock().now(),
+            ..told.clone()
+        };
+        if !tells_the_same(told, &observed) {
+            self.told = Some(observed.clone());
+            self.outbox
+                .put(observed, Some(desired), true, None, Vec::new());
+        }
+    }
+
     /// When the next sample is due.
     pub(super) const fn sample_at(&self) -> Option<Instant> {
         if self.running.is_some() {
@@ -66,6 +91,12 @@ impl Tenure {
         } else {
             None
         }
+    }
+
+    /// Whether viewers get its worker's segments.
+    pub(super) fn is_on_air(&self) -> bool {
+        let phase = self.running.as_ref().map(RunningWorker::phase);
+        matches!(phase, Some(WorkerPhase::OnAir { .. }))
     }
 
     /// Whether this process is about to end and its worker has.

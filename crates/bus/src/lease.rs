@@ -87,6 +87,17 @@ pub struct Heir {
     pub key: HeirKey,
 }
 
+/// What became of the wish to be the heir of a holder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// This process is.
+    Heir,
+    /// The holder does not leave, is another one by now, or has another heir.
+    Refused,
+    /// Nobody holds the stream.
+    Gone,
+}
+
 /// Where a process is, as it writes into a lease.
 #[derive(Clone, Copy, Debug)]
 pub struct Whereabouts<'a> {
@@ -142,14 +153,14 @@ impl Bus {
     }
 
     /// Makes this process the heir of the holder with this token for as long as `ttl`, or renews
-    /// that. False when the holder does not leave, or not any more, or has another heir.
+    /// that.
     pub async fn become_heir(
         &self,
         stream: &StreamId,
         holder: u64,
         key: &HeirKey,
         ttl: Duration,
-    ) -> Result<bool, BusError> {
+    ) -> Result<Claim, BusError> {
         let mut invocation = HEIR.prepare_invoke();
         invocation
             .key(keys::lease(stream))
@@ -157,8 +168,13 @@ impl Bus {
             .arg(self.instance().as_str())
             .arg(key.expose())
             .arg(millis(ttl));
-        let answer: i64 = self.script(&invocation).await?;
-        Ok(answer == 1)
+        let answer: String = self.script(&invocation).await?;
+        match answer.as_str() {
+            "heir" => Ok(Claim::Heir),
+            "refused" => Ok(Claim::Refused),
+            "gone" => Ok(Claim::Gone),
+            _ => Err(BusError::ScriptAnswer { script: "heir" }),
+        }
     }
 
     /// Gives a lease back, if it is still this process's.

@@ -24,7 +24,7 @@ impl Drop for Hold {
     fn drop(&mut self) {
         let mut holds = self.0.holds();
         *holds = holds.saturating_sub(1);
-        self.0.close_unless_held(&holds);
+        self.0.close_unless_held(*holds);
     }
 }
 
@@ -70,7 +70,7 @@ impl Lifecycle {
     pub fn drain(&self) {
         let holds = self.holds();
         self.draining.cancel();
-        self.close_unless_held(&holds);
+        self.close_unless_held(*holds);
     }
 
     /// Ends it, whoever holds it.
@@ -105,8 +105,8 @@ impl Lifecycle {
         Ok(())
     }
 
-    fn close_unless_held(&self, holds: &usize) {
-        if *holds == 0 && self.draining.is_cancelled() {
+    fn close_unless_held(&self, holds: usize) {
+        if holds == 0 && self.draining.is_cancelled() {
             self.closing.cancel();
         }
     }

@@ -52,19 +52,13 @@ impl Metrics {
             "From the acknowledged write of a layer's change to the composed frame that shows it.",
         );
         let metrics = Self {
-            fps: GaugeVec::new(
-                Opts::new(
-                    "sm_engine_frames_per_second",
-                    "Frames that left the encoder in the last second.",
-                ),
-                STREAM,
+            fps: gauge(
+                "sm_engine_frames_per_second",
+                "Frames that left the encoder in the last second.",
             )?,
-            bitrate: GaugeVec::new(
-                Opts::new(
-                    "sm_engine_video_bits_per_second",
-                    "Encoded video in the last second.",
-                ),
-                STREAM,
+            bitrate: gauge(
+                "sm_engine_video_bits_per_second",
+                "Encoded video in the last second.",
             )?,
             frames_dropped: IntCounterVec::new(
                 Opts::new(
@@ -106,13 +100,7 @@ impl Metrics {
                 ),
                 STREAM,
             )?,
-            handovers: IntCounterVec::new(
-                Opts::new(
-                    "sm_engine_handovers_total",
-                    "Streams that were to change hands with their worker running, by how that ended.",
-                ),
-                &["stream", "outcome"],
-            )?,
+            handovers: handovers(registry)?,
             viewers: IntGaugeVec::new(
                 Opts::new(
                     "sm_engine_viewers",
@@ -143,7 +131,6 @@ impl Metrics {
         registry.register(Box::new(metrics.restarts.clone()))?;
         registry.register(Box::new(metrics.lease_held.clone()))?;
         registry.register(Box::new(metrics.lease_changes.clone()))?;
-        registry.register(Box::new(metrics.handovers.clone()))?;
         registry.register(Box::new(metrics.viewers.clone()))?;
         registry.register(Box::new(metrics.unwritten_events.clone()))?;
         Ok(metrics)
@@ -178,6 +165,23 @@ impl Metrics {
             unwritten_events: self.unwritten_events.with_label_values(labels),
         }
     }
+}
+
+/// A gauge for each stream.
+fn gauge(name: &str, help: &str) -> Result<GaugeVec, prometheus::Error> {
+    GaugeVec::new(Opts::new(name, help), STREAM)
+}
+
+fn handovers(registry: &Registry) -> Result<IntCounterVec, prometheus::Error> {
+    let counter = IntCounterVec::new(
+        Opts::new(
+            "sm_engine_handovers_total",
+            "Streams that another engine was to take over before this one ends, by how that went.",
+        ),
+        &["stream", "outcome"],
+    )?;
+    registry.register(Box::new(counter.clone()))?;
+    Ok(counter)
 }
 
 /// What is counted of the feeds that others push, of all streams.

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use sm_bus::{Bid, Bus, HeirKey, Lease, LeaseHolder, LeaseOutcome, Whereabouts};
+use sm_bus::{Bid, Bus, Claim, HeirKey, Lease, LeaseHolder, LeaseOutcome, Whereabouts};
 use sm_common::id::StreamId;
 use sm_test_kit::{Redis, until_some};
 
@@ -33,9 +33,10 @@ async fn refused(bus: &Bus, bid: &Bid, url: &str) -> LeaseHolder {
 }
 
 async fn claim(bus: &Bus, holder: Lease, key: &HeirKey, ttl: Duration) -> bool {
-    bus.become_heir(&StreamId::default(), holder.token, key, ttl)
-        .await
-        .unwrap()
+    let claim = bus
+        .become_heir(&StreamId::default(), holder.token, key, ttl)
+        .await;
+    claim.unwrap() == Claim::Heir
 }
 
 #[tokio::test]
@@ -131,6 +132,15 @@ async fn a_holder_that_leaves_is_followed_by_its_one_heir() {
     a.release(&StreamId::default(), lease).await.unwrap();
     let holder = a.lease_holder(&StreamId::default()).await.unwrap().unwrap();
     assert_eq!(&holder.instance, b.instance());
+    let key = HeirKey::generate();
+    let claim = async |holder: Lease| {
+        c.become_heir(&StreamId::default(), holder.token, &key, LONG)
+            .await
+            .unwrap()
+    };
+    assert_eq!(claim(lease).await, Claim::Refused, "it is another's now");
+    b.release(&StreamId::default(), taken).await.unwrap();
+    assert_eq!(claim(taken).await, Claim::Gone);
 }
 
 #[tokio::test]

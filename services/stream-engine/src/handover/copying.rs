@@ -145,7 +145,7 @@ impl Holder {
 }
 
 async fn send(request: RequestBuilder) -> Result<Response, CopyError> {
-    let answer = request.send().await.map_err(CopyError::Ask)?;
+    let answer = Box::pin(request.send()).await.map_err(CopyError::Ask)?;
     if answer.status().is_success() {
         Ok(answer)
     } else {

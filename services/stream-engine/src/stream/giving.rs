@@ -18,8 +18,9 @@ use crate::lease::{LeaseView, Wish};
 
 /// How long an heir may take for what it still has to copy, before the lease is anybody's.
 const TAKEN_WITHIN: Duration = Duration::from_secs(3);
-/// Renewals that may fail before the lease counts as in doubt: then nothing is handed over.
-const RENEWALS_MISSED_MAX: u32 = 2;
+/// An older proof of the lease is a doubt, and then nothing is handed over: who is about to leave
+/// renews far more often.
+const PROVEN_WITHIN: Duration = Duration::from_millis(500);
 
 /// What the task is about.
 #[derive(Debug)]
@@ -34,13 +35,40 @@ pub(super) enum Course {
     Ending,
 }
 
+/// Whether the worker makes way for another host's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Departure {
+    /// It stays.
+    None,
+    /// It does, and what is observed of the stream is the heir's to say.
+    Giving,
+    /// It does.
+    Ending,
+}
+
+impl Departure {
+    /// Whether this process is about to end.
+    pub(super) const fn is_near(self) -> bool {
+        match self {
+            Self::None => false,
+            Self::Giving | Self::Ending => true,
+        }
+    }
+}
+
 impl Course {
+    /// What that means for the worker.
+    pub(super) const fn departure(&self) -> Departure {
+        match self {
+            Self::Staying | Self::Offering(_) => Departure::None,
+            Self::Giving(_) => Departure::Giving,
+            Self::Ending => Departure::Ending,
+        }
+    }
+
     /// Whether the worker makes way.
     pub(super) const fn ends_worker(&self) -> bool {
-        match self {
-            Self::Staying | Self::Offering(_) => false,
-            Self::Giving(_) | Self::Ending => true,
-        }
+        self.departure().is_near()
     }
 
     /// Whether the process is to go on.
@@ -120,7 +148,7 @@ impl StreamTask {
             self.outbox.discard();
         } else if let Some(tenure) = &mut self.tenure {
             // Nobody has a picture now, and that is told.
-            tenure.giving = false;
+            tenure.departure = Departure::Ending;
             tenure.tell();
         }
     }
@@ -160,9 +188,8 @@ impl StreamTask {
 
     /// Whether the holder can be sure that the heir is going to get the lease.
     fn lease_is_beyond_doubt(&self) -> bool {
-        let renew = self.surroundings.config.lease.renew();
         let view = self.inputs.lease.view.borrow();
         let proven = view.holding().map(|holding| holding.proven_at.elapsed());
-        proven.is_some_and(|age| age <= renew.saturating_mul(RENEWALS_MISSED_MAX))
+        proven.is_some_and(|age| age <= PROVEN_WITHIN)
     }
 }

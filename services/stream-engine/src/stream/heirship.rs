@@ -14,7 +14,7 @@ use super::{Course, StreamTask};
 use crate::lease::LeaseView;
 use crate::live::playlist::Playlist;
 
-type TakingOver = Pin<Box<dyn Future<Output = Result<Option<Playlist>, NotTaken>> + Send>>;
+type TakingOver = Pin<Box<dyn Future<Output = Result<Option<Box<Playlist>>, NotTaken>> + Send>>;
 
 /// This process's way to a stream that its holder is about to leave.
 #[derive(Default)]
@@ -25,7 +25,7 @@ pub(super) enum Heirship {
     /// It prepares to take it over from the holder with this token.
     Preparing { from: u64, work: TakingOver },
     /// It has left a worker on air for itself, and the holder's playlist.
-    Entered(Option<Playlist>),
+    Entered(Option<Box<Playlist>>),
     /// It failed to take the stream over from the holder with this token; `again_at` is when it
     /// tries again, if it does.
     Failed {
@@ -63,7 +63,7 @@ impl Heirship {
 }
 
 /// Returns when there is an end to what is prepared; waits for ever while nothing is. Cancel-safe.
-pub(super) async fn prepared(heirship: &mut Heirship) -> Result<Option<Playlist>, NotTaken> {
+pub(super) async fn prepared(heirship: &mut Heirship) -> Result<Option<Box<Playlist>>, NotTaken> {
     match heirship {
         Heirship::Preparing { work, .. } => work.await,
         Heirship::None | Heirship::Entered(_) | Heirship::Failed { .. } => {
@@ -99,7 +99,7 @@ impl StreamTask {
     }
 
     /// What was prepared has come to its end.
-    pub(super) fn heard_of_heritage(&mut self, end: Result<Option<Playlist>, NotTaken>) {
+    pub(super) fn heard_of_heritage(&mut self, end: Result<Option<Box<Playlist>>, NotTaken>) {
         let Heirship::Preparing { from, .. } = &self.heirship else {
             return;
         };
@@ -123,7 +123,7 @@ impl StreamTask {
 
     /// The lease is this process's: what was prepared is what it goes on with. `None` where nothing
     /// was.
-    pub(super) async fn enter_heritage(&mut self) -> Option<Option<Playlist>> {
+    pub(super) async fn enter_heritage(&mut self) -> Option<Option<Box<Playlist>>> {
         if self.heirship.is_preparing() {
             // It hears of the lease as well.
             let end = prepared(&mut self.heirship).await;

@@ -182,8 +182,7 @@ impl StreamTask {
                 tenure
                     .chat
                     .clone_from(&self.inputs.chat.feed.borrow_and_update());
-                tenure.leaving = self.course.ends_worker();
-                tenure.giving = matches!(self.course, Course::Giving(_));
+                tenure.departure = self.course.departure();
                 tenure.tell_permit();
                 let moments = [tenure.act(), tenure.sample_at(), tenure.permit_at()];
                 look_at = moments.into_iter().flatten().chain(look_at).min();
@@ -255,7 +254,7 @@ impl StreamTask {
         let archive = self.surroundings.archive.clone();
         let is_handed_over = heritage.is_some();
         let saved = match heritage.flatten() {
-            Some(playlist) => ask(archive, |archive| archive.take_in(playlist)).await,
+            Some(playlist) => ask(archive, |archive| archive.take_in(*playlist)).await,
             None => ask(archive, Archive::open).await,
         };
         let legacy = Legacy {

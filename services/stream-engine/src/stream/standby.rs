@@ -33,7 +33,7 @@ const NOWHERE: LeaseTerms = LeaseTerms {
 pub(super) enum StandbyError {
     #[error("the stream is not to be on air")]
     NotWanted,
-    #[error("the host has a worker of the stream already")]
+    #[error("another worker of the stream runs in worker.pid_directory")]
     Occupied,
     #[error("the worker cannot be launched")]
     Launch(#[source] std::io::Error),
@@ -83,6 +83,13 @@ pub(super) struct Standby {
     progress: watch::Sender<Progress>,
 }
 
+/// Whether there is a place for a worker: its socket would take that of another one's on this
+/// machine.
+pub(super) async fn look_for_place(surroundings: &Surroundings) -> Result<(), StandbyError> {
+    let is_vacant = is_vacant(&surroundings.employ(NOWHERE)).await;
+    is_vacant.then_some(()).ok_or(StandbyError::Occupied)
+}
+
 impl Standby {
     /// Launches a worker for what is wanted.
     pub(super) async fn launch(
@@ -95,10 +102,6 @@ impl Standby {
         let made = tokio::fs::create_dir_all(directory).await;
         made.map_err(StandbyError::Launch)?;
         let employment = surroundings.employ(NOWHERE);
-        // Its socket would take the place of that one's.
-        if !is_vacant(&employment).await {
-            return Err(StandbyError::Occupied);
-        }
         let segment = Duration::from_millis(desired.program.keyframe_interval_ms.into());
         let worker = Worker::launch(&employment, segment).map_err(StandbyError::Launch)?;
         Ok(Self {
@@ -148,7 +151,24 @@ impl Standby {
                     .send_if_modified(|progress| progress.loading.remove(&layer.layer));
             }
             // The worker remembers what the stream's task is going to ask it.
-            _ => {}
+            Report::Ready { .. }
+            | Report::StateChanged { .. }
+            | Report::TakeStarted { .. }
+            | Report::SceneApplied { .. }
+            | Report::Layer(_)
+            | Report::Output(_)
+            | Report::ProgramChanged { .. }
+            | Report::ProgramRefused { .. }
+            | Report::InitWritten { .. }
+            | Report::PartWritten(_)
+            | Report::Rendition(_)
+            | Report::RenditionPart { .. }
+            | Report::RenditionSegment { .. }
+            | Report::Stats(_)
+            | Report::Sprite(_)
+            | Report::Snapshot { .. }
+            | Report::Fault { .. }
+            | Report::Finished { .. } => {}
         }
         Ok(())
     }

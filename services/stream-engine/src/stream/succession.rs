@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sm_bus::{BusError, HeirKey, LeaseHolder, keys};
+use sm_bus::{BusError, Claim, HeirKey, LeaseHolder, keys};
 use sm_common::stream::ObservedState;
 use sm_media_protocol::ChatFeed;
 use tokio::sync::watch;
@@ -14,7 +14,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, timeou
 
 use super::Surroundings;
 use super::scenes::lost_scene;
-use super::standby::{Progress, Standby, StandbyError, on_air};
+use super::standby::{Progress, Standby, StandbyError, look_for_place, on_air};
 use crate::handover::copying::{CopyError, Holder};
 use crate::lease::{LeaseView, Wish};
 use crate::live::playlist::Playlist;
@@ -36,6 +36,8 @@ const COPY_WITHIN: Duration = Duration::from_secs(2);
 pub(super) enum NotTaken {
     #[error("the holder stays, or has another heir")]
     NotOurs,
+    #[error("the holder is gone")]
+    HolderGone,
     #[error("nothing is on air")]
     NothingOnAir,
     #[error("the worker does not do")]
@@ -55,7 +57,7 @@ impl NotTaken {
     pub(super) const fn is_passing(&self) -> bool {
         matches!(
             self,
-            Self::Standby(StandbyError::Changed) | Self::Bus(_) | Self::NotOurs
+            Self::Standby(StandbyError::Changed) | Self::Bus(_) | Self::NotOurs | Self::HolderGone
         )
     }
 }
@@ -113,7 +115,7 @@ pub(super) async fn take_over(
     surroundings: Arc<Surroundings>,
     ears: Ears,
     holder: LeaseHolder,
-) -> Result<Option<Playlist>, NotTaken> {
+) -> Result<Option<Box<Playlist>>, NotTaken> {
     let mut lease = ears.lease.clone();
     let ours = lease.wait_for(|view| matches!(view, LeaseView::Here(_)));
     let (mut heir, talk) = tokio::select! {
@@ -141,6 +143,7 @@ async fn stand_by(
     let observed = observed.filter(|observed| observed.live_since.is_some());
     let observed = observed.ok_or(NotTaken::NothingOnAir)?;
     let wanted = ears.wanted.borrow_and_update().clone();
+    look_for_place(&surroundings).await?;
     make_room(&surroundings, &wanted).await?;
     let key = HeirKey::generate();
     claim(&surroundings, holder.token, &key).await?;
@@ -186,11 +189,15 @@ async fn claim(surroundings: &Surroundings, former: u64, key: &HeirKey) -> Resul
         .lease
         .renew()
         .saturating_mul(CLAIM_RENEWALS);
-    let claimed = surroundings
+    let claim = surroundings
         .bus
         .become_heir(&surroundings.stream, former, key, silence)
         .await?;
-    claimed.then_some(()).ok_or(NotTaken::NotOurs)
+    match claim {
+        Claim::Heir => Ok(()),
+        Claim::Refused => Err(NotTaken::NotOurs),
+        Claim::Gone => Err(NotTaken::HolderGone),
+    }
 }
 
 impl Heir {
@@ -211,7 +218,7 @@ impl Heir {
             Ok(Ok(())) => {}
             Ok(Err(error)) => note_missing(&self.surroundings, &error),
             Err(_late) => {
-                tracing::warn!(stream.id = %stream, "old segments were not copied in time")
+                tracing::warn!(stream.id = %stream, "old segments were not copied in time");
             }
         }
         self.listed = Some(last);
@@ -254,8 +261,12 @@ impl Heir {
         for _attempt in 0..=attempts {
             match self.meanwhile(holder.ask(within)).await? {
                 Ok(last) => return Ok(last),
-                Err(CopyError::Refused(_)) => self.meanwhile(sleep(ASK_AGAIN)).await?,
-                Err(error) => return Err(error.into()),
+                Err(error) => {
+                    // Whether it is gone, the lease is going to say.
+                    let stream = &self.surroundings.stream;
+                    tracing::debug!(stream.id = %stream, %error, "the holder does not hand over");
+                    self.meanwhile(sleep(ASK_AGAIN)).await?;
+                }
             }
         }
         Err(Turn::Failed(NotTaken::Refused))
@@ -280,7 +291,7 @@ impl Heir {
                     self.standby.tell_chat(self.ears.chat.borrow_and_update().as_ref())?;
                 }
                 Ok(()) = self.ears.lease.changed() => self.look_at_lease()?,
-                _ = self.claims.tick() => self.renew_claim().await?,
+                _ = self.claims.tick() => Box::pin(self.renew_claim()).await?,
             }
         }
     }
@@ -295,7 +306,8 @@ impl Heir {
         }
     }
 
-    /// A claim that Redis does not answer may still be good.
+    /// A claim that Redis does not answer may still be good. Where the holder is gone, the lease is
+    /// about to be this process's, or another's.
     async fn renew_claim(&self) -> Result<(), Turn> {
         match claim(&self.surroundings, self.former, &self.key).await {
             Err(NotTaken::Bus(error)) => {
@@ -303,15 +315,16 @@ impl Heir {
                 tracing::debug!(stream.id = %stream, %error, "claim not renewed");
                 Ok(())
             }
+            Err(NotTaken::HolderGone) => Ok(()),
             claimed => Ok(claimed?),
         }
     }
 
     /// The stream is this process's.
-    fn enter(self) -> Option<Playlist> {
+    fn enter(self) -> Option<Box<Playlist>> {
         self.ears.wish.send_replace(Wish::Hold);
         self.standby.leave();
-        self.listed
+        self.listed.map(Box::new)
     }
 }
 

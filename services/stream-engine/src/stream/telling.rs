@@ -7,6 +7,7 @@ use sm_common::clock::Timestamp;
 use sm_common::performance::MetricsSample;
 use sm_common::stream::{DesiredState, DesiredStatus, ObservedState, StreamStatus};
 
+use super::giving::Departure;
 use super::observation::tells_the_same;
 use super::outbox::News;
 use super::outputs::{COMPONENT, status_changes};
@@ -25,7 +26,7 @@ impl Tenure {
         let Some(desired) = self.wanted.desired.clone() else {
             return;
         };
-        if self.giving {
+        if self.departure == Departure::Giving {
             return self.tell_end(desired);
         }
         let now = self.surroundings.clock().now();
@@ -101,7 +102,7 @@ impl Tenure {
 
     /// Whether this process is about to end and its worker has.
     pub(super) const fn has_left(&self) -> bool {
-        self.leaving && self.running.is_none()
+        self.departure.is_near() && self.running.is_none()
     }
 
     fn sample(&mut self, observed: &ObservedState) -> Option<MetricsSample> {
@@ -172,7 +173,7 @@ impl Tenure {
                 first.map(|error| error.message.clone())
             }
             StreamStatus::Failed => first.map(|error| format!("gave up: {}", error.message)),
-            StreamStatus::Reconnecting if self.leaving => {
+            StreamStatus::Reconnecting if self.departure.is_near() => {
                 Some("this engine is being stopped; another one can take over".to_owned())
             }
             StreamStatus::Reconnecting if self.observation.has_picture => {

@@ -13,6 +13,7 @@ use super::Surroundings;
 use super::configuration::Brief;
 use super::continuity::{Gap, inherited_gap, take_over};
 use super::errors::{ErrorNews, Problem};
+use super::giving::Departure;
 use super::observation::Observation;
 use super::outbox::{News, Outbox};
 use super::required::RequiredWatch;
@@ -50,10 +51,7 @@ pub(super) struct Tenure {
     pub(super) playlist: Playlist,
     pub(super) running: Option<RunningWorker>,
     pub(super) gap: Option<Gap>,
-    /// Set when this process is about to end: the worker makes way for another host's.
-    pub(super) leaving: bool,
-    /// Set while the stream is handed over: what is observed of it is the heir's to say.
-    pub(super) giving: bool,
+    pub(super) departure: Departure,
     pub(super) news: Vec<News>,
     pub(super) outbox: Outbox,
     pub(super) playlists: watch::Sender<Option<Arc<Playlist>>>,
@@ -116,8 +114,7 @@ impl Tenure {
             ),
             playlist,
             running: None,
-            leaving: false,
-            giving: false,
+            departure: Departure::None,
             news: Vec::new(),
             outbox,
             playlists,
@@ -157,7 +154,7 @@ impl Tenure {
 
     /// Does what is to be done now. Returns when to look again even if nothing happens.
     pub(super) fn act(&mut self) -> Option<Instant> {
-        if self.wanted.desired.is_none() && !self.leaving {
+        if self.wanted.desired.is_none() && !self.departure.is_near() {
             // Nobody has said yet what is wanted. What is on air stays there.
             return None;
         }
@@ -204,7 +201,7 @@ impl Tenure {
                     }
                 }
                 Action::Stop => {
-                    let ending = if self.leaving {
+                    let ending = if self.departure.is_near() {
                         Ending::GivingWay
                     } else {
                         Ending::ForGood
@@ -221,7 +218,7 @@ impl Tenure {
         let worker = self.running.as_ref();
         let outputs = outputs::wanted(desired);
         reconcile::decide(&Situation {
-            desired: desired.filter(|_| !self.leaving),
+            desired: desired.filter(|_| !self.departure.is_near()),
             shots: self.shots(),
             lost: self.required.is_lost(),
             worker: worker.map_or(WorkerView::Absent, RunningWorker::view),
@@ -242,7 +239,7 @@ impl Tenure {
             self.restarts.forgive();
             self.gave_up = false;
         }
-        if off && self.running.is_none() && !self.leaving {
+        if off && self.running.is_none() && !self.departure.is_near() {
             self.fits();
             self.go_off_air();
         }

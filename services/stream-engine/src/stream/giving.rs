@@ -96,14 +96,21 @@ impl StreamTask {
         let config = &self.surroundings.config;
         let is_offered = !config.worker.keep_on_stop && !config.handover.longest().is_zero();
         let is_to_stop = self.surroundings.lifecycle().stopping().is_cancelled();
-        self.course = if is_offered && !is_to_stop && self.has_something_on_air() {
+        if is_offered && !is_to_stop && self.has_something_on_air() {
+            let offer = Offer::new(&config.handover, Instant::now());
             let stream = &self.surroundings.stream;
             tracing::info!(stream.id = %stream, "another engine can take the stream over");
             self.inputs.lease.wish.send_replace(Wish::Leave);
-            Course::Offering(Offer::new(&config.handover, Instant::now()))
+            self.course = Course::Offering(offer);
         } else {
-            Course::Ending
-        };
+            self.end();
+        }
+    }
+
+    /// Ends the worker, and then this task; nobody is waited for.
+    pub(super) fn end(&mut self) {
+        self.course = Course::Ending;
+        self.hold = None;
     }
 
     /// Ends the offer when its time is over.
@@ -118,7 +125,7 @@ impl StreamTask {
             if over != Over::Nothing {
                 self.surroundings.metrics.handover(over.code());
             }
-            self.course = Course::Ending;
+            self.end();
         }
     }
 

@@ -35,7 +35,7 @@ use std::time::{Duration, Instant};
 use sm_bus::Bus;
 use sm_common::clock::SharedClock;
 use sm_common::id::StreamId;
-use sm_service_kit::{Kit, Lifecycle};
+use sm_service_kit::{Hold, Kit, Lifecycle};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -133,7 +133,6 @@ pub(crate) async fn run(surroundings: Arc<Surroundings>, inputs: Inputs) {
     surroundings.lifecycle().spawn(courier.run(end));
     let lifecycle = surroundings.lifecycle();
     let keeps = surroundings.config.worker.keep_on_stop;
-    // Who hands its stream over goes on serving it meanwhile.
     let hold = (!keeps).then(|| lifecycle.hold());
     // A worker that is to stay on air is looked after to the last moment.
     let ending = if keeps {
@@ -149,9 +148,9 @@ pub(crate) async fn run(surroundings: Arc<Surroundings>, inputs: Inputs) {
         tenure: None,
         course: Course::Staying,
         heirship: Heirship::None,
+        hold,
     };
     task.run().await;
-    drop(hold);
 }
 
 struct StreamTask {
@@ -164,6 +163,8 @@ struct StreamTask {
     tenure: Option<Tenure>,
     course: Course,
     heirship: Heirship,
+    /// What lets this process serve on while it drains, as long as the stream may change hands.
+    hold: Option<Hold>,
 }
 
 impl StreamTask {
@@ -213,7 +214,7 @@ impl StreamTask {
                 end = prepared(&mut self.heirship) => self.heard_of_heritage(end),
                 () = tokio::time::sleep_until(look_at.into()) => {}
                 () = self.ending.cancelled(), if stays => self.begin_to_leave(),
-                () = stopping.cancelled(), if offers => self.course = Course::Ending,
+                () = stopping.cancelled(), if offers => self.end(),
             }
         }
         if let Course::Giving(request) = std::mem::replace(&mut self.course, Course::Ending) {

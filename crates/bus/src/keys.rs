@@ -23,7 +23,8 @@ pub fn observed(stream: &StreamId) -> String {
     format!("sm:{{{stream}}}:observed")
 }
 
-/// The lease (hash `instance`, `host`, `url`, `token`). stream-engine; expires when not renewed.
+/// The lease (hash `instance`, `host`, `url`, `token`; `leaving`, `heir`, `heir_key` and `heir_until`
+/// while its holder is about to end). stream-engine; expires when not renewed.
 pub fn lease(stream: &StreamId) -> String {
     format!("sm:{{{stream}}}:lease")
 }

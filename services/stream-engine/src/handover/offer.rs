@@ -83,6 +83,9 @@ impl Offer {
 mod tests {
     use super::*;
 
+    /// When somebody looks, and whether there is an heir then.
+    type Looks<'a> = &'a [(u64, bool)];
+
     fn offer(now: Instant) -> Offer {
         let config = serde_json::json!({
             "longest_ms": 8000, "claim_ms": 2000, "files_max": 1, "bytes_max": 1,
@@ -91,15 +94,12 @@ mod tests {
         Offer::new(&config, now)
     }
 
-    /// When somebody looks, in milliseconds, and whether there is an heir then.
-    type Look = (u64, bool);
-
     #[test]
     fn an_offer_is_over_when_nobody_wants_it_or_too_late() {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         // How it ends at the last look.
-        let cases: [(&[Look], Option<Over>); 6] = [
+        let cases: [(Looks, Option<Over>); 6] = [
             (&[(0, false), (1999, false)], None),
             (&[(0, false), (2000, false)], Some(Over::Unclaimed)),
             (&[(1000, true), (7999, true)], None),

@@ -7,9 +7,10 @@ use sm_bus::{keys, redis};
 use sm_common::clock::{Clock as _, SystemClock, Timestamp};
 use sm_common::event::{Channel, EventType};
 use sm_common::id::LayerId;
+use sm_common::ladder::Rendition;
 use sm_common::output::{Adaptive, Output, OutputStatus, OutputTarget, RtmpTarget};
 use sm_common::stream::{DesiredStatus, ObservedState, StreamStatus};
-use sm_test_kit::{Api, HlsFollower, Running, until};
+use sm_test_kit::{Api, HlsFollower, Running, until, until_some};
 
 use crate::harness::{
     Host, IN_PARTS, PATIENCE, Studio, is_running, until_answered, until_playlist, until_true,
@@ -17,6 +18,7 @@ use crate::harness::{
 use crate::playlist::Playlist;
 
 const PLAYLIST: &str = "/live/main/index.m3u8";
+const LOW: &str = "/live/main/low.m3u8";
 /// Everything that these tests look at stays listed.
 const LONG_LIST: (&str, &str) = ("live.window_segments", "100");
 /// No test waits for the end of this.
@@ -468,4 +470,42 @@ async fn a_worker_that_stands_by_shows_what_is_wanted_by_now() {
         .iter()
         .filter(|one| one["command"] == "apply-scene");
     assert_eq!(shown.count(), 1, "nothing is told twice");
+}
+
+#[tokio::test]
+async fn renditions_are_handed_over_with_the_program() {
+    let studio = Studio::open();
+    let first = studio.engine(&SETTINGS);
+    let low = Rendition {
+        name: "low".parse().unwrap(),
+        width: None,
+        height: 180,
+        video_bitrate_kbps: 500,
+    };
+    studio.desire_ladder(vec![low]).await;
+    studio.until_status(StreamStatus::Live).await;
+    let host = Studio::another_host();
+    let second = studio.engine_on(&host, &SETTINGS);
+    let api = studio.viewer(&second);
+    until_answered(&api, LOW, 200).await;
+    let before = until_playlist(&api, "on air", |list| list.segments.len() > 3).await;
+    end(first).await.unwrap();
+    until_live_on(&studio, &second).await;
+    until_playlist(&api, "both runs", |list| list.maps.len() == 2).await;
+    let list = until_some("both runs of the rendition", PATIENCE, || async {
+        let answer = api.get(LOW).await;
+        let list = (answer.status == 200).then(|| (Playlist::parse(&answer.text), answer.text));
+        list.filter(|(list, _)| list.maps.len() == 2)
+    });
+    let (list, text) = list.await;
+    assert!(!text.contains("#EXT-X-GAP"), "{text}");
+    assert_eq!(
+        (list.discontinuities, list.media_sequence),
+        (1, before.media_sequence)
+    );
+    assert_nothing_is_missing(&list);
+    for segment in &list.segments {
+        let answer = api.get(&format!("/live/main/{segment}")).await;
+        drop(answer.expect(200));
+    }
 }

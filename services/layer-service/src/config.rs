@@ -64,6 +64,7 @@ pub(crate) struct SceneConfig {
     pub(crate) history_bytes_max: usize,
     pub(crate) history_keep_s: u64,
     pub(crate) history_listed_max: usize,
+    pub(crate) history_join_ms: u64,
 }
 
 /// `[assets]`
@@ -142,6 +143,10 @@ impl SceneConfig {
             bytes_max: self.history_bytes_max,
             keep: Duration::from_secs(self.history_keep_s),
         }
+    }
+
+    pub(crate) const fn history_join(&self) -> Duration {
+        Duration::from_millis(self.history_join_ms)
     }
 
     pub(crate) const fn write_timeout(&self) -> Duration {

@@ -10,6 +10,7 @@ mod take_back;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -107,6 +108,8 @@ pub(crate) struct Record {
     pub(crate) note: Note,
     /// What takes it back.
     pub(crate) entry: Entry,
+    /// Whether the step before it is a part of it.
+    pub(crate) joins: bool,
 }
 
 impl Record {
@@ -135,7 +138,11 @@ impl Record {
             at: entry.at,
             scene_revision: entry.revision,
         };
-        Some(Self { note, entry })
+        Some(Self {
+            note,
+            entry,
+            joins: false,
+        })
     }
 }
 
@@ -161,6 +168,34 @@ impl Entry {
             at: after.updated_at,
             revision: after.revision,
             difference,
+        })
+    }
+}
+
+impl Entry {
+    /// Whether it may go on with the step before it.
+    pub(crate) fn can_join(&self) -> bool {
+        self.difference.of_one_layer().is_some()
+    }
+
+    /// This step and `former`, the one before it, as one: that of a slider which is still moving.
+    /// `None` unless both gave the same fields of one layer new values within this time, and nobody
+    /// came in between.
+    pub(crate) fn joined(&self, former: &Self, within: Duration) -> Option<Self> {
+        if self.name != former.name || self.at.since(former.at) > within {
+            return None;
+        }
+        let (one, other) = (
+            former.difference.of_one_layer()?,
+            self.difference.of_one_layer()?,
+        );
+        let changed = one.followed_by(other)?;
+        Some(Self {
+            difference: Difference {
+                changed: vec![changed],
+                ..Difference::default()
+            },
+            ..self.clone()
         })
     }
 }
@@ -249,6 +284,47 @@ impl Difference {
 
     fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// The one layer whose fields are different, where nothing else is.
+    fn of_one_layer(&self) -> Option<&ChangedLayer> {
+        match self {
+            Self {
+                created,
+                deleted,
+                changed,
+                order: None,
+            } if created.is_empty() && deleted.is_empty() => match changed.as_slice() {
+                [changed] => Some(changed),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+impl ChangedLayer {
+    /// From before this to after `next`; `None` where that is nothing, or no change of the same.
+    fn followed_by(&self, next: &Self) -> Option<Self> {
+        if self.layer != next.layer || self.fields.len() != next.fields.len() {
+            return None;
+        }
+        let pairs = self.fields.iter().zip(&next.fields);
+        let fields = pairs.map(|(one, other)| {
+            let goes_on = one.pointer == other.pointer && same(&one.after, &other.before);
+            goes_on.then(|| ChangedField {
+                after: other.after.clone(),
+                ..one.clone()
+            })
+        });
+        let fields = fields.collect::<Option<Vec<ChangedField>>>()?;
+        let is_change = fields
+            .iter()
+            .any(|field| !same(&field.before, &field.after));
+        is_change.then(|| Self {
+            fields,
+            ..self.clone()
+        })
     }
 }
 

@@ -1,7 +1,8 @@
 //! Taking back changes and making them again.
 
 use sm_bus::Which;
-use sm_common::id::{AssetId, SecretId, StreamId};
+use sm_common::id::{AssetId, SceneId, SecretId, StreamId};
+use sm_common::scene::Scene;
 
 use super::{Changed, SceneError, Scenes, holds};
 use crate::domain::history::{Author, Direction, Entry, OnConflict, Record, take_back};
@@ -29,7 +30,7 @@ pub(crate) struct Taken {
 /// The changes of a scene.
 #[derive(Clone, Debug)]
 pub(crate) struct History {
-    pub(crate) scene: sm_common::id::SceneId,
+    pub(crate) scene: SceneId,
     pub(crate) page: Page,
     pub(crate) next: NextSteps,
 }
@@ -72,6 +73,31 @@ impl Scenes {
             }),
         )
         .await
+    }
+
+    /// Lets a step go on with the last one of its author, where it does the same for the same layer.
+    pub(super) async fn join(&self, scene: &Scene, record: Record) -> Result<Record, SceneError> {
+        let within = self.config.scene.history_join();
+        if within.is_zero() || !record.entry.can_join() {
+            return Ok(record);
+        }
+        let user = record.note.user.id;
+        let next = self.store.next_steps(&scene.stream, scene.id, user).await?;
+        let joined = match next {
+            NextSteps {
+                undo: Some(former),
+                redo: None,
+            } => record.entry.joined(&former, within),
+            NextSteps { .. } => None,
+        };
+        Ok(match joined {
+            Some(entry) => Record {
+                entry,
+                joins: true,
+                ..record
+            },
+            None => record,
+        })
     }
 
     /// `None` when somebody else was faster.

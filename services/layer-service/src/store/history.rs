@@ -104,10 +104,15 @@ impl SceneStore {
         scene: &Scene,
         record: &Record,
     ) -> Result<Commit, BusError> {
-        let Record { note, entry } = record;
+        let Record { note, entry, joins } = record;
         let (undo, redo) = steps_keys(&scene.stream, scene.id, note.user.id);
         let entry = write(entry)?;
         let commit = match note.deed {
+            // The list says it already.
+            Deed::Change if *joins => {
+                let commit = commit.write("LPOP", undo.clone(), Vec::new());
+                return Ok(commit.push(undo, entry, self.history));
+            }
             Deed::Change => commit
                 .write("DEL", redo, Vec::new())
                 .push(undo, entry, self.history),

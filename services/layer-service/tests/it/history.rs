@@ -1,9 +1,13 @@
 //! Undo and redo: each takes back their own, and nobody loses what others have changed.
 
+use std::collections::BTreeMap;
+
 use reqwest::Method;
 use serde_json::{Value, json};
+use sm_bus::{keys, redis};
 use sm_common::auth::Role;
 use sm_common::event::EventType;
+use sm_common::id::{SecretId, StreamId};
 use sm_test_kit::{Answer, Api, until};
 
 use crate::app::{App, LIMIT, Upload, color, path_of, png, tag_of};
@@ -154,6 +158,25 @@ async fn what_others_have_changed_is_told_with_both_versions_and_stays() {
     assert_eq!(skipped.body["undo"], Value::Null);
     let bad = post(&app.api, "/api/layers/undo?on_conflict=win").await;
     let _refused = bad.expect_problem(400, "request.query.invalid");
+}
+
+#[tokio::test]
+async fn what_a_slider_writes_is_one_step() {
+    // Longer than a busy machine takes for a few changes.
+    let app = App::with(&[("scene.history_join_ms", "600000")]).await;
+    let a = app.create("a").await;
+    for step in 1..=5_u32 {
+        let patch = json!({"opacity": 1.0 - f64::from(step) / 10.0});
+        let tag = format!("\"{step}\"");
+        let _patched = app.api.patch(&path_of(&a), &tag, &patch).await.expect(200);
+    }
+    let known = history(&app.api).await;
+    assert_eq!(known["entries"].as_array().unwrap().len(), 2);
+    let undone = undo(&app.api).await.expect(200);
+    assert_eq!(undone.body["results"][0]["layer"]["opacity"], 1.0);
+    assert_eq!(undone.body["undo"]["name"], "create a");
+    let redone = redo(&app.api).await.expect(200);
+    assert_eq!(redone.body["results"][0]["layer"]["opacity"], 0.5);
 }
 
 #[tokio::test]
@@ -353,9 +376,24 @@ async fn each_scene_has_a_history_of_its_own() {
     assert_eq!(app.names().await, ["a"]);
 }
 
+/// A secret in Redis that was given long ago.
+async fn age(app: &App, id: &str, secret: &Value) {
+    let mut old = secret.clone();
+    old["created_at"] = json!("2020-01-01T00:00:00Z");
+    let mut command = redis::cmd("HSET");
+    let key = keys::layer_secrets(&StreamId::default());
+    command.arg(key).arg(id).arg(old.to_string());
+    let _added: i64 = app.redis.bus("test").query(&command).await.unwrap();
+}
+
+async fn secrets(app: &App) -> BTreeMap<String, String> {
+    let key = keys::layer_secrets(&StreamId::default());
+    let bus = app.redis.bus("test");
+    bus.query(redis::cmd("HGETALL").arg(key)).await.unwrap()
+}
+
 #[tokio::test]
-async fn a_secret_comes_back_with_its_layer() {
-    // Nobody else keeps a secret that no layer names.
+async fn a_secret_comes_back_with_its_layer_however_old_it_is() {
     let app = App::with(&[("assets.sweep_interval_s", "1")]).await;
     let source = json!({"url": "rtsp://camera.example.com/a", "user": "me",
         "password": "planted-password-4713"});
@@ -369,6 +407,18 @@ async fn a_secret_comes_back_with_its_layer() {
         .expect(200)
         .body;
     let _deleted = app.api.delete(&path_of(&layer), "\"2\"").await.expect(204);
+    let mut kept = Value::Null;
+    for (id, secret) in secrets(&app).await {
+        kept = serde_json::from_str(&secret).unwrap();
+        age(&app, &id, &kept).await;
+    }
+    let stranger = SecretId::generate().to_string();
+    age(&app, &stranger, &kept).await;
+    until("what nobody ever named is swept", LIMIT, || {
+        Box::pin(async { !secrets(&app).await.contains_key(&stranger) })
+    })
+    .await;
+
     let undone = undo(&app.api).await.expect(200);
     let back = &undone.body["results"][0]["layer"];
     assert_eq!(back["source"], patched["source"]);

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::samples::{THEN, scene};
 use super::super::{Action, Applied, Canvas, Operation, Proposal, Surroundings, Vault, apply};
@@ -308,6 +308,41 @@ fn a_lock_that_others_set_keeps_the_layer() {
     let entry = Entry::of(&before, &both).unwrap();
     let (operations, _) = take_back(&entry.difference, &both);
     assert_eq!(seen(&made(&both, operations).scene), seen(&before));
+}
+
+#[test]
+fn a_slider_that_moves_makes_one_step() {
+    let start = scene(&["a", "b"]);
+    let [a, b] = [start.layers[0].id, start.layers[1].id];
+    let change = |scene: &Scene, id: LayerId, patch: Value| {
+        let action = Action::Update {
+            id,
+            expected: None,
+            patch,
+        };
+        let after = made(scene, vec![Operation::alone(action)]).scene;
+        let entry = Entry::of(scene, &after).unwrap();
+        (after, entry)
+    };
+    let second = Duration::from_secs(1);
+    let (faint, first) = change(&start, a, json!({"opacity": 0.9}));
+    let (fainter, next) = change(&faint, a, json!({"opacity": 0.5}));
+    let joined = next.joined(&first, second).unwrap();
+    let (operations, _) = take_back(&joined.difference, &fainter);
+    assert_eq!(seen(&made(&fainter, operations).scene), seen(&start));
+    // Too late, back where it was, another field, another layer, or somebody in between.
+    let mut late = next.clone();
+    late.at = Timestamp::from_unix_millis(THEN.as_unix_millis() + 1_001);
+    assert_eq!(late.joined(&first, second), None);
+    let (_, back) = change(&faint, a, json!({"opacity": 1.0}));
+    assert_eq!(back.joined(&first, second), None);
+    let (_, other) = change(&faint, a, json!({"volume": 0.5}));
+    assert_eq!(other.joined(&first, second), None);
+    let (_, other) = change(&faint, b, json!({"opacity": 0.5}));
+    assert_eq!(other.joined(&first, second), None);
+    let (theirs, _) = change(&faint, a, json!({"opacity": 0.7}));
+    let (_, other) = change(&theirs, a, json!({"opacity": 0.5}));
+    assert_eq!(other.joined(&first, second), None);
 }
 
 #[test]

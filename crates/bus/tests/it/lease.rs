@@ -26,10 +26,11 @@ fn lease_of(outcome: &LeaseOutcome) -> Option<Lease> {
 
 /// Who holds it instead.
 async fn refused(bus: &Bus, bid: &Bid, url: &str) -> LeaseHolder {
-    match ask(bus, bid, url, LONG).await {
-        LeaseOutcome::Taken(holder) => holder,
-        LeaseOutcome::Held { .. } => panic!("it is free"),
-    }
+    let holder = match ask(bus, bid, url, LONG).await {
+        LeaseOutcome::Taken(holder) => Some(holder),
+        LeaseOutcome::Held { .. } => None,
+    };
+    holder.unwrap()
 }
 
 async fn claim(bus: &Bus, holder: Lease, key: &HeirKey, ttl: Duration) -> bool {

@@ -15,7 +15,6 @@ function shown(blocked: string | null = null, note: StepNote | null = null) {
   const layerHistory = {
     next: new Observable<NextSteps>({ undo: { name: "move Camera", at }, redo: null }),
     note: new Observable(note),
-    busy: new Observable(false),
     dismiss: vi.fn(),
     step,
   };

@@ -11,7 +11,6 @@ import { fieldLabel } from "./kinds.ts";
 export function HistoryButtons({ blocked }: { readonly blocked: string | null }) {
   const { layerHistory } = useRuntime();
   const next = useObservable(layerHistory.next);
-  const busy = useObservable(layerHistory.busy);
 
   useEffect(() => {
     if (blocked !== null) return;
@@ -34,13 +33,13 @@ export function HistoryButtons({ blocked }: { readonly blocked: string | null })
       <IconButton
         icon={Undo2}
         label={label("undo", "Undo")}
-        disabled={blocked !== null || busy || !next.undo}
+        disabled={blocked !== null || !next.undo}
         onClick={() => void layerHistory.step("undo")}
       />
       <IconButton
         icon={Redo2}
         label={label("redo", "Redo")}
-        disabled={blocked !== null || busy || !next.redo}
+        disabled={blocked !== null || !next.redo}
         onClick={() => void layerHistory.step("redo")}
       />
     </>

@@ -87,16 +87,27 @@ describe("the history of the layers", () => {
     expect(server.asked.filter((asked) => asked.endsWith("history"))).toHaveLength(2);
   });
 
-  it("takes a step back and makes it again, one at a time", async () => {
+  it("makes steps one after another, however fast they are asked for", async () => {
     const { server, steps } = await history();
+    server.undo = ["move Title", "hide Title"];
     const first = steps.step("undo");
-    await steps.step("undo");
+    void steps.step("undo");
+    void steps.step("redo");
     await first;
-    expect(steps.next.get()).toEqual({ undo: null, redo: step("move Title") });
-    await steps.step("redo");
-    expect(steps.next.get()).toEqual({ undo: step("move Title"), redo: null });
+    expect(steps.next.get()).toEqual({ undo: step("move Title"), redo: step("hide Title") });
     const made = server.asked.filter((asked) => asked.startsWith("POST"));
-    expect(made).toEqual(["POST /api/layers/undo refuse", "POST /api/layers/redo refuse"]);
+    const asked = ["undo", "undo", "redo"].map((one) => `POST /api/layers/${one} refuse`);
+    expect(made).toEqual(asked);
+  });
+
+  it("makes none after one that was refused", async () => {
+    const { server, steps } = await history();
+    server.refusal = { code: "layer.locked" };
+    const first = steps.step("undo");
+    void steps.step("undo");
+    await first;
+    expect(server.asked.filter((asked) => asked.startsWith("POST"))).toHaveLength(1);
+    expect(steps.note.get()?.failure.code).toBe("layer.locked");
   });
 
   it("tells what others have changed, and goes on as it is told", async () => {

@@ -16,8 +16,15 @@ export interface StepNote {
   readonly failure: Failure;
 }
 
+interface Step {
+  readonly direction: Direction;
+  readonly onConflict: OnConflict;
+}
+
 /** Changes come ten times a second while a slider moves: the names follow when it rests. */
 const REST_MS = 300;
+/** Keys that are held down repeat faster than steps are made. */
+const WAITING_MAX = 8;
 const NOTHING: NextSteps = { undo: null, redo: null };
 
 /**
@@ -27,11 +34,12 @@ const NOTHING: NextSteps = { undo: null, redo: null };
 export class LayerHistory {
   readonly next = new Observable<NextSteps>(NOTHING);
   readonly note = new Observable<StepNote | null>(null);
-  readonly busy = new Observable(false);
   private readonly api: Api;
   private readonly store: LayerStore;
   private readonly clock: Clock;
   private readonly stream: string;
+  private readonly waiting: Step[] = [];
+  private busy = false;
   private seen: string | null = null;
   private scene: string | null = null;
   private cancel: (() => void) | null = null;
@@ -49,25 +57,33 @@ export class LayerHistory {
     this.sceneChanged();
   }
 
-  /** Makes the next step, unless one is on its way. */
+  /** Makes a step, after those that are on their way; a refused one forgets those after it. */
   async step(direction: Direction, onConflict: OnConflict = "refuse"): Promise<void> {
-    const scene = this.store.scene.get()?.id;
-    if (!scene || this.busy.get()) return;
-    this.busy.set(true);
+    if (this.waiting.length < WAITING_MAX) this.waiting.push({ direction, onConflict });
+    if (this.busy) return;
+    this.busy = true;
     this.note.set(null);
+    for (let step = this.waiting.shift(); step; step = this.waiting.shift()) {
+      if (!(await this.make(step))) this.waiting.length = 0;
+    }
+    this.busy = false;
+  }
+
+  private async make({ direction, onConflict }: Step): Promise<boolean> {
+    const scene = this.store.scene.get()?.id;
+    if (!scene) return false;
     const query = { stream: this.stream, scene, on_conflict: onConflict };
     const path = direction === "undo" ? "/api/layers/undo" : "/api/layers/redo";
     const outcome = await outcomeOf(this.api.POST(path, { params: { query } }));
-    this.busy.set(false);
+    if (scene !== this.store.scene.get()?.id) return false;
     if (!outcome.ok) {
       this.note.set({ direction, failure: outcome.failure });
       this.schedule();
-      return;
+      return false;
     }
-    if (scene !== this.store.scene.get()?.id) return;
     const { undo, redo } = outcome.data;
     this.next.set({ undo: undo ?? null, redo: redo ?? null });
-    await this.store.load();
+    return this.store.load();
   }
 
   dismiss(): void {

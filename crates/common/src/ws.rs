@@ -1,5 +1,8 @@
 //! The WebSocket protocol: what a client may say, what it hears, and how a connection ends.
 
+mod deflate;
+mod subprotocol;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -7,13 +10,23 @@ use crate::clock::Timestamp;
 use crate::event::{Channel, Epoch, EventType, Position};
 use crate::id::{ConnectionId, StreamId};
 
-/// The subprotocol name for JSON text frames.
-pub const SUBPROTOCOL_JSON: &str = "stream-manager.v1+json";
+pub use deflate::{DEFLATED, InflateError, deflate, inflate};
+pub use subprotocol::{
+    ReadError, SUBPROTOCOL_JSON, SUBPROTOCOL_MESSAGEPACK, Subprotocol, WriteError,
+};
 
 /// What a client says. `id` is echoed in the answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ClientMessage {
+    /// Says what the client can do besides what every client can.
+    Hello {
+        /// Echoed in the answer.
+        id: u64,
+        /// Large messages may come deflated from now on, and the client may send such ones.
+        #[serde(default)]
+        deflate: bool,
+    },
     /// Proves who connects, or replaces the proof before it ends.
     Auth {
         /// Echoed in the answer.
@@ -125,7 +138,7 @@ pub enum ServerMessage {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         snapshot: Option<serde_json::Value>,
     },
-    /// The answer to `unsubscribe`, `publish` and `auth`.
+    /// The answer to `hello`, `unsubscribe`, `publish` and `auth`.
     Ack {
         /// The request.
         id: u64,
@@ -220,7 +233,7 @@ close_codes! {
     Unauthenticated = 4500, "not authenticated", false;
     /// The client sends too much, again and again.
     Flooding = 4501, "too many messages", false;
-    /// A binary frame, or one that is no message of the protocol, again and again.
+    /// Frames that hold no message of the protocol, again and again.
     BadMessages = 4502, "too many unreadable messages", false;
     /// One person or address has too many connections.
     TooManyConnections = 4503, "too many connections", false;

@@ -47,6 +47,7 @@ pub(crate) struct WsConfig {
     pub(crate) connections_max: usize,
     pub(crate) connections_per_user_max: usize,
     pub(crate) connections_per_address_max: usize,
+    pub(crate) deflate_from_bytes: usize,
     pub(crate) queue_bytes_max: usize,
     pub(crate) queue_age_max_ms: u64,
     pub(crate) conflate_above_bytes: usize,

@@ -1362,6 +1362,16 @@ export interface components {
         };
         /** @description What a client says. `id` is echoed in the answer. */
         ClientMessage: {
+            /** @description Large messages may come deflated from now on, and the client may send such ones. */
+            deflate?: boolean;
+            /**
+             * Format: int64
+             * @description Echoed in the answer.
+             */
+            id: number;
+            /** @enum {string} */
+            type: "hello";
+        } | {
             /**
              * Format: int64
              * @description Echoed in the answer.

@@ -14,7 +14,7 @@ use super::due::DueBatches;
 use super::{Hub, Offered, Room};
 use crate::metrics::Metrics;
 use crate::replay::{Replay, ReplayError};
-use crate::session::wire;
+use crate::session::Announcement;
 use crate::topic::Topic;
 
 /// The health component that tells whether live events arrive.
@@ -164,7 +164,7 @@ impl Feed {
             .history_since(stream, *channel, &floor, self.history_max)
             .await?;
         if let History::Complete(missed) = history {
-            room.catch_up(&missed, Instant::now());
+            room.catch_up(missed, Instant::now());
             return Ok(Repaired::Complete);
         }
         let snapshot = match self.replay.snapshot(room.topic()).await {
@@ -173,7 +173,7 @@ impl Feed {
             Err(ReplayError::UnknownStream(_)) => return Ok(Repaired::Impossible),
             Err(ReplayError::Bus(error)) => return Err(error),
         };
-        let subscribed = wire::message(&ServerMessage::Subscribed {
+        let subscribed = Announcement::new(ServerMessage::Subscribed {
             id: UNASKED,
             channel: *channel,
             stream: stream.clone(),

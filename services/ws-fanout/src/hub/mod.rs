@@ -16,7 +16,7 @@ use sm_common::ws::ServerMessage;
 
 use crate::config::FanoutConfig;
 use crate::metrics::Metrics;
-use crate::session::{Outbox, wire};
+use crate::session::{Announcement, Outbox};
 use crate::topic::Topic;
 
 #[cfg(test)]
@@ -63,7 +63,7 @@ impl Hub {
     pub(crate) fn welcome(&self, connection: ConnectionId, outbox: &Outbox) {
         let mut connections = lock(&self.0.connections);
         if !connections.live {
-            outbox.answer(wire::message(&ServerMessage::Link { live: false }));
+            outbox.say(&ServerMessage::Link { live: false });
         }
         connections.outboxes.insert(connection, outbox.clone());
         self.0.metrics.connections().inc();
@@ -88,9 +88,9 @@ impl Hub {
         }
         connections.live = live;
         self.0.metrics.link(live);
-        let frame = wire::message(&ServerMessage::Link { live });
+        let told = Announcement::new(ServerMessage::Link { live });
         for outbox in connections.outboxes.values() {
-            outbox.answer(frame.clone());
+            outbox.announce(&told);
         }
     }
 

@@ -18,14 +18,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-use sm_bus::Published;
+use sm_bus::{Heard, Published};
 use sm_common::event::Position;
 use sm_common::id::ConnectionId;
+use sm_common::ws::ServerMessage;
 use tokio::time::Instant;
 
 use super::delivery::{Delivery, EncodedEvent};
-use crate::session::Outbox;
+use crate::session::{Announcement, Outbox};
 use crate::topic::Topic;
 
 /// How events of a topic are put together.
@@ -61,7 +61,7 @@ pub(crate) enum Joined {
 #[derive(Debug)]
 pub(crate) struct Opening {
     /// The `subscribed` message.
-    pub(crate) subscribed: Bytes,
+    pub(crate) subscribed: ServerMessage,
     /// Missed events, in order.
     pub(crate) missed: Vec<Arc<EncodedEvent>>,
     /// The position after those.
@@ -174,7 +174,7 @@ impl Room {
         if let Some(last) = missed.last() {
             position.offset = last.offset;
         }
-        outbox.answer(subscribed);
+        outbox.say(&subscribed);
         for events in self.batches(missed) {
             outbox.events(&Arc::new(Delivery::new(Arc::clone(&self.topic), events)));
         }
@@ -183,18 +183,18 @@ impl Room {
     }
 
     /// Gives everybody an event of the live feed: at once after a pause, else with the batch.
-    pub(crate) fn offer(&self, published: &Published, now: Instant) -> Offered {
+    pub(crate) fn offer(&self, heard: &Heard, now: Instant) -> Offered {
         let mut state = self.lock();
         if state.subscribers.is_empty() {
             return Offered::Taken;
         }
-        match state.order(published) {
+        match state.order(heard) {
             Order::Old => return Offered::Taken,
             Order::Gap => return Offered::Gap,
             Order::Next => {}
         }
         let was_held = !state.held.is_empty();
-        state.hold(published, self.kept_bytes_max());
+        state.hold(heard, self.kept_bytes_max());
         let due = state.sent_at.map(|sent_at| sent_at + self.batching.window);
         match due {
             Some(due) if due > now && !self.is_full(&state) => {
@@ -213,7 +213,7 @@ impl Room {
 
     /// Gives everybody events that were read from history because they were missed. Events that a
     /// subscriber has are not repeated.
-    pub(crate) fn catch_up(&self, events: &[Published], now: Instant) {
+    pub(crate) fn catch_up(&self, events: Vec<Published>, now: Instant) {
         let mut state = self.lock();
         self.flush_locked(&mut state, now);
         for published in events {
@@ -221,7 +221,7 @@ impl Room {
                 tail.epoch == published.epoch && tail.offset >= published.offset
             });
             if !known {
-                state.hold(published, self.kept_bytes_max());
+                state.hold(&Arc::new(published), self.kept_bytes_max());
             }
             if self.is_full(&state) {
                 self.flush_locked(&mut state, now);
@@ -232,19 +232,19 @@ impl Room {
 
     /// Goes on with an event although something before it cannot be had. Subscribers see it in the
     /// offsets.
-    pub(crate) fn skip_to(&self, published: &Published, now: Instant) {
+    pub(crate) fn skip_to(&self, heard: &Heard, now: Instant) {
         let mut state = self.lock();
         self.flush_locked(&mut state, now);
         let before = Position {
-            epoch: published.epoch.clone(),
-            offset: published.offset.saturating_sub(1),
+            epoch: heard.epoch.clone(),
+            offset: heard.offset.saturating_sub(1),
         };
         for subscriber in state.subscribers.values_mut() {
             if let Stage::Following(at) = &mut subscriber.stage {
                 at.clone_from(&before);
             }
         }
-        state.hold(published, self.kept_bytes_max());
+        state.hold(heard, self.kept_bytes_max());
         self.flush_locked(&mut state, now);
     }
 
@@ -254,13 +254,13 @@ impl Room {
     }
 
     /// Gives everybody who follows a fresh snapshot: what they had is void.
-    pub(crate) fn restart(&self, subscribed: &Bytes, position: &Position) {
+    pub(crate) fn restart(&self, subscribed: &Announcement, position: &Position) {
         let mut state = self.lock();
         state.generation = state.generation.wrapping_add(1);
         state.tail = Some(position.clone());
         for Subscriber { outbox, stage } in state.subscribers.values_mut() {
             if let Stage::Following(at) = stage {
-                outbox.answer(subscribed.clone());
+                outbox.announce(subscribed);
                 *at = position.clone();
             }
         }
@@ -372,9 +372,9 @@ impl State {
     }
 
     /// Adds an event to the batch, and to what joining subscribers keep.
-    fn hold(&mut self, published: &Published, kept_bytes_max: usize) {
-        self.tail = Some(published.position());
-        let Some(event) = EncodedEvent::new(published) else {
+    fn hold(&mut self, heard: &Heard, kept_bytes_max: usize) {
+        self.tail = Some(heard.position());
+        let Some(event) = EncodedEvent::new(Arc::clone(heard)) else {
             return;
         };
         for subscriber in self.subscribers.values_mut() {

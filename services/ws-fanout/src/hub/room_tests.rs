@@ -13,7 +13,7 @@ use super::delivery::EncodedEvent;
 use super::delivery_tests::{offsets, published, topic};
 use super::room::{Batching, Joined, Offered, Opening, Room};
 use crate::metrics::Metrics;
-use crate::session::{Outbox, QueueLimits, wire};
+use crate::session::{Announcement, Dialect, Outbox, QueueLimits};
 
 const WINDOW: Duration = Duration::from_millis(20);
 
@@ -42,7 +42,7 @@ impl Subscriber {
         let metrics = Metrics::register(&Registry::new()).unwrap();
         let subscriber = Self {
             id: ConnectionId::generate(),
-            outbox: Outbox::new(limits, metrics),
+            outbox: Outbox::new(Dialect::default(), limits, metrics),
         };
         room.enter(subscriber.id, subscriber.outbox.clone());
         subscriber
@@ -51,7 +51,7 @@ impl Subscriber {
     fn join(&self, room: &Room, epoch: &str, offset: u64, missed: &[u64]) -> Joined {
         let events = missed
             .iter()
-            .map(|offset| EncodedEvent::new(&published(Channel::Chat, epoch, *offset)).unwrap());
+            .map(|offset| EncodedEvent::new(published(Channel::Chat, epoch, *offset)).unwrap());
         let opening = Opening {
             subscribed: subscribed(epoch, offset),
             missed: events.collect(),
@@ -84,8 +84,8 @@ impl Subscriber {
     }
 }
 
-fn subscribed(epoch: &str, offset: u64) -> bytes::Bytes {
-    wire::message(&ServerMessage::Subscribed {
+fn subscribed(epoch: &str, offset: u64) -> ServerMessage {
+    ServerMessage::Subscribed {
         id: 1,
         channel: Channel::Chat,
         stream: topic(Channel::Chat).stream.clone(),
@@ -93,7 +93,7 @@ fn subscribed(epoch: &str, offset: u64) -> bytes::Bytes {
         epoch: Epoch::from(epoch.to_owned()),
         offset,
         snapshot: None,
-    })
+    }
 }
 
 fn position(epoch: &str, offset: u64) -> Position {
@@ -194,8 +194,10 @@ fn a_missing_event_is_noticed_and_what_history_says_is_delivered() {
     let now = Instant::now();
     assert_eq!(offer(&room, "e", 5, now), Offered::Gap);
     assert_eq!(room.floor(), Some(position("e", 2)));
-    let missed: Vec<_> = (3..=6).map(|n| published(Channel::Chat, "e", n)).collect();
-    room.catch_up(&missed, now);
+    let missed: Vec<_> = (3..=6)
+        .map(|n| published(Channel::Chat, "e", n).as_ref().clone())
+        .collect();
+    room.catch_up(missed, now);
     assert_eq!(offer(&room, "e", 5, now), Offered::Taken);
     assert_eq!(offer(&room, "e", 6, now), Offered::Taken);
     assert_eq!(offer(&room, "e", 7, now + 2 * WINDOW), Offered::Taken);
@@ -211,7 +213,10 @@ fn a_new_history_gives_everybody_a_snapshot_and_makes_newcomers_read_again() {
     offer(&room, "old", 5, now);
     let newcomer = Subscriber::entered(&room);
     assert_eq!(offer(&room, "new", 6, now), Offered::Gap);
-    room.restart(&subscribed("new", 6), &position("new", 6));
+    room.restart(
+        &Announcement::new(subscribed("new", 6)),
+        &position("new", 6),
+    );
     assert_eq!(offer(&room, "new", 6, now), Offered::Taken);
     assert_eq!(newcomer.join(&room, "old", 5, &[]), Joined::Outdated);
     assert_eq!(newcomer.join(&room, "new", 6, &[]), Joined::Following);

@@ -54,10 +54,10 @@ pub(crate) async fn close(
             match code {
                 CloseCode::GoingAway => {
                     let wait = jitter(Duration::ZERO, services.config.reconnect_spread());
-                    outbox.answer(wire::message(&ServerMessage::Goodbye {
+                    outbox.say(&ServerMessage::Goodbye {
                         reason: code.reason().to_owned(),
                         reconnect_after_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
-                    }));
+                    });
                     outbox.close(code);
                 }
                 // Who does not read will not read what waits either.

@@ -11,9 +11,9 @@ use sm_service_kit::telemetry::traceparent;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
+use super::Session;
 use super::deadlines::Proof;
 use super::refusal::Refusal;
-use super::{Session, wire};
 use crate::topic::{Topic, is_public, permission_to_read};
 
 /// Why a request is not carried out.
@@ -36,6 +36,11 @@ impl Session {
         let (request, outcome) = match message {
             ClientMessage::Ping { id } => {
                 self.say(&ServerMessage::Pong { id });
+                return None;
+            }
+            ClientMessage::Hello { id, deflate } => {
+                self.take_hello(deflate);
+                self.say(&ServerMessage::Ack { id });
                 return None;
             }
             ClientMessage::Auth { id, token } => (id, self.authenticate(id, &token).await),
@@ -71,6 +76,14 @@ impl Session {
                 None
             }
             Err(Rejection::Close(code)) => Some(code),
+        }
+    }
+
+    /// Speaks as the client can hear. What it could hear before it can hear still.
+    fn take_hello(&mut self, deflate: bool) {
+        if deflate {
+            self.dialect.deflate_from = Some(self.services.config.deflate_from_bytes);
+            self.outbox.speak(self.dialect);
         }
     }
 
@@ -166,7 +179,7 @@ impl Session {
     }
 
     fn say(&self, message: &ServerMessage) {
-        self.outbox.answer(wire::message(message));
+        self.outbox.say(message);
     }
 }
 

@@ -10,7 +10,7 @@ use sm_common::id::{InstanceId, LayerId, MessageId, SceneId, SessionId, StreamId
 use sm_common::performance::{MetricsSample, Performance, Viewers};
 use sm_common::program::ProgramFormat;
 use sm_common::stream::{ChosenScenes, DesiredState, DesiredStatus};
-use sm_common::ws::{ClientMessage, ServerMessage};
+use sm_common::ws::{ClientMessage, ServerMessage, Subprotocol};
 use sm_test_kit::{Api, Issuer, Redis, Running, Socket, until};
 use sm_ws_fanout::{ABOUT, serve};
 
@@ -93,6 +93,11 @@ impl World {
     /// A connection of this role, welcomed.
     pub(crate) async fn socket(&self, role: Role) -> Socket {
         connect(&self.url(), &self.issuer.token(role)).await
+    }
+
+    /// A connection of this role that speaks this subprotocol, welcomed.
+    pub(crate) async fn speaking(&self, subprotocol: Subprotocol, role: Role) -> Socket {
+        connect_speaking(subprotocol, &self.url(), &self.issuer.token(role)).await
     }
 
     /// Publishes a chat message with this text.
@@ -212,7 +217,13 @@ pub(crate) fn websocket_url(service: &Running) -> String {
 
 /// Connects, and hears the welcome.
 pub(crate) async fn connect(url: &str, token: &str) -> Socket {
-    let mut socket = Socket::connect(url, Some(token)).await.unwrap();
+    connect_speaking(Subprotocol::Json, url, token).await
+}
+
+/// Connects and speaks this subprotocol, and hears the welcome.
+pub(crate) async fn connect_speaking(subprotocol: Subprotocol, url: &str, token: &str) -> Socket {
+    let connecting = Socket::connect_speaking(subprotocol, url, Some(token));
+    let mut socket = connecting.await.unwrap();
     let welcome = socket.hear().await;
     assert!(
         matches!(

@@ -13,6 +13,7 @@
 )]
 
 mod chat;
+mod deflate;
 mod documents;
 mod drain;
 mod follower;
@@ -21,6 +22,7 @@ mod handshake;
 mod harness;
 mod heartbeat;
 mod identity;
+mod message_pack;
 mod outage;
 mod raw;
 mod recovery;

@@ -63,7 +63,7 @@ impl Metrics {
             delivered: Channel::ALL.map(|channel| delivered.with_label_values(&[channel.as_str()])),
             conflated: counter(
                 "sm_ws_conflated_total",
-                "Events left out for slow readers of channels that carry a newest value.",
+                "Events left out for newer ones: for one slow reader, or for all in a window.",
             )?,
             queue_bytes: gauge("sm_ws_queue_bytes", "Bytes that wait for readers.")?,
             received: counter("sm_ws_received_total", "Frames read from clients.")?,

@@ -18,7 +18,7 @@ use crate::topic::Topic;
 pub(crate) struct EncodedEvent {
     /// Its number in the history.
     pub(crate) offset: u64,
-    kind: EventType,
+    pub(crate) kind: EventType,
     heard: Heard,
     json: Vec<u8>,
     message_pack: OnceLock<Vec<u8>>,
@@ -83,14 +83,20 @@ fn body(heard: &Heard, subprotocol: Subprotocol) -> Option<Vec<u8>> {
 pub(crate) struct Delivery {
     topic: Arc<Topic>,
     events: Vec<Arc<EncodedEvent>>,
+    is_conflatable: bool,
     frames: Frames,
 }
 
 impl Delivery {
-    pub(crate) fn new(topic: Arc<Topic>, events: Vec<Arc<EncodedEvent>>) -> Self {
+    pub(crate) fn new(
+        topic: Arc<Topic>,
+        events: Vec<Arc<EncodedEvent>>,
+        is_conflatable: bool,
+    ) -> Self {
         Self {
             topic,
             events,
+            is_conflatable,
             frames: Frames::default(),
         }
     }
@@ -103,6 +109,11 @@ impl Delivery {
     pub(crate) fn frame(&self, dialect: Dialect) -> Bytes {
         let write = |subprotocol| message(subprotocol, &self.events);
         self.frames.get(dialect, write)
+    }
+
+    /// Whether a reader that is behind may be given the newest events alone.
+    pub(crate) const fn is_conflatable(&self) -> bool {
+        self.is_conflatable
     }
 
     /// How many events it carries.
@@ -125,7 +136,7 @@ impl Delivery {
             .filter(|event| event.offset > offset)
             .cloned()
             .collect();
-        (!due.is_empty()).then(|| Arc::new(Self::new(Arc::clone(&self.topic), due)))
+        (!due.is_empty()).then(|| Arc::new(self.with(due)))
     }
 
     /// What is left for a slow reader of this and the `newer` delivery: the newest event of each
@@ -136,7 +147,11 @@ impl Delivery {
             left.retain(|older| older.kind != event.kind);
             left.push(Arc::clone(event));
         }
-        Self::new(Arc::clone(&self.topic), left)
+        self.with(left)
+    }
+
+    fn with(&self, events: Vec<Arc<EncodedEvent>>) -> Self {
+        Self::new(Arc::clone(&self.topic), events, self.is_conflatable)
     }
 }
 
@@ -201,7 +216,12 @@ pub(crate) mod tests {
         let events = offsets
             .iter()
             .map(|offset| EncodedEvent::new(published(channel, "e", *offset)).unwrap());
-        Arc::new(Delivery::new(topic(channel), events.collect()))
+        let is_conflatable = channel.is_conflatable();
+        Arc::new(Delivery::new(
+            topic(channel),
+            events.collect(),
+            is_conflatable,
+        ))
     }
 
     /// The frame for a client that asked for nothing.

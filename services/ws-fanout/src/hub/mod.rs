@@ -24,7 +24,7 @@ pub(crate) use delivery::tests as delivery_tests;
 pub(crate) use delivery::{Delivery, EncodedEvent};
 pub(crate) use feed::{Feed, LIVE_EVENTS};
 pub(crate) use membership::{Membership, SubscribeError};
-pub(crate) use room::{Batching, Offered, Opening, Room};
+pub(crate) use room::{Offered, Opening, Room};
 
 /// Every connection and every room of this process. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ pub(crate) struct Hub(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    batching: Batching,
+    config: FanoutConfig,
     rooms: Mutex<HashMap<Topic, Arc<Room>>>,
     connections: Mutex<Connections>,
     metrics: Metrics,
@@ -48,11 +48,7 @@ struct Connections {
 impl Hub {
     pub(crate) fn new(config: &FanoutConfig, metrics: Metrics) -> Self {
         Self(Arc::new(Shared {
-            batching: Batching {
-                window: config.batch_window(),
-                events_max: config.batch_events_max.max(1),
-                bytes_max: config.batch_bytes_max,
-            },
+            config: config.clone(),
             rooms: Mutex::default(),
             connections: Mutex::default(),
             metrics,
@@ -107,9 +103,10 @@ impl Hub {
         outbox: Outbox,
     ) -> Arc<Room> {
         let mut rooms = lock(&self.0.rooms);
-        let room = rooms
-            .entry(topic.clone())
-            .or_insert_with(|| Arc::new(Room::new(topic.clone(), self.0.batching)));
+        let room = rooms.entry(topic.clone()).or_insert_with(|| {
+            let batching = self.0.config.batching(topic.channel);
+            Arc::new(Room::new(topic.clone(), batching, self.0.metrics.clone()))
+        });
         room.enter(connection, outbox);
         Arc::clone(room)
     }

@@ -16,26 +16,18 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use sm_bus::{Heard, Published};
-use sm_common::event::Position;
+use sm_common::event::{EventType, Position};
 use sm_common::id::ConnectionId;
 use sm_common::ws::ServerMessage;
 use tokio::time::Instant;
 
 use super::delivery::{Delivery, EncodedEvent};
+use crate::config::{Batching, Conflation};
+use crate::metrics::Metrics;
 use crate::session::{Announcement, Outbox};
 use crate::topic::Topic;
-
-/// How events of a topic are put together.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Batching {
-    /// What follows an event within this time waits for its end.
-    pub(crate) window: Duration,
-    pub(crate) events_max: usize,
-    pub(crate) bytes_max: usize,
-}
 
 /// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +64,7 @@ pub(crate) struct Opening {
 pub(crate) struct Room {
     topic: Arc<Topic>,
     batching: Batching,
+    metrics: Metrics,
     state: Mutex<State>,
 }
 
@@ -103,10 +96,11 @@ enum Stage {
 }
 
 impl Room {
-    pub(crate) fn new(topic: Topic, batching: Batching) -> Self {
+    pub(crate) fn new(topic: Topic, batching: Batching, metrics: Metrics) -> Self {
         Self {
             topic: Arc::new(topic),
             batching,
+            metrics,
             state: Mutex::default(),
         }
     }
@@ -176,7 +170,7 @@ impl Room {
         }
         outbox.say(&subscribed);
         for events in self.batches(missed) {
-            outbox.events(&Arc::new(Delivery::new(Arc::clone(&self.topic), events)));
+            outbox.events(&self.delivery(events));
         }
         *stage = Stage::Following(position);
         Joined::Following
@@ -194,7 +188,7 @@ impl Room {
             Order::Next => {}
         }
         let was_held = !state.held.is_empty();
-        state.hold(heard, self.kept_bytes_max());
+        self.hold(&mut state, heard);
         let due = state.sent_at.map(|sent_at| sent_at + self.batching.window);
         match due {
             Some(due) if due > now && !self.is_full(&state) => {
@@ -221,7 +215,7 @@ impl Room {
                 tail.epoch == published.epoch && tail.offset >= published.offset
             });
             if !known {
-                state.hold(&Arc::new(published), self.kept_bytes_max());
+                self.hold(&mut state, &Arc::new(published));
             }
             if self.is_full(&state) {
                 self.flush_locked(&mut state, now);
@@ -244,7 +238,7 @@ impl Room {
                 at.clone_from(&before);
             }
         }
-        state.hold(heard, self.kept_bytes_max());
+        self.hold(&mut state, heard);
         self.flush_locked(&mut state, now);
     }
 
@@ -277,6 +271,26 @@ impl Room {
         self.lock().floor().cloned()
     }
 
+    /// Adds an event to the batch, and to what joining subscribers keep.
+    fn hold(&self, state: &mut State, heard: &Heard) {
+        state.tail = Some(heard.position());
+        let Some(event) = EncodedEvent::new(Arc::clone(heard)) else {
+            return;
+        };
+        state.keep(&event, self.kept_bytes_max());
+        if self.batching.conflation == Conflation::Always {
+            self.metrics.conflated(state.leave_out(event.kind));
+        }
+        state.held_bytes = state.held_bytes.saturating_add(event.len());
+        state.held.push(event);
+    }
+
+    fn delivery(&self, events: Vec<Arc<EncodedEvent>>) -> Arc<Delivery> {
+        let is_conflatable = self.batching.conflation != Conflation::Never;
+        let topic = Arc::clone(&self.topic);
+        Arc::new(Delivery::new(topic, events, is_conflatable))
+    }
+
     fn is_full(&self, state: &State) -> bool {
         state.held.len() >= self.batching.events_max || state.held_bytes >= self.batching.bytes_max
     }
@@ -293,7 +307,7 @@ impl Room {
         state.held_bytes = 0;
         state.sent_at = Some(now);
         let events = std::mem::take(&mut state.held);
-        let delivery = Arc::new(Delivery::new(Arc::clone(&self.topic), events));
+        let delivery = self.delivery(events);
         let Some(tail) = state.tail.clone() else {
             return;
         };
@@ -371,12 +385,8 @@ impl State {
         })
     }
 
-    /// Adds an event to the batch, and to what joining subscribers keep.
-    fn hold(&mut self, heard: &Heard, kept_bytes_max: usize) {
-        self.tail = Some(heard.position());
-        let Some(event) = EncodedEvent::new(Arc::clone(heard)) else {
-            return;
-        };
+    /// Adds an event to what joining subscribers keep.
+    fn keep(&mut self, event: &Arc<EncodedEvent>, kept_bytes_max: usize) {
         for subscriber in self.subscribers.values_mut() {
             if let Stage::Joining {
                 kept, kept_bytes, ..
@@ -384,12 +394,18 @@ impl State {
             {
                 *kept_bytes = kept_bytes.saturating_add(event.len());
                 if *kept_bytes <= kept_bytes_max {
-                    kept.push(Arc::clone(&event));
+                    kept.push(Arc::clone(event));
                 }
             }
         }
-        self.held_bytes = self.held_bytes.saturating_add(event.len());
-        self.held.push(event);
+    }
+
+    /// Leaves events of this type out of the batch. Returns how many there were.
+    fn leave_out(&mut self, kind: EventType) -> usize {
+        let before = self.held.len();
+        self.held.retain(|older| older.kind != kind);
+        self.held_bytes = self.held.iter().map(|event| event.len()).sum();
+        before.saturating_sub(self.held.len())
     }
 }
 

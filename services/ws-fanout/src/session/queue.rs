@@ -105,7 +105,7 @@ impl Queue {
         now: Instant,
     ) -> Pushed {
         let topic = delivery.topic();
-        if topic.channel.is_conflatable() {
+        if delivery.is_conflatable() {
             if self.bytes > self.limits.conflate_above_bytes
                 && let Some(left_out) = self.conflate(delivery, dialect)
             {
@@ -129,7 +129,7 @@ impl Queue {
             .iter()
             .find(|entry| {
                 let delivery = entry.delivery.as_ref();
-                delivery.is_some_and(|delivery| !delivery.topic().channel.is_conflatable())
+                delivery.is_some_and(|delivery| !delivery.is_conflatable())
             })
             .is_some_and(|entry| now.duration_since(entry.queued_at) > self.limits.age_max)
     }

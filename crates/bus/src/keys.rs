@@ -10,6 +10,12 @@ pub const STREAMS: &str = "sm:streams";
 pub const EVENTS_STREAM: &str = "events:stream";
 /// Every event about the system, for other systems (pub/sub).
 pub const EVENTS_SYSTEM: &str = "events:system";
+/// What a live subscription says to itself, to know that it hears (pub/sub). `subscription` tells
+/// it from all others.
+pub fn probe(subscription: &InstanceId) -> String {
+    format!("sm:probe:{subscription}")
+}
+
 /// Instances by the moment of their last report (sorted set). Every service; trimmed on read.
 pub const INSTANCES: &str = "sm:{instances}:seen";
 

@@ -20,6 +20,8 @@ struct Shared {
     refused: IntCounterVec,
     recoveries: IntCounterVec,
     repairs: IntCounterVec,
+    lost: IntCounterVec,
+    resubscriptions: IntCounter,
     link: IntGauge,
     chat: IntCounterVec,
 }
@@ -87,6 +89,15 @@ impl Metrics {
                 "Gaps in the live feed that were closed, by how.",
                 "outcome",
             )?,
+            lost: counters(
+                "sm_ws_lost_total",
+                "Times that events were published and not heard.",
+                "channel",
+            )?,
+            resubscriptions: counter(
+                "sm_ws_resubscriptions_total",
+                "Live subscriptions that were replaced because they did not hear what was published.",
+            )?,
             link: gauge("sm_ws_link_up", "Whether live events arrive.")?,
             chat: counters(
                 "sm_ws_chat_messages_total",
@@ -153,6 +164,15 @@ impl Metrics {
 
     pub(crate) fn repair(&self, outcome: &str) {
         self.0.repairs.with_label_values(&[outcome]).inc();
+    }
+
+    /// Something on a channel was published and not heard.
+    pub(crate) fn lost(&self, channel: Channel) {
+        self.0.lost.with_label_values(&[channel.as_str()]).inc();
+    }
+
+    pub(crate) fn resubscribed(&self) {
+        self.0.resubscriptions.inc();
     }
 
     pub(crate) fn link(&self, live: bool) {

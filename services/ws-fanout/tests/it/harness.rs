@@ -11,7 +11,7 @@ use sm_common::performance::{MetricsSample, Performance, Viewers};
 use sm_common::program::ProgramFormat;
 use sm_common::stream::{ChosenScenes, DesiredState, DesiredStatus};
 use sm_common::ws::{ClientMessage, ServerMessage, Subprotocol};
-use sm_test_kit::{Api, Issuer, Redis, Running, Socket, until};
+use sm_test_kit::{Api, Issuer, LossyProxy, Redis, Running, Socket, until};
 use sm_ws_fanout::{ABOUT, serve};
 
 pub(crate) const SOON: Duration = Duration::from_secs(10);
@@ -39,8 +39,21 @@ impl World {
     /// With other settings than the default.
     pub(crate) async fn with(changes: &[(&str, &str)]) -> Self {
         let redis = Redis::start();
+        let url = redis.url();
+        Self::over(redis, &url, changes).await
+    }
+
+    /// With a proxy between the service and Redis.
+    pub(crate) async fn behind_proxy(changes: &[(&str, &str)]) -> (Self, LossyProxy) {
+        let redis = Redis::start();
+        let proxy = LossyProxy::start(redis.port());
+        let url = format!("redis://127.0.0.1:{}/", proxy.port());
+        (Self::over(redis, &url, changes).await, proxy)
+    }
+
+    async fn over(redis: Redis, url: &str, changes: &[(&str, &str)]) -> Self {
         let issuer = Issuer::new();
-        let service = start_service(&redis, &issuer, changes);
+        let service = start_service(url, &issuer, changes);
         let world = Self {
             bus: patient_bus(&redis),
             service,
@@ -55,7 +68,7 @@ impl World {
 
     /// One more process of the service over the same Redis.
     pub(crate) async fn replica(&self) -> Running {
-        let service = start_service(&self.redis, &self.issuer, &[]);
+        let service = start_service(&self.redis.url(), &self.issuer, &[]);
         ready(&service).await;
         service
     }
@@ -187,9 +200,8 @@ fn patient_bus(redis: &Redis) -> Bus {
     Bus::new(config, "test", instance, SystemClock::shared()).unwrap()
 }
 
-fn start_service(redis: &Redis, issuer: &Issuer, changes: &[(&str, &str)]) -> Running {
-    let url = redis.url();
-    let mut settings = vec![("redis.url", url.as_str()), ("ws.port", "0"), PATIENT];
+fn start_service(redis: &str, issuer: &Issuer, changes: &[(&str, &str)]) -> Running {
+    let mut settings = vec![("redis.url", redis), ("ws.port", "0"), PATIENT];
     settings.extend_from_slice(changes);
     let config = Running::config(&ABOUT, &settings);
     Running::start(ABOUT, config, issuer.key_source(), serve)

@@ -187,6 +187,11 @@ pub fn chat_allowance(stream: &StreamId, user: &str) -> String {
     format!("sm:{{{stream}}}:chat-allowance:{user}")
 }
 
+/// The token bucket of everybody together on a chat (string). ws-fanout; expires.
+pub fn chat_pace(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:chat-pace")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

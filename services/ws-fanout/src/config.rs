@@ -187,6 +187,8 @@ impl LogChannelConfig {
 pub(crate) struct ChatConfig {
     pub(crate) burst: u32,
     pub(crate) interval_ms: u64,
+    pub(crate) channel_per_second: u32,
+    pub(crate) channel_burst: u32,
     pub(crate) snapshot_messages: usize,
 }
 

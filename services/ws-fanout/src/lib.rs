@@ -12,6 +12,7 @@ mod chat;
 mod config;
 mod handshake;
 mod hub;
+mod limit;
 mod metrics;
 mod replay;
 mod session;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 use sm_common::event::Channel;
 
+use crate::limit::Limit;
+
 /// Every metric of this service. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Metrics(Arc<Shared>);
@@ -18,6 +20,7 @@ struct Shared {
     received: IntCounter,
     closes: IntCounterVec,
     refused: IntCounterVec,
+    limits: IntCounterVec,
     recoveries: IntCounterVec,
     repairs: IntCounterVec,
     lost: IntCounterVec,
@@ -79,6 +82,17 @@ impl Metrics {
                 "Handshakes and requests that were refused, by code.",
                 "code",
             )?,
+            limits: {
+                let limits = counters(
+                    "sm_ws_limits_total",
+                    "Times that a client ran into a limit.",
+                    "limit",
+                )?;
+                for limit in Limit::ALL {
+                    limits.with_label_values(&[limit.as_str()]);
+                }
+                limits
+            },
             recoveries: counters(
                 "sm_ws_recoveries_total",
                 "Subscriptions that gave a position, by outcome.",
@@ -156,6 +170,11 @@ impl Metrics {
 
     pub(crate) fn refused(&self, code: &str) {
         self.0.refused.with_label_values(&[code]).inc();
+    }
+
+    /// A client ran into a limit.
+    pub(crate) fn limited(&self, limit: Limit) {
+        self.0.limits.with_label_values(&[limit.as_str()]).inc();
     }
 
     pub(crate) fn recovery(&self, outcome: &str) {

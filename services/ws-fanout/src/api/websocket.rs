@@ -15,6 +15,7 @@ use utoipa::IntoParams;
 
 use super::Context;
 use crate::handshake::{Full, Place, require_websocket, subprotocol};
+use crate::limit::Limit;
 use crate::session::{FrameReader, Outbox, Session, echo, turn_away};
 
 /// How a browser proves who connects.
@@ -67,6 +68,7 @@ async fn connect(
     // Before the ticket is taken: whoever finds no room can come back with it.
     let place = context.admission.enter(address(request, context));
     if matches!(place, Err(Full::Process)) {
+        services.metrics.limited(Limit::Connections);
         return Err(unavailable(
             "this instance holds as many connections as it may",
         ));
@@ -90,7 +92,8 @@ async fn connect(
             actix_web::rt::spawn(session.run(frames));
         }
         // A browser learns a close code, and nothing of an HTTP status.
-        Err(Full::Address | Full::Person | Full::Process) => {
+        Err(full) => {
+            services.metrics.limited(full.into());
             let code = CloseCode::TooManyConnections;
             actix_web::rt::spawn(turn_away(services.clone(), outbox, frames, code));
         }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::frames::{FrameReader, Incoming, ReadEnd};
 use super::outbox::{Condition, Outbox};
 use super::{Services, wire};
+use crate::limit::Limit;
 
 /// How a connection ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,9 +63,12 @@ pub(crate) async fn close(
                 }
                 // Who does not read will not read what waits either.
                 CloseCode::TooSlow | CloseCode::HeartbeatTimeout => outbox.condemn(code),
+                CloseCode::TooLarge => {
+                    services.metrics.limited(Limit::FrameBytes);
+                    outbox.close(code);
+                }
                 CloseCode::ProtocolError
                 | CloseCode::InvalidText
-                | CloseCode::TooLarge
                 | CloseCode::TokenExpired
                 | CloseCode::Unauthenticated
                 | CloseCode::Flooding

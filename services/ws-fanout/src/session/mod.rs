@@ -29,6 +29,7 @@ use crate::chat::Chat;
 use crate::config::WsConfig;
 use crate::handshake::{Place, Proofs};
 use crate::hub::{Hub, Membership};
+use crate::limit::Limit;
 use crate::metrics::Metrics;
 use crate::replay::Replay;
 use allowance::Allowance;
@@ -213,6 +214,7 @@ impl Session {
             Due::Close(code) => Some(code),
             Due::Ping => {
                 if self.outbox.is_stale() {
+                    self.services.metrics.limited(Limit::QueueAge);
                     return Some(CloseCode::TooSlow);
                 }
                 self.outbox.ping();
@@ -266,12 +268,14 @@ impl Session {
     }
 
     fn count_refusal(&mut self, now: Instant) -> Option<End> {
+        self.services.metrics.limited(Limit::Messages);
         let flooding = self.refusals.take(now).is_err();
         flooding.then_some(End::Server(CloseCode::Flooding))
     }
 
     fn count_unreadable(&mut self, request: Option<u64>, why: &str, now: Instant) -> Option<End> {
         if self.unreadable.take(now).is_err() {
+            self.services.metrics.limited(Limit::Unreadable);
             return Some(End::Server(CloseCode::BadMessages));
         }
         self.refuse(request, Refusal::new(ProblemCode::MessageUnreadable, why));

@@ -199,7 +199,10 @@ impl Outbox {
             match pushed {
                 Pushed::Queued => {}
                 Pushed::Conflated { left_out } => self.0.metrics.conflated(left_out),
-                Pushed::TooSlow => self.condemn_locked(state, CloseCode::TooSlow),
+                Pushed::TooSlow(limit) => {
+                    self.0.metrics.limited(limit);
+                    self.condemn_locked(state, CloseCode::TooSlow);
+                }
             }
         });
     }

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::dialect::Dialect;
 use crate::hub::Delivery;
+use crate::limit::Limit;
 use crate::topic::Topic;
 
 /// How much may wait for a reader.
@@ -33,8 +34,8 @@ pub(crate) enum Pushed {
         /// How many events were left out.
         left_out: usize,
     },
-    /// The reader is too slow. Nothing was queued.
-    TooSlow,
+    /// The reader is too slow for this limit. Nothing was queued.
+    TooSlow(Limit),
 }
 
 /// A frame that is due, and what it carries.
@@ -90,7 +91,7 @@ impl Queue {
     /// reader that has caught up.
     pub(crate) fn push_answer(&mut self, frame: Bytes, now: Instant) -> Pushed {
         if self.is_full() {
-            return Pushed::TooSlow;
+            return Pushed::TooSlow(Limit::QueueBytes);
         }
         self.push(frame, None, now);
         Pushed::Queued
@@ -112,12 +113,14 @@ impl Queue {
                 return Pushed::Conflated { left_out };
             }
             if self.is_full() {
-                return Pushed::TooSlow;
+                return Pushed::TooSlow(Limit::QueueBytes);
             }
             let number = self.taken.wrapping_add(self.entries.len());
             self.newest.insert(topic.clone(), number);
-        } else if self.is_full() || self.is_stale(now) {
-            return Pushed::TooSlow;
+        } else if self.is_full() {
+            return Pushed::TooSlow(Limit::QueueBytes);
+        } else if self.is_stale(now) {
+            return Pushed::TooSlow(Limit::QueueAge);
         }
         self.push(delivery.frame(dialect), Some(Arc::clone(delivery)), now);
         Pushed::Queued
@@ -238,7 +241,7 @@ mod tests {
             match queue.push_events(&delivery(Channel::StreamState, &[offset]), PLAIN, now) {
                 Pushed::Queued => {}
                 Pushed::Conflated { left_out: more } => left_out += more,
-                Pushed::TooSlow => panic!("a state may be conflated"),
+                Pushed::TooSlow(_) => panic!("a state may be conflated"),
             }
             assert!(queue.bytes() < 2_500, "{}", queue.bytes());
         }
@@ -258,7 +261,7 @@ mod tests {
             offset += 1;
             match queue.push_events(&delivery(Channel::Chat, &[offset]), PLAIN, now) {
                 Pushed::Queued => {}
-                Pushed::TooSlow => break offset - 1,
+                Pushed::TooSlow(_) => break offset - 1,
                 conflated @ Pushed::Conflated { .. } => panic!("{conflated:?}"),
             }
         };
@@ -277,7 +280,10 @@ mod tests {
         assert_eq!(queue.push_events(&chat, PLAIN, later), Pushed::Queued);
         let much_later = later + LIMITS.age_max + Duration::from_millis(1);
         assert!(queue.is_stale(much_later));
-        assert_eq!(queue.push_events(&chat, PLAIN, much_later), Pushed::TooSlow);
+        assert_eq!(
+            queue.push_events(&chat, PLAIN, much_later),
+            Pushed::TooSlow(Limit::QueueAge)
+        );
     }
 
     #[test]
@@ -287,6 +293,9 @@ mod tests {
         let large = Bytes::from(vec![0; 10_000]);
         assert_eq!(queue.push_answer(large.clone(), now), Pushed::Queued);
         assert!(queue.is_congested());
-        assert_eq!(queue.push_answer(large, now), Pushed::TooSlow);
+        assert_eq!(
+            queue.push_answer(large, now),
+            Pushed::TooSlow(Limit::QueueBytes)
+        );
     }
 }

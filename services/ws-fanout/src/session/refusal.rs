@@ -99,7 +99,7 @@ impl From<ChatError> for Refusal {
             ChatError::UnknownMessage(_) => {
                 Self::new(ProblemCode::ChatMessageNotFound, error.to_string())
             }
-            ChatError::TooFast { wait } => {
+            ChatError::TooFast { wait } | ChatError::Crowded { wait } => {
                 Self::new(ProblemCode::RateLimited, error.to_string()).after(wait)
             }
             ChatError::Bus(error) => error.into(),

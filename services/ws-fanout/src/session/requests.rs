@@ -14,6 +14,7 @@ use tracing::Instrument as _;
 use super::Session;
 use super::deadlines::Proof;
 use super::refusal::Refusal;
+use crate::limit::Limit;
 use crate::topic::{Topic, is_public, permission_to_read};
 
 /// Why a request is not carried out.
@@ -104,7 +105,8 @@ impl Session {
             let detail = "the token is another person's; open a connection of their own";
             return Err(Refusal::new(ProblemCode::TokenInvalid, detail).into());
         }
-        if self.place.belongs_to(identity.user).is_err() {
+        if let Err(full) = self.place.belongs_to(identity.user) {
+            self.services.metrics.limited(full.into());
             return Err(Rejection::Close(CloseCode::TooManyConnections));
         }
         self.identify(identity);
@@ -133,6 +135,7 @@ impl Session {
         let subscriptions_max = self.services.config.subscriptions_max;
         let topics = self.membership.topics();
         if topics.len() >= subscriptions_max && !topics.contains(topic) {
+            self.services.metrics.limited(Limit::Subscriptions);
             let detail = format!("at most {subscriptions_max} subscriptions; unsubscribe first");
             return Err(Refusal::new(ProblemCode::SubscriptionLimit, detail).into());
         }

@@ -258,3 +258,44 @@ async fn a_deleted_message_is_told_of_and_in_no_list_any_more() {
     let nowhere = moderator.send(request).await;
     let _ = nowhere.expect_problem(404, "stream.not-found");
 }
+
+#[tokio::test]
+async fn everybody_together_posts_no_more_than_the_chat_takes() {
+    let world = World::with(&[
+        ("chat.interval_ms", "0"),
+        ("chat.channel_per_second", "1"),
+        ("chat.channel_burst", "2"),
+    ])
+    .await;
+    let operator = world.api(Role::Operator);
+    let posts = (0..20).map(|number| {
+        let body = json!({"text": number.to_string()});
+        let operator = &operator;
+        async move { operator.post("/api/chat", &body).await }
+    });
+    let answers = futures_util::future::join_all(posts).await;
+    let (kept, refused): (Vec<_>, Vec<_>) = answers
+        .into_iter()
+        .partition(|answer| answer.status.is_success());
+    assert!(kept.len() >= 2);
+    let count = f64::from(u32::try_from(refused.len()).unwrap());
+    for answer in refused {
+        let _ = answer.expect_problem(429, "rate.limited");
+    }
+    assert!(count > 0.0, "twenty at once are more than the chat takes");
+    world
+        .until_metric("sm_ws_limits_total{limit=\"chat-of-channel\"}", count)
+        .await;
+    let mut socket = world.socket(Role::Viewer).await;
+    let refused = loop {
+        socket.say(&post(1, "one more")).await;
+        match socket.hear().await {
+            ServerMessage::Ack { .. } => {}
+            refused => break refused,
+        }
+    };
+    assert!(
+        matches!(&refused, ServerMessage::Error { code, retry_after_ms: Some(_), .. } if code == "rate.limited"),
+        "{refused:?}"
+    );
+}

@@ -148,6 +148,9 @@ async fn an_event_that_waits_for_too_long_ends_the_connection() {
     })
     .await;
     world.until_metric("sm_ws_queue_bytes", 0.0).await;
+    world
+        .until_metric("sm_ws_limits_total{limit=\"queue-age\"}", 1.0)
+        .await;
 }
 
 #[tokio::test]

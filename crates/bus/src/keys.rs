@@ -187,6 +187,11 @@ pub fn chat_allowance(stream: &StreamId, user: &str) -> String {
     format!("sm:{{{stream}}}:chat-allowance:{user}")
 }
 
+/// Who watches a channel, by process, and until when that holds (hash). ws-fanout; expires.
+pub fn presence(stream: &StreamId, channel: Channel) -> String {
+    format!("sm:{{{stream}}}:presence:{channel}")
+}
+
 /// The token bucket of everybody together on a chat (string). ws-fanout; expires.
 pub fn chat_pace(stream: &StreamId) -> String {
     format!("sm:{{{stream}}}:chat-pace")

@@ -6,9 +6,10 @@ mod subprotocol;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::auth::Role;
 use crate::clock::Timestamp;
 use crate::event::{Channel, Epoch, EventType, Position};
-use crate::id::{ConnectionId, StreamId};
+use crate::id::{ConnectionId, StreamId, UserId};
 
 pub use deflate::{DEFLATED, InflateError, deflate, inflate};
 pub use subprotocol::{
@@ -69,6 +70,16 @@ pub enum ClientMessage {
         /// The message.
         text: String,
     },
+    /// Asks who watches a channel.
+    Presence {
+        /// Echoed in the answer.
+        id: u64,
+        /// The channel.
+        channel: Channel,
+        /// The stream.
+        #[serde(default)]
+        stream: StreamId,
+    },
     /// Asks whether the server is there.
     Ping {
         /// Echoed in the answer.
@@ -102,6 +113,30 @@ pub struct EventMessage {
     pub event: EventType,
     /// The payload; its shape follows from `event`.
     pub data: serde_json::Value,
+}
+
+/// Somebody who watches a channel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Watcher {
+    /// The person.
+    pub user: UserId,
+    /// Their name.
+    pub name: String,
+    /// Their role.
+    pub role: Role,
+}
+
+/// Who watches a channel, over all replicas.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Present {
+    /// Connections that are subscribed to it.
+    pub connections: u64,
+    /// Who they are, each person once; only for those who may moderate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<Vec<Watcher>>,
+    /// Whether there are more people than `people` lists.
+    #[serde(default)]
+    pub more: bool,
 }
 
 /// What a client hears.
@@ -138,10 +173,13 @@ pub enum ServerMessage {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         snapshot: Option<serde_json::Value>,
     },
-    /// The answer to `hello`, `unsubscribe`, `publish` and `auth`.
+    /// The answer to `hello`, `unsubscribe`, `publish`, `auth` and `presence`.
     Ack {
         /// The request.
         id: u64,
+        /// Who watches, where `presence` asked for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        present: Option<Present>,
     },
     /// An event.
     Event(EventMessage),
@@ -181,6 +219,13 @@ pub enum ServerMessage {
         /// When to reconnect.
         reconnect_after_ms: u64,
     },
+}
+
+impl ServerMessage {
+    /// The answer to a request that has been carried out, and says nothing else.
+    pub const fn ack(id: u64) -> Self {
+        Self::Ack { id, present: None }
+    }
 }
 
 macro_rules! close_codes {

@@ -28,6 +28,23 @@ pub struct Config {
     pub(crate) fanout: FanoutConfig,
     /// `[chat]`
     pub(crate) chat: ChatConfig,
+    /// `[presence]`
+    pub(crate) presence: PresenceConfig,
+}
+
+/// `[presence]`
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PresenceConfig {
+    pub(crate) report_ms: u64,
+    pub(crate) expiry_ms: u64,
+    pub(crate) people_max: usize,
+}
+
+impl PresenceConfig {
+    pub(crate) fn report(&self) -> Duration {
+        Duration::from_millis(self.report_ms.max(1))
+    }
 }
 
 /// `[ws]`: connections.

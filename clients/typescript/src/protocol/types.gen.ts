@@ -237,6 +237,18 @@ export interface components {
             /** @enum {string} */
             type: "publish";
         } | {
+            /** @description The channel. */
+            channel: components["schemas"]["Channel"];
+            /**
+             * Format: int64
+             * @description Echoed in the answer.
+             */
+            id: number;
+            /** @description The stream. */
+            stream?: components["schemas"]["StreamId"];
+            /** @enum {string} */
+            type: "presence";
+        } | {
             /**
              * Format: int64
              * @description Echoed in the answer.
@@ -1297,6 +1309,18 @@ export interface components {
              */
             offset: number;
         };
+        /** @description Who watches a channel, over all replicas. */
+        Present: {
+            /**
+             * Format: int64
+             * @description Connections that are subscribed to it.
+             */
+            connections: number;
+            /** @description Whether there are more people than `people` lists. */
+            more?: boolean;
+            /** @description Who they are, each person once; only for those who may moderate. */
+            people?: components["schemas"]["Watcher"][] | null;
+        };
         /** @description Size, rate and encoding of the program. */
         ProgramFormat: {
             /**
@@ -1558,6 +1582,7 @@ export interface components {
              * @description The request.
              */
             id: number;
+            present?: components["schemas"]["Present"] | null;
             /** @enum {string} */
             type: "ack";
         } | (components["schemas"]["EventMessage"] & {
@@ -2016,6 +2041,15 @@ export interface components {
              * @description The most there were since the stream went live.
              */
             peak: number;
+        };
+        /** @description Somebody who watches a channel. */
+        Watcher: {
+            /** @description Their name. */
+            name: string;
+            /** @description Their role. */
+            role: components["schemas"]["Role"];
+            /** @description The person. */
+            user: components["schemas"]["UserId"];
         };
         /**
          * @description A web page, with what is behind it where it is transparent. Only on engines on which web pages are

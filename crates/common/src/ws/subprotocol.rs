@@ -164,9 +164,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::auth::Role;
     use crate::event::{Channel, Epoch, EventType, Position};
-    use crate::id::{ConnectionId, StreamId};
-    use crate::ws::{ClientMessage, ConnectionLimits, EventMessage, ServerMessage};
+    use crate::id::{ConnectionId, StreamId, UserId};
+    use crate::ws::{
+        ClientMessage, ConnectionLimits, EventMessage, Present, ServerMessage, Watcher,
+    };
 
     fn event(offset: u64, data: serde_json::Value) -> EventMessage {
         EventMessage {
@@ -202,7 +205,7 @@ mod tests {
                 offset: u64::MAX,
                 snapshot: Some(data.clone()),
             },
-            ServerMessage::Ack { id: 2 },
+            ServerMessage::ack(2),
             ServerMessage::Event(event(3, data.clone())),
             ServerMessage::Batch {
                 events: vec![event(4, data), event(5, serde_json::Value::Null)],
@@ -212,6 +215,18 @@ mod tests {
                 code: "internal".to_owned(),
                 detail: "why".to_owned(),
                 retry_after_ms: Some(5),
+            },
+            ServerMessage::Ack {
+                id: 6,
+                present: Some(Present {
+                    connections: 2,
+                    people: Some(vec![Watcher {
+                        user: UserId::generate(),
+                        name: "Ana".to_owned(),
+                        role: Role::Moderator,
+                    }]),
+                    more: true,
+                }),
             },
             ServerMessage::Pong { id: 6 },
             ServerMessage::Link { live: false },

@@ -13,10 +13,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sm_common::id::ConnectionId;
-use sm_common::ws::ServerMessage;
+use sm_common::ws::{ServerMessage, Watcher};
 
 use crate::config::FanoutConfig;
 use crate::metrics::Metrics;
+use crate::presence::Attendance;
 use crate::session::{Announcement, Outbox};
 use crate::topic::Topic;
 
@@ -43,7 +44,14 @@ struct Shared {
 struct Connections {
     /// Whether live events arrive.
     live: bool,
-    outboxes: HashMap<ConnectionId, Outbox>,
+    members: HashMap<ConnectionId, Member>,
+}
+
+#[derive(Debug)]
+struct Member {
+    outbox: Outbox,
+    /// Who it is, where that is known.
+    person: Option<Box<Watcher>>,
 }
 
 impl Hub {
@@ -62,14 +70,38 @@ impl Hub {
         if !connections.live {
             outbox.say(&ServerMessage::Link { live: false });
         }
-        connections.outboxes.insert(connection, outbox.clone());
+        let member = Member {
+            outbox: outbox.clone(),
+            person: None,
+        };
+        connections.members.insert(connection, member);
         self.0.metrics.connections().inc();
+    }
+
+    /// Says who a connection is.
+    pub(crate) fn identify(&self, connection: ConnectionId, person: Watcher) {
+        if let Some(member) = lock(&self.0.connections).members.get_mut(&connection) {
+            member.person = Some(Box::new(person));
+        }
+    }
+
+    /// Who watches a topic here.
+    pub(crate) fn attendance(&self, topic: &Topic, people_max: usize) -> Attendance {
+        let watching = self
+            .room(topic)
+            .map_or_else(Vec::new, |room| room.connections());
+        let connections = lock(&self.0.connections);
+        let people = watching.iter().filter_map(|connection| {
+            let member = connections.members.get(connection)?;
+            member.person.as_deref().cloned()
+        });
+        Attendance::of(watching.len(), people, people_max)
     }
 
     /// Removes a connection.
     pub(crate) fn dismiss(&self, connection: ConnectionId) {
         if lock(&self.0.connections)
-            .outboxes
+            .members
             .remove(&connection)
             .is_some()
         {
@@ -86,8 +118,8 @@ impl Hub {
         connections.live = live;
         self.0.metrics.link(live);
         let told = Announcement::new(ServerMessage::Link { live });
-        for outbox in connections.outboxes.values() {
-            outbox.announce(&told);
+        for member in connections.members.values() {
+            member.outbox.announce(&told);
         }
     }
 

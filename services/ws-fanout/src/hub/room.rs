@@ -126,6 +126,11 @@ impl Room {
         state.subscribers.is_empty()
     }
 
+    /// Everybody in it.
+    pub(crate) fn connections(&self) -> Vec<ConnectionId> {
+        self.lock().subscribers.keys().copied().collect()
+    }
+
     /// Gives a subscriber what was read for it, then what it kept meanwhile.
     pub(crate) fn join(&self, connection: ConnectionId, opening: Opening) -> Joined {
         let mut state = self.lock();

@@ -31,6 +31,7 @@ use crate::handshake::{Place, Proofs};
 use crate::hub::{Hub, Membership};
 use crate::limit::Limit;
 use crate::metrics::Metrics;
+use crate::presence::Presence;
 use crate::replay::Replay;
 use allowance::Allowance;
 use closing::End;
@@ -65,6 +66,7 @@ pub(crate) struct Services {
     pub(crate) hub: Hub,
     pub(crate) replay: Replay,
     pub(crate) chat: Chat,
+    pub(crate) presence: Presence,
     pub(crate) metrics: Metrics,
 }
 

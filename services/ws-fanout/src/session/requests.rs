@@ -1,10 +1,10 @@
 //! What a client asks for.
 
-use sm_common::auth::Identity;
+use sm_common::auth::{Identity, Permission};
 use sm_common::event::{Channel, Position};
 use sm_common::id::StreamId;
 use sm_common::problem::ProblemCode;
-use sm_common::ws::{ClientMessage, CloseCode, ServerMessage};
+use sm_common::ws::{ClientMessage, CloseCode, Present, ServerMessage, Watcher};
 use sm_service_kit::ApiProblem;
 use sm_service_kit::auth::AuthError;
 use sm_service_kit::telemetry::traceparent;
@@ -15,6 +15,7 @@ use super::Session;
 use super::deadlines::Proof;
 use super::refusal::Refusal;
 use crate::limit::Limit;
+use crate::presence::Attendance;
 use crate::topic::{Topic, is_public, permission_to_read};
 
 /// Why a request is not carried out.
@@ -41,7 +42,7 @@ impl Session {
             }
             ClientMessage::Hello { id, deflate } => {
                 self.take_hello(deflate);
-                self.say(&ServerMessage::Ack { id });
+                self.say(&ServerMessage::ack(id));
                 return None;
             }
             ClientMessage::Auth { id, token } => (id, self.authenticate(id, &token).await),
@@ -60,9 +61,14 @@ impl Session {
                 stream,
             } => {
                 self.membership.unsubscribe(&Topic { channel, stream });
-                self.say(&ServerMessage::Ack { id });
+                self.say(&ServerMessage::ack(id));
                 return None;
             }
+            ClientMessage::Presence {
+                id,
+                channel,
+                stream,
+            } => (id, self.tell_presence(id, Topic { channel, stream }).await),
             ClientMessage::Publish {
                 id,
                 channel,
@@ -93,7 +99,34 @@ impl Session {
         let left = identity.expires_at.since(self.services.clock.now());
         let until = Instant::now() + left + self.services.leeway;
         self.deadlines.prove(Proof::Until(until));
+        let person = Watcher {
+            user: identity.user,
+            name: identity.name.clone(),
+            role: identity.role,
+        };
+        self.services.hub.identify(self.id, person);
         self.identity = Some(identity);
+    }
+
+    /// Tells how many watch a channel, and those who may moderate who they are.
+    async fn tell_presence(&mut self, request: u64, topic: Topic) -> Result<(), Rejection> {
+        self.require_read(topic.channel)?;
+        let Attendance {
+            connections,
+            people,
+            more,
+        } = self.services.presence.of(&topic).await?;
+        let may_know = |identity: &Identity| Permission::ModerateChat.allows(identity.role);
+        let may_know = self.identity.as_ref().is_some_and(may_know);
+        self.say(&ServerMessage::Ack {
+            id: request,
+            present: Some(Present {
+                connections,
+                people: may_know.then_some(people),
+                more: may_know && more,
+            }),
+        });
+        Ok(())
     }
 
     async fn authenticate(&mut self, request: u64, token: &str) -> Result<(), Rejection> {
@@ -110,7 +143,7 @@ impl Session {
             return Err(Rejection::Close(CloseCode::TooManyConnections));
         }
         self.identify(identity);
-        self.say(&ServerMessage::Ack { id: request });
+        self.say(&ServerMessage::ack(request));
         self.end_what_is_not_allowed();
         Ok(())
     }
@@ -159,7 +192,7 @@ impl Session {
         let traceparent = traceparent(&span);
         let posting = self.services.chat.post(stream, author, text, traceparent);
         posting.instrument(span).await?;
-        self.say(&ServerMessage::Ack { id: request });
+        self.say(&ServerMessage::ack(request));
         Ok(())
     }
 

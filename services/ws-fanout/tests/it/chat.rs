@@ -33,7 +33,7 @@ async fn a_posted_message_is_the_same_over_rest_and_websocket() {
     socket.say(&post(5, "hello")).await;
     let mut heard = [socket.hear().await, socket.hear().await];
     heard.sort_by_key(|message| matches!(message, ServerMessage::Event(_)));
-    assert_eq!(heard[0], ServerMessage::Ack { id: 5 });
+    assert_eq!(heard[0], ServerMessage::ack(5));
     let history = viewer.get("/api/chat").await.expect(200);
     assert_eq!(
         texts(history.body.as_array().unwrap()),
@@ -127,7 +127,7 @@ async fn a_person_posts_at_a_limited_rate_whatever_the_connection() {
     for text in ["2", "3"] {
         let mut socket = world.socket(Role::Viewer).await;
         socket.say(&post(1, text)).await;
-        assert_eq!(socket.hear().await, ServerMessage::Ack { id: 1 });
+        assert_eq!(socket.hear().await, ServerMessage::ack(1));
     }
     let mut socket = world.socket(Role::Viewer).await;
     socket.say(&post(1, "4")).await;
@@ -176,7 +176,7 @@ async fn converse(mut socket: Socket, name: usize, posts: u64, total: usize) -> 
         match socket.hear().await {
             ServerMessage::Event(event) => heard.push(event),
             ServerMessage::Batch { events } => heard.extend(events),
-            ServerMessage::Ack { id } => {
+            ServerMessage::Ack { id, .. } => {
                 acknowledged += 1;
                 assert_eq!(id, acknowledged);
                 if acknowledged < posts {

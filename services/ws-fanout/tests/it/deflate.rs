@@ -14,7 +14,7 @@ async fn inflating(world: &World, subprotocol: Subprotocol) -> Socket {
         deflate: true,
     };
     socket.say(&hello).await;
-    assert_eq!(socket.hear().await, ServerMessage::Ack { id: 1 });
+    assert_eq!(socket.hear().await, ServerMessage::ack(1));
     socket
 }
 
@@ -50,7 +50,7 @@ async fn a_client_that_said_so_may_send_deflated_messages_too() {
         let mut socket = inflating(&world, subprotocol).await;
         let text = "the same ".repeat(40);
         socket.say_deflated(&post(9, text.trim())).await;
-        assert_eq!(socket.hear().await, ServerMessage::Ack { id: 9 });
+        assert_eq!(socket.hear().await, ServerMessage::ack(9));
     }
     let mut silent = world.socket(Role::Viewer).await;
     silent.say_deflated(&post(9, "x".repeat(400))).await;

@@ -68,7 +68,12 @@ impl World {
 
     /// One more process of the service over the same Redis.
     pub(crate) async fn replica(&self) -> Running {
-        let service = start_service(&self.redis.url(), &self.issuer, &[]);
+        self.replica_over(&self.redis.url(), &[]).await
+    }
+
+    /// One more process that reaches the same Redis at this address.
+    pub(crate) async fn replica_over(&self, url: &str, changes: &[(&str, &str)]) -> Running {
+        let service = start_service(url, &self.issuer, changes);
         ready(&service).await;
         service
     }

@@ -24,6 +24,7 @@ mod heartbeat;
 mod identity;
 mod message_pack;
 mod outage;
+mod presence;
 mod raw;
 mod recovery;
 mod slow_readers;

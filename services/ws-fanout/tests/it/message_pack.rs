@@ -53,7 +53,7 @@ async fn requests_are_carried_out_and_what_was_missed_is_recovered() {
     let mut is_kept = false;
     while !is_kept || follower.log.is_empty() {
         match socket.hear().await {
-            ServerMessage::Ack { id } => is_kept = id == 7,
+            ServerMessage::Ack { id, .. } => is_kept = id == 7,
             message => follower.take(message),
         }
     }

@@ -11,7 +11,7 @@ async fn posted(socket: &mut Socket, follower: &mut Follower, id: u64, text: &st
     socket.say(&post(id, text)).await;
     loop {
         match socket.hear().await {
-            ServerMessage::Ack { id: answered } if answered == id => return true,
+            ServerMessage::Ack { id: answered, .. } if answered == id => return true,
             ServerMessage::Error {
                 id: Some(answered),
                 code,

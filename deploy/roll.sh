@@ -14,6 +14,7 @@ echo "roll: $service, ${#old[@]} container(s)"
 "${compose[@]}" up --detach --no-deps --no-recreate --wait --scale "$service=$((2 * ${#old[@]}))" "$service" >/dev/null
 # Traefik takes up changes a second after the engine tells of them, and checks every second.
 sleep 4
+# An engine hands its streams over before it ends; the grace to stop is that of its service.
 for container in "${old[@]}"; do
     docker stop "$container" >/dev/null
     docker rm "$container" >/dev/null

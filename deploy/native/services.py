@@ -21,6 +21,7 @@ def environment(settings: Settings, replica: Replica) -> dict[str, str]:
         **common(settings, replica),
         **own(settings, replica),
         **settings.overrides.get(replica.service, {}),
+        **settings.overrides.get(replica.name, {}),
     }
 
 

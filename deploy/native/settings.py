@@ -50,7 +50,7 @@ class Settings:
     scale: dict[str, int] = field(default_factory=dict)
     # Empty for the development rule, a host name for the production rule under /stream.
     domain: str = ""
-    # Environment by service that the table in services.py does not give, or gives otherwise.
+    # Environment by service, or by replica, that the table in services.py does not give, or gives otherwise.
     overrides: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
@@ -103,13 +103,16 @@ def parse_scale(values: list[str]) -> dict[str, int]:
 
 
 def parse_overrides(values: list[str]) -> dict[str, dict[str, str]]:
-    """`stream-engine.SM__LEASE__TTL=2s` into a variable of that service; `all.` is for each."""
+    """`stream-engine.SM__LEASE__TTL_MS=2000` into a variable of that service; `all.` is for each, and
+    `stream-engine-2.` for that replica."""
     overrides: dict[str, dict[str, str]] = {}
     for value in values:
         target, separator, text = value.partition("=")
         service, _, variable = target.partition(".")
-        if not separator or not variable or service not in {*SUBNETS, "all"}:
-            raise Failure(f"--set {value}: write SERVICE.VARIABLE=VALUE, with all for every service")
+        known = {*SUBNETS, "all"}
+        is_replica = service.rpartition("-")[0] in SUBNETS and service.rpartition("-")[2].isdigit()
+        if not separator or not variable or not (service in known or is_replica):
+            raise Failure(f"--set {value}: write SERVICE.VARIABLE=VALUE, with all for every service, or SERVICE-N")
         for name in SUBNETS if service == "all" else [service]:
             overrides.setdefault(name, {})[variable] = text
     return overrides

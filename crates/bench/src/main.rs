@@ -3,6 +3,7 @@
 
 mod engine_cpu;
 mod glass;
+mod host_replaced;
 mod http_load;
 mod layer_change;
 mod measurement;
@@ -21,6 +22,7 @@ fn main() -> anyhow::Result<()> {
         None => {
             let mut all = vec![state_read::run()?];
             all.extend(on_air::run()?);
+            all.extend(host_replaced::run()?);
             all.extend(layer_change::run()?);
             all.extend(glass::run()?);
             all.extend(engine_cpu::run(None)?);
@@ -28,6 +30,7 @@ fn main() -> anyhow::Result<()> {
         }
         Some(STATE_READ) => vec![state_read::run()?],
         Some(on_air::GROUP) => on_air::run()?,
+        Some(host_replaced::GROUP) => host_replaced::run()?,
         Some(layer_change::GROUP) => layer_change::run()?,
         Some(glass::GROUP) => glass::run()?,
         Some(engine_cpu::GROUP) => engine_cpu::run(None)?,
@@ -35,8 +38,9 @@ fn main() -> anyhow::Result<()> {
     };
     anyhow::ensure!(
         !measurements.is_empty(),
-        "no such benchmark; there are {STATE_READ}, {}, {}, {}, {} and the cases of the latter",
+        "no such benchmark; there are {STATE_READ}, {}, {}, {}, {}, {} and the cases of the latter",
         on_air::GROUP,
+        host_replaced::GROUP,
         layer_change::GROUP,
         glass::GROUP,
         engine_cpu::GROUP

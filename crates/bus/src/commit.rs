@@ -35,6 +35,7 @@ struct Plan {
     idempotency: Option<PlannedAnswer>,
     guards: Vec<PlannedGuard>,
     writes: Vec<PlannedWrite>,
+    pushes: Vec<PlannedPush>,
     events: Vec<PlannedEvent>,
 }
 
@@ -58,6 +59,15 @@ struct PlannedWrite {
     command: &'static str,
     key: usize,
     args: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct PlannedPush {
+    key: usize,
+    document: String,
+    entries_max: usize,
+    bytes_max: usize,
+    keep_ms: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -99,6 +109,17 @@ impl Guard {
             equals: equals.unwrap_or_default().to_owned(),
         }
     }
+}
+
+/// What a list may hold. The oldest entries go first.
+#[derive(Clone, Copy, Debug)]
+pub struct ListBounds {
+    /// Entries.
+    pub entries_max: usize,
+    /// Bytes of all entries together.
+    pub bytes_max: usize,
+    /// How long the list is kept after the last entry was added.
+    pub keep: Duration,
 }
 
 /// An event that is ready to be committed.
@@ -186,6 +207,27 @@ impl Commit {
         let args = ["MAXLEN", "~", &max.to_string(), "*", "doc", document];
         let args = args.into_iter().map(str::to_owned).collect();
         self.write("XADD", key, args)
+    }
+
+    /// Puts a document in front of the list at `key`, after all other writes. An entry that alone
+    /// is above the bounds leaves nothing of the list: what is older cannot be reached past it.
+    #[must_use]
+    pub fn push(mut self, key: String, document: String, bounds: ListBounds) -> Self {
+        let ListBounds {
+            entries_max,
+            bytes_max,
+            keep,
+        } = bounds;
+        let key = self.key(key);
+        let keep_ms = keep.as_millis().to_string();
+        self.plan.pushes.push(PlannedPush {
+            key,
+            document,
+            entries_max,
+            bytes_max,
+            keep_ms,
+        });
+        self
     }
 
     /// Runs another write command on `key`.

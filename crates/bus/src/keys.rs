@@ -29,7 +29,8 @@ pub fn observed(stream: &StreamId) -> String {
     format!("sm:{{{stream}}}:observed")
 }
 
-/// The lease (hash `instance`, `host`, `url`, `token`). stream-engine; expires when not renewed.
+/// The lease (hash `instance`, `host`, `url`, `token`; `leaving`, `heir`, `heir_key` and `heir_until`
+/// while its holder is about to end). stream-engine; expires when not renewed.
 pub fn lease(stream: &StreamId) -> String {
     format!("sm:{{{stream}}}:lease")
 }
@@ -86,6 +87,30 @@ pub fn layers(stream: &StreamId) -> String {
 /// layer-service, read by the lease holder, and by nobody else.
 pub fn layer_secrets(stream: &StreamId) -> String {
     format!("sm:{{{stream}}}:layer-secrets")
+}
+
+/// When the last layer let go of a secret, by identifier, in milliseconds since the Unix epoch
+/// (hash). layer-service; swept with [`layer_secrets`].
+pub fn layer_secrets_left(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:layer-secrets-left")
+}
+
+/// The steps that a person can take back in a scene (list, newest first, bounded). layer-service;
+/// expires.
+pub fn layer_undo(stream: &StreamId, scene: SceneId, user: UserId) -> String {
+    format!("sm:{{{stream}}}:layer-undo:{scene}:{user}")
+}
+
+/// The steps that a person has taken back and can make again (list, newest first, bounded).
+/// layer-service; expires.
+pub fn layer_redo(stream: &StreamId, scene: SceneId, user: UserId) -> String {
+    format!("sm:{{{stream}}}:layer-redo:{scene}:{user}")
+}
+
+/// Who changed the layers of a scene, what and when (stream, bounded). layer-service; goes with the
+/// scene.
+pub fn layer_history(stream: &StreamId, scene: SceneId) -> String {
+    format!("sm:{{{stream}}}:layer-history:{scene}")
 }
 
 /// How layers do in the picture, by identifier (hash). The lease holder; never expires.

@@ -18,13 +18,13 @@ mod listen;
 mod log;
 mod scenes;
 
-pub use commit::{Commit, CommitOutcome, Guard, OutgoingEvent};
+pub use commit::{Commit, CommitOutcome, Guard, ListBounds, OutgoingEvent};
 pub use config::BusConfig;
 pub use connection::Bus;
 pub use deadpool_redis::redis;
 pub use error::BusError;
 pub use history::{Heard, History, Published};
-pub use lease::{Lease, LeaseHolder, LeaseOutcome};
+pub use lease::{Bid, Claim, Heir, HeirKey, Lease, LeaseHolder, LeaseOutcome, Whereabouts};
 pub use listen::{Listener, Signal};
 pub use log::{LogEntry, LogPage};
 pub use scenes::{SceneQuery, StoredScene, StoredScenes, Which};

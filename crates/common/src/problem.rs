@@ -1,7 +1,10 @@
 //! Errors as the outside sees them: RFC 9457 bodies with a stable code.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
+
+use crate::id::LayerId;
 
 macro_rules! problem_codes {
     ($($(#[$doc:meta])* $name:ident, $code:literal, $status:literal, $title:literal, $retry:literal;)+) => {
@@ -148,6 +151,10 @@ problem_codes! {
     IngestDisabled, "ingest.disabled", 409, "Nobody can push to layers of this system", false;
     /// The layer is locked.
     LayerLocked, "layer.locked", 423, "The layer is locked", false;
+    /// The caller has made no change here that can be taken back, or taken none back.
+    HistoryEmpty, "layer.history.empty", 409, "There is no such step", false;
+    /// Others have changed since what the step changed; `conflicts` names each.
+    HistoryConflict, "layer.history.conflict", 409, "Others have changed the same since", false;
     /// `If-Match` names an old revision.
     RevisionStale, "revision.stale", 412, "The resource has changed since it was read", false;
     /// `If-Match` is missing.
@@ -207,6 +214,20 @@ impl FieldError {
     }
 }
 
+/// A field of which there are two versions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Conflict {
+    /// The layer; none for what is the scene's, such as the order of its layers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer: Option<LayerId>,
+    /// JSON Pointer (RFC 6901) within it; empty for all of it.
+    pub pointer: String,
+    /// What the request would have made of it; null for nothing.
+    pub wanted: Value,
+    /// What others have made of it; null for nothing.
+    pub current: Value,
+}
+
 /// An RFC 9457 body, `application/problem+json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
@@ -228,6 +249,9 @@ pub struct Problem {
     /// The wrong fields, all at once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// What others have changed, with both versions, so that they can be merged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conflicts: Vec<Conflict>,
     /// The trace, for the log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<String>,
@@ -244,6 +268,7 @@ impl Problem {
             instance: None,
             code: code.as_str().to_owned(),
             errors: Vec::new(),
+            conflicts: Vec::new(),
             trace_id: None,
         }
     }

@@ -18,7 +18,7 @@ pub struct StackOptions {
     pub scale: Vec<&'static str>,
     /// The host of the production rule; empty for the development rule.
     pub domain: &'static str,
-    /// Further environment, as `service.VARIABLE=value`.
+    /// Further environment, as `service.VARIABLE=value`; `service-2.VARIABLE=value` for one replica.
     pub set: Vec<String>,
 }
 

@@ -23,5 +23,5 @@ pub mod telemetry;
 pub use about::About;
 pub use entry::run;
 pub use kit::{BindError, Kit};
-pub use lifecycle::Lifecycle;
+pub use lifecycle::{Hold, Lifecycle};
 pub use problem::ApiProblem;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
-use sm_common::problem::{FieldError, Problem, ProblemCode};
+use sm_common::problem::{Conflict, FieldError, Problem, ProblemCode};
 
 use crate::http::RequestContext;
 
@@ -19,7 +19,8 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 pub struct ApiProblem {
     code: ProblemCode,
     detail: Option<String>,
-    errors: Vec<FieldError>,
+    errors: Box<[FieldError]>,
+    conflicts: Box<[Conflict]>,
     retry_after: Option<Duration>,
     etag: Option<String>,
     cause: Option<Box<dyn StdError + Send + Sync>>,
@@ -27,11 +28,12 @@ pub struct ApiProblem {
 
 impl ApiProblem {
     /// A problem with this code.
-    pub const fn new(code: ProblemCode) -> Self {
+    pub fn new(code: ProblemCode) -> Self {
         Self {
             code,
             detail: None,
-            errors: Vec::new(),
+            errors: Box::default(),
+            conflicts: Box::default(),
             retry_after: None,
             etag: None,
             cause: None,
@@ -57,7 +59,7 @@ impl ApiProblem {
     /// One or more fields are not valid.
     pub fn invalid(errors: Vec<FieldError>) -> Self {
         Self {
-            errors,
+            errors: errors.into(),
             ..Self::new(ProblemCode::ValidationFailed)
         }
         .detail("see `errors` for each field")
@@ -73,7 +75,14 @@ impl ApiProblem {
     /// The wrong fields.
     #[must_use]
     pub fn errors(mut self, errors: Vec<FieldError>) -> Self {
-        self.errors = errors;
+        self.errors = errors.into();
+        self
+    }
+
+    /// What others have changed.
+    #[must_use]
+    pub fn conflicts(mut self, conflicts: Vec<Conflict>) -> Self {
+        self.conflicts = conflicts.into();
         self
     }
 
@@ -123,7 +132,8 @@ impl ApiProblem {
             detail: if secret { None } else { self.detail.clone() },
             instance: context.as_ref().map(|context| context.request_id.clone()),
             trace_id: context.and_then(|context| context.trace_id),
-            errors: self.errors.clone(),
+            errors: self.errors.to_vec(),
+            conflicts: self.conflicts.to_vec(),
             ..Problem::new(self.code)
         }
     }

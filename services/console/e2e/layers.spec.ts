@@ -161,3 +161,36 @@ async function plainPng(page: Page, color: string): Promise<Buffer> {
   }, color);
   return Buffer.from(url.split(",")[1] ?? "", "base64");
 }
+
+test("undo and redo take changes back and make them again, by button and by key", async ({
+  console: page,
+  system,
+}) => {
+  await page.getByRole("button", { name: "Add layer" }).click();
+  await page.getByRole("radio", { name: "Color" }).check({ force: true });
+  await page.getByLabel("Name", { exact: true }).fill(NAME);
+  await page.getByRole("button", { name: "Add to the front" }).click();
+  const row = page.getByRole("listitem").filter({ hasText: NAME });
+  await expect(row).toBeVisible();
+  await row.getByRole("button", { name: `Hide ${NAME}` }).click();
+  const undo = page.getByRole("button", { name: /^(Undo|Nothing to undo)/ });
+  const redo = page.getByRole("button", { name: /^(Redo|Nothing to redo)/ });
+  await expect(undo).toHaveAccessibleName(`Undo hide ${NAME}`);
+
+  await undo.click();
+  await expect(row.getByRole("button", { name: `Hide ${NAME}` })).toBeVisible();
+  await expect(redo).toHaveAccessibleName(`Redo hide ${NAME}`);
+  await page.keyboard.press("Control+Shift+Z");
+  await expect(row.getByRole("button", { name: `Show ${NAME}` })).toBeVisible();
+  await page.keyboard.press("Control+Z");
+  await expect(row.getByRole("button", { name: `Hide ${NAME}` })).toBeVisible();
+
+  await expect(undo).toHaveAccessibleName(`Undo create ${NAME}`);
+  await undo.click();
+  await expect(row).toHaveCount(0);
+  await redo.click();
+  await expect(row).toBeVisible();
+  // The same person elsewhere: the page hears of it, and names the step.
+  await system.changeLayer(NAME, { opacity: 0.5 });
+  await expect(undo).toHaveAccessibleName(`Undo change ${NAME}`);
+});

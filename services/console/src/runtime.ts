@@ -7,6 +7,7 @@ import { systemClock } from "./clock.ts";
 import { Announcer } from "./features/announcements/announcer.ts";
 import { announceLink, announceOutputs, announceStream } from "./features/announcements/rules.ts";
 import { ChatStore } from "./features/chat/store.ts";
+import { LayerHistory } from "./features/layers/history.ts";
 import { OrderWriter } from "./features/layers/order-writer.ts";
 import { LayerStore } from "./features/layers/store.ts";
 import { LayerWriter } from "./features/layers/writer.ts";
@@ -41,6 +42,7 @@ export interface Runtime {
   readonly layers: LayerStore;
   readonly layerWriter: LayerWriter;
   readonly orderWriter: OrderWriter;
+  readonly layerHistory: LayerHistory;
   readonly scenes: SceneStore;
   readonly sceneCommands: SceneCommands;
   readonly outputs: OutputStore;
@@ -59,6 +61,7 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
   const scenes = new SceneStore(api, stream, systemClock);
   const chat = new ChatStore(api, stream);
   const outputs = new OutputStore(api, stream);
+  const layerHistory = new LayerHistory(api, layers, systemClock, stream);
   const metrics = new MetricsLane((task) => requestAnimationFrame(task));
   const announcer = new Announcer(systemClock);
 
@@ -97,6 +100,7 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
     follow(connection, "metrics", stream, timed(metrics, serverClock));
   }
 
+  if (role && may(role, "edit-layers")) layerHistory.follow();
   if (role && may(role, "control-stream")) {
     outputs.follow(state.state);
     announceOutputs(state.state, announcer);
@@ -119,6 +123,7 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
     layers,
     layerWriter: new LayerWriter(api, layers, systemClock),
     orderWriter: new OrderWriter(api, layers, stream),
+    layerHistory,
     scenes,
     sceneCommands: new SceneCommands(api, stream),
     outputs,

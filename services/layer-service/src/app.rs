@@ -28,7 +28,7 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     let catalog = Catalog::new(bus.clone());
     let scenes = Scenes::new(
         config.clone(),
-        SceneStore::new(bus.clone()),
+        SceneStore::new(bus.clone(), &config.scene),
         catalog.clone(),
         Arc::clone(kit.clock()),
         metrics.clone(),

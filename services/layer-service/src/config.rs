@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use sm_bus::BusConfig;
+use sm_bus::{BusConfig, ListBounds};
 use sm_common::address::NetworkPolicy;
 use sm_common::id::StreamId;
 use sm_media_files::SvgLimits;
@@ -60,6 +60,11 @@ pub(crate) struct SceneConfig {
     pub(crate) operations_max: usize,
     pub(crate) attempts_max: usize,
     pub(crate) write_timeout_ms: u64,
+    pub(crate) history_max: usize,
+    pub(crate) history_bytes_max: usize,
+    pub(crate) history_keep_s: u64,
+    pub(crate) history_listed_max: usize,
+    pub(crate) history_join_ms: u64,
 }
 
 /// `[assets]`
@@ -129,6 +134,19 @@ impl SceneConfig {
             width: self.width,
             height: self.height,
         }
+    }
+
+    /// What is kept of the steps of one person in one scene.
+    pub(crate) const fn history_bounds(&self) -> ListBounds {
+        ListBounds {
+            entries_max: self.history_max,
+            bytes_max: self.history_bytes_max,
+            keep: Duration::from_secs(self.history_keep_s),
+        }
+    }
+
+    pub(crate) const fn history_join(&self) -> Duration {
+        Duration::from_millis(self.history_join_ms)
     }
 
     pub(crate) const fn write_timeout(&self) -> Duration {
@@ -207,6 +225,8 @@ mod tests {
         // counts as forgotten.
         assert!(config.assets.claim() > config.scene.write_timeout());
         assert!(config.assets.orphan_age() > config.assets.upload_timeout());
+        // A secret must outlive the steps that may bring back its layer.
+        assert!(config.sources.secrets_keep() >= config.scene.history_bounds().keep);
         assert!(!config.demo.seed);
     }
 }

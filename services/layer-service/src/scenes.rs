@@ -2,6 +2,7 @@
 //! somebody else was faster.
 
 mod capacity;
+mod history;
 mod list;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,12 +19,15 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::assets::{Catalog, Inventory};
 use crate::config::Config;
+use crate::domain::history::{Author, Clash, Deed, Direction, Record};
 use crate::domain::{
     Action, Applied, Expected, Faults, ListRefusal, Operation, Proposal, Rejected, Step,
     Surroundings, Vault, apply, demo_layers,
 };
 use crate::metrics::Metrics;
 use crate::store::{Found, Loaded, SceneStore};
+
+pub(crate) use self::history::{History, StepRequest, Taken};
 
 /// Turns that streams share; more than streams that are edited at the same moment.
 const TURNS: usize = 32;
@@ -47,6 +51,15 @@ pub(crate) enum SceneError {
     /// Fields of the body are wrong.
     #[error("the body is not valid")]
     Invalid(Faults),
+    /// There is nothing to take back, or to make again.
+    #[error("there is no step of yours to {}", match .0 {
+        Direction::Undo => "take back",
+        Direction::Redo => "make again",
+    })]
+    NoStep(Direction),
+    /// Others have changed since what the step changed.
+    #[error("others have changed since what \"{step}\" changed")]
+    Clashes { step: String, clashes: Vec<Clash> },
     /// The host that has the stream on air cannot carry the scene.
     #[error("{0}")]
     Capacity(String),
@@ -68,6 +81,14 @@ pub(crate) struct Changed {
     /// With the engine's status in each layer.
     pub(crate) scene: Scene,
     pub(crate) steps: Vec<Step>,
+}
+
+impl Changed {
+    fn new(loaded: Loaded, applied: Applied) -> Self {
+        let Applied { scene, steps, .. } = applied;
+        let scene = Loaded { scene, ..loaded }.joined();
+        Self { scene, steps }
+    }
 }
 
 /// The scenes of all streams. Cheap to clone.
@@ -173,9 +194,10 @@ impl Scenes {
         stream: &StreamId,
         which: Which,
         proposal: &Proposal,
+        author: &Author,
     ) -> Result<Changed, SceneError> {
-        self.in_turn(stream, Box::pin(self.attempt(stream, which, proposal)))
-            .await
+        let attempt = Box::pin(self.attempt(stream, which, proposal, author));
+        self.in_turn(stream, attempt).await
     }
 
     /// Makes a change when it is its turn, within the time that a change may take.
@@ -198,6 +220,7 @@ impl Scenes {
         stream: &StreamId,
         which: Which,
         proposal: &Proposal,
+        author: &Author,
     ) -> Result<Changed, SceneError> {
         let named: Vec<AssetId> = proposal
             .operations
@@ -213,22 +236,40 @@ impl Scenes {
         for _ in 0..self.config.scene.attempts_max {
             let assets = self.catalog.find(&named).await?;
             let loaded = self.read(stream, which).await?;
+            let applied = self.judge(&loaded, proposal, &assets, &origins).await?;
             let before = &loaded.scene;
-            let surroundings = self.surroundings(assets.clone(), origins.clone(), &loaded.statuses);
-            let applied =
-                apply(before.clone(), proposal, &surroundings).map_err(SceneError::Rejected)?;
-            if loaded.on_air {
-                self.check_capacity(before, &applied.scene).await?;
-            }
-            if self.write(before, &applied, &assets).await? {
+            let record = match Record::of(before, &applied.scene, author, Deed::Change, None) {
+                Some(record) => Some(self.join(before, record).await?),
+                None => None,
+            };
+            if self
+                .write(before, &applied, &assets, record.as_ref())
+                .await?
+            {
                 self.metrics.count_changes(&applied);
-                let Applied { scene, steps, .. } = applied;
-                let scene = Loaded { scene, ..loaded }.joined();
-                return Ok(Changed { scene, steps });
+                return Ok(Changed::new(loaded, applied));
             }
             self.metrics.count_conflict();
         }
         Err(SceneError::Contended)
+    }
+
+    /// What a proposal makes of a scene, if rules and host allow it.
+    async fn judge(
+        &self,
+        loaded: &Loaded,
+        proposal: &Proposal,
+        assets: &Inventory,
+        origins: &BTreeMap<SecretId, String>,
+    ) -> Result<Applied, SceneError> {
+        let before = &loaded.scene;
+        let surroundings = self.surroundings(assets.clone(), origins.clone(), &loaded.statuses);
+        let applied =
+            apply(before.clone(), proposal, &surroundings).map_err(SceneError::Rejected)?;
+        if loaded.on_air {
+            self.check_capacity(before, &applied.scene).await?;
+        }
+        Ok(applied)
     }
 
     /// `false` when somebody else was faster.
@@ -237,6 +278,7 @@ impl Scenes {
         before: &Scene,
         applied: &Applied,
         assets: &Inventory,
+        record: Option<&Record>,
     ) -> Result<bool, SceneError> {
         if !applied.is_change() {
             return Ok(true);
@@ -245,7 +287,7 @@ impl Scenes {
         if !applied.taken.is_empty() && !self.catalog.claim(assets, &applied.taken, now).await? {
             return Ok(false);
         }
-        let written = self.store.write(before, applied).await;
+        let written = self.store.write(before, applied, record).await;
         written.map_err(SceneError::Unconfirmed)
     }
 

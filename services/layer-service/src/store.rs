@@ -4,6 +4,7 @@
 //! is read with its layers in one round trip, whichever it is, and a change of a layer writes that
 //! layer alone.
 
+mod history;
 mod hosted;
 mod list;
 mod secrets;
@@ -13,8 +14,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sm_bus::{
-    Bus, BusError, Commit, CommitOutcome, Guard, OutgoingEvent, SceneQuery, StoredScenes, Which,
-    keys, redis,
+    Bus, BusError, Commit, CommitOutcome, Guard, ListBounds, OutgoingEvent, SceneQuery,
+    StoredScenes, Which, keys, redis,
 };
 use sm_common::event::{LayerCreated, LayerDeleted, LayerReordered, LayerUpdated};
 use sm_common::id::{AssetId, LayerId, SceneId, StreamId};
@@ -23,8 +24,11 @@ use sm_common::scene::{Scene, SceneDocument};
 use sm_common::stream::LayerStatus;
 use sm_service_kit::http::RequestContext;
 
+pub(crate) use self::history::{NextSteps, Page};
 pub(crate) use self::hosted::Hosted;
 pub(crate) use self::list::{FoundList, LoadedList};
+use crate::config::SceneConfig;
+use crate::domain::history::Record;
 use crate::domain::{Applied, Step};
 
 /// A scene and how its layers do in the picture.
@@ -73,11 +77,19 @@ pub(crate) struct Former {
 #[derive(Clone, Debug)]
 pub(crate) struct SceneStore {
     bus: Bus,
+    /// Of the steps of one person in one scene.
+    history: ListBounds,
+    /// Changes of one scene that are listed.
+    listed_max: usize,
 }
 
 impl SceneStore {
-    pub(crate) const fn new(bus: Bus) -> Self {
-        Self { bus }
+    pub(crate) const fn new(bus: Bus, config: &SceneConfig) -> Self {
+        Self {
+            bus,
+            history: config.history_bounds(),
+            listed_max: config.history_listed_max,
+        }
     }
 
     /// A scene, its layers and their statuses as they were at one moment, in one round trip.
@@ -118,10 +130,19 @@ impl SceneStore {
 
     /// Writes what a proposal made of `before`, with its events, in one step. `false` when
     /// somebody else was faster: read again and decide again.
-    pub(crate) async fn write(&self, before: &Scene, applied: &Applied) -> Result<bool, BusError> {
+    pub(crate) async fn write(
+        &self,
+        before: &Scene,
+        applied: &Applied,
+        record: Option<&Record>,
+    ) -> Result<bool, BusError> {
         let guard = scene_guard(before);
         let commit = write_scene(Commit::new().guard(guard), before, &applied.scene)?;
         let commit = write_secrets(commit, applied)?;
+        let mut commit = secrets::let_go(commit, before, &applied.scene);
+        if let Some(record) = record {
+            commit = self.write_history(commit, &applied.scene, record)?;
+        }
         self.committed(commit, self.events(applied)?).await
     }
 

@@ -79,7 +79,7 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         trusted_proxies: kit.config().http.trusted_proxies.clone(),
         waiting: WaitingRoom::new(
             (live.waiting_max, live.wait_max()),
-            kit.lifecycle().draining().clone(),
+            kit.lifecycle().closing().clone(),
             metrics.waiting_requests(),
         ),
         file_caching: if kit.authenticator().public_view() {

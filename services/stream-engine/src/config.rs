@@ -37,6 +37,8 @@ pub struct Config {
     pub(crate) engine: EngineConfig,
     /// `[lease]`
     pub(crate) lease: LeaseConfig,
+    /// `[handover]`
+    pub(crate) handover: HandoverConfig,
     /// `[worker]`
     pub(crate) worker: WorkerConfig,
     /// `[restart]`
@@ -117,6 +119,16 @@ pub(crate) enum WithoutRedis {
     Keep,
     /// A gap is better than the chance of two senders.
     Stop,
+}
+
+/// `[handover]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HandoverConfig {
+    longest_ms: u64,
+    claim_ms: u64,
+    pub(crate) files_max: usize,
+    pub(crate) bytes_max: u64,
 }
 
 /// `[worker]`
@@ -399,6 +411,16 @@ impl LeaseConfig {
 
     pub(crate) const fn renew(&self) -> Duration {
         Duration::from_millis(self.renew_ms)
+    }
+}
+
+impl HandoverConfig {
+    pub(crate) const fn longest(&self) -> Duration {
+        Duration::from_millis(self.longest_ms)
+    }
+
+    pub(crate) const fn claim(&self) -> Duration {
+        Duration::from_millis(self.claim_ms)
     }
 }
 

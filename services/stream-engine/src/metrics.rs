@@ -30,6 +30,7 @@ pub(crate) struct Metrics {
     restarts: IntCounterVec,
     lease_held: IntGaugeVec,
     lease_changes: IntCounterVec,
+    handovers: IntCounterVec,
     viewers: IntGaugeVec,
     outputs_reduced: IntGaugeVec,
     unwritten_events: IntCounterVec,
@@ -52,19 +53,13 @@ impl Metrics {
             "From the acknowledged write of a layer's change to the composed frame that shows it.",
         );
         let metrics = Self {
-            fps: GaugeVec::new(
-                Opts::new(
-                    "sm_engine_frames_per_second",
-                    "Frames that left the encoder in the last second.",
-                ),
-                STREAM,
+            fps: gauge(
+                "sm_engine_frames_per_second",
+                "Frames that left the encoder in the last second.",
             )?,
-            bitrate: GaugeVec::new(
-                Opts::new(
-                    "sm_engine_video_bits_per_second",
-                    "Encoded video in the last second.",
-                ),
-                STREAM,
+            bitrate: gauge(
+                "sm_engine_video_bits_per_second",
+                "Encoded video in the last second.",
             )?,
             frames_dropped: IntCounterVec::new(
                 Opts::new(
@@ -103,6 +98,7 @@ impl Metrics {
                 ),
                 STREAM,
             )?,
+            handovers: handovers(registry)?,
             viewers: gauges(
                 "sm_engine_viewers",
                 "Distinct players that asked for the playlist lately.",
@@ -164,6 +160,7 @@ impl Metrics {
             restarts: self.restarts.clone(),
             lease_held: self.lease_held.with_label_values(labels),
             lease_changes: self.lease_changes.with_label_values(labels),
+            handovers: self.handovers.clone(),
             viewers: self.viewers.with_label_values(labels),
             outputs_reduced: self.outputs_reduced.with_label_values(labels),
             unwritten_events: self.unwritten_events.with_label_values(labels),
@@ -174,6 +171,23 @@ impl Metrics {
 /// A whole number of each stream.
 fn gauges(name: &str, help: &str) -> Result<IntGaugeVec, prometheus::Error> {
     IntGaugeVec::new(Opts::new(name, help), STREAM)
+}
+
+/// A gauge for each stream.
+fn gauge(name: &str, help: &str) -> Result<GaugeVec, prometheus::Error> {
+    GaugeVec::new(Opts::new(name, help), STREAM)
+}
+
+fn handovers(registry: &Registry) -> Result<IntCounterVec, prometheus::Error> {
+    let counter = IntCounterVec::new(
+        Opts::new(
+            "sm_engine_handovers_total",
+            "Streams that another engine was to take over before this one ends, by how that went.",
+        ),
+        &["stream", "outcome"],
+    )?;
+    registry.register(Box::new(counter.clone()))?;
+    Ok(counter)
 }
 
 /// What is counted of the feeds that others push, of all streams.
@@ -246,6 +260,7 @@ pub(crate) struct StreamMetrics {
     restarts: IntCounterVec,
     lease_held: IntGauge,
     lease_changes: IntCounter,
+    handovers: IntCounterVec,
     viewers: IntGauge,
     outputs_reduced: IntGauge,
     unwritten_events: IntCounter,
@@ -296,6 +311,12 @@ impl StreamMetrics {
     pub(crate) fn lease_changed(&self, held: bool) {
         self.lease_held.set(i64::from(held));
         self.lease_changes.inc();
+    }
+
+    pub(crate) fn handover(&self, outcome: &'static str) {
+        self.handovers
+            .with_label_values(&[self.stream.as_str(), outcome])
+            .inc();
     }
 
     pub(crate) fn event_dropped(&self) {

@@ -42,6 +42,17 @@ it("shows a figure that is not known as a dash", () => {
   );
 });
 
+it.each([
+  [{ reduced: true, video_kbps: 900 }, "Twitch: reduced to 900 kbit/s"],
+  [{ reduced: false, video_kbps: 3_000 }, "Twitch: as the program"],
+  [{ reduced: false, code: "output.adaptive.encoder" }, "as the program (output.adaptive.encoder)"],
+  [null, "Twitch: no longer adapts"],
+])("says how an output adapts: %o", (adaptive, words) => {
+  const data = { name: "Twitch", adaptive };
+  const event = { ...heard, type: "stream.output.adapted", channel: "stream-state", data };
+  expect(eventLine(event as unknown as SubscriptionEvent<Channel>, plain)).toContain(words);
+});
+
 it.each<[Partial<SubscriptionEvent<Channel>>, string | null]>([
   [{ type: "snapshot", channel: "metrics", value: null }, null],
   [{ type: "snapshot", channel: "chat", value: [] }, null],

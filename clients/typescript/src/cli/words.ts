@@ -4,6 +4,7 @@ import type {
   ChatMessage,
   LayerList,
   MetricsSample,
+  OutputState,
   StreamState,
 } from "../protocol/messages.ts";
 import type { SubscriptionEvent } from "../subscription/events.ts";
@@ -60,6 +61,8 @@ function summary(event: Told): string {
       return `${event.data.length_ms} ms: ${event.data.cause}`;
     case "stream.output.status.changed":
       return `${event.data.name}: ${event.data.status}${because(event.data.error)}`;
+    case "stream.output.adapted":
+      return `${event.data.name}: ${adaptationWords(event.data.adaptive)}`;
     case "stream.metrics.sampled":
       return figures(event.data);
     case "layer.created":
@@ -88,6 +91,12 @@ function summary(event: Told): string {
     case "chat.message.deleted":
       return event.data.id;
   }
+}
+
+function adaptationWords(adaptive: OutputState["adaptive"]): string {
+  if (!adaptive) return "no longer adapts";
+  if (adaptive.reduced) return `reduced to ${adaptive.video_kbps} kbit/s`;
+  return `as the program${because(adaptive.code)}`;
 }
 
 function snapshotLines(channel: Channel, value: unknown, paint: Paint): string | null {

@@ -11,6 +11,7 @@ export type ConnectionLimits = Schemas["ConnectionLimits"];
 export type EventMessage = Schemas["EventMessage"];
 export type LayerList = Schemas["LayerList"];
 export type MetricsSample = Schemas["MetricsSample"];
+export type OutputState = Schemas["OutputState"];
 export type Position = Schemas["Position"];
 export type ServerMessage = Schemas["ServerMessage"];
 export type StreamState = Schemas["StreamState"];

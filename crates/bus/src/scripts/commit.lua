@@ -5,11 +5,36 @@
 --   idempotency  optional {key, ttl_ms, answer}: a kept answer is returned instead of committing
 --   guards       [{key, field?, equals}]: "" stands for "absent"; the first that fails ends it
 --   writes       [{command, key, args}]
+--   pushes       [{key, document, entries_max, bytes_max, keep_ms}]: onto a list, newest first
 --   events       [{history, position, epoch, run, history_max, channel, also, stream, event}]
 -- Returns  {'committed', epoch, offset, epoch, offset, ...}
 --          {'replayed', answer}
 --          {'refused', guard from 0, actual value}
 local plan = cjson.decode(ARGV[1])
+
+-- How many of the newest entries of a list are together no longer than this.
+local function fitting(list, bytes_max)
+    local bytes = 0
+    for index, entry in ipairs(redis.call('LRANGE', list, 0, -1)) do
+        bytes = bytes + #entry
+        if bytes > bytes_max then
+            return index - 1
+        end
+    end
+    return redis.call('LLEN', list)
+end
+
+local function push(list, document, entries_max, bytes_max, keep_ms)
+    redis.call('LPUSH', list, document)
+    redis.call('LTRIM', list, 0, entries_max - 1)
+    local kept = fitting(list, bytes_max)
+    if kept == 0 then
+        redis.call('DEL', list)
+        return
+    end
+    redis.call('LTRIM', list, 0, kept - 1)
+    redis.call('PEXPIRE', list, keep_ms)
+end
 
 if plan.idempotency then
     local kept = redis.call('GET', KEYS[plan.idempotency.key])
@@ -32,6 +57,10 @@ end
 
 for _, write in ipairs(plan.writes) do
     redis.call(write.command, KEYS[write.key], unpack(write.args))
+end
+
+for _, entry in ipairs(plan.pushes) do
+    push(KEYS[entry.key], entry.document, entry.entries_max, entry.bytes_max, entry.keep_ms)
 end
 
 local answer = {'committed'}

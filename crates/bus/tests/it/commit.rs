@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use sm_bus::{BusError, Commit, CommitOutcome, Guard, keys, redis};
+use sm_bus::{BusError, Commit, CommitOutcome, Guard, ListBounds, keys, redis};
 use sm_common::event::{Channel, LayerDeleted};
 use sm_common::id::{LayerId, SceneId, StreamId};
 use sm_test_kit::{Redis, until};
@@ -76,6 +76,36 @@ async fn a_commit_with_a_key_happens_once() {
         .await
         .unwrap();
     assert_eq!(entries, 1);
+}
+
+#[tokio::test]
+async fn a_list_keeps_the_newest_entries_within_both_bounds() {
+    let redis = Redis::start();
+    let bus = redis.bus("test");
+    let key = keys::audit(&StreamId::default());
+    let bounds = ListBounds {
+        entries_max: 3,
+        bytes_max: 10,
+        keep: Duration::from_mins(1),
+    };
+    let cases: [(&str, &[&str]); 6] = [
+        ("a", &["a"]),
+        ("bb", &["bb", "a"]),
+        ("c", &["c", "bb", "a"]),
+        ("d", &["d", "c", "bb"]),
+        ("eeeeeeee", &["eeeeeeee", "d", "c"]),
+        ("larger than all", &[]),
+    ];
+    for (entry, kept) in cases {
+        let commit = Commit::new().push(key.clone(), entry.to_owned(), bounds);
+        bus.commit(commit, Vec::new()).await.unwrap();
+        let mut command = redis::cmd("LRANGE");
+        command.arg(&key).arg(0).arg(-1);
+        let list: Vec<String> = bus.query(&command).await.unwrap();
+        assert_eq!(list, kept, "after {entry}");
+        let left: i64 = bus.query(redis::cmd("PTTL").arg(&key)).await.unwrap();
+        assert!(kept.is_empty() || left > 0);
+    }
 }
 
 #[tokio::test]

@@ -3,9 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod chat;
+mod handover;
 mod whep;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use sm_bus::{Bus, Commit, keys};
@@ -32,6 +33,9 @@ struct Studio {
     folder: TempDir,
 }
 
+/// The directories of another host.
+struct Host(TempDir);
+
 impl Studio {
     fn open() -> Self {
         let redis = Redis::start();
@@ -49,7 +53,16 @@ impl Studio {
 
     /// An engine of this host, with a client that may watch.
     fn engine(&self, changes: &[(&str, &str)]) -> (Running, Api) {
-        let path = |name: &str| self.path(name).display().to_string();
+        self.engine_in(self.folder.path(), changes)
+    }
+
+    /// The same of another host.
+    fn engine_on(&self, host: &Host, changes: &[(&str, &str)]) -> (Running, Api) {
+        self.engine_in(host.0.path(), changes)
+    }
+
+    fn engine_in(&self, folder: &Path, changes: &[(&str, &str)]) -> (Running, Api) {
+        let path = |name: &str| folder.join(name).display().to_string();
         let (redis, run, assets) = (self.redis.url(), path("run"), path("assets"));
         let (live, recordings) = (path("live"), path("recordings"));
         let own = [

@@ -222,12 +222,11 @@ async fn a_session_goes_on_with_the_next_worker_and_ends_with_the_program() {
         .collect();
     assert!(is_green(last_pixel(studio.folder.path(), &after)));
 
-    tokio::task::spawn_blocking(move || engine.stop())
-        .await
-        .unwrap();
+    let ended = tokio::task::spawn_blocking(move || engine.stop());
     viewer
         .watch("the other side hangs up", PATIENCE, |viewer| viewer.hung_up)
         .await;
+    ended.await.unwrap();
 }
 
 #[tokio::test]

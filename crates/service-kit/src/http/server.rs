@@ -25,8 +25,12 @@ where
     let drain = config.drain();
     lifecycle.clone().spawn(async move {
         lifecycle.draining().cancelled().await;
+        let drained = async {
+            tokio::time::sleep(drain).await;
+            lifecycle.closing().cancelled().await;
+        };
         tokio::select! {
-            () = tokio::time::sleep(drain) => {}
+            () = drained => {}
             () = lifecycle.stopping().cancelled() => {}
         }
         lifecycle.stop();

@@ -1,4 +1,4 @@
-import type { FieldError, Problem } from "./types.ts";
+import type { Conflict, FieldError, Problem } from "./types.ts";
 
 /** Why a request did not succeed, in words for the person who made it. */
 export interface Failure {
@@ -10,6 +10,8 @@ export interface Failure {
   readonly message: string;
   /** The wrong fields, where the server named them; `message` tells of them too. */
   readonly fields: readonly FieldError[];
+  /** What others have changed, with both versions, where that is the reason. */
+  readonly conflicts?: readonly Conflict[];
   /** The trace, for the log. */
   readonly trace: string | null;
   /** When to try again, where the server said so. */
@@ -34,6 +36,7 @@ export function failureOf(response: Response, body: unknown): Failure {
     status: response.status,
     message: problem ? problemText(problem) : proxyText(response.status),
     fields: problem?.errors ?? [],
+    ...(problem?.conflicts && { conflicts: problem.conflicts }),
     trace: problem?.trace_id ?? null,
     retryAfterMs: retryAfter > 0 ? retryAfter * 1000 : null,
   };

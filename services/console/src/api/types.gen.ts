@@ -412,6 +412,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/layers/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who changed the layers of a scene, what and when; and what the caller can take back. */
+        get: operations["list_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/layers/order": {
         parameters: {
             query?: never;
@@ -427,6 +444,51 @@ export interface paths {
          */
         put: operations["reorder_layers"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/layers/redo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes the change again that the caller took back last.
+         * @description Another change of the caller in the same scene forgets what was taken back. Otherwise as
+         *     `POST /api/layers/undo`.
+         */
+        post: operations["redo_layers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/layers/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes back the caller's last change of a scene's layers.
+         * @description It is a change like any other: whole or not at all, with its events, and refused as any would
+         *     be. What others have changed since is never overwritten: the answer is 409 with both versions
+         *     of each such field, unless `on_conflict` says otherwise. A deleted layer comes back with its id
+         *     and place. Playback and replaced stream keys are not taken back. `If-Match`, where sent, is the
+         *     scene's revision that the caller has read.
+         */
+        post: operations["undo_layers"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1151,6 +1213,13 @@ export interface components {
         AuditList: {
             entries: components["schemas"]["AuditEntry"][];
         };
+        /** @description Who makes a change. */
+        Author: {
+            /** @description The user. */
+            id: components["schemas"]["UserId"];
+            /** @description The user's name. */
+            name: string;
+        };
         /** @description Changes that happen together or not at all. */
         Batch: {
             /** @description In the order they are to be done; each sees what the ones before it did. */
@@ -1463,6 +1532,16 @@ export interface components {
             /** @description The colour. */
             color: components["schemas"]["Color"];
         };
+        /** @description A field of which there are two versions. */
+        Conflict: {
+            /** @description What others have made of it; null for nothing. */
+            current: unknown;
+            layer?: components["schemas"]["LayerId"] | null;
+            /** @description JSON Pointer (RFC 6901) within it; empty for all of it. */
+            pointer: string;
+            /** @description What the request would have made of it; null for nothing. */
+            wanted: unknown;
+        };
         /**
          * Format: uuid
          * @description One WebSocket connection.
@@ -1616,6 +1695,11 @@ export interface components {
              */
             top?: number | null;
         };
+        /**
+         * @description What became of a step.
+         * @enum {string}
+         */
+        Deed: "change" | "undo" | "redo";
         /**
          * @description What is wanted of a stream.
          * @enum {string}
@@ -1839,6 +1923,24 @@ export interface components {
             instances: components["schemas"]["InstanceHealth"][];
             /** @description Redis. */
             redis: components["schemas"]["RedisHealth"];
+        };
+        /** @description A change in the list. */
+        HistoryEntry: components["schemas"]["Note"] & {
+            /** @description Its place in the list. */
+            id: string;
+            /** @description Whether the caller made it. */
+            own: boolean;
+        };
+        /** @description Who changed the layers of a scene, what and when. */
+        HistoryList: {
+            /** @description The newest first. */
+            entries: components["schemas"]["HistoryEntry"][];
+            /** @description Send it as `before` for older ones; null when there are none. */
+            next?: string | null;
+            redo?: components["schemas"]["StepSummary"] | null;
+            /** @description The scene. */
+            scene: components["schemas"]["SceneId"];
+            undo?: components["schemas"]["StepSummary"] | null;
         };
         /** @description What a host can carry, and carries. */
         HostCapacity: {
@@ -2673,6 +2775,22 @@ export interface components {
              */
             name: string;
         };
+        /** @description A change of the layers of a scene, for everybody to read. */
+        Note: {
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Whether it was made, taken back or made again. */
+            deed: components["schemas"]["Deed"];
+            /** @description What was done, such as "move Camera" or "undo of move Camera". */
+            name: string;
+            /**
+             * Format: int64
+             * @description The scene's revision that it made.
+             */
+            scene_revision: number;
+            /** @description Who did it. */
+            user: components["schemas"]["Author"];
+        };
         /** @description The document that the lease holder writes. */
         ObservedState: {
             /** @description When this was written. */
@@ -3382,6 +3500,8 @@ export interface components {
         Problem: {
             /** @description The stable, dotted code. */
             code: string;
+            /** @description What others have changed, with both versions, so that they can be merged. */
+            conflicts?: components["schemas"]["Conflict"][];
             /** @description What happened this time, and what to change. Absent from 500s. */
             detail?: string | null;
             /** @description The wrong fields, all at once. */
@@ -3991,6 +4111,24 @@ export interface components {
              * @description Round trip in milliseconds.
              */
             rtt_ms?: number | null;
+        };
+        /** @description A step that was taken back or made again. */
+        StepAnswer: {
+            redo?: components["schemas"]["StepSummary"] | null;
+            /** @description What was done; nothing when it was as wanted already, or when the step was skipped. */
+            results: components["schemas"]["BatchResult"][];
+            /** @description The scene now. */
+            scene: components["schemas"]["SceneSummary"];
+            /** @description The step. */
+            step: components["schemas"]["StepSummary"];
+            undo?: components["schemas"]["StepSummary"] | null;
+        };
+        /** @description A step that can be taken back or made again. */
+        StepSummary: {
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description What it did, such as "move Camera". */
+            name: string;
         };
         /** @description Something that is wrong now. */
         StreamError: {
@@ -6639,6 +6777,80 @@ export interface operations {
             };
         };
     };
+    list_history: {
+        parameters: {
+            query?: {
+                /** @description Those that are older than this one: the `next` of the answer before. */
+                before?: string;
+                /** @description How many changes, 0 to 200. */
+                limit?: number;
+                /** @description The scene; the one that is wanted on air unless said otherwise. */
+                scene?: components["schemas"]["SceneId"];
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The newest changes, newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HistoryList"];
+                };
+            };
+            /** @description A parameter cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or scene. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The list cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     reorder_layers: {
         parameters: {
             query?: {
@@ -6735,6 +6947,238 @@ export interface operations {
                 };
             };
             /** @description Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    redo_layers: {
+        parameters: {
+            query?: {
+                /**
+                 * @description What is done where others have changed since what the step changed; `refuse` unless said
+                 *     otherwise.
+                 */
+                on_conflict?: "refuse" | "keep" | "skip";
+                /** @description The scene; the one that is wanted on air unless said otherwise. */
+                scene?: components["schemas"]["SceneId"];
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: {
+                /** @description The `ETag` of the list. */
+                "If-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was made again. */
+            200: {
+                headers: {
+                    /** @description The scene's revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StepAnswer"];
+                };
+            };
+            /** @description A parameter cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or scene. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing to make again (`layer.history.empty`), others have changed the same since (`layer.history.conflict`: `conflicts` holds both versions), or the scene holds as many layers as it may. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` was sent, and the scene has changed; `ETag` is its revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something that the step needs is gone, such as a file; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A layer is locked. */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The host that has the scene on air has not enough CPU left for its layers (`layer.capacity.exceeded`: how much is needed, what is left and of what). Or Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    undo_layers: {
+        parameters: {
+            query?: {
+                /**
+                 * @description What is done where others have changed since what the step changed; `refuse` unless said
+                 *     otherwise.
+                 */
+                on_conflict?: "refuse" | "keep" | "skip";
+                /** @description The scene; the one that is wanted on air unless said otherwise. */
+                scene?: components["schemas"]["SceneId"];
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: {
+                /** @description The `ETag` of the list. */
+                "If-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was taken back. */
+            200: {
+                headers: {
+                    /** @description The scene's revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StepAnswer"];
+                };
+            };
+            /** @description A parameter cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or scene. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing to take back (`layer.history.empty`), others have changed the same since (`layer.history.conflict`: `conflicts` holds both versions), or the scene holds as many layers as it may. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` was sent, and the scene has changed; `ETag` is its revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something that the step needs is gone, such as a file; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A layer is locked. */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The host that has the scene on air has not enough CPU left for its layers (`layer.capacity.exceeded`: how much is needed, what is left and of what). Or Redis is away; try again. */
             503: {
                 headers: {
                     [name: string]: unknown;

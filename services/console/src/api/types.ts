@@ -1,5 +1,5 @@
 // Short names for the generated types. No wire type is written by hand.
-import type { components } from "./types.gen.ts";
+import type { components, paths } from "./types.gen.ts";
 
 type Schemas = components["schemas"];
 
@@ -17,6 +17,7 @@ export type ChatMessageDeleted = Schemas["ChatMessageDeleted"];
 export type ChatOrder = Schemas["ChatOrder"];
 export type ChatSource = Schemas["ChatSource"];
 export type ClientMessage = Schemas["ClientMessage"];
+export type Conflict = Schemas["Conflict"];
 export type ControlRequest = Schemas["ControlRequest"];
 export type CountdownSource = Schemas["CountdownSource"];
 export type Crop = Schemas["Crop"];
@@ -29,6 +30,7 @@ export type FileFormat = Schemas["FileFormat"];
 export type Fit = Schemas["Fit"];
 export type GradientShape = Schemas["GradientShape"];
 export type GradientStop = Schemas["GradientStop"];
+export type HistoryList = Schemas["HistoryList"];
 export type Identity = Schemas["Identity"];
 export type IngestAccess = Schemas["IngestAccess"];
 export type IngestProtocol = Schemas["IngestProtocol"];
@@ -47,6 +49,9 @@ export type ListedScene = Schemas["ListedScene"];
 export type MetricsSample = Schemas["MetricsSample"];
 export type NewOutput = Schemas["NewOutput"];
 export type NetworkSource = Schemas["NetworkSource"];
+export type OnConflict = NonNullable<
+  NonNullable<paths["/api/layers/undo"]["post"]["parameters"]["query"]>["on_conflict"]
+>;
 export type OnLoss = Schemas["OnLoss"];
 export type Operation = Schemas["Operation"];
 export type OutputCommand = Schemas["OutputCommand"];
@@ -76,6 +81,7 @@ export type ServerMessage = Schemas["ServerMessage"];
 export type Severity = Schemas["Severity"];
 export type SrtMode = Schemas["SrtMode"];
 export type StreamError = Schemas["StreamError"];
+export type StepSummary = Schemas["StepSummary"];
 export type StreamState = Schemas["StreamState"];
 export type StreamStatus = Schemas["StreamStatus"];
 export type TextAlign = Schemas["TextAlign"];

@@ -2,11 +2,12 @@ use std::io;
 use std::time::Duration;
 
 use sm_bus::BusError;
-use sm_common::problem::{FieldError, ProblemCode};
+use sm_common::problem::{Conflict, FieldError, ProblemCode};
 use sm_service_kit::ApiProblem;
 use sm_service_kit::http::etag;
 
 use crate::assets::{RemoveError, UploadError};
+use crate::domain::history::Clash;
 use crate::domain::upload::Unacceptable;
 use crate::domain::{Faults, ListRefusal, Refusal, Rejected};
 use crate::scenes::SceneError;
@@ -74,6 +75,17 @@ fn scene(error: SceneError) -> ApiProblem {
             .detail(error.to_string())
             .etag(etag(current)),
         SceneError::Invalid(faults) => invalid(faults),
+        SceneError::NoStep(_) => {
+            ApiProblem::new(ProblemCode::HistoryEmpty).detail(error.to_string())
+        }
+        SceneError::Clashes { ref clashes, .. } => {
+            let conflicts = clashes.iter().map(conflict).collect();
+            ApiProblem::new(ProblemCode::HistoryConflict)
+                .detail(format!(
+                    "{error}; see `conflicts`, or send `on_conflict=keep` to leave those as they are"
+                ))
+                .conflicts(conflicts)
+        }
         SceneError::Capacity(refusal) => ApiProblem::new(ProblemCode::LayerCapacity)
             .detail(refusal)
             .retry_after(CAPACITY_AGAIN),
@@ -81,6 +93,21 @@ fn scene(error: SceneError) -> ApiProblem {
         SceneError::Slow => ApiProblem::unavailable(error).detail(UNKNOWN),
         SceneError::Unconfirmed(cause) => bus(cause).detail(UNKNOWN),
         SceneError::Bus(cause) => bus(cause),
+    }
+}
+
+fn conflict(clash: &Clash) -> Conflict {
+    let Clash {
+        layer,
+        pointer,
+        wanted,
+        current,
+    } = clash.clone();
+    Conflict {
+        layer,
+        pointer,
+        wanted,
+        current,
     }
 }
 

@@ -5,6 +5,7 @@ mod batch;
 mod body;
 mod content;
 mod error;
+mod history;
 mod ingest;
 mod layer;
 mod order;
@@ -43,7 +44,10 @@ impl Context {
         proposal: &Proposal,
     ) -> Result<Changed, ApiProblem> {
         let stream = &query.stream;
-        let changed = self.scenes.change(stream, query.which(), proposal).await;
+        let changed = self
+            .scenes
+            .change(stream, query.which(), proposal, &caller.into())
+            .await;
         let changed = changed.map_err(ApiError::from)?;
         tracing::info!(
             stream.id = %stream, user.id = %caller.user, scene.id = %changed.scene.id,
@@ -65,6 +69,9 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
             )
             .service(web::resource("/api/layers/order").put(order::reorder_layers))
             .service(web::resource("/api/layers/batch").post(batch::change_layers))
+            .service(web::resource("/api/layers/undo").post(history::undo_layers))
+            .service(web::resource("/api/layers/redo").post(history::redo_layers))
+            .service(web::resource("/api/layers/history").get(history::list_history))
             .service(
                 web::resource("/api/layers/{id}")
                     .get(layer::read_layer)
@@ -120,6 +127,9 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
         playback::command_playback,
         order::reorder_layers,
         batch::change_layers,
+        history::undo_layers,
+        history::redo_layers,
+        history::list_history,
         scene::list_scenes,
         scene::create_scene,
         scene::read_scene,

@@ -218,6 +218,7 @@ impl Work<'_> {
     fn step(&mut self, operation: &Operation) -> Result<Option<Step>, Refusal> {
         match &operation.action {
             Action::Create { id, layer } => self.create(*id, layer, &operation.pointer_to("layer")),
+            Action::Restore { layer, index } => self.restore(layer, *index, &operation.at),
             Action::Update {
                 id,
                 expected,
@@ -298,6 +299,49 @@ impl Work<'_> {
             status: None,
         };
         self.taken.extend(layer.source.assets().cloned());
+        self.scene.layers.insert(index, layer.clone());
+        Ok(Some(Step::Created { layer, index }))
+    }
+
+    /// Brings back a layer that was deleted. It is judged like a new one, but for what is to follow
+    /// it: that may have gone before. Its revision is one that it never had.
+    fn restore(
+        &mut self,
+        deleted: &Layer,
+        index: usize,
+        at: &str,
+    ) -> Result<Option<Step>, Refusal> {
+        let Surroundings {
+            canvas,
+            layers_max,
+            now,
+            ..
+        } = *self.surroundings;
+        let document = Draft::of(deleted).to_document();
+        let Some(mut fields) = Members::of(&document, at, &mut self.faults) else {
+            return Ok(None);
+        };
+        let draft = Draft::read(&mut fields, canvas, &mut self.faults);
+        fields.finish(&mut self.faults);
+        let count = self.scene.layers.len();
+        if count >= layers_max {
+            return Err(Refusal::Full { max: layers_max });
+        }
+        let Some(mut draft) = draft else {
+            return Ok(None);
+        };
+        if !self.seal(&mut draft.source, None, at)
+            || !self.assets_exist(&draft.source, at)
+            || !self.address_permitted(&draft.source, at)
+        {
+            return Ok(None);
+        }
+        let mut layer = deleted.clone();
+        draft.write_to(&mut layer);
+        layer.revision = layer.revision.saturating_add(1);
+        layer.updated_at = now;
+        self.taken.extend(layer.source.assets().cloned());
+        let index = index.min(count);
         self.scene.layers.insert(index, layer.clone());
         Ok(Some(Step::Created { layer, index }))
     }

@@ -7,6 +7,7 @@ mod countdown;
 mod demo;
 mod draft;
 mod gradient;
+pub(crate) mod history;
 mod ingest;
 mod network;
 mod ordering;

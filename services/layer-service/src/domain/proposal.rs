@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use serde_json::Value;
 use sm_common::id::{AssetId, LayerId, SecretId};
-use sm_common::layer::PlaylistSource;
+use sm_common::layer::{Layer, LayerSource, PlaylistSource};
 
 use super::fault::{Fault, Faults};
 use super::field::{Members, integer, parsed, text};
@@ -30,6 +30,8 @@ impl Expected {
 pub(crate) enum Action {
     /// Adds a layer; `id` was drawn for it.
     Create { id: LayerId, layer: Value },
+    /// Brings back a layer that was deleted, as it was.
+    Restore { layer: Box<Layer>, index: usize },
     /// Changes a layer by a merge patch.
     Update {
         id: LayerId,
@@ -79,6 +81,9 @@ impl Operation {
 
     /// The uploaded files that the operation names, to be looked up before it is judged.
     pub(crate) fn assets(&self) -> Vec<AssetId> {
+        if let Action::Restore { layer, .. } = &self.action {
+            return layer.source.assets().cloned().collect();
+        }
         let items = self.document().and_then(|document| {
             let items = document.pointer("/source/items")?.as_array()?;
             Some(items.iter().take(PlaylistSource::ITEMS_MAX))
@@ -96,6 +101,11 @@ impl Operation {
 
     /// The secret that the operation names, to be looked up before it is judged.
     pub(crate) fn secret(&self) -> Option<SecretId> {
+        if let Action::Restore { layer, .. } = &self.action
+            && let LayerSource::Network(source) = &layer.source
+        {
+            return source.secret;
+        }
         self.named("/source/secret")
     }
 
@@ -108,7 +118,10 @@ impl Operation {
         match &self.action {
             Action::Create { layer, .. } => Some(layer),
             Action::Update { patch, .. } => Some(patch),
-            Action::Delete { .. } | Action::Play { .. } | Action::Reorder { .. } => None,
+            Action::Restore { .. }
+            | Action::Delete { .. }
+            | Action::Play { .. }
+            | Action::Reorder { .. } => None,
         }
     }
 }

@@ -126,6 +126,7 @@ impl SceneStore {
         for id in by_id(scene).keys() {
             commit = commit.hash_delete(keys::layers(stream), &keys::layer_field(*id));
         }
+        commit = commit.write("DEL", keys::layer_history(stream, scene.id), Vec::new());
         let deleted = SceneDeleted {
             scene: scene.id,
             scenes_revision: after.revision,

@@ -18,6 +18,7 @@ mod concurrency;
 mod content;
 mod events;
 mod first_scene;
+mod history;
 mod ingest;
 mod layers;
 mod network;

@@ -4,6 +4,7 @@ use sm_common::id::StreamId;
 use sm_common::problem::ProblemCode;
 use sm_service_kit::ApiProblem;
 
+use crate::handover::NotNow;
 use crate::live::forward::HolderSilent;
 use crate::live::playback::PlaybackRefusal;
 use crate::live::reload::NotDirectives;
@@ -51,6 +52,10 @@ pub(crate) enum ApiError {
     Webrtc(#[from] OpenError),
     #[error("there is no such session here; it may have ended by itself")]
     UnknownSession,
+    #[error("this path is for a stream's heir alone")]
+    NotTheHeir,
+    #[error(transparent)]
+    NotHandedOver(#[from] NotNow),
 }
 
 impl From<ApiError> for ApiProblem {
@@ -80,7 +85,9 @@ impl From<ApiError> for ApiProblem {
             ApiError::Webrtc(OpenError::Offer(
                 OfferRefused::NoVideo | OfferRefused::NotThisVideo(_),
             )) => ProblemCode::OfferUnsupported,
+            ApiError::NotTheHeir => ProblemCode::RouteNotFound,
             ApiError::HolderUnknown
+            | ApiError::NotHandedOver(_)
             | ApiError::Webrtc(OpenError::NoPicture)
             | ApiError::HolderSilent(_)
             | ApiError::Waited(WaitError::Full | WaitError::TooLate | WaitError::Ending)

@@ -536,7 +536,7 @@ pub(super) fn player<'a>(request: &'a HttpRequest, context: &Context) -> Option<
     Some((address, user_agent))
 }
 
-async fn send_file(
+pub(super) async fn send_file(
     request: &HttpRequest,
     shelf: &Shelf,
     file: &LiveFile,

@@ -2,6 +2,7 @@
 
 mod access;
 mod error;
+mod handover;
 mod live;
 mod recordings;
 mod sending;
@@ -68,6 +69,16 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
                         .delete(recordings::delete_recording)
                         .route(web::head().to(recordings::read_recording)),
                 ),
+        );
+        // Between engines; no public route leads there.
+        config.service(
+            web::scope("/handover/{stream}")
+                .service(
+                    web::resource("")
+                        .get(handover::read_listed)
+                        .post(handover::hand_over),
+                )
+                .service(web::resource("/{file}").get(handover::read_file)),
         );
         config.service(
             web::resource("/live/{stream}/preview.jpg")

@@ -170,7 +170,7 @@ impl Connection<'_> {
                 }
                 () = changes.next() => self.door.still_holds(admission).await?,
                 () = seat.cut.cancelled() => return Err(Refusal::TakenOver.into()),
-                () = self.door.lifecycle.draining().cancelled() => return Err(Refusal::Ending.into()),
+                () = self.door.lifecycle.closing().cancelled() => return Err(Refusal::Ending.into()),
             }
         }
     }

@@ -30,7 +30,7 @@ impl Publishers {
         loop {
             let accepted = tokio::select! {
                 accepted = self.0.accept() => accepted,
-                () = door.lifecycle.draining().cancelled() => return,
+                () = door.lifecycle.closing().cancelled() => return,
             };
             let (stream, peer) = match accepted {
                 Ok(accepted) => accepted,

@@ -1,5 +1,5 @@
 //! A stream's lease: which process runs the stream. The keeper takes it, renews it, tells the
-//! stream's task how it stands, and gives it back at the end.
+//! stream's task how it stands, and gives it back at the end, or to its heir.
 
 pub(crate) mod permit;
 mod standing;
@@ -7,7 +7,9 @@ mod standing;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sm_bus::{Bus, BusError, Lease, LeaseHolder, keys};
+use sm_bus::{
+    Bid, Bus, BusError, Heir, HeirKey, Lease, LeaseHolder, LeaseOutcome, Whereabouts, keys,
+};
 use sm_common::id::StreamId;
 use sm_common::stream::ObservedState;
 use tokio::sync::{Notify, watch};
@@ -18,7 +20,8 @@ use standing::{Question, Standing, Tenancy};
 
 use crate::metrics::StreamMetrics;
 
-/// Wait before a question that was not answered is asked again.
+/// Wait before a question that was not answered is asked again, and between two questions while the
+/// lease is to change hands.
 const ASK_AGAIN: Duration = Duration::from_millis(250);
 
 /// Where a process and its siblings find each other.
@@ -37,6 +40,20 @@ pub(crate) struct Holding {
     pub(crate) previous: Arc<Option<ObservedState>>,
     /// When the latest successful renewal was asked for.
     pub(crate) proven_at: Instant,
+    /// Who prepares to take it over, while it is to be had.
+    pub(crate) heir: Option<Heir>,
+}
+
+/// What the stream's task wants of the lease.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Wish {
+    /// To hold it.
+    #[default]
+    Hold,
+    /// To hold it until another process is ready to take it.
+    Leave,
+    /// To have it from its holder, which knows this key.
+    Inherit(HeirKey),
 }
 
 /// Who runs the stream.
@@ -66,6 +83,7 @@ impl LeaseView {
 #[derive(Debug)]
 pub(crate) struct LeaseHandle {
     pub(crate) view: watch::Receiver<LeaseView>,
+    pub(crate) wish: watch::Sender<Wish>,
     keep: CancellationToken,
     _leave: DropGuard,
 }
@@ -87,6 +105,9 @@ pub(crate) struct Keeper {
     tenancy: Tenancy,
     terms: Terms,
     view: watch::Sender<LeaseView>,
+    wish: watch::Receiver<Wish>,
+    /// Who is to have it next, as Redis has last said.
+    heir: Option<Heir>,
     doubt: Arc<Notify>,
     leave: CancellationToken,
     keep: CancellationToken,
@@ -103,10 +124,12 @@ impl Keeper {
         metrics: StreamMetrics,
     ) -> (Self, LeaseHandle) {
         let view = watch::Sender::new(LeaseView::Unknown);
+        let (wish, wished) = watch::channel(Wish::Hold);
         let leave = CancellationToken::new();
         let keep = CancellationToken::new();
         let handle = LeaseHandle {
             view: view.subscribe(),
+            wish,
             keep: keep.clone(),
             _leave: leave.clone().drop_guard(),
         };
@@ -118,6 +141,8 @@ impl Keeper {
             tenancy: Tenancy::new(terms),
             terms,
             view,
+            wish: wished,
+            heir: None,
             doubt,
             leave,
             keep,
@@ -132,7 +157,8 @@ impl Keeper {
     pub(crate) async fn keep(mut self, stop: CancellationToken) {
         loop {
             let wait = match self.ask().await {
-                Ok(()) => self.renew,
+                Ok(()) if matches!(*self.wish.borrow(), Wish::Hold) => self.renew,
+                Ok(()) => ASK_AGAIN.min(self.renew),
                 Err(error) => {
                     tracing::debug!(stream.id = %self.stream, %error, "lease not renewed");
                     ASK_AGAIN.min(self.renew)
@@ -141,6 +167,8 @@ impl Keeper {
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 () = self.doubt.notified() => {}
+                // The task may end before this one does.
+                Ok(()) = self.wish.changed() => {}
                 () = self.leave.cancelled() => break,
             }
         }
@@ -157,15 +185,9 @@ impl Keeper {
 
     async fn ask(&mut self) -> Result<(), BusError> {
         let asked_at = Instant::now();
-        let answered = match self.tenancy.question(asked_at) {
-            Question::Hold(lease) => {
-                let Address { host, url } = &self.address;
-                let ttl = self.terms.ttl;
-                let hold = self.bus.hold(&self.stream, lease, host, url, ttl);
-                hold.await
-                    .map(|outcome| self.tenancy.answered(outcome, asked_at))
-            }
-            Question::Look => self
+        let answered = match self.bid(asked_at) {
+            Some(bid) => self.hold(&bid, asked_at).await,
+            None => self
                 .bus
                 .lease_holder(&self.stream)
                 .await
@@ -176,6 +198,31 @@ impl Keeper {
         }
         self.publish().await?;
         answered
+    }
+
+    /// How to ask for the lease; `None` where it is only looked who has it.
+    fn bid(&mut self, now: Instant) -> Option<Bid> {
+        let wish = self.wish.borrow_and_update().clone();
+        match (self.tenancy.question(now), wish) {
+            (Question::Hold(Some(lease)), Wish::Leave) => Some(Bid::Leave(lease)),
+            (Question::Hold(Some(lease)), Wish::Hold | Wish::Inherit(_)) => Some(Bid::Renew(lease)),
+            // The holder has said that it is ours.
+            (Question::Hold(None) | Question::Look, Wish::Inherit(key)) => Some(Bid::Inherit(key)),
+            (Question::Hold(None), Wish::Hold | Wish::Leave) => Some(Bid::Take),
+            (Question::Look, Wish::Hold | Wish::Leave) => None,
+        }
+    }
+
+    async fn hold(&mut self, bid: &Bid, asked_at: Instant) -> Result<(), BusError> {
+        let Address { host, url } = &self.address;
+        let at = Whereabouts { host, url };
+        let outcome = self.bus.hold(&self.stream, bid, at, self.terms.ttl).await?;
+        self.heir = match &outcome {
+            LeaseOutcome::Held { heir, .. } => heir.clone(),
+            LeaseOutcome::Taken(_) => None,
+        };
+        self.tenancy.answered(outcome, asked_at);
+        Ok(())
     }
 
     /// Tells the stream's task. A lease that is new to this process is told of together with what
@@ -196,6 +243,7 @@ impl Keeper {
                     lease: *lease,
                     previous,
                     proven_at: *proven_at,
+                    heir: self.heir.clone(),
                 })
             }
         };

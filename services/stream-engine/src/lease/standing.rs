@@ -79,7 +79,7 @@ impl Tenancy {
     pub(crate) fn answered(&mut self, outcome: LeaseOutcome, asked_at: Instant) {
         self.heard(asked_at);
         self.standing = match outcome {
-            LeaseOutcome::Held(lease) => Standing::Here {
+            LeaseOutcome::Held { lease, .. } => Standing::Here {
                 lease,
                 proven_at: asked_at,
             },
@@ -128,7 +128,10 @@ mod tests {
     }
 
     fn held(token: u64) -> LeaseOutcome {
-        LeaseOutcome::Held(Lease { token })
+        LeaseOutcome::Held {
+            lease: Lease { token },
+            heir: None,
+        }
     }
 
     fn holder(token: u64) -> LeaseHolder {
@@ -136,6 +139,7 @@ mod tests {
             instance: "engine-2".parse().unwrap(),
             url: "http://b".to_owned(),
             token,
+            leaving: false,
         }
     }
 

@@ -19,6 +19,7 @@ const CLEAN_EVERY: Duration = Duration::from_secs(2);
 const PLAYLIST: &str = "playlist.json";
 const PLAYLIST_DRAFT: &str = "playlist.json.draft";
 const SEGMENT_DRAFT: &str = "segment.draft";
+const COPY_DRAFT: &str = "copy.draft";
 const SNAPSHOT: &str = "snapshot.jpg";
 const SPRITE: &str = "sprite.jpg";
 const PREVIEW: &str = "preview.jpg";
@@ -44,6 +45,11 @@ impl Archive {
     /// Where a file that the worker wrote is.
     pub(crate) fn path(&self, file: &LiveFile) -> PathBuf {
         self.directory.join(file.to_string())
+    }
+
+    /// Where a file is written that is copied from another host, until it is whole.
+    pub(crate) fn copy_draft(&self) -> PathBuf {
+        self.directory.join(COPY_DRAFT)
     }
 
     /// Where the worker writes pictures.
@@ -78,6 +84,13 @@ impl Archive {
                 None
             }
         })
+    }
+
+    /// Creates the directory. Of a playlist of another host's, keeps what is here.
+    pub(crate) fn take_in(&self, mut playlist: Playlist) -> std::io::Result<Option<Playlist>> {
+        fs::create_dir_all(&self.directory)?;
+        playlist.keep_playable(&self.present()?);
+        Ok(Some(playlist))
     }
 
     fn present(&self) -> std::io::Result<Vec<LiveFile>> {

@@ -51,6 +51,20 @@ pub(crate) struct Listed {
 }
 
 impl Listed {
+    /// What a player reads of it, also in parts where it is offered those.
+    fn files(&self, in_parts: bool) -> impl Iterator<Item = LiveFile> + '_ {
+        let run = self.file.run();
+        let parts = match &self.file {
+            LiveFile::Segment(run, number) if in_parts => {
+                Some(growing::files(run, *number, &self.parts))
+            }
+            LiveFile::Segment(..) | LiveFile::Init(_) | LiveFile::Part(..) => None,
+        };
+        [LiveFile::Init(run.clone()), self.file.clone()]
+            .into_iter()
+            .chain(parts.into_iter().flatten())
+    }
+
     fn ends_at(&self) -> Timestamp {
         self.starts_at.plus(seconds(self.duration_s))
     }
@@ -283,6 +297,30 @@ impl Playlist {
         }
         self.keep_playable_parts(present);
         self.keep_playable_renditions(present);
+    }
+
+    /// Every file that players of this list may want, those of the newest segments first.
+    pub(crate) fn files(&self) -> Vec<LiveFile> {
+        let growing = self
+            .run
+            .iter()
+            .zip(&self.growing)
+            .flat_map(|(run, growing)| {
+                let init = LiveFile::Init(run.clone());
+                std::iter::once(init).chain(growing.files(run))
+            });
+        let with_parts = self.segments_with_parts();
+        let listed = self.listed.iter().rev().enumerate();
+        let listed = listed.flat_map(|(index, listed)| listed.files(index < with_parts));
+        let mut files = Vec::new();
+        for file in growing.chain(listed) {
+            if files.contains(&file) {
+                continue;
+            }
+            files.extend(self.renditions_of(&file));
+            files.push(file);
+        }
+        files
     }
 
     /// Whether a player of this list needs the file now, or is about to.

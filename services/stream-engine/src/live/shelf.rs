@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use sm_bus::Heir;
+use tokio::sync::{mpsc, watch};
 
 use super::archive::Archive;
 use super::playlist::Playlist;
 use super::snapshot::Snapshots;
 use super::viewers::Watching;
-use crate::lease::LeaseView;
+use crate::handover::HandoverRequest;
+use crate::lease::{Holding, LeaseView};
 
 /// Who can answer for a stream's picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +34,8 @@ pub(crate) struct Shelf {
     pub(crate) preview: Snapshots,
     pub(crate) lease: watch::Receiver<LeaseView>,
     pub(crate) playlist: watch::Receiver<Option<Arc<Playlist>>>,
+    /// Where an heir asks for the stream.
+    pub(crate) handovers: mpsc::Sender<HandoverRequest>,
 }
 
 impl Shelf {
@@ -42,6 +46,14 @@ impl Shelf {
             LeaseView::Nobody => Place::Nowhere,
             LeaseView::Unknown => Place::Unknown,
         }
+    }
+
+    /// Who is to have the stream next, while this process holds it and is about to end.
+    pub(crate) fn heir(&self) -> Option<Heir> {
+        let lease = self.lease.borrow();
+        lease
+            .holding()
+            .and_then(|Holding { heir, .. }| heir.clone())
     }
 
     /// The playlist, where there is something to play.

@@ -7,53 +7,64 @@ use sm_common::stream::ObservedState;
 use sm_media_protocol::{LeaseTerms, OnAir, RenditionOnAir, Report};
 
 use super::Surroundings;
-use super::continuity::{carry_on, skip_forgotten, unwatched_gap};
+use super::continuity::{carry_on, first_after, follow_on, skip_forgotten, unwatched_gap};
 use super::hearing::FAULT_LASTS;
 use super::outbox::News;
 use super::run::RunningWorker;
 use super::screen::Screen;
 use super::tenure::{Tenure, WORKER};
 use crate::lease::{Holding, permit};
-use crate::supervisor::{Employment, Found};
+use crate::supervisor::Found;
 use crate::tasks;
 
 /// Renewals that move the end of the worker's permit by less than this are not told.
 const PERMIT_STEP_MS: u64 = 100;
 
-impl Surroundings {
-    /// What a worker of this stream works under.
-    pub(super) fn employ(&self, lease: LeaseTerms) -> Employment<'_> {
-        Employment {
-            config: &self.config.worker,
-            stream: &self.stream,
-            lease,
-            clock: self.clock(),
-            lifecycle: self.lifecycle(),
-        }
-    }
-}
-
 impl Tenure {
     /// Goes on with a worker that stayed on air. Viewers have missed nothing.
     pub(super) fn adopt(&mut self, found: Found, previous: Option<&ObservedState>) {
+        let Found { run, on_air, .. } = &found;
+        let now = self.surroundings.clock().now();
+        let seen = self.playlist.has_of(run);
+        if !seen {
+            self.gap =
+                previous.and_then(|previous| unwatched_gap(previous, &self.playlist, on_air));
+            // The list ends with another run, and that is over: this one came after it.
+            self.end_run();
+        }
+        let saved = std::mem::take(&mut self.playlist);
+        self.playlist = carry_on(Some(saved), previous, (on_air, run), now);
+        self.go_on_with(found, seen);
+    }
+
+    /// Goes on with a worker that another host let run up to now, and that nothing was listed of.
+    pub(super) fn succeed(&mut self, found: Found) {
+        let Found { run, on_air, .. } = &found;
+        self.end_run();
+        let ended = self.gap.as_ref().map(|gap| gap.at);
+        let first = first_after(ended, on_air);
+        let former = std::mem::take(&mut self.playlist);
+        self.playlist = follow_on(former, first, (on_air, run));
+        self.gap = self.gap.take().filter(|gap| first.is_later_than(gap.at));
+        let seamless = self.gap.is_none();
+        // It sends nowhere yet.
+        let now = self.surroundings.clock().now();
+        self.observation.outputs.worker_gone(now);
+        self.go_on_with(found, seamless);
+    }
+
+    /// `on_air`: whether viewers have its picture already, or as good as.
+    fn go_on_with(&mut self, found: Found, on_air: bool) {
+        let is_delivering = on_air && self.observation.was_on_air();
         let Found {
             worker,
             run,
             on_air,
         } = found;
         let now = self.surroundings.clock().now();
-        let seen = self.playlist.has_of(&run);
-        if !seen {
-            self.gap =
-                previous.and_then(|previous| unwatched_gap(previous, &self.playlist, &on_air));
-            // The list ends with another run, and that is over: this one came after it.
-            self.end_run();
-        }
-        let saved = std::mem::take(&mut self.playlist);
-        self.playlist = carry_on(Some(saved), previous, (&on_air, &run), now);
         self.expect_ladder(&on_air.program, &on_air.ladder);
         let reports = tasks::report_worker(&self.surroundings, worker.pid, on_air.since);
-        let delivering = Some(Instant::now()).filter(|_| seen && self.observation.was_on_air());
+        let delivering = Some(Instant::now()).filter(|_| is_delivering);
         self.running = Some(RunningWorker::found(
             worker,
             run,

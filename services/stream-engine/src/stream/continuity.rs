@@ -5,7 +5,7 @@ use std::time::Duration;
 use sm_common::clock::Timestamp;
 use sm_common::output::{OutputKind, OutputStatus};
 use sm_common::stream::{Interruption, ObservedState, StreamStatus};
-use sm_media_protocol::OnAir;
+use sm_media_protocol::{OnAir, Segment};
 
 use crate::live::file_name::Run;
 use crate::live::part::PartPlan;
@@ -75,11 +75,7 @@ pub(super) fn carry_on(
         if previous.is_none_or(|previous| previous.live_since.is_none()) {
             playlist.clear();
         }
-        let segment = Duration::from_millis(on_air.program.keyframe_interval_ms.into());
-        playlist.begin(run.clone(), segment);
-        if let Some(plan) = PartPlan::found(on_air.hls.part_frames, &on_air.program) {
-            playlist.expect_parts(plan.target_ms);
-        }
+        begin(&mut playlist, on_air, run);
     }
     skip_forgotten(&mut playlist, on_air);
     let is_new = |number: u64| number >= playlist.next_in_run();
@@ -104,6 +100,60 @@ pub(super) fn carry_on(
         });
     }
     playlist
+}
+
+/// The first segment of a run that viewers of another one need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct First {
+    number: u64,
+    /// `None` where the worker has not written any.
+    starts_at: Option<Timestamp>,
+}
+
+impl First {
+    /// Whether viewers whose picture ended at that moment miss something before this segment.
+    pub(super) fn is_later_than(&self, ended: Timestamp) -> bool {
+        self.starts_at.is_none_or(|starts_at| starts_at > ended)
+    }
+}
+
+/// The segment of `on_air` from which viewers miss nothing whose picture ended at that moment: the
+/// one that covers it, or else the one after it.
+pub(super) fn first_after(ended: Option<Timestamp>, on_air: &OnAir) -> First {
+    let end = |segment: &Segment| {
+        let length = Duration::try_from_secs_f64(segment.duration_s).unwrap_or_default();
+        segment.starts_at.plus(length)
+    };
+    let is_needed = |segment: &&Segment| ended.is_none_or(|ended| end(segment) > ended);
+    if let Some(first) = on_air.segments.iter().find(is_needed) {
+        return First {
+            number: first.number,
+            starts_at: Some(first.starts_at),
+        };
+    }
+    // Within a run the segments follow on one another.
+    let last = on_air.segments.last();
+    First {
+        number: last.map_or(0, |last| last.number.saturating_add(1)),
+        starts_at: last.map(end),
+    }
+}
+
+/// The playlist `former`, whose run is over, as it goes on with another run from that segment on.
+pub(super) fn follow_on(former: Playlist, first: First, (on_air, run): (&OnAir, &Run)) -> Playlist {
+    let mut playlist = former;
+    begin(&mut playlist, on_air, run);
+    playlist.skip_to(first.number);
+    playlist
+}
+
+/// From now on the playlist is that of a run which is on air already.
+fn begin(playlist: &mut Playlist, on_air: &OnAir, run: &Run) {
+    let segment = Duration::from_millis(on_air.program.keyframe_interval_ms.into());
+    playlist.begin(run.clone(), segment);
+    if let Some(plan) = PartPlan::found(on_air.hls.part_frames, &on_air.program) {
+        playlist.expect_parts(plan.target_ms);
+    }
 }
 
 /// Leaves out the segments that even the worker does not remember: they were listed, if at all,
@@ -175,7 +225,7 @@ mod tests {
     use sm_common::id::StreamId;
     use sm_common::program::ProgramFormat;
     use sm_common::stream::EngineLease;
-    use sm_media_protocol::{HlsSettings, Hosting, Part, ScenePicture, Segment, WorkerState};
+    use sm_media_protocol::{HlsSettings, Hosting, Part, ScenePicture, WorkerState};
 
     use super::*;
 
@@ -357,6 +407,33 @@ mod tests {
         assert_eq!(gap.at, at(101));
         previous.interruptions.push(gap.close(at(104)));
         assert_eq!(unwatched_gap(&previous, &older, &on_air), None);
+    }
+
+    #[test]
+    fn another_hosts_worker_is_listed_from_the_segment_that_covers_the_end() {
+        // The list ends at 101 s; segment number n of the other run begins at 100 + n seconds.
+        for (segments, first, number, is_late) in [
+            (0..4, 1, 50, false),
+            // Only begun when the other ended.
+            (0..1, 1, 50, false),
+            // The covering one is not remembered, or was never made.
+            (3..6, 3, 50, true),
+        ] {
+            let on_air = delivering(segments);
+            let former = saved(50);
+            let ended = former.ends_at();
+            let needed = first_after(ended, &on_air);
+            assert_eq!(needed.number, first);
+            assert_eq!(needed.is_later_than(ended.unwrap()), is_late);
+            let run: Run = "a".parse().unwrap();
+            let playlist = follow_on(former, needed, (&on_air, &run));
+            assert_eq!(playlist.next_in_run(), first);
+            assert_eq!(playlist.numbers().next_segment, number);
+            assert!(!playlist.is_empty(), "what was listed stays");
+        }
+        let none = first_after(Some(at(101)), &delivering(0..0));
+        assert!(none.is_later_than(at(101)));
+        assert_eq!(first_after(None, &delivering(2..4)).number, 2);
     }
 
     #[test]

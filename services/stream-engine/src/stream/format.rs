@@ -19,16 +19,6 @@ const EXCEEDED: &str = "program.capacity.exceeded";
 const PROGRAM: &str = "program";
 
 impl Tenure {
-    /// Where segments of `run` go in a program of this format.
-    pub(super) fn hls(&self, run: &Run, program: &ProgramFormat) -> HlsSettings {
-        let plan = PartPlan::of(program, self.surroundings.config.live.part_ms);
-        HlsSettings {
-            directory: self.surroundings.archive.directory().to_owned(),
-            run: run.as_str().to_owned(),
-            part_frames: plan.map_or(0, |plan| plan.frames),
-        }
-    }
-
     /// Tells the worker of the wanted rates. False when it does not read.
     pub(super) fn change_rates(&mut self) -> bool {
         let Some((program, running)) = self.wanted_program().zip(self.running.as_mut()) else {
@@ -56,8 +46,8 @@ impl Tenure {
             return true;
         }
         let canvas = self.canvas();
-        let hls = self.hls(&Run::generate(), &program);
         let surroundings = Arc::clone(&self.surroundings);
+        let hls = surroundings.hls(&Run::generate(), &program);
         let Some(running) = &mut self.running else {
             return false;
         };

@@ -4,12 +4,15 @@
 mod admittance;
 mod adoption;
 mod attention;
+mod configuration;
 mod continuity;
 mod delays;
 mod ending;
 mod errors;
 mod format;
+mod giving;
 mod hearing;
+mod heirship;
 mod ladder;
 mod layers;
 mod observation;
@@ -19,6 +22,8 @@ mod required;
 mod run;
 mod scenes;
 mod screen;
+mod standby;
+mod succession;
 mod talking;
 mod telling;
 mod tenure;
@@ -30,13 +35,14 @@ use std::time::{Duration, Instant};
 use sm_bus::Bus;
 use sm_common::clock::SharedClock;
 use sm_common::id::StreamId;
-use sm_service_kit::{Kit, Lifecycle};
+use sm_service_kit::{Hold, Kit, Lifecycle};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::Admission;
 use crate::chat::Chat;
 use crate::config::Config;
+use crate::handover::HandoverRequest;
 use crate::lease::{Address, Holding, LeaseHandle, LeaseView};
 use crate::live::archive::Archive;
 use crate::live::playlist::Playlist;
@@ -45,8 +51,10 @@ use crate::live::viewers::Watching;
 use crate::metrics::StreamMetrics;
 use crate::store::Wanted;
 use crate::supervisor::Feeds;
+use giving::Course;
+use heirship::{Heirship, prepared};
 use outbox::{Courier, Outbox};
-use tenure::Tenure;
+use tenure::{Legacy, Tenure};
 
 /// Longest time between two looks, whatever happens.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -103,6 +111,7 @@ pub(crate) struct Inputs {
     pub(crate) wanted: watch::Receiver<Wanted>,
     pub(crate) chat: Chat,
     pub(crate) snapshots: mpsc::Receiver<SnapshotRequest>,
+    pub(crate) handovers: mpsc::Receiver<HandoverRequest>,
     pub(crate) playlists: watch::Sender<Option<Arc<Playlist>>>,
     /// Makes the lease's keeper ask at once.
     pub(crate) doubt: Arc<Notify>,
@@ -123,8 +132,10 @@ pub(crate) async fn run(surroundings: Arc<Surroundings>, inputs: Inputs) {
     let _courier_ends_with_us = end.clone().drop_guard();
     surroundings.lifecycle().spawn(courier.run(end));
     let lifecycle = surroundings.lifecycle();
+    let keeps = surroundings.config.worker.keep_on_stop;
+    let hold = (!keeps).then(|| lifecycle.hold());
     // A worker that is to stay on air is looked after to the last moment.
-    let ending = if surroundings.config.worker.keep_on_stop {
+    let ending = if keeps {
         lifecycle.stopping().clone()
     } else {
         lifecycle.draining().clone()
@@ -135,6 +146,9 @@ pub(crate) async fn run(surroundings: Arc<Surroundings>, inputs: Inputs) {
         inputs,
         outbox,
         tenure: None,
+        course: Course::Staying,
+        heirship: Heirship::None,
+        hold,
     };
     task.run().await;
 }
@@ -147,23 +161,29 @@ struct StreamTask {
     ending: CancellationToken,
     /// `Some` while this process holds the stream.
     tenure: Option<Tenure>,
+    course: Course,
+    heirship: Heirship,
+    /// What lets this process serve on while it drains, as long as the stream may change hands.
+    hold: Option<Hold>,
 }
 
 impl StreamTask {
     async fn run(mut self) {
-        let mut leaving = false;
+        let stopping = self.surroundings.lifecycle().stopping().clone();
         loop {
-            if leaving && self.leave_worker() {
+            if self.course.ends_worker() && self.leave_worker() {
                 break;
             }
-            self.follow_lease(leaving).await;
+            self.follow_lease().await;
+            self.look_for_heritage();
+            self.look_after_offer();
             let mut look_at = Instant::now().checked_add(LOOK_EVERY);
             if let Some(tenure) = &mut self.tenure {
                 tenure.wanted = self.inputs.wanted.borrow_and_update().clone();
                 tenure
                     .chat
                     .clone_from(&self.inputs.chat.feed.borrow_and_update());
-                tenure.leaving = leaving;
+                tenure.departure = self.course.departure();
                 tenure.tell_permit();
                 let moments = [tenure.act(), tenure.sample_at(), tenure.permit_at()];
                 look_at = moments.into_iter().flatten().chain(look_at).min();
@@ -171,13 +191,14 @@ impl StreamTask {
                 tenure.tell();
             }
             let tenure = self.tenure.as_ref();
-            self.inputs
-                .chat
-                .want(tenure.is_some_and(Tenure::needs_chat));
-            if leaving && self.tenure.as_ref().is_none_or(Tenure::has_left) {
+            let needs_chat = tenure.is_some_and(Tenure::needs_chat) || self.prepares_chat();
+            self.inputs.chat.want(needs_chat);
+            if self.course.ends_worker() && self.tenure.as_ref().is_none_or(Tenure::has_left) {
                 break;
             }
+            let look_at = look_at.into_iter().chain(self.course.looks_at()).min();
             let look_at = look_at.unwrap_or_else(Instant::now);
+            let (stays, offers) = (self.course.stays(), self.course.offers());
             tokio::select! {
                 told = hear(&mut self.tenure) => {
                     if let Some(tenure) = &mut self.tenure {
@@ -189,28 +210,23 @@ impl StreamTask {
                 Ok(()) = self.inputs.wanted.changed() => {}
                 Ok(()) = self.inputs.chat.feed.changed() => {}
                 Some(request) = self.inputs.snapshots.recv() => self.answer(request),
+                Some(request) = self.inputs.handovers.recv() => self.hand_over(request),
+                end = prepared(&mut self.heirship) => self.heard_of_heritage(end),
                 () = tokio::time::sleep_until(look_at.into()) => {}
-                () = self.ending.cancelled(), if !leaving => leaving = true,
+                () = self.ending.cancelled(), if stays => self.begin_to_leave(),
+                () = stopping.cancelled(), if offers => self.end(),
             }
+        }
+        if let Course::Giving(request) = std::mem::replace(&mut self.course, Course::Ending) {
+            self.give(request).await;
         }
         if self.tenure.is_some() {
             self.outbox.flush(LAST_WRITE).await;
         }
     }
 
-    /// Leaves the worker on air, with a lease that nobody else can take before it runs out. False
-    /// when it is to be ended, or there is none.
-    fn leave_worker(&mut self) -> bool {
-        let left = self.surroundings.config.worker.keep_on_stop
-            && self.tenure.as_mut().is_some_and(Tenure::leave_worker);
-        if left {
-            self.inputs.lease.keep_until_it_runs_out();
-        }
-        left
-    }
-
     /// Begins or ends the tenure as the lease says.
-    async fn follow_lease(&mut self, leaving: bool) {
+    async fn follow_lease(&mut self) {
         let view = self.inputs.lease.view.borrow_and_update().clone();
         let holding = match view {
             LeaseView::Here(holding) => holding,
@@ -229,28 +245,31 @@ impl StreamTask {
             }
             self.end_tenure();
         }
-        if !leaving {
+        if self.course.stays() {
             self.begin_tenure(&holding).await;
         }
     }
 
     async fn begin_tenure(&mut self, holding: &Holding) {
+        let heritage = self.enter_heritage().await;
         let archive = self.surroundings.archive.clone();
-        let directory = archive.directory().display().to_string();
-        let saved = match tokio::task::spawn_blocking(move || archive.open()).await {
-            Ok(Ok(saved)) => saved,
-            Ok(Err(error)) => {
-                tracing::error!(directory, %error, "the live directory cannot be used");
-                None
-            }
-            Err(_panicked) => None,
+        let is_handed_over = heritage.is_some();
+        let saved = match heritage.flatten() {
+            Some(playlist) => ask(archive, |archive| archive.take_in(*playlist)).await,
+            None => ask(archive, Archive::open).await,
         };
-        let found = adoption::find(&self.surroundings, holding).await;
+        let legacy = Legacy {
+            saved,
+            found: adoption::find(&self.surroundings, holding).await,
+            is_handed_over,
+        };
+        if is_handed_over {
+            self.note_heritage(&legacy);
+        }
         self.tenure = Some(Tenure::begin(
             Arc::clone(&self.surroundings),
             holding,
-            saved,
-            found,
+            legacy,
             (self.outbox.clone(), self.inputs.playlists.clone()),
         ));
     }
@@ -279,6 +298,22 @@ impl Surroundings {
         let previous = (*holding.previous).as_ref();
         let engine = previous.and_then(|observed| observed.engine.as_ref());
         engine.is_none_or(|engine| engine.instance == *self.bus.instance())
+    }
+}
+
+/// The playlist to go on with, where the archive can be used and has one.
+async fn ask(
+    archive: Archive,
+    question: impl FnOnce(&Archive) -> std::io::Result<Option<Playlist>> + Send + 'static,
+) -> Option<Playlist> {
+    let directory = archive.directory().display().to_string();
+    match tokio::task::spawn_blocking(move || question(&archive)).await {
+        Ok(Ok(playlist)) => playlist,
+        Ok(Err(error)) => {
+            tracing::error!(directory, %error, "the live directory cannot be used");
+            None
+        }
+        Err(_panicked) => None,
     }
 }
 

@@ -6,12 +6,18 @@ use sm_common::layer::LayerKind;
 use sm_media_protocol::Command;
 
 use super::tenure::Tenure;
+use crate::store::Wanted;
+
+/// Whether a scene shows the chat.
+pub(super) fn shows_chat(wanted: &Wanted) -> bool {
+    let mut layers = wanted.scenes().flat_map(|scene| &scene.layers);
+    layers.any(|layer| layer.source.kind() == LayerKind::Chat)
+}
 
 impl Tenure {
     /// Whether there is a worker for a scene that shows the chat.
     pub(super) fn needs_chat(&self) -> bool {
-        let mut layers = self.wanted.scenes().flat_map(|scene| &scene.layers);
-        self.running.is_some() && layers.any(|layer| layer.source.kind() == LayerKind::Chat)
+        self.running.is_some() && shows_chat(&self.wanted)
     }
 
     /// Tells the worker of the chat, where that is news. One that does not read its commands is

@@ -1,11 +1,13 @@
 //! What the stream's task tells the others.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sm_common::clock::Timestamp;
 use sm_common::performance::MetricsSample;
 use sm_common::stream::{DesiredState, DesiredStatus, ObservedState, StreamStatus};
 
+use super::giving::Departure;
 use super::observation::tells_the_same;
 use super::outbox::News;
 use super::outputs::{COMPONENT, adaptions, is_reduced, status_changes};
@@ -24,6 +26,9 @@ impl Tenure {
         let Some(desired) = self.wanted.desired.clone() else {
             return;
         };
+        if self.departure == Departure::Giving {
+            return self.tell_end(desired);
+        }
         let now = self.surroundings.clock().now();
         let over = self.observation.errors.expire(now);
         self.note(over);
@@ -63,6 +68,27 @@ impl Tenure {
             .put(observed, Some(desired), changed, sample, news);
     }
 
+    /// The stream changes hands: nothing is told but where the numbers stand, and, once the worker
+    /// has ended, that this process is not the holder any more.
+    fn tell_end(&mut self, desired: Arc<DesiredState>) {
+        let Some(told) = &self.told else {
+            return;
+        };
+        let numbers = self.playlist.numbers();
+        let observed = ObservedState {
+            next_segment: numbers.next_segment,
+            discontinuity_sequence: numbers.discontinuity,
+            engine: told.engine.clone().filter(|_| !self.has_left()),
+            at: self.surroundings.clock().now(),
+            ..told.clone()
+        };
+        if !tells_the_same(told, &observed) {
+            self.told = Some(observed.clone());
+            self.outbox
+                .put(observed, Some(desired), true, None, Vec::new());
+        }
+    }
+
     /// When the next sample is due.
     pub(super) const fn sample_at(&self) -> Option<Instant> {
         if self.running.is_some() {
@@ -72,9 +98,15 @@ impl Tenure {
         }
     }
 
+    /// Whether viewers get its worker's segments.
+    pub(super) fn is_on_air(&self) -> bool {
+        let phase = self.running.as_ref().map(RunningWorker::phase);
+        matches!(phase, Some(WorkerPhase::OnAir { .. }))
+    }
+
     /// Whether this process is about to end and its worker has.
     pub(super) const fn has_left(&self) -> bool {
-        self.leaving && self.running.is_none()
+        self.departure.is_near() && self.running.is_none()
     }
 
     fn sample(&mut self, observed: &ObservedState) -> Option<MetricsSample> {
@@ -145,7 +177,7 @@ impl Tenure {
                 first.map(|error| error.message.clone())
             }
             StreamStatus::Failed => first.map(|error| format!("gave up: {}", error.message)),
-            StreamStatus::Reconnecting if self.leaving => {
+            StreamStatus::Reconnecting if self.departure.is_near() => {
                 Some("this engine is being stopped; another one can take over".to_owned())
             }
             StreamStatus::Reconnecting if self.observation.has_picture => {

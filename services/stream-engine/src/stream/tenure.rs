@@ -10,13 +10,15 @@ use sm_media_protocol::{ChatFeed, Command, LeaseTerms};
 use tokio::sync::watch;
 
 use super::Surroundings;
+use super::configuration::Brief;
 use super::continuity::{Gap, inherited_gap, take_over};
 use super::errors::{ErrorNews, Problem};
+use super::giving::Departure;
 use super::observation::Observation;
 use super::outbox::{News, Outbox};
 use super::required::RequiredWatch;
 use super::run::{Ending, RunningWorker};
-use super::scenes::{lost_scene, wanted_scene};
+use super::scenes::lost_scene;
 use super::screen::Screen;
 use crate::lease::Holding;
 use crate::live::file_name::Run;
@@ -49,8 +51,7 @@ pub(super) struct Tenure {
     pub(super) playlist: Playlist,
     pub(super) running: Option<RunningWorker>,
     pub(super) gap: Option<Gap>,
-    /// Set when this process is about to end: the worker makes way for another host's.
-    pub(super) leaving: bool,
+    pub(super) departure: Departure,
     pub(super) news: Vec<News>,
     pub(super) outbox: Outbox,
     pub(super) playlists: watch::Sender<Option<Arc<Playlist>>>,
@@ -66,20 +67,34 @@ pub(super) struct Tenure {
     generation: u64,
 }
 
+/// What a new holder goes on with.
+#[derive(Debug, Default)]
+pub(super) struct Legacy {
+    /// The playlist of the holder before, or of this host in an earlier time.
+    pub(super) saved: Option<Playlist>,
+    /// The worker that is on air.
+    pub(super) found: Option<Found>,
+    /// Whether both come from a holder on another host: nothing of the worker's run is listed.
+    pub(super) is_handed_over: bool,
+}
+
 impl Tenure {
-    /// Takes the stream over. `saved` is the playlist that this host kept, `found` the worker that
-    /// it left on air.
+    /// Takes the stream over, with what there is to go on with.
     pub(super) fn begin(
         surroundings: Arc<Surroundings>,
         holding: &Holding,
-        saved: Option<Playlist>,
-        found: Option<Found>,
+        legacy: Legacy,
         (outbox, playlists): (Outbox, watch::Sender<Option<Arc<Playlist>>>),
     ) -> Self {
         let now = surroundings.clock().now();
         let previous = (*holding.previous).as_ref();
         let resume_within = surroundings.config.live.resume_within();
-        let (playlist, gap) = if found.is_some() {
+        let Legacy {
+            saved,
+            found,
+            is_handed_over,
+        } = legacy;
+        let (playlist, gap) = if found.is_some() && !is_handed_over {
             (saved.unwrap_or_default(), None)
         } else {
             let playlist = take_over(saved, previous, resume_within, now);
@@ -99,7 +114,7 @@ impl Tenure {
             ),
             playlist,
             running: None,
-            leaving: false,
+            departure: Departure::None,
             news: Vec::new(),
             outbox,
             playlists,
@@ -113,8 +128,10 @@ impl Tenure {
             gap,
             surroundings,
         };
-        if let Some(found) = found {
-            tenure.adopt(found, previous);
+        match found {
+            Some(found) if is_handed_over => tenure.succeed(found),
+            Some(found) => tenure.adopt(found, previous),
+            None => {}
         }
         tenure.publish_playlist();
         tenure.note_loss(now);
@@ -137,7 +154,7 @@ impl Tenure {
 
     /// Does what is to be done now. Returns when to look again even if nothing happens.
     pub(super) fn act(&mut self) -> Option<Instant> {
-        if self.wanted.desired.is_none() && !self.leaving {
+        if self.wanted.desired.is_none() && !self.departure.is_near() {
             // Nobody has said yet what is wanted. What is on air stays there.
             return None;
         }
@@ -184,7 +201,7 @@ impl Tenure {
                     }
                 }
                 Action::Stop => {
-                    let ending = if self.leaving {
+                    let ending = if self.departure.is_near() {
                         Ending::GivingWay
                     } else {
                         Ending::ForGood
@@ -201,7 +218,7 @@ impl Tenure {
         let worker = self.running.as_ref();
         let outputs = outputs::wanted(desired);
         reconcile::decide(&Situation {
-            desired: desired.filter(|_| !self.leaving),
+            desired: desired.filter(|_| !self.departure.is_near()),
             shots: self.shots(),
             lost: self.required.is_lost(),
             worker: worker.map_or(WorkerView::Absent, RunningWorker::view),
@@ -222,7 +239,7 @@ impl Tenure {
             self.restarts.forgive();
             self.gave_up = false;
         }
-        if off && self.running.is_none() && !self.leaving {
+        if off && self.running.is_none() && !self.departure.is_near() {
             self.fits();
             self.go_off_air();
         }
@@ -302,37 +319,18 @@ impl Tenure {
         let desired = self.wanted.desired.as_deref();
         let outputs = outputs::wanted(desired);
         let ladder = desired.map_or_else(Vec::new, |desired| desired.ladder.clone());
-        let running = self.running.as_ref();
-        let Some(hls) = running.map(|running| self.hls(&running.run, &running.program)) else {
-            return;
-        };
         let Some(running) = &mut self.running else {
             return;
         };
         let screen = Screen::new(canvas.clone());
-        let surroundings = &self.surroundings;
-        let command = Command::Configure {
-            program: running.program.clone(),
+        let command = self.surroundings.configuration(Brief {
+            run: &running.run,
+            generation: running.generation,
+            program: &running.program,
             ladder: ladder.clone(),
-            hls,
-            recordings: sm_media_protocol::RecordingSettings {
-                directory: surroundings.recordings.clone(),
-                reserve_bytes: surroundings.config.recordings.reserve_bytes,
-            },
-            scene: wanted_scene(surroundings, &canvas, 1, &running.program),
             outputs: outputs.clone(),
-            hosting: sm_media_protocol::Hosting {
-                generation: running.generation,
-                orphan_ms: whole_ms(surroundings.config.worker.orphan()),
-            },
-            network: surroundings.config.sources.policy(),
-            sprite: surroundings.config.live.sprite().map(Box::new),
-            targets: surroundings.config.outputs.targets(),
-            retry: surroundings.config.sources.retry(),
-            adaptive: Box::new(surroundings.config.outputs.adaptive),
-            web: surroundings.config.web.settings().map(Box::new),
-            feeds: feeds(surroundings),
-        };
+            canvas: &canvas,
+        });
         match running.worker.send(command) {
             Ok(()) => running.configured(screen, outputs, ladder.clone()),
             Err(_busy) => running.worker.kill(),
@@ -411,20 +409,4 @@ impl Tenure {
             None => std::future::pending().await,
         }
     }
-}
-
-/// Where the worker takes feeds; without it the program is on air all the same.
-fn feeds(surroundings: &Surroundings) -> Option<std::path::PathBuf> {
-    let stream = &surroundings.stream;
-    surroundings
-        .feeds
-        .prepare()
-        .inspect_err(|error| {
-            tracing::error!(stream.id = %stream, %error, "nobody can push to layers");
-        })
-        .ok()
-}
-
-fn whole_ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

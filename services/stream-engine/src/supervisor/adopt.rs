@@ -85,6 +85,11 @@ pub(crate) async fn adopt(employment: &Employment<'_>, directory: &Path) -> Opti
     }
 }
 
+/// Whether no worker of the stream runs on this host.
+pub(crate) async fn is_vacant(employment: &Employment<'_>) -> bool {
+    matches!(employment.paths().connect().await, Ok(None))
+}
+
 /// The run that the worker delivers into `directory`.
 fn run_in(directory: &Path, on_air: &OnAir) -> Result<Run, Unfit> {
     if on_air.hls.directory == directory {

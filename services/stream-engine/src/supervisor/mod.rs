@@ -26,7 +26,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use adopt::{Found, adopt};
+pub(crate) use adopt::{Found, adopt, is_vacant};
 pub(crate) use end::{Cause, End};
 pub(crate) use feeds::Feeds;
 use lines::{Line, Lines};

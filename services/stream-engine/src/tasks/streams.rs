@@ -28,6 +28,8 @@ use crate::supervisor::Feeds;
 
 /// Snapshot requests that wait for a stream's task at most; there is one at a time.
 const SNAPSHOTS_MAX: usize = 4;
+/// Heirs that wait for an answer at most; there is one at a time.
+const HANDOVERS_MAX: usize = 1;
 
 /// The streams that this process looks after. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -214,6 +216,7 @@ impl Launcher {
         );
         let (reading, wanted) = watch::channel(Wanted::default());
         let (playlists, playlist) = watch::channel::<Option<Arc<Playlist>>>(None);
+        let (handovers, asked_for) = mpsc::channel(HANDOVERS_MAX);
         let (asking, snapshots) = mpsc::channel(SNAPSHOTS_MAX);
         let limit = live.snapshot_timeout();
         let pictures = |motif, max_age| Snapshots::new(motif, asking.clone(), max_age, limit);
@@ -231,6 +234,7 @@ impl Launcher {
                     preview,
                     lease: lease.view.clone(),
                     playlist: playlist.clone(),
+                    handovers,
                 }),
                 changed: telling,
                 wanted: wanted.clone(),
@@ -270,6 +274,7 @@ impl Launcher {
             wanted,
             chat,
             snapshots,
+            handovers: asked_for,
             playlists,
             doubt,
         };

@@ -276,7 +276,7 @@ impl Inner {
             },
             metrics: metrics.clone(),
             end,
-            draining: self.lifecycle.draining().clone(),
+            draining: self.lifecycle.closing().clone(),
         };
         let stream = asking.stream;
         self.lifecycle.spawn(async move {

@@ -93,6 +93,7 @@ impl Host {
             ("admission.enforced", "false".to_owned()),
             ("lease.ttl_ms", "2000".to_owned()),
             ("lease.renew_ms", "300".to_owned()),
+            ("handover.claim_ms", "900".to_owned()),
             ("worker.program", path("media-worker")),
             ("worker.pid_directory", path("run")),
             ("worker.assets_directory", path("assets")),

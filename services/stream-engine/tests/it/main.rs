@@ -12,6 +12,7 @@ mod admission;
 mod adoption;
 mod control;
 mod format;
+mod handover;
 mod harness;
 mod ingest;
 mod ingest_srt;

@@ -1,5 +1,10 @@
 //! A playlist as a player reads it.
 
+use std::time::Duration;
+
+use serde_json::json;
+use sm_common::clock::Timestamp;
+
 /// What a playlist says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Playlist {
@@ -8,6 +13,8 @@ pub(crate) struct Playlist {
     pub(crate) discontinuities: usize,
     pub(crate) maps: Vec<String>,
     pub(crate) segments: Vec<String>,
+    /// From when to when each of them was on air.
+    pub(crate) spans: Vec<(Timestamp, Timestamp)>,
 }
 
 impl Playlist {
@@ -37,6 +44,7 @@ impl Playlist {
                 .filter(|line| !line.starts_with('#'))
                 .map(str::to_owned)
                 .collect(),
+            spans: spans(text),
         }
     }
 
@@ -49,4 +57,21 @@ impl Playlist {
     pub(crate) fn numbered(&self) -> impl Iterator<Item = (u64, &String)> {
         (self.media_sequence..).zip(&self.segments)
     }
+}
+
+fn spans(text: &str) -> Vec<(Timestamp, Timestamp)> {
+    let (mut start, mut length) = (None, Duration::ZERO);
+    let mut spans = Vec::new();
+    for line in text.lines() {
+        if let Some(date) = line.strip_prefix("#EXT-X-PROGRAM-DATE-TIME:") {
+            start = Some(serde_json::from_value::<Timestamp>(json!(date)).unwrap());
+        } else if let Some(duration) = line.strip_prefix("#EXTINF:") {
+            let seconds = duration.trim_end_matches(',').parse().unwrap();
+            length = Duration::from_secs_f64(seconds);
+        } else if !line.starts_with('#') {
+            let start = start.unwrap();
+            spans.push((start, start.plus(length)));
+        }
+    }
+    spans
 }

@@ -91,9 +91,9 @@ async fn a_lost_holders_stream_is_taken_over_by_another_host() {
 }
 
 #[tokio::test]
-async fn an_orderly_end_hands_the_stream_over_within_a_renewal() {
+async fn an_orderly_end_without_a_handover_gives_the_stream_away_within_a_renewal() {
     let studio = Studio::open();
-    let first = studio.engine(&[]);
+    let first = studio.engine(&[("handover.longest_ms", "0")]);
     studio.go_live().await;
     let host = Studio::another_host();
     // With a lease this long, only one that was given back is taken in time.

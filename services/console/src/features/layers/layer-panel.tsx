@@ -7,6 +7,7 @@ import { Message } from "../../ui/message.tsx";
 import { useBlocked } from "../link/use-link.ts";
 import { AddLayerDialog } from "./add-layer-dialog.tsx";
 import { DeleteLayerDialog } from "./delete-layer-dialog.tsx";
+import { HistoryButtons, HistoryNote } from "./history-buttons.tsx";
 import { LayerRow } from "./layer-row.tsx";
 import { moved } from "./order-writer.ts";
 import { laidOver } from "./patch.ts";
@@ -45,6 +46,7 @@ export function LayerPanel() {
           Layers
         </h2>
         <span className="panel__note">{scene?.name}</span>
+        <HistoryButtons blocked={blocked} />
         <button
           type="button"
           className="button"
@@ -57,6 +59,7 @@ export function LayerPanel() {
         </button>
       </header>
       {forbidden && <p className="layers__note">Read only. {forbidden}</p>}
+      <HistoryNote />
       {orderFailure && (
         <Message tone="warn" alert onDismiss={() => orderWriter.dismiss()}>
           Order not changed. {orderFailure.message}

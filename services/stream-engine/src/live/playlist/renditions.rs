@@ -365,6 +365,11 @@ impl Playlist {
         }
     }
 
+    /// The files of renditions in the place of this one of the program.
+    pub(super) fn renditions_of(&self, file: &LiveFile) -> impl Iterator<Item = LiveFile> {
+        self.ladder.keys().map(|name| file.of(name))
+    }
+
     /// Forgets what renditions delivered that is listed no more, and is not about to be.
     pub(super) fn forget_renditions(&mut self) {
         let mut ladder = std::mem::take(&mut self.ladder);

@@ -125,7 +125,7 @@ impl Playlist {
     }
 
     /// How many of the last segments are listed with their parts: three target durations.
-    fn segments_with_parts(&self) -> usize {
+    pub(super) fn segments_with_parts(&self) -> usize {
         if self.part_target_ms.is_none() {
             return 0;
         }

@@ -10,6 +10,12 @@ pub const STREAMS: &str = "sm:streams";
 pub const EVENTS_STREAM: &str = "events:stream";
 /// Every event about the system, for other systems (pub/sub).
 pub const EVENTS_SYSTEM: &str = "events:system";
+/// What a live subscription says to itself, to know that it hears (pub/sub). `subscription` tells
+/// it from all others.
+pub fn probe(subscription: &InstanceId) -> String {
+    format!("sm:probe:{subscription}")
+}
+
 /// Instances by the moment of their last report (sorted set). Every service; trimmed on read.
 pub const INSTANCES: &str = "sm:{instances}:seen";
 
@@ -204,6 +210,16 @@ pub fn resources_sample(slot: i64) -> String {
 /// A token bucket of a person on a channel (string). ws-fanout; expires.
 pub fn chat_allowance(stream: &StreamId, user: &str) -> String {
     format!("sm:{{{stream}}}:chat-allowance:{user}")
+}
+
+/// Who watches a channel, by process, and until when that holds (hash). ws-fanout; expires.
+pub fn presence(stream: &StreamId, channel: Channel) -> String {
+    format!("sm:{{{stream}}}:presence:{channel}")
+}
+
+/// The token bucket of everybody together on a chat (string). ws-fanout; expires.
+pub fn chat_pace(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:chat-pace")
 }
 
 #[cfg(test)]

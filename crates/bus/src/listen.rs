@@ -1,15 +1,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_redis::redis::{RedisResult, aio::PubSub};
+use deadpool_redis::redis::aio::{PubSub, PubSubSink};
+use deadpool_redis::redis::{self, Msg, RedisResult};
 use futures_util::StreamExt as _;
 use sm_common::event::Channel;
-use tokio::sync::mpsc;
+use sm_common::id::InstanceId;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::connection::Bus;
 use crate::history::{Heard, Published};
+use crate::keys;
 
 /// Signals that wait for a reader at most; a slower one holds back the socket, never memory.
 const SIGNALS_MAX: usize = 1024;
@@ -33,12 +36,19 @@ pub enum Signal {
 #[derive(Debug)]
 pub struct Listener {
     signals: mpsc::Receiver<Signal>,
+    renewal: Arc<Notify>,
 }
 
 impl Listener {
     /// The next signal; `None` once the subscription has been shut down. Cancel-safe.
     pub async fn next(&mut self) -> Option<Signal> {
         self.signals.recv().await
+    }
+
+    /// Replaces the subscription by a new one, because events are published that it does not hear.
+    /// [`Signal::Down`] and [`Signal::Up`] follow.
+    pub fn renew(&self) {
+        self.renewal.notify_one();
     }
 }
 
@@ -50,19 +60,47 @@ impl Bus {
         let subscription = Subscription {
             bus: self.clone(),
             channels: channels.to_vec(),
+            probe: keys::probe(&InstanceId::generate("listener")),
+            renewal: Arc::new(Notify::new()),
             sender,
         };
-        tokio::spawn(async move { shutdown.run_until_cancelled(subscription.run()).await });
-        Listener { signals }
+        let renewal = Arc::clone(&subscription.renewal);
+        let running = Box::pin(subscription.run());
+        tokio::spawn(async move { shutdown.run_until_cancelled(running).await });
+        Listener { signals, renewal }
     }
 }
 
 /// The reader of the live events has gone.
 struct ReaderGone;
 
+/// The proof that the subscription is alive: it hears what it says to itself.
+#[derive(Clone, Copy, Debug)]
+enum Probe {
+    /// The next is due at this moment.
+    Due(Instant),
+    /// It was sent, and must be heard until this moment.
+    Sent(Instant),
+}
+
+impl Probe {
+    fn later() -> Self {
+        Self::Due(Instant::now() + PROBE_EVERY)
+    }
+
+    const fn moment(self) -> Instant {
+        match self {
+            Self::Due(at) | Self::Sent(at) => at,
+        }
+    }
+}
+
 struct Subscription {
     bus: Bus,
     channels: Vec<Channel>,
+    /// The channel on which it says something to itself.
+    probe: String,
+    renewal: Arc<Notify>,
     sender: mpsc::Sender<Signal>,
 }
 
@@ -101,6 +139,7 @@ impl Subscription {
             for channel in &self.channels {
                 connection.subscribe(channel.as_str()).await?;
             }
+            connection.subscribe(&self.probe).await?;
             RedisResult::Ok(connection)
         };
         match timeout(limit, subscribe).await {
@@ -112,35 +151,72 @@ impl Subscription {
     /// Forwards events until the connection is lost or proves nothing any more.
     async fn forward(&self, connection: PubSub) -> Result<(), ReaderGone> {
         let (mut sink, mut messages) = connection.split();
-        let mut probe_at = Instant::now() + PROBE_EVERY;
+        let mut probe = Probe::later();
         loop {
             tokio::select! {
-                message = messages.next() => {
-                    let Some(message) = message else { return Ok(()) };
-                    match serde_json::from_slice::<Published>(message.get_payload_bytes()) {
-                        Ok(published) => self
-                            .sender
-                            .send(Signal::Event(Arc::new(published)))
-                            .await
-                            .map_err(|_closed| ReaderGone)?,
-                        Err(error) => tracing::warn!(
-                            channel = message.get_channel_name(),
-                            %error,
-                            "a message on the bus is not an event of ours"
-                        ),
+                // What has arrived is heard before its absence is noticed.
+                biased;
+                message = messages.next() => match message {
+                    Some(message) if message.get_channel_name() == self.probe => {
+                        probe = Probe::later();
                     }
-                }
-                () = sleep_until(probe_at) => {
+                    Some(message) => self.hear(&message).await?,
+                    None => return Ok(()),
+                },
+                () = self.renewal.notified() => return Ok(()),
+                () = sleep_until(probe.moment()) => {
                     if self.sender.is_closed() {
                         return Err(ReaderGone);
                     }
-                    let limit = self.bus.shared.config.timeout();
-                    match timeout(limit, sink.ping::<deadpool_redis::redis::Value>()).await {
-                        Ok(Ok(_pong)) => probe_at = Instant::now() + PROBE_EVERY,
-                        Ok(Err(_)) | Err(_) => return Ok(()),
+                    let sent = match probe {
+                        Probe::Due(_) => self.send_probe(&mut sink).await,
+                        Probe::Sent(_) => {
+                            tracing::warn!("the live subscription hears nothing; it is replaced");
+                            None
+                        }
+                    };
+                    match sent {
+                        Some(sent) => probe = sent,
+                        None => return Ok(()),
                     }
                 }
             }
         }
+    }
+
+    async fn hear(&self, message: &Msg) -> Result<(), ReaderGone> {
+        match serde_json::from_slice::<Published>(message.get_payload_bytes()) {
+            Ok(published) => self
+                .sender
+                .send(Signal::Event(Arc::new(published)))
+                .await
+                .map_err(|_closed| ReaderGone),
+            Err(error) => {
+                tracing::warn!(
+                    channel = message.get_channel_name(),
+                    %error,
+                    "a message on the bus is not an event of ours"
+                );
+                Ok(())
+            }
+        }
+    }
+
+    /// Asks whether the connection is there, and says something that the subscription must hear.
+    /// `None` when the connection is not.
+    async fn send_probe(&self, sink: &mut PubSubSink) -> Option<Probe> {
+        let limit = self.bus.shared.config.timeout();
+        let pong = timeout(limit, sink.ping::<redis::Value>()).await;
+        pong.ok()?.ok()?;
+        let mut publish = redis::cmd("PUBLISH");
+        publish.arg(&self.probe).arg("");
+        Some(match self.bus.query::<i64>(&publish).await {
+            Ok(_receivers) => Probe::Sent(Instant::now() + limit),
+            // No connection for commands: this says nothing about the subscription.
+            Err(error) => {
+                tracing::debug!(%error, "no probe of the live subscription");
+                Probe::later()
+            }
+        })
     }
 }

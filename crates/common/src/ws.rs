@@ -1,19 +1,33 @@
 //! The WebSocket protocol: what a client may say, what it hears, and how a connection ends.
 
+mod deflate;
+mod subprotocol;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::auth::Role;
 use crate::clock::Timestamp;
 use crate::event::{Channel, Epoch, EventType, Position};
-use crate::id::{ConnectionId, StreamId};
+use crate::id::{ConnectionId, StreamId, UserId};
 
-/// The subprotocol name for JSON text frames.
-pub const SUBPROTOCOL_JSON: &str = "stream-manager.v1+json";
+pub use deflate::{DEFLATED, InflateError, deflate, inflate};
+pub use subprotocol::{
+    ReadError, SUBPROTOCOL_JSON, SUBPROTOCOL_MESSAGEPACK, Subprotocol, WriteError,
+};
 
 /// What a client says. `id` is echoed in the answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ClientMessage {
+    /// Says what the client can do besides what every client can.
+    Hello {
+        /// Echoed in the answer.
+        id: u64,
+        /// Large messages may come deflated from now on, and the client may send such ones.
+        #[serde(default)]
+        deflate: bool,
+    },
     /// Proves who connects, or replaces the proof before it ends.
     Auth {
         /// Echoed in the answer.
@@ -56,6 +70,16 @@ pub enum ClientMessage {
         /// The message.
         text: String,
     },
+    /// Asks who watches a channel.
+    Presence {
+        /// Echoed in the answer.
+        id: u64,
+        /// The channel.
+        channel: Channel,
+        /// The stream.
+        #[serde(default)]
+        stream: StreamId,
+    },
     /// Asks whether the server is there.
     Ping {
         /// Echoed in the answer.
@@ -89,6 +113,30 @@ pub struct EventMessage {
     pub event: EventType,
     /// The payload; its shape follows from `event`.
     pub data: serde_json::Value,
+}
+
+/// Somebody who watches a channel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Watcher {
+    /// The person.
+    pub user: UserId,
+    /// Their name.
+    pub name: String,
+    /// Their role.
+    pub role: Role,
+}
+
+/// Who watches a channel, over all replicas.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Present {
+    /// Connections that are subscribed to it.
+    pub connections: u64,
+    /// Who they are, each person once; only for those who may moderate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<Vec<Watcher>>,
+    /// Whether there are more people than `people` lists.
+    #[serde(default)]
+    pub more: bool,
 }
 
 /// What a client hears.
@@ -125,10 +173,13 @@ pub enum ServerMessage {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         snapshot: Option<serde_json::Value>,
     },
-    /// The answer to `unsubscribe`, `publish` and `auth`.
+    /// The answer to `hello`, `unsubscribe`, `publish`, `auth` and `presence`.
     Ack {
         /// The request.
         id: u64,
+        /// Who watches, where `presence` asked for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        present: Option<Present>,
     },
     /// An event.
     Event(EventMessage),
@@ -168,6 +219,13 @@ pub enum ServerMessage {
         /// When to reconnect.
         reconnect_after_ms: u64,
     },
+}
+
+impl ServerMessage {
+    /// The answer to a request that has been carried out, and says nothing else.
+    pub const fn ack(id: u64) -> Self {
+        Self::Ack { id, present: None }
+    }
 }
 
 macro_rules! close_codes {
@@ -220,7 +278,7 @@ close_codes! {
     Unauthenticated = 4500, "not authenticated", false;
     /// The client sends too much, again and again.
     Flooding = 4501, "too many messages", false;
-    /// A binary frame, or one that is no message of the protocol, again and again.
+    /// Frames that hold no message of the protocol, again and again.
     BadMessages = 4502, "too many unreadable messages", false;
     /// One person or address has too many connections.
     TooManyConnections = 4503, "too many connections", false;

@@ -1,6 +1,6 @@
 use serde_json::{Map, Value, json};
 use sm_common::event::{Channel, EventType};
-use sm_common::ws::{CloseCode, SUBPROTOCOL_JSON};
+use sm_common::ws::{CloseCode, DEFLATED, Subprotocol};
 
 use crate::openapi;
 
@@ -27,14 +27,15 @@ pub fn asyncapi() -> anyhow::Result<Value> {
         .iter()
         .map(|code| json!({"code": code.code(), "reason": code.reason(), "reconnect": code.reconnect()}))
         .collect();
+    let [json, message_pack] = Subprotocol::ALL.map(Subprotocol::name);
     Ok(json!({
         "asyncapi": "3.0.0",
         "info": {
             "title": "Stream Manager WebSocket",
             "version": "1",
             "description": format!(
-                "Events of streams, layers, metrics and chat over `/ws`, subprotocol `{SUBPROTOCOL_JSON}`. \
-                 A client that gives its last position gets exactly what it missed."
+                "Events of streams, layers, metrics and chat over `/ws`, subprotocol `{json}` (text \
+                 frames) or `{message_pack}` (binary frames, maps of the same fields). A client that gives its last position gets exactly what it missed."
             ),
             "license": {"name": "Apache-2.0"},
         },
@@ -62,6 +63,16 @@ pub fn asyncapi() -> anyhow::Result<Value> {
         "components": {"schemas": schemas},
         "x-channels": channels,
         "x-close-codes": close_codes,
+        "x-subprotocols": {
+            json: {"frames": "text", "contentType": "application/json"},
+            message_pack: {"frames": "binary", "contentType": "application/msgpack"},
+        },
+        "x-deflated": {
+            "firstByte": DEFLATED,
+            "then": "a zlib stream (RFC 1950) of the message as the subprotocol writes it",
+            "frames": "binary",
+            "askedForBy": "hello",
+        },
     }))
 }
 

@@ -3,7 +3,10 @@ use std::time::Duration;
 use futures_util::{SinkExt as _, StreamExt as _};
 use sm_common::event::{Channel, Position};
 use sm_common::id::StreamId;
-use sm_common::ws::{ClientMessage, EventMessage, SUBPROTOCOL_JSON, ServerMessage};
+use sm_common::ws::{
+    ClientMessage, DEFLATED, EventMessage, SUBPROTOCOL_JSON, ServerMessage, Subprotocol, deflate,
+    inflate,
+};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -13,9 +16,15 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 /// Longest wait for the next message.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A WebSocket client that speaks the JSON subprotocol.
+/// Most bytes of a message that came deflated.
+const INFLATED_BYTES_MAX: usize = 16 << 20;
+
+/// A WebSocket client. It speaks JSON unless it was told otherwise.
 #[derive(Debug)]
 pub struct Socket {
+    subprotocol: Subprotocol,
+    /// Messages that came deflated so far.
+    inflated: usize,
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
 }
 
@@ -36,14 +45,28 @@ pub type Refusal = tokio_tungstenite::tungstenite::Error;
 impl Socket {
     /// Connects to `url`, with a bearer token where given.
     pub async fn connect(url: &str, token: Option<&str>) -> Result<Self, Refusal> {
+        Self::connect_speaking(Subprotocol::Json, url, token).await
+    }
+
+    /// Connects to `url` and speaks this subprotocol, with a bearer token where given.
+    pub async fn connect_speaking(
+        subprotocol: Subprotocol,
+        url: &str,
+        token: Option<&str>,
+    ) -> Result<Self, Refusal> {
         let mut request = url.into_client_request()?;
         let headers = request.headers_mut();
-        headers.insert("sec-websocket-protocol", SUBPROTOCOL_JSON.parse().unwrap());
+        let name = subprotocol.name();
+        headers.insert("sec-websocket-protocol", name.parse().unwrap());
         if let Some(token) = token {
             headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
         }
         let (stream, _answer) = connect_async(request).await?;
-        Ok(Self { stream })
+        Ok(Self {
+            subprotocol,
+            inflated: 0,
+            stream,
+        })
     }
 
     /// Connects to `url` and asks for `host`, where given.
@@ -55,13 +78,33 @@ impl Socket {
             headers.insert("host", host.parse().unwrap());
         }
         let (stream, _answer) = connect_async(request).await?;
-        Ok(Self { stream })
+        Ok(Self {
+            subprotocol: Subprotocol::Json,
+            inflated: 0,
+            stream,
+        })
     }
 
     /// Says something.
     pub async fn say(&mut self, message: &ClientMessage) {
-        self.say_text(&serde_json::to_string(message).unwrap())
-            .await;
+        let written = self.subprotocol.write(message).unwrap();
+        let frame = match self.subprotocol {
+            Subprotocol::Json => Message::text(String::from_utf8(written).unwrap()),
+            Subprotocol::MessagePack => Message::binary(written),
+        };
+        self.say_frame(frame).await;
+    }
+
+    /// Says something in a deflated frame.
+    pub async fn say_deflated(&mut self, message: &ClientMessage) {
+        let written = self.subprotocol.write(message).unwrap();
+        let payload = deflate(&written).expect("the message is long enough");
+        self.say_frame(Message::binary(payload)).await;
+    }
+
+    /// How many of the messages heard so far came deflated.
+    pub const fn inflated(&self) -> usize {
+        self.inflated
     }
 
     /// Sends any text.
@@ -88,9 +131,11 @@ impl Socket {
             loop {
                 match self.stream.next().await {
                     Some(Ok(Message::Text(text))) => {
+                        assert_eq!(self.subprotocol, Subprotocol::Json);
                         let message = serde_json::from_str(&text);
                         return Ok(message.unwrap_or_else(|error| panic!("{error}: {text}")));
                     }
+                    Some(Ok(Message::Binary(payload))) => return Ok(self.read_binary(&payload)),
                     Some(Ok(Message::Close(frame))) => return Err(frame),
                     Some(Ok(_)) => {}
                     Some(Err(_)) | None => return Err(None),
@@ -100,6 +145,16 @@ impl Socket {
         tokio::time::timeout(MESSAGE_TIMEOUT, next)
             .await
             .expect("the server says something")
+    }
+
+    fn read_binary(&mut self, payload: &[u8]) -> ServerMessage {
+        if payload.first() == Some(&DEFLATED) {
+            self.inflated += 1;
+            let message = inflate(payload, INFLATED_BYTES_MAX).unwrap();
+            return self.subprotocol.read(&message).unwrap();
+        }
+        assert_eq!(self.subprotocol, Subprotocol::MessagePack);
+        self.subprotocol.read(payload).unwrap()
     }
 
     /// Subscribes to a channel of the main stream, after `since` where given; passes over what is

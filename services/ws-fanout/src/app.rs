@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::handshake::{Admission, Origins, Proofs};
 use crate::hub::{Feed, Hub, LIVE_EVENTS};
 use crate::metrics::Metrics;
+use crate::presence::Presence;
 use crate::replay::Replay;
 use crate::session::Services;
 
@@ -48,6 +49,8 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         stop: stopping.clone(),
     };
     kit.lifecycle().spawn(feed.run());
+    let presence = services.presence.clone();
+    kit.lifecycle().spawn(presence.run(stopping.clone()));
     let reporter = bus.clone();
     kit.lifecycle().spawn(resources::report(
         kit.clone(),
@@ -94,6 +97,7 @@ fn context(config: &Config, kit: &Kit, bus: &Bus, metrics: Metrics) -> Context {
         leeway: Duration::from_secs(kit.config().auth.leeway_s),
         drain: kit.config().http.drain(),
         proofs: Proofs::new(bus.clone(), kit.authenticator().clone()),
+        presence: Presence::new(bus.clone(), hub.clone(), config.presence),
         hub,
         replay: Replay::new(bus.clone(), &config.fanout, &config.chat),
         chat: Chat::new(bus.clone(), config.chat.clone(), metrics.clone()),

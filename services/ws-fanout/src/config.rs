@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sm_bus::BusConfig;
+use sm_common::event::Channel;
 use sm_common::ws::ConnectionLimits;
 use sm_service_kit::config::{
     AuthConfig, EventHandlerConfig, HttpConfig, KitConfig, OpsConfig, ServiceConfig,
@@ -27,6 +28,23 @@ pub struct Config {
     pub(crate) fanout: FanoutConfig,
     /// `[chat]`
     pub(crate) chat: ChatConfig,
+    /// `[presence]`
+    pub(crate) presence: PresenceConfig,
+}
+
+/// `[presence]`
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PresenceConfig {
+    pub(crate) report_ms: u64,
+    pub(crate) expiry_ms: u64,
+    pub(crate) people_max: usize,
+}
+
+impl PresenceConfig {
+    pub(crate) fn report(&self) -> Duration {
+        Duration::from_millis(self.report_ms.max(1))
+    }
 }
 
 /// `[ws]`: connections.
@@ -47,6 +65,7 @@ pub(crate) struct WsConfig {
     pub(crate) connections_max: usize,
     pub(crate) connections_per_user_max: usize,
     pub(crate) connections_per_address_max: usize,
+    pub(crate) deflate_from_bytes: usize,
     pub(crate) queue_bytes_max: usize,
     pub(crate) queue_age_max_ms: u64,
     pub(crate) conflate_above_bytes: usize,
@@ -91,7 +110,6 @@ impl WsConfig {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FanoutConfig {
-    pub(crate) batch_window_ms: u64,
     pub(crate) batch_events_max: usize,
     pub(crate) batch_bytes_max: usize,
     pub(crate) recovery_events_max: usize,
@@ -99,11 +117,64 @@ pub(crate) struct FanoutConfig {
     pub(crate) position_check_ms: u64,
     pub(crate) reads_max: usize,
     pub(crate) reads_wait_max_ms: u64,
+    pub(crate) stream_state: StateChannelConfig,
+    pub(crate) layer_updates: LogChannelConfig,
+    pub(crate) metrics: StateChannelConfig,
+    pub(crate) chat: LogChannelConfig,
+}
+
+/// A channel whose newest value says all.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StateChannelConfig {
+    pub(crate) batch_window_ms: u64,
+    pub(crate) conflate: Conflation,
+}
+
+/// A channel of which nothing may be missed.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LogChannelConfig {
+    pub(crate) batch_window_ms: u64,
+}
+
+/// When the newest event of a type takes the place of older ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Conflation {
+    /// Never.
+    Never,
+    /// Among what waits for a reader that is behind.
+    Behind,
+    /// Within a window too.
+    Always,
+}
+
+/// How the events of a channel are put together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Batching {
+    /// What follows an event within this time waits for its end.
+    pub(crate) window: Duration,
+    pub(crate) events_max: usize,
+    pub(crate) bytes_max: usize,
+    pub(crate) conflation: Conflation,
 }
 
 impl FanoutConfig {
-    pub(crate) const fn batch_window(&self) -> Duration {
-        Duration::from_millis(self.batch_window_ms)
+    /// How the events of a channel are put together.
+    pub(crate) fn batching(&self, channel: Channel) -> Batching {
+        let (window_ms, conflation) = match channel {
+            Channel::StreamState => self.stream_state.lane(),
+            Channel::LayerUpdates => self.layer_updates.lane(),
+            Channel::Metrics => self.metrics.lane(),
+            Channel::Chat => self.chat.lane(),
+        };
+        Batching {
+            window: Duration::from_millis(window_ms),
+            events_max: self.batch_events_max.max(1),
+            bytes_max: self.batch_bytes_max,
+            conflation,
+        }
     }
 
     pub(crate) const fn reads_wait_max(&self) -> Duration {
@@ -115,12 +186,26 @@ impl FanoutConfig {
     }
 }
 
+impl StateChannelConfig {
+    const fn lane(self) -> (u64, Conflation) {
+        (self.batch_window_ms, self.conflate)
+    }
+}
+
+impl LogChannelConfig {
+    const fn lane(self) -> (u64, Conflation) {
+        (self.batch_window_ms, Conflation::Never)
+    }
+}
+
 /// `[chat]`
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChatConfig {
     pub(crate) burst: u32,
     pub(crate) interval_ms: u64,
+    pub(crate) channel_per_second: u32,
+    pub(crate) channel_burst: u32,
     pub(crate) snapshot_messages: usize,
 }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 use sm_common::event::Channel;
 
+use crate::limit::Limit;
+
 /// Every metric of this service. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Metrics(Arc<Shared>);
@@ -18,8 +20,11 @@ struct Shared {
     received: IntCounter,
     closes: IntCounterVec,
     refused: IntCounterVec,
+    limits: IntCounterVec,
     recoveries: IntCounterVec,
     repairs: IntCounterVec,
+    lost: IntCounterVec,
+    resubscriptions: IntCounter,
     link: IntGauge,
     chat: IntCounterVec,
 }
@@ -63,7 +68,7 @@ impl Metrics {
             delivered: Channel::ALL.map(|channel| delivered.with_label_values(&[channel.as_str()])),
             conflated: counter(
                 "sm_ws_conflated_total",
-                "Events left out for slow readers of channels that carry a newest value.",
+                "Events left out for newer ones: for one slow reader, or for all in a window.",
             )?,
             queue_bytes: gauge("sm_ws_queue_bytes", "Bytes that wait for readers.")?,
             received: counter("sm_ws_received_total", "Frames read from clients.")?,
@@ -77,6 +82,17 @@ impl Metrics {
                 "Handshakes and requests that were refused, by code.",
                 "code",
             )?,
+            limits: {
+                let limits = counters(
+                    "sm_ws_limits_total",
+                    "Times that a client ran into a limit.",
+                    "limit",
+                )?;
+                for limit in Limit::ALL {
+                    limits.with_label_values(&[limit.as_str()]);
+                }
+                limits
+            },
             recoveries: counters(
                 "sm_ws_recoveries_total",
                 "Subscriptions that gave a position, by outcome.",
@@ -86,6 +102,15 @@ impl Metrics {
                 "sm_ws_repairs_total",
                 "Gaps in the live feed that were closed, by how.",
                 "outcome",
+            )?,
+            lost: counters(
+                "sm_ws_lost_total",
+                "Times that events were published and not heard.",
+                "channel",
+            )?,
+            resubscriptions: counter(
+                "sm_ws_resubscriptions_total",
+                "Live subscriptions that were replaced because they did not hear what was published.",
             )?,
             link: gauge("sm_ws_link_up", "Whether live events arrive.")?,
             chat: counters(
@@ -147,12 +172,26 @@ impl Metrics {
         self.0.refused.with_label_values(&[code]).inc();
     }
 
+    /// A client ran into a limit.
+    pub(crate) fn limited(&self, limit: Limit) {
+        self.0.limits.with_label_values(&[limit.as_str()]).inc();
+    }
+
     pub(crate) fn recovery(&self, outcome: &str) {
         self.0.recoveries.with_label_values(&[outcome]).inc();
     }
 
     pub(crate) fn repair(&self, outcome: &str) {
         self.0.repairs.with_label_values(&[outcome]).inc();
+    }
+
+    /// Something on a channel was published and not heard.
+    pub(crate) fn lost(&self, channel: Channel) {
+        self.0.lost.with_label_values(&[channel.as_str()]).inc();
+    }
+
+    pub(crate) fn resubscribed(&self) {
+        self.0.resubscriptions.inc();
     }
 
     pub(crate) fn link(&self, live: bool) {

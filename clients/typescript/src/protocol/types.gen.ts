@@ -178,6 +178,16 @@ export interface components {
         };
         /** @description What a client says. `id` is echoed in the answer. */
         ClientMessage: {
+            /** @description Large messages may come deflated from now on, and the client may send such ones. */
+            deflate?: boolean;
+            /**
+             * Format: int64
+             * @description Echoed in the answer.
+             */
+            id: number;
+            /** @enum {string} */
+            type: "hello";
+        } | {
             /**
              * Format: int64
              * @description Echoed in the answer.
@@ -226,6 +236,18 @@ export interface components {
             text: string;
             /** @enum {string} */
             type: "publish";
+        } | {
+            /** @description The channel. */
+            channel: components["schemas"]["Channel"];
+            /**
+             * Format: int64
+             * @description Echoed in the answer.
+             */
+            id: number;
+            /** @description The stream. */
+            stream?: components["schemas"]["StreamId"];
+            /** @enum {string} */
+            type: "presence";
         } | {
             /**
              * Format: int64
@@ -1287,6 +1309,18 @@ export interface components {
              */
             offset: number;
         };
+        /** @description Who watches a channel, over all replicas. */
+        Present: {
+            /**
+             * Format: int64
+             * @description Connections that are subscribed to it.
+             */
+            connections: number;
+            /** @description Whether there are more people than `people` lists. */
+            more?: boolean;
+            /** @description Who they are, each person once; only for those who may moderate. */
+            people?: components["schemas"]["Watcher"][] | null;
+        };
         /** @description Size, rate and encoding of the program. */
         ProgramFormat: {
             /**
@@ -1548,6 +1582,7 @@ export interface components {
              * @description The request.
              */
             id: number;
+            present?: components["schemas"]["Present"] | null;
             /** @enum {string} */
             type: "ack";
         } | (components["schemas"]["EventMessage"] & {
@@ -2006,6 +2041,15 @@ export interface components {
              * @description The most there were since the stream went live.
              */
             peak: number;
+        };
+        /** @description Somebody who watches a channel. */
+        Watcher: {
+            /** @description Their name. */
+            name: string;
+            /** @description Their role. */
+            role: components["schemas"]["Role"];
+            /** @description The person. */
+            user: components["schemas"]["UserId"];
         };
         /**
          * @description A web page, with what is behind it where it is transparent. Only on engines on which web pages are

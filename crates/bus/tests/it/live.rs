@@ -1,7 +1,8 @@
-use sm_bus::{Listener, Signal};
+use sm_bus::{Bus, BusConfig, Listener, Signal};
+use sm_common::clock::SystemClock;
 use sm_common::event::{Channel, EventType};
-use sm_common::id::StreamId;
-use sm_test_kit::Redis;
+use sm_common::id::{InstanceId, StreamId};
+use sm_test_kit::{LossyProxy, Redis};
 use tokio_util::sync::CancellationToken;
 
 use crate::commit::deleted;
@@ -50,6 +51,37 @@ async fn a_listener_says_when_it_is_deaf_and_comes_back_by_itself() {
         "silence is noticed"
     );
     redis.thaw();
+    assert!(matches!(listener.next().await.unwrap(), Signal::Up));
+}
+
+#[tokio::test]
+async fn a_subscription_that_answers_and_hears_nothing_is_replaced() {
+    let redis = Redis::start();
+    let proxy = LossyProxy::start(redis.port());
+    let url = format!("redis://127.0.0.1:{}/", proxy.port());
+    let instance = InstanceId::generate("test");
+    let bus = Bus::new(BusConfig::at(url), "test", instance, SystemClock::shared()).unwrap();
+    let mut listener = bus.listen(&[Channel::LayerUpdates], CancellationToken::new());
+    until_up(&mut listener).await;
+    // Pings are answered, and nothing that is published arrives.
+    proxy.lose(Some(b"\r\nmessage\r\n"));
+    assert!(matches!(listener.next().await.unwrap(), Signal::Down));
+    proxy.lose(None);
+    until_up(&mut listener).await;
+    bus.publish(&StreamId::default(), &deleted(1), None)
+        .await
+        .unwrap();
+    assert!(matches!(listener.next().await.unwrap(), Signal::Event(_)));
+}
+
+#[tokio::test]
+async fn a_subscription_is_replaced_when_its_reader_says_so() {
+    let redis = Redis::start();
+    let bus = redis.bus("test");
+    let mut listener = bus.listen(&[Channel::LayerUpdates], CancellationToken::new());
+    until_up(&mut listener).await;
+    listener.renew();
+    assert!(matches!(listener.next().await.unwrap(), Signal::Down));
     assert!(matches!(listener.next().await.unwrap(), Signal::Up));
 }
 

@@ -1431,6 +1431,16 @@ export interface components {
         };
         /** @description What a client says. `id` is echoed in the answer. */
         ClientMessage: {
+            /** @description Large messages may come deflated from now on, and the client may send such ones. */
+            deflate?: boolean;
+            /**
+             * Format: int64
+             * @description Echoed in the answer.
+             */
+            id: number;
+            /** @enum {string} */
+            type: "hello";
+        } | {
             /**
              * Format: int64
              * @description Echoed in the answer.
@@ -1479,6 +1489,18 @@ export interface components {
             text: string;
             /** @enum {string} */
             type: "publish";
+        } | {
+            /** @description The channel. */
+            channel: components["schemas"]["Channel"];
+            /**
+             * Format: int64
+             * @description Echoed in the answer.
+             */
+            id: number;
+            /** @description The stream. */
+            stream?: components["schemas"]["StreamId"];
+            /** @enum {string} */
+            type: "presence";
         } | {
             /**
              * Format: int64
@@ -3429,6 +3451,18 @@ export interface components {
              */
             text: string;
         };
+        /** @description Who watches a channel, over all replicas. */
+        Present: {
+            /**
+             * Format: int64
+             * @description Connections that are subscribed to it.
+             */
+            connections: number;
+            /** @description Whether there are more people than `people` lists. */
+            more?: boolean;
+            /** @description Who they are, each person once; only for those who may moderate. */
+            people?: components["schemas"]["Watcher"][] | null;
+        };
         /** @description Cores for every million pixels a second, by preset. */
         PresetCosts: {
             /**
@@ -3931,6 +3965,7 @@ export interface components {
              * @description The request.
              */
             id: number;
+            present?: components["schemas"]["Present"] | null;
             /** @enum {string} */
             type: "ack";
         } | (components["schemas"]["EventMessage"] & {
@@ -4733,6 +4768,15 @@ export interface components {
              * @description Time watched by all together, in seconds.
              */
             watch_time_s?: number | null;
+        };
+        /** @description Somebody who watches a channel. */
+        Watcher: {
+            /** @description Their name. */
+            name: string;
+            /** @description Their role. */
+            role: components["schemas"]["Role"];
+            /** @description The person. */
+            user: components["schemas"]["UserId"];
         };
         /**
          * @description A web page, with what is behind it where it is transparent. Only on engines on which web pages are

@@ -23,9 +23,11 @@ impl From<ApiError> for ApiProblem {
             ChatError::UnknownMessage(_) => {
                 Self::new(ProblemCode::ChatMessageNotFound).detail(error.to_string())
             }
-            ChatError::TooFast { wait } => Self::new(ProblemCode::RateLimited)
-                .detail(error.to_string())
-                .retry_after(wait),
+            ChatError::TooFast { wait } | ChatError::Crowded { wait } => {
+                Self::new(ProblemCode::RateLimited)
+                    .detail(error.to_string())
+                    .retry_after(wait)
+            }
             ChatError::Bus(error) if error.is_unavailable() => Self::unavailable(error),
             ChatError::Bus(error) => Self::internal(error),
         }

@@ -8,13 +8,14 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use serde::Deserialize;
 use sm_common::problem::{Problem, ProblemCode};
-use sm_common::ws::CloseCode;
+use sm_common::ws::{CloseCode, Subprotocol};
 use sm_service_kit::ApiProblem;
 use sm_service_kit::http::{Query, client_address};
 use utoipa::IntoParams;
 
 use super::Context;
 use crate::handshake::{Full, Place, require_websocket, subprotocol};
+use crate::limit::Limit;
 use crate::session::{FrameReader, Outbox, Session, echo, turn_away};
 
 /// How a browser proves who connects.
@@ -67,6 +68,7 @@ async fn connect(
     // Before the ticket is taken: whoever finds no room can come back with it.
     let place = context.admission.enter(address(request, context));
     if matches!(place, Err(Full::Process)) {
+        services.metrics.limited(Limit::Connections);
         return Err(unavailable(
             "this instance holds as many connections as it may",
         ));
@@ -76,7 +78,7 @@ async fn connect(
         .of_request(request, ticket.as_deref())
         .await?;
     let frames = FrameReader::new(payload, services.config.frame_bytes_max);
-    let outbox = services.outbox();
+    let outbox = services.outbox(protocol.unwrap_or_default());
     let response = upgrade(request, protocol, &outbox);
     let place = place.and_then(|mut place: Place| {
         if let Some(identity) = &identity {
@@ -90,7 +92,8 @@ async fn connect(
             actix_web::rt::spawn(session.run(frames));
         }
         // A browser learns a close code, and nothing of an HTTP status.
-        Err(Full::Address | Full::Person | Full::Process) => {
+        Err(full) => {
+            services.metrics.limited(full.into());
             let code = CloseCode::TooManyConnections;
             actix_web::rt::spawn(turn_away(services.clone(), outbox, frames, code));
         }
@@ -110,14 +113,14 @@ pub(crate) async fn connect_echo(
         Err(problem) => return refused(&problem, &context),
     };
     let frames = FrameReader::new(payload, services.config.frame_bytes_max);
-    let outbox = services.outbox();
+    let outbox = services.outbox(protocol.unwrap_or_default());
     let response = upgrade(&request, protocol, &outbox);
     actix_web::rt::spawn(echo(services.clone(), outbox, frames));
     response
 }
 
 /// What holds for every WebSocket. Returns the subprotocol.
-fn admit(request: &HttpRequest, context: &Context) -> Result<Option<&'static str>, ApiProblem> {
+fn admit(request: &HttpRequest, context: &Context) -> Result<Option<Subprotocol>, ApiProblem> {
     require_websocket(request)?;
     let peer = request.peer_addr().map(|peer| peer.ip());
     context.origins.require(request.headers(), peer)?;
@@ -142,7 +145,7 @@ fn address(request: &HttpRequest, context: &Context) -> IpAddr {
     client_address(peer, request.headers(), &context.origins.trusted_proxies)
 }
 
-fn upgrade(request: &HttpRequest, protocol: Option<&str>, outbox: &Outbox) -> HttpResponse {
+fn upgrade(request: &HttpRequest, protocol: Option<Subprotocol>, outbox: &Outbox) -> HttpResponse {
     let mut response = HttpResponse::SwitchingProtocols();
     response.upgrade("websocket");
     if let Some(key) = request.headers().get(SEC_WEBSOCKET_KEY) {
@@ -150,7 +153,7 @@ fn upgrade(request: &HttpRequest, protocol: Option<&str>, outbox: &Outbox) -> Ht
         response.insert_header((SEC_WEBSOCKET_ACCEPT, accept.as_slice()));
     }
     if let Some(protocol) = protocol {
-        response.insert_header((SEC_WEBSOCKET_PROTOCOL, protocol));
+        response.insert_header((SEC_WEBSOCKET_PROTOCOL, protocol.name()));
     }
     response.body(outbox.body())
 }

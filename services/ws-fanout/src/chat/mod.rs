@@ -10,12 +10,17 @@ use sm_common::event::Channel;
 use sm_common::id::{MessageId, StreamId};
 
 use crate::config::ChatConfig;
+use crate::limit::Limit;
 use crate::metrics::Metrics;
 
 static ALLOWANCE: LazyLock<redis::Script> =
     LazyLock::new(|| redis::Script::new(include_str!("allowance.lua")));
-/// What the script answers when there is no such stream.
+/// Who has no message left, as the script answers.
+const NOBODY: i64 = 0;
+const PERSON: i64 = 1;
 const NO_STREAM: i64 = -1;
+/// A second, in the script's unit.
+const SECOND_MICROS: u64 = 1_000_000;
 
 /// Why a message was not posted, or messages not read.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +33,8 @@ pub(crate) enum ChatError {
     UnknownMessage(MessageId),
     #[error("too many messages; the next may be posted in {} ms", .wait.as_millis())]
     TooFast { wait: Duration },
+    #[error("everybody together posts too many messages; try again in {} ms", .wait.as_millis())]
+    Crowded { wait: Duration },
     #[error(transparent)]
     Bus(#[from] BusError),
 }
@@ -68,7 +75,7 @@ impl Chat {
             Err(
                 ChatError::Text(_) | ChatError::UnknownStream(_) | ChatError::UnknownMessage(_),
             ) => "refused",
-            Err(ChatError::TooFast { .. }) => "limited",
+            Err(ChatError::TooFast { .. } | ChatError::Crowded { .. }) => "limited",
             Err(ChatError::Bus(_)) => "failed",
         });
         posted
@@ -99,15 +106,25 @@ impl Chat {
         let mut invocation = ALLOWANCE.prepare_invoke();
         invocation
             .key(keys::chat_allowance(stream, &author.user.to_string()))
+            .key(keys::chat_pace(stream))
             .key(keys::desired(stream))
-            .arg(self.config.interval_ms)
-            .arg(self.config.burst.max(1));
-        match self.bus.script::<i64>(&invocation).await? {
+            .arg(self.config.interval_ms.saturating_mul(1000))
+            .arg(self.config.burst.max(1))
+            .arg(SECOND_MICROS / u64::from(self.config.channel_per_second.max(1)))
+            .arg(self.config.channel_burst.max(1));
+        let (who, wait_ms): (i64, u64) = self.bus.script(&invocation).await?;
+        let wait = Duration::from_millis(wait_ms);
+        match who {
+            NOBODY => Ok(()),
             NO_STREAM => Err(ChatError::UnknownStream(stream.clone())),
-            0 => Ok(()),
-            wait_ms => Err(ChatError::TooFast {
-                wait: Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0)),
-            }),
+            PERSON => {
+                self.metrics.limited(Limit::ChatOfPerson);
+                Err(ChatError::TooFast { wait })
+            }
+            _the_chat => {
+                self.metrics.limited(Limit::ChatOfChannel);
+                Err(ChatError::Crowded { wait })
+            }
         }
     }
 

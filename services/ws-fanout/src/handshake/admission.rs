@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use sm_common::id::UserId;
 
 use crate::config::WsConfig;
+use crate::limit::Limit;
 
 /// Which limit is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +17,16 @@ pub(crate) enum Full {
     Address,
     /// The person has as many as they may.
     Person,
+}
+
+impl From<Full> for Limit {
+    fn from(full: Full) -> Self {
+        match full {
+            Full::Process => Self::Connections,
+            Full::Address => Self::ConnectionsPerAddress,
+            Full::Person => Self::ConnectionsPerUser,
+        }
+    }
 }
 
 /// Counts connections. Cheap to clone.

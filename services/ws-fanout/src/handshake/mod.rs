@@ -9,7 +9,7 @@ use actix_http::ws::{HandshakeError, verify_handshake};
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderMap, SEC_WEBSOCKET_PROTOCOL};
 use sm_common::problem::ProblemCode;
-use sm_common::ws::SUBPROTOCOL_JSON;
+use sm_common::ws::Subprotocol;
 use sm_service_kit::ApiProblem;
 
 pub(crate) use admission::{Admission, Full, Place};
@@ -32,8 +32,8 @@ pub(crate) fn require_websocket(request: &HttpRequest) -> Result<(), ApiProblem>
     })
 }
 
-/// The subprotocol to answer with: ours where it is offered, none where none is offered.
-pub(crate) fn subprotocol(headers: &HeaderMap) -> Result<Option<&'static str>, ApiProblem> {
+/// The subprotocol to answer with: the first of ours that is offered, none where none is offered.
+pub(crate) fn subprotocol(headers: &HeaderMap) -> Result<Option<Subprotocol>, ApiProblem> {
     let mut offers = headers
         .get_all(SEC_WEBSOCKET_PROTOCOL)
         .flat_map(|value| value.to_str().unwrap_or_default().split(','))
@@ -42,20 +42,22 @@ pub(crate) fn subprotocol(headers: &HeaderMap) -> Result<Option<&'static str>, A
     if offers.peek().is_none() {
         return Ok(None);
     }
-    if offers.any(|offer| offer == SUBPROTOCOL_JSON) {
-        return Ok(Some(SUBPROTOCOL_JSON));
+    if let Some(ours) = offers.find_map(Subprotocol::named) {
+        return Ok(Some(ours));
     }
+    let [json, message_pack] = Subprotocol::ALL.map(Subprotocol::name);
     Err(ApiProblem::new(ProblemCode::SubprotocolUnsupported)
-        .detail(format!("offer `{SUBPROTOCOL_JSON}`, or nothing")))
+        .detail(format!("offer `{json}`, `{message_pack}`, or nothing")))
 }
 
 #[cfg(test)]
 mod tests {
     use actix_web::test::TestRequest;
+    use sm_common::ws::{SUBPROTOCOL_JSON, SUBPROTOCOL_MESSAGEPACK};
 
     use super::*;
 
-    fn chosen(offers: &[&str]) -> Result<Option<&'static str>, ApiProblem> {
+    fn chosen(offers: &[&str]) -> Result<Option<Subprotocol>, ApiProblem> {
         let mut request = TestRequest::default();
         for offer in offers {
             request = request.append_header((SEC_WEBSOCKET_PROTOCOL, *offer));
@@ -65,9 +67,11 @@ mod tests {
 
     #[test]
     fn our_subprotocol_is_chosen_wherever_it_is_offered() {
-        let ours = Some(SUBPROTOCOL_JSON);
+        let ours = Some(Subprotocol::Json);
         assert_eq!(chosen(&[]).unwrap(), None);
         assert_eq!(chosen(&[SUBPROTOCOL_JSON]).unwrap(), ours);
+        let preferred = [SUBPROTOCOL_MESSAGEPACK, SUBPROTOCOL_JSON];
+        assert_eq!(chosen(&preferred).unwrap(), Some(Subprotocol::MessagePack));
         assert_eq!(
             chosen(&["graphql-ws, stream-manager.v1+json"]).unwrap(),
             ours

@@ -11,10 +11,11 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::due::DueBatches;
+use super::watch::{Finding, Watch};
 use super::{Hub, Offered, Room};
 use crate::metrics::Metrics;
 use crate::replay::{Replay, ReplayError};
-use crate::session::wire;
+use crate::session::Announcement;
 use crate::topic::Topic;
 
 /// The health component that tells whether live events arrive.
@@ -62,6 +63,7 @@ impl Feed {
     pub(crate) async fn run(self) {
         let mut listener = self.bus.listen(&Channel::ALL, self.stop.clone());
         let mut due = DueBatches::default();
+        let mut watch = Watch::default();
         let mut check = interval(self.check_every.max(Duration::from_millis(1)));
         check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -69,27 +71,33 @@ impl Feed {
             tokio::select! {
                 signal = listener.next() => {
                     let Some(signal) = signal else { return };
-                    self.hear(signal, &mut due).await;
-                    self.drain(&mut listener, &mut due).await;
+                    self.hear(signal, &mut due, &mut watch).await;
+                    self.drain(&mut listener, &mut due, &mut watch).await;
                 }
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
                     due.flush(Instant::now());
                 }
-                _ = check.tick(), if self.hub.is_live() => self.check_positions(&mut due).await,
+                _ = check.tick(), if self.hub.is_live() => {
+                    if self.check_positions(&mut due, &mut watch).await {
+                        tracing::warn!("events are published that are not heard");
+                        self.metrics.resubscribed();
+                        listener.renew();
+                    }
+                }
             }
         }
     }
 
     /// Takes what has arrived meanwhile, so that a busy feed flushes on time and wakes once.
-    async fn drain(&self, listener: &mut Listener, due: &mut DueBatches) {
+    async fn drain(&self, listener: &mut Listener, due: &mut DueBatches, watch: &mut Watch) {
         use futures_util::FutureExt as _;
         while let Some(Some(signal)) = listener.next().now_or_never() {
-            self.hear(signal, due).await;
+            self.hear(signal, due, watch).await;
             due.flush(Instant::now());
         }
     }
 
-    async fn hear(&self, signal: Signal, due: &mut DueBatches) {
+    async fn hear(&self, signal: Signal, due: &mut DueBatches, watch: &mut Watch) {
         match signal {
             Signal::Up => {
                 let rooms = self.hub.rooms();
@@ -102,7 +110,10 @@ impl Feed {
                 self.set_live(true);
             }
             Signal::Down => self.set_live(false),
-            Signal::Event(event) => self.take(&event, due).await,
+            Signal::Event(event) => {
+                watch.heard(event.channel);
+                self.take(&event, due).await;
+            }
         }
     }
 
@@ -117,13 +128,16 @@ impl Feed {
         match room.offer(event, Instant::now()) {
             Offered::Taken => {}
             Offered::Held(at) => due.add(at, room),
-            Offered::Gap => match self.repair(&room, due).await {
-                Repaired::Complete | Repaired::Restarted => {
-                    room.offer(event, Instant::now());
-                    room.flush(Instant::now());
+            Offered::Gap => {
+                self.metrics.lost(event.channel);
+                match self.repair(&room, due).await {
+                    Repaired::Complete | Repaired::Restarted => {
+                        room.offer(event, Instant::now());
+                        room.flush(Instant::now());
+                    }
+                    Repaired::Impossible => room.skip_to(event, Instant::now()),
                 }
-                Repaired::Impossible => room.skip_to(event, Instant::now()),
-            },
+            }
         }
     }
 
@@ -164,7 +178,7 @@ impl Feed {
             .history_since(stream, *channel, &floor, self.history_max)
             .await?;
         if let History::Complete(missed) = history {
-            room.catch_up(&missed, Instant::now());
+            room.catch_up(missed, Instant::now());
             return Ok(Repaired::Complete);
         }
         let snapshot = match self.replay.snapshot(room.topic()).await {
@@ -173,7 +187,7 @@ impl Feed {
             Err(ReplayError::UnknownStream(_)) => return Ok(Repaired::Impossible),
             Err(ReplayError::Bus(error)) => return Err(error),
         };
-        let subscribed = wire::message(&ServerMessage::Subscribed {
+        let subscribed = Announcement::new(ServerMessage::Subscribed {
             id: UNASKED,
             channel: *channel,
             stream: stream.clone(),
@@ -186,18 +200,27 @@ impl Feed {
         Ok(Repaired::Restarted)
     }
 
-    /// Notices an event that was published and never heard, when none follows it.
-    async fn check_positions(&self, due: &mut DueBatches) {
+    /// Notices events that were published and never heard, when none follows them, and repairs
+    /// that. Returns whether the subscription is taken for deaf.
+    async fn check_positions(&self, due: &mut DueBatches, watch: &mut Watch) -> bool {
+        let mut is_deaf = false;
+        watch.keep(|topic| self.hub.room(topic).is_some());
         for room in self.hub.rooms() {
             let Topic { channel, stream } = room.topic();
             let Ok(Some(published)) = self.bus.current_position(stream, *channel).await else {
                 continue;
             };
             let Some(floor) = room.floor() else { continue };
-            if floor.epoch != published.epoch || floor.offset < published.offset {
-                self.repair(&room, due).await;
+            match watch.look(room.topic(), &floor, published) {
+                Finding::Current | Finding::Behind => {}
+                Finding::Lost => {
+                    self.metrics.lost(*channel);
+                    is_deaf |= watch.lost(*channel);
+                    self.repair(&room, due).await;
+                }
             }
         }
+        is_deaf
     }
 
     fn set_live(&self, live: bool) {

@@ -7,16 +7,18 @@ mod membership;
 mod room;
 #[cfg(test)]
 mod room_tests;
+mod watch;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sm_common::id::ConnectionId;
-use sm_common::ws::ServerMessage;
+use sm_common::ws::{ServerMessage, Watcher};
 
 use crate::config::FanoutConfig;
 use crate::metrics::Metrics;
-use crate::session::{Outbox, wire};
+use crate::presence::Attendance;
+use crate::session::{Announcement, Outbox};
 use crate::topic::Topic;
 
 #[cfg(test)]
@@ -24,7 +26,7 @@ pub(crate) use delivery::tests as delivery_tests;
 pub(crate) use delivery::{Delivery, EncodedEvent};
 pub(crate) use feed::{Feed, LIVE_EVENTS};
 pub(crate) use membership::{Membership, SubscribeError};
-pub(crate) use room::{Batching, Offered, Opening, Room};
+pub(crate) use room::{Offered, Opening, Room};
 
 /// Every connection and every room of this process. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -32,7 +34,7 @@ pub(crate) struct Hub(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    batching: Batching,
+    config: FanoutConfig,
     rooms: Mutex<HashMap<Topic, Arc<Room>>>,
     connections: Mutex<Connections>,
     metrics: Metrics,
@@ -42,17 +44,20 @@ struct Shared {
 struct Connections {
     /// Whether live events arrive.
     live: bool,
-    outboxes: HashMap<ConnectionId, Outbox>,
+    members: HashMap<ConnectionId, Member>,
+}
+
+#[derive(Debug)]
+struct Member {
+    outbox: Outbox,
+    /// Who it is, where that is known.
+    person: Option<Box<Watcher>>,
 }
 
 impl Hub {
     pub(crate) fn new(config: &FanoutConfig, metrics: Metrics) -> Self {
         Self(Arc::new(Shared {
-            batching: Batching {
-                window: config.batch_window(),
-                events_max: config.batch_events_max.max(1),
-                bytes_max: config.batch_bytes_max,
-            },
+            config: config.clone(),
             rooms: Mutex::default(),
             connections: Mutex::default(),
             metrics,
@@ -63,16 +68,40 @@ impl Hub {
     pub(crate) fn welcome(&self, connection: ConnectionId, outbox: &Outbox) {
         let mut connections = lock(&self.0.connections);
         if !connections.live {
-            outbox.answer(wire::message(&ServerMessage::Link { live: false }));
+            outbox.say(&ServerMessage::Link { live: false });
         }
-        connections.outboxes.insert(connection, outbox.clone());
+        let member = Member {
+            outbox: outbox.clone(),
+            person: None,
+        };
+        connections.members.insert(connection, member);
         self.0.metrics.connections().inc();
+    }
+
+    /// Says who a connection is.
+    pub(crate) fn identify(&self, connection: ConnectionId, person: Watcher) {
+        if let Some(member) = lock(&self.0.connections).members.get_mut(&connection) {
+            member.person = Some(Box::new(person));
+        }
+    }
+
+    /// Who watches a topic here.
+    pub(crate) fn attendance(&self, topic: &Topic, people_max: usize) -> Attendance {
+        let watching = self
+            .room(topic)
+            .map_or_else(Vec::new, |room| room.connections());
+        let connections = lock(&self.0.connections);
+        let people = watching.iter().filter_map(|connection| {
+            let member = connections.members.get(connection)?;
+            member.person.as_deref().cloned()
+        });
+        Attendance::of(watching.len(), people, people_max)
     }
 
     /// Removes a connection.
     pub(crate) fn dismiss(&self, connection: ConnectionId) {
         if lock(&self.0.connections)
-            .outboxes
+            .members
             .remove(&connection)
             .is_some()
         {
@@ -88,9 +117,9 @@ impl Hub {
         }
         connections.live = live;
         self.0.metrics.link(live);
-        let frame = wire::message(&ServerMessage::Link { live });
-        for outbox in connections.outboxes.values() {
-            outbox.answer(frame.clone());
+        let told = Announcement::new(ServerMessage::Link { live });
+        for member in connections.members.values() {
+            member.outbox.announce(&told);
         }
     }
 
@@ -107,9 +136,10 @@ impl Hub {
         outbox: Outbox,
     ) -> Arc<Room> {
         let mut rooms = lock(&self.0.rooms);
-        let room = rooms
-            .entry(topic.clone())
-            .or_insert_with(|| Arc::new(Room::new(topic.clone(), self.0.batching)));
+        let room = rooms.entry(topic.clone()).or_insert_with(|| {
+            let batching = self.0.config.batching(topic.channel);
+            Arc::new(Room::new(topic.clone(), batching, self.0.metrics.clone()))
+        });
         room.enter(connection, outbox);
         Arc::clone(room)
     }

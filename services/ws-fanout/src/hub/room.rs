@@ -16,26 +16,18 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use bytes::Bytes;
-use sm_bus::Published;
-use sm_common::event::Position;
+use sm_bus::{Heard, Published};
+use sm_common::event::{EventType, Position};
 use sm_common::id::ConnectionId;
+use sm_common::ws::ServerMessage;
 use tokio::time::Instant;
 
 use super::delivery::{Delivery, EncodedEvent};
-use crate::session::Outbox;
+use crate::config::{Batching, Conflation};
+use crate::metrics::Metrics;
+use crate::session::{Announcement, Outbox};
 use crate::topic::Topic;
-
-/// How events of a topic are put together.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Batching {
-    /// What follows an event within this time waits for its end.
-    pub(crate) window: Duration,
-    pub(crate) events_max: usize,
-    pub(crate) bytes_max: usize,
-}
 
 /// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +53,7 @@ pub(crate) enum Joined {
 #[derive(Debug)]
 pub(crate) struct Opening {
     /// The `subscribed` message.
-    pub(crate) subscribed: Bytes,
+    pub(crate) subscribed: ServerMessage,
     /// Missed events, in order.
     pub(crate) missed: Vec<Arc<EncodedEvent>>,
     /// The position after those.
@@ -72,6 +64,7 @@ pub(crate) struct Opening {
 pub(crate) struct Room {
     topic: Arc<Topic>,
     batching: Batching,
+    metrics: Metrics,
     state: Mutex<State>,
 }
 
@@ -103,10 +96,11 @@ enum Stage {
 }
 
 impl Room {
-    pub(crate) fn new(topic: Topic, batching: Batching) -> Self {
+    pub(crate) fn new(topic: Topic, batching: Batching, metrics: Metrics) -> Self {
         Self {
             topic: Arc::new(topic),
             batching,
+            metrics,
             state: Mutex::default(),
         }
     }
@@ -130,6 +124,11 @@ impl Room {
         let mut state = self.lock();
         state.subscribers.remove(&connection);
         state.subscribers.is_empty()
+    }
+
+    /// Everybody in it.
+    pub(crate) fn connections(&self) -> Vec<ConnectionId> {
+        self.lock().subscribers.keys().copied().collect()
     }
 
     /// Gives a subscriber what was read for it, then what it kept meanwhile.
@@ -174,27 +173,27 @@ impl Room {
         if let Some(last) = missed.last() {
             position.offset = last.offset;
         }
-        outbox.answer(subscribed);
+        outbox.say(&subscribed);
         for events in self.batches(missed) {
-            outbox.events(&Arc::new(Delivery::new(Arc::clone(&self.topic), events)));
+            outbox.events(&self.delivery(events));
         }
         *stage = Stage::Following(position);
         Joined::Following
     }
 
     /// Gives everybody an event of the live feed: at once after a pause, else with the batch.
-    pub(crate) fn offer(&self, published: &Published, now: Instant) -> Offered {
+    pub(crate) fn offer(&self, heard: &Heard, now: Instant) -> Offered {
         let mut state = self.lock();
         if state.subscribers.is_empty() {
             return Offered::Taken;
         }
-        match state.order(published) {
+        match state.order(heard) {
             Order::Old => return Offered::Taken,
             Order::Gap => return Offered::Gap,
             Order::Next => {}
         }
         let was_held = !state.held.is_empty();
-        state.hold(published, self.kept_bytes_max());
+        self.hold(&mut state, heard);
         let due = state.sent_at.map(|sent_at| sent_at + self.batching.window);
         match due {
             Some(due) if due > now && !self.is_full(&state) => {
@@ -213,7 +212,7 @@ impl Room {
 
     /// Gives everybody events that were read from history because they were missed. Events that a
     /// subscriber has are not repeated.
-    pub(crate) fn catch_up(&self, events: &[Published], now: Instant) {
+    pub(crate) fn catch_up(&self, events: Vec<Published>, now: Instant) {
         let mut state = self.lock();
         self.flush_locked(&mut state, now);
         for published in events {
@@ -221,7 +220,7 @@ impl Room {
                 tail.epoch == published.epoch && tail.offset >= published.offset
             });
             if !known {
-                state.hold(published, self.kept_bytes_max());
+                self.hold(&mut state, &Arc::new(published));
             }
             if self.is_full(&state) {
                 self.flush_locked(&mut state, now);
@@ -232,19 +231,19 @@ impl Room {
 
     /// Goes on with an event although something before it cannot be had. Subscribers see it in the
     /// offsets.
-    pub(crate) fn skip_to(&self, published: &Published, now: Instant) {
+    pub(crate) fn skip_to(&self, heard: &Heard, now: Instant) {
         let mut state = self.lock();
         self.flush_locked(&mut state, now);
         let before = Position {
-            epoch: published.epoch.clone(),
-            offset: published.offset.saturating_sub(1),
+            epoch: heard.epoch.clone(),
+            offset: heard.offset.saturating_sub(1),
         };
         for subscriber in state.subscribers.values_mut() {
             if let Stage::Following(at) = &mut subscriber.stage {
                 at.clone_from(&before);
             }
         }
-        state.hold(published, self.kept_bytes_max());
+        self.hold(&mut state, heard);
         self.flush_locked(&mut state, now);
     }
 
@@ -254,13 +253,13 @@ impl Room {
     }
 
     /// Gives everybody who follows a fresh snapshot: what they had is void.
-    pub(crate) fn restart(&self, subscribed: &Bytes, position: &Position) {
+    pub(crate) fn restart(&self, subscribed: &Announcement, position: &Position) {
         let mut state = self.lock();
         state.generation = state.generation.wrapping_add(1);
         state.tail = Some(position.clone());
         for Subscriber { outbox, stage } in state.subscribers.values_mut() {
             if let Stage::Following(at) = stage {
-                outbox.answer(subscribed.clone());
+                outbox.announce(subscribed);
                 *at = position.clone();
             }
         }
@@ -275,6 +274,26 @@ impl Room {
     /// The position after which something may be missing; `None` when nobody follows.
     pub(crate) fn floor(&self) -> Option<Position> {
         self.lock().floor().cloned()
+    }
+
+    /// Adds an event to the batch, and to what joining subscribers keep.
+    fn hold(&self, state: &mut State, heard: &Heard) {
+        state.tail = Some(heard.position());
+        let Some(event) = EncodedEvent::new(Arc::clone(heard)) else {
+            return;
+        };
+        state.keep(&event, self.kept_bytes_max());
+        if self.batching.conflation == Conflation::Always {
+            self.metrics.conflated(state.leave_out(event.kind));
+        }
+        state.held_bytes = state.held_bytes.saturating_add(event.len());
+        state.held.push(event);
+    }
+
+    fn delivery(&self, events: Vec<Arc<EncodedEvent>>) -> Arc<Delivery> {
+        let is_conflatable = self.batching.conflation != Conflation::Never;
+        let topic = Arc::clone(&self.topic);
+        Arc::new(Delivery::new(topic, events, is_conflatable))
     }
 
     fn is_full(&self, state: &State) -> bool {
@@ -293,7 +312,7 @@ impl Room {
         state.held_bytes = 0;
         state.sent_at = Some(now);
         let events = std::mem::take(&mut state.held);
-        let delivery = Arc::new(Delivery::new(Arc::clone(&self.topic), events));
+        let delivery = self.delivery(events);
         let Some(tail) = state.tail.clone() else {
             return;
         };
@@ -371,12 +390,8 @@ impl State {
         })
     }
 
-    /// Adds an event to the batch, and to what joining subscribers keep.
-    fn hold(&mut self, published: &Published, kept_bytes_max: usize) {
-        self.tail = Some(published.position());
-        let Some(event) = EncodedEvent::new(published) else {
-            return;
-        };
+    /// Adds an event to what joining subscribers keep.
+    fn keep(&mut self, event: &Arc<EncodedEvent>, kept_bytes_max: usize) {
         for subscriber in self.subscribers.values_mut() {
             if let Stage::Joining {
                 kept, kept_bytes, ..
@@ -384,12 +399,18 @@ impl State {
             {
                 *kept_bytes = kept_bytes.saturating_add(event.len());
                 if *kept_bytes <= kept_bytes_max {
-                    kept.push(Arc::clone(&event));
+                    kept.push(Arc::clone(event));
                 }
             }
         }
-        self.held_bytes = self.held_bytes.saturating_add(event.len());
-        self.held.push(event);
+    }
+
+    /// Leaves events of this type out of the batch. Returns how many there were.
+    fn leave_out(&mut self, kind: EventType) -> usize {
+        let before = self.held.len();
+        self.held.retain(|older| older.kind != kind);
+        self.held_bytes = self.held.iter().map(|event| event.len()).sum();
+        before.saturating_sub(self.held.len())
     }
 }
 

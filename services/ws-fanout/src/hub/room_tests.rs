@@ -11,19 +11,29 @@ use tokio::time::Instant;
 
 use super::delivery::EncodedEvent;
 use super::delivery_tests::{offsets, published, topic};
-use super::room::{Batching, Joined, Offered, Opening, Room};
+use super::room::{Joined, Offered, Opening, Room};
+use crate::config::{Batching, Conflation};
 use crate::metrics::Metrics;
-use crate::session::{Outbox, QueueLimits, wire};
+use crate::session::{Announcement, Dialect, Outbox, QueueLimits};
 
 const WINDOW: Duration = Duration::from_millis(20);
 
 fn room() -> Room {
+    conflating_room(Conflation::Never)
+}
+
+fn metrics() -> Metrics {
+    Metrics::register(&Registry::new()).unwrap()
+}
+
+fn conflating_room(conflation: Conflation) -> Room {
     let batching = Batching {
         window: WINDOW,
         events_max: 4,
         bytes_max: 64 * 1024,
+        conflation,
     };
-    Room::new(topic(Channel::Chat).as_ref().clone(), batching)
+    Room::new(topic(Channel::Chat).as_ref().clone(), batching, metrics())
 }
 
 /// A subscriber whose frames can be read.
@@ -39,10 +49,9 @@ impl Subscriber {
             age_max: Duration::from_secs(10),
             conflate_above_bytes: 1 << 16,
         };
-        let metrics = Metrics::register(&Registry::new()).unwrap();
         let subscriber = Self {
             id: ConnectionId::generate(),
-            outbox: Outbox::new(limits, metrics),
+            outbox: Outbox::new(Dialect::default(), limits, metrics()),
         };
         room.enter(subscriber.id, subscriber.outbox.clone());
         subscriber
@@ -51,7 +60,7 @@ impl Subscriber {
     fn join(&self, room: &Room, epoch: &str, offset: u64, missed: &[u64]) -> Joined {
         let events = missed
             .iter()
-            .map(|offset| EncodedEvent::new(&published(Channel::Chat, epoch, *offset)).unwrap());
+            .map(|offset| EncodedEvent::new(published(Channel::Chat, epoch, *offset)).unwrap());
         let opening = Opening {
             subscribed: subscribed(epoch, offset),
             missed: events.collect(),
@@ -84,8 +93,8 @@ impl Subscriber {
     }
 }
 
-fn subscribed(epoch: &str, offset: u64) -> bytes::Bytes {
-    wire::message(&ServerMessage::Subscribed {
+fn subscribed(epoch: &str, offset: u64) -> ServerMessage {
+    ServerMessage::Subscribed {
         id: 1,
         channel: Channel::Chat,
         stream: topic(Channel::Chat).stream.clone(),
@@ -93,7 +102,7 @@ fn subscribed(epoch: &str, offset: u64) -> bytes::Bytes {
         epoch: Epoch::from(epoch.to_owned()),
         offset,
         snapshot: None,
-    })
+    }
 }
 
 fn position(epoch: &str, offset: u64) -> Position {
@@ -123,6 +132,26 @@ fn the_first_event_goes_at_once_and_the_next_ones_together() {
     let later = start + 3 * WINDOW;
     assert_eq!(offer(&room, "e", 4, later), Offered::Taken);
     assert_eq!(follower.heard(), "4");
+}
+
+#[test]
+fn the_newest_of_each_type_in_a_window_is_all_that_a_conflating_channel_says() {
+    let room = conflating_room(Conflation::Always);
+    let follower = Subscriber::entered(&room);
+    follower.join(&room, "e", 0, &[]);
+    let start = Instant::now();
+    offer(&room, "e", 1, start);
+    // Never full: what is left out takes no place in the batch.
+    for offset in 2..=20 {
+        offer(&room, "e", offset, start);
+    }
+    let ahead = Subscriber::entered(&room);
+    ahead.join(&room, "e", 18, &[]);
+    room.flush(start + WINDOW);
+    assert_eq!(follower.heard(), "s0 1 [18 20]");
+    assert_eq!(ahead.heard(), "s18 20");
+    assert_eq!(offer(&room, "e", 21, start + 3 * WINDOW), Offered::Taken);
+    assert_eq!(follower.heard(), "21");
 }
 
 #[test]
@@ -194,8 +223,10 @@ fn a_missing_event_is_noticed_and_what_history_says_is_delivered() {
     let now = Instant::now();
     assert_eq!(offer(&room, "e", 5, now), Offered::Gap);
     assert_eq!(room.floor(), Some(position("e", 2)));
-    let missed: Vec<_> = (3..=6).map(|n| published(Channel::Chat, "e", n)).collect();
-    room.catch_up(&missed, now);
+    let missed: Vec<_> = (3..=6)
+        .map(|n| published(Channel::Chat, "e", n).as_ref().clone())
+        .collect();
+    room.catch_up(missed, now);
     assert_eq!(offer(&room, "e", 5, now), Offered::Taken);
     assert_eq!(offer(&room, "e", 6, now), Offered::Taken);
     assert_eq!(offer(&room, "e", 7, now + 2 * WINDOW), Offered::Taken);
@@ -211,7 +242,10 @@ fn a_new_history_gives_everybody_a_snapshot_and_makes_newcomers_read_again() {
     offer(&room, "old", 5, now);
     let newcomer = Subscriber::entered(&room);
     assert_eq!(offer(&room, "new", 6, now), Offered::Gap);
-    room.restart(&subscribed("new", 6), &position("new", 6));
+    room.restart(
+        &Announcement::new(subscribed("new", 6)),
+        &position("new", 6),
+    );
     assert_eq!(offer(&room, "new", 6, now), Offered::Taken);
     assert_eq!(newcomer.join(&room, "old", 5, &[]), Joined::Outdated);
     assert_eq!(newcomer.join(&room, "new", 6, &[]), Joined::Following);

@@ -5,7 +5,7 @@ mod snapshot;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sm_bus::{Bus, BusError, History, Published, keys, redis};
+use sm_bus::{Bus, BusError, History, keys, redis};
 use sm_common::event::{Channel, Position};
 use sm_common::id::StreamId;
 use sm_common::ws::ServerMessage;
@@ -14,7 +14,6 @@ use tokio::time::timeout;
 
 use crate::config::{ChatConfig, FanoutConfig};
 use crate::hub::{EncodedEvent, Opening};
-use crate::session::wire;
 use crate::topic::Topic;
 
 /// How often a snapshot is read again because its history began, or went on, meanwhile.
@@ -42,7 +41,7 @@ pub(crate) enum Start {
     /// Everything after the client's position.
     Recovered {
         since: Position,
-        missed: Vec<Published>,
+        missed: Vec<Arc<EncodedEvent>>,
     },
     /// The current value.
     Fresh(Snapshot),
@@ -61,7 +60,7 @@ impl Start {
             Self::Recovered { since, missed } => (since, missed, None),
             Self::Fresh(Snapshot { value, position }) => (position, Vec::new(), Some(value)),
         };
-        let subscribed = wire::message(&ServerMessage::Subscribed {
+        let subscribed = ServerMessage::Subscribed {
             id: request,
             channel: topic.channel,
             stream: topic.stream.clone(),
@@ -69,11 +68,14 @@ impl Start {
             epoch: start.epoch.clone(),
             offset: start.offset,
             snapshot,
-        });
-        let position = missed.last().map_or(start, Published::position);
+        };
+        let position = Position {
+            offset: missed.last().map_or(start.offset, |last| last.offset),
+            epoch: start.epoch,
+        };
         Opening {
             subscribed,
-            missed: missed.iter().filter_map(EncodedEvent::new).collect(),
+            missed,
             position,
         }
     }
@@ -151,24 +153,20 @@ impl Replay {
         &self,
         Topic { channel, stream }: &Topic,
         since: &Position,
-    ) -> Result<Option<Vec<Published>>, ReplayError> {
+    ) -> Result<Option<Vec<Arc<EncodedEvent>>>, ReplayError> {
         let history = self
             .bus
             .history_since(stream, *channel, since, self.events_max)
             .await?;
-        Ok(match history {
-            History::Complete(missed) if self.is_small(&missed) => Some(missed),
-            History::Complete(_) | History::Gap { .. } => None,
-        })
-    }
-
-    fn is_small(&self, missed: &[Published]) -> bool {
-        let bytes = missed
-            .iter()
-            .filter_map(EncodedEvent::new)
-            .map(|event| event.len())
-            .sum::<usize>();
-        bytes <= self.bytes_max
+        let missed: Vec<_> = match history {
+            History::Complete(missed) => missed
+                .into_iter()
+                .filter_map(|published| EncodedEvent::new(Arc::new(published)))
+                .collect(),
+            History::Gap { .. } => return Ok(None),
+        };
+        let bytes = missed.iter().map(|event| event.len()).sum::<usize>();
+        Ok((bytes <= self.bytes_max).then_some(missed))
     }
 
     /// Whether stream-control knows the stream.

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::frames::{FrameReader, Incoming, ReadEnd};
 use super::outbox::{Condition, Outbox};
 use super::{Services, wire};
+use crate::limit::Limit;
 
 /// How a connection ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,17 +55,20 @@ pub(crate) async fn close(
             match code {
                 CloseCode::GoingAway => {
                     let wait = jitter(Duration::ZERO, services.config.reconnect_spread());
-                    outbox.answer(wire::message(&ServerMessage::Goodbye {
+                    outbox.say(&ServerMessage::Goodbye {
                         reason: code.reason().to_owned(),
                         reconnect_after_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
-                    }));
+                    });
                     outbox.close(code);
                 }
                 // Who does not read will not read what waits either.
                 CloseCode::TooSlow | CloseCode::HeartbeatTimeout => outbox.condemn(code),
+                CloseCode::TooLarge => {
+                    services.metrics.limited(Limit::FrameBytes);
+                    outbox.close(code);
+                }
                 CloseCode::ProtocolError
                 | CloseCode::InvalidText
-                | CloseCode::TooLarge
                 | CloseCode::TokenExpired
                 | CloseCode::Unauthenticated
                 | CloseCode::Flooding

@@ -16,8 +16,8 @@ pub(crate) async fn echo(services: Services, outbox: Outbox, mut frames: FrameRe
         };
         tokio::select! {
             read = frames.next(), if may_read => match read {
-                Ok(Incoming::Text(text)) => outbox.answer(wire::text(text.as_bytes())),
-                Ok(Incoming::Binary(bytes)) => outbox.answer(wire::binary(&bytes)),
+                Ok(Incoming::Text(text)) => outbox.frame(wire::text(text.as_bytes())),
+                Ok(Incoming::Binary(bytes)) => outbox.frame(wire::binary(&bytes)),
                 Ok(Incoming::Ping(payload)) => outbox.pong(wire::pong(&payload)),
                 Ok(Incoming::Pong) => {}
                 Ok(Incoming::Close(reason)) => break End::Client(reason),

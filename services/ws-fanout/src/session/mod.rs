@@ -4,13 +4,15 @@
 mod allowance;
 mod closing;
 mod deadlines;
+mod dialect;
 mod echo;
 mod frames;
 mod outbox;
 mod queue;
 mod refusal;
 mod requests;
-pub(crate) mod wire;
+mod unpack;
+mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +21,7 @@ use sm_common::auth::Identity;
 use sm_common::clock::SharedClock;
 use sm_common::id::ConnectionId;
 use sm_common::problem::ProblemCode;
-use sm_common::ws::{ClientMessage, CloseCode, ServerMessage};
+use sm_common::ws::{ClientMessage, CloseCode, ServerMessage, Subprotocol};
 use sm_service_kit::Lifecycle;
 use tokio::time::{Instant, sleep_until};
 
@@ -27,7 +29,9 @@ use crate::chat::Chat;
 use crate::config::WsConfig;
 use crate::handshake::{Place, Proofs};
 use crate::hub::{Hub, Membership};
+use crate::limit::Limit;
 use crate::metrics::Metrics;
+use crate::presence::Presence;
 use crate::replay::Replay;
 use allowance::Allowance;
 use closing::End;
@@ -35,8 +39,10 @@ use deadlines::{Deadlines, Due, Proof};
 use frames::Incoming;
 use outbox::Condition;
 use refusal::Refusal;
+use unpack::{Unpacked, unpack};
 
 pub(crate) use closing::turn_away;
+pub(crate) use dialect::{Announcement, Dialect, Frames, write};
 pub(crate) use echo::echo;
 pub(crate) use frames::FrameReader;
 pub(crate) use outbox::Outbox;
@@ -60,18 +66,23 @@ pub(crate) struct Services {
     pub(crate) hub: Hub,
     pub(crate) replay: Replay,
     pub(crate) chat: Chat,
+    pub(crate) presence: Presence,
     pub(crate) metrics: Metrics,
 }
 
 impl Services {
     /// The way out of a new connection.
-    pub(crate) fn outbox(&self) -> Outbox {
+    pub(crate) fn outbox(&self, subprotocol: Subprotocol) -> Outbox {
         let limits = QueueLimits {
             bytes_max: self.config.queue_bytes_max,
             age_max: self.config.queue_age_max(),
             conflate_above_bytes: self.config.conflate_above_bytes,
         };
-        Outbox::new(limits, self.metrics.clone())
+        let dialect = Dialect {
+            subprotocol,
+            deflate_from: None,
+        };
+        Outbox::new(dialect, limits, self.metrics.clone())
     }
 }
 
@@ -82,6 +93,7 @@ pub(crate) struct Session {
     identity: Option<Identity>,
     place: Place,
     outbox: Outbox,
+    dialect: Dialect,
     membership: Membership,
     deadlines: Deadlines,
     messages: Allowance,
@@ -99,12 +111,12 @@ impl Session {
     ) -> Self {
         let id = ConnectionId::generate();
         let config = Arc::clone(&services.config);
-        outbox.answer(wire::message(&ServerMessage::Welcome {
+        outbox.say(&ServerMessage::Welcome {
             session: id,
             heartbeat_ms: config.heartbeat_ms,
             limits: config.limits(),
             authenticated: identity.is_some(),
-        }));
+        });
         let membership = Membership::new(
             services.hub.clone(),
             services.replay.clone(),
@@ -118,6 +130,7 @@ impl Session {
             id,
             identity: None,
             place,
+            dialect: outbox.dialect(),
             outbox,
             membership,
             deadlines: Deadlines::new(config.heartbeat(), Proof::NotNeeded, now),
@@ -203,6 +216,7 @@ impl Session {
             Due::Close(code) => Some(code),
             Due::Ping => {
                 if self.outbox.is_stale() {
+                    self.services.metrics.limited(Limit::QueueAge);
                     return Some(CloseCode::TooSlow);
                 }
                 self.outbox.ping();
@@ -217,44 +231,53 @@ impl Session {
         self.deadlines.heard(now);
         self.services.metrics.received();
         let admitted = self.messages.take(now);
-        let text = match incoming {
-            Incoming::Close(reason) => return Some(End::Client(reason)),
-            Incoming::Text(text) => text,
+        match incoming {
+            Incoming::Close(reason) => Some(End::Client(reason)),
             Incoming::Ping(payload) => {
                 if admitted.is_ok() {
                     self.outbox.pong(wire::pong(&payload));
                     return None;
                 }
-                return self.count_refusal(now);
+                self.count_refusal(now)
             }
-            Incoming::Pong => {
-                return admitted.err().and_then(|_wait| self.count_refusal(now));
+            Incoming::Pong => admitted.err().and_then(|_wait| self.count_refusal(now)),
+            Incoming::Text(_) | Incoming::Binary(_) => {
+                if let Err(wait) = admitted {
+                    let request = unpack::request(self.dialect, &incoming);
+                    self.refuse(request, Refusal::too_many(wait));
+                    return self.count_refusal(now);
+                }
+                match unpack(self.dialect, incoming, self.services.config.frame_bytes_max) {
+                    Unpacked::Message(message) => self.obey(&message, now).await,
+                    Unpacked::Unreadable(why) => self.count_unreadable(None, &why, now),
+                    Unpacked::TooLarge => Some(End::Server(CloseCode::TooLarge)),
+                }
             }
-            Incoming::Binary(_) => {
-                return self.count_unreadable(None, "send text frames", now);
-            }
-        };
-        if let Err(wait) = admitted {
-            self.refuse(refusal::request_of(&text), Refusal::too_many(wait));
-            return self.count_refusal(now);
         }
-        match serde_json::from_str::<ClientMessage>(&text) {
+    }
+
+    /// Carries out what a message asks for. Returns the end, when that is one.
+    async fn obey(&mut self, message: &[u8], now: Instant) -> Option<End> {
+        let subprotocol = self.dialect.subprotocol;
+        match subprotocol.read::<ClientMessage>(message) {
             // Boxed: an idle connection has no room set aside for answering.
             Ok(message) => Box::pin(self.answer(message)).await.map(End::Server),
             Err(error) => {
-                let request = refusal::request_of(&text);
+                let request = refusal::request_of(subprotocol, message);
                 self.count_unreadable(request, &error.to_string(), now)
             }
         }
     }
 
     fn count_refusal(&mut self, now: Instant) -> Option<End> {
+        self.services.metrics.limited(Limit::Messages);
         let flooding = self.refusals.take(now).is_err();
         flooding.then_some(End::Server(CloseCode::Flooding))
     }
 
     fn count_unreadable(&mut self, request: Option<u64>, why: &str, now: Instant) -> Option<End> {
         if self.unreadable.take(now).is_err() {
+            self.services.metrics.limited(Limit::Unreadable);
             return Some(End::Server(CloseCode::BadMessages));
         }
         self.refuse(request, Refusal::new(ProblemCode::MessageUnreadable, why));
@@ -263,6 +286,6 @@ impl Session {
 
     fn refuse(&self, request: Option<u64>, refusal: Refusal) {
         self.services.metrics.refused(refusal.code().as_str());
-        self.outbox.answer(wire::message(&refusal.message(request)));
+        self.outbox.say(&refusal.message(request));
     }
 }

@@ -8,10 +8,11 @@ use std::task::{Context, Poll, Waker};
 
 use actix_web::body::{BodySize, MessageBody};
 use bytes::Bytes;
-use sm_common::ws::CloseCode;
+use sm_common::ws::{CloseCode, ServerMessage};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::dialect::{Announcement, Dialect};
 use super::queue::{Due, Pushed, Queue, QueueLimits};
 use super::wire;
 use crate::hub::Delivery;
@@ -44,6 +45,7 @@ struct Shared {
 }
 
 struct State {
+    dialect: Dialect,
     queue: Queue,
     stage: Stage,
     /// A ping is due.
@@ -76,9 +78,10 @@ impl std::fmt::Debug for Outbox {
 }
 
 impl Outbox {
-    pub(crate) fn new(limits: QueueLimits, metrics: Metrics) -> Self {
+    pub(crate) fn new(dialect: Dialect, limits: QueueLimits, metrics: Metrics) -> Self {
         Self(Arc::new(Shared {
             state: Mutex::new(State {
+                dialect,
                 queue: Queue::new(limits),
                 stage: Stage::Open,
                 ping: false,
@@ -95,14 +98,34 @@ impl Outbox {
         OutboxBody(self.clone())
     }
 
-    /// Queues an answer.
-    pub(crate) fn answer(&self, frame: Bytes) {
-        self.push(|queue, now| queue.push_answer(frame, now));
+    /// How the connection is spoken to.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.lock().dialect
+    }
+
+    /// Speaks to the connection in another way from now on. What waits goes as it is.
+    pub(crate) fn speak(&self, dialect: Dialect) {
+        self.lock().dialect = dialect;
+    }
+
+    /// Queues a message for this connection alone.
+    pub(crate) fn say(&self, message: &ServerMessage) {
+        self.frame(self.dialect().frame(message));
+    }
+
+    /// Queues a message that others hear too.
+    pub(crate) fn announce(&self, announcement: &Announcement) {
+        self.frame(announcement.frame(self.dialect()));
+    }
+
+    /// Queues a frame.
+    pub(crate) fn frame(&self, frame: Bytes) {
+        self.push(|queue, _, now| queue.push_answer(frame, now));
     }
 
     /// Queues events.
     pub(crate) fn events(&self, delivery: &Arc<Delivery>) {
-        self.push(|queue, now| queue.push_events(delivery, now));
+        self.push(|queue, dialect, now| queue.push_events(delivery, dialect, now));
     }
 
     /// Pings the client, ahead of what waits.
@@ -165,18 +188,21 @@ impl Outbox {
         self.0.news.notified().await;
     }
 
-    fn push(&self, push: impl FnOnce(&mut Queue, Instant) -> Pushed) {
+    fn push(&self, push: impl FnOnce(&mut Queue, Dialect, Instant) -> Pushed) {
         self.write(|state| {
             if !matches!(state.stage, Stage::Open) {
                 return;
             }
             let before = state.queue.bytes();
-            let pushed = push(&mut state.queue, Instant::now());
+            let pushed = push(&mut state.queue, state.dialect, Instant::now());
             self.0.metrics.queue_moved(before, state.queue.bytes());
             match pushed {
                 Pushed::Queued => {}
                 Pushed::Conflated { left_out } => self.0.metrics.conflated(left_out),
-                Pushed::TooSlow => self.condemn_locked(state, CloseCode::TooSlow),
+                Pushed::TooSlow(limit) => {
+                    self.0.metrics.limited(limit);
+                    self.condemn_locked(state, CloseCode::TooSlow);
+                }
             }
         });
     }

@@ -8,7 +8,9 @@ use bytes::Bytes;
 use sm_common::event::Channel;
 use tokio::time::Instant;
 
+use super::dialect::Dialect;
 use crate::hub::Delivery;
+use crate::limit::Limit;
 use crate::topic::Topic;
 
 /// How much may wait for a reader.
@@ -32,8 +34,8 @@ pub(crate) enum Pushed {
         /// How many events were left out.
         left_out: usize,
     },
-    /// The reader is too slow. Nothing was queued.
-    TooSlow,
+    /// The reader is too slow for this limit. Nothing was queued.
+    TooSlow(Limit),
 }
 
 /// A frame that is due, and what it carries.
@@ -46,14 +48,10 @@ pub(crate) struct Due {
 
 #[derive(Debug)]
 struct Entry {
-    cargo: Cargo,
+    frame: Bytes,
+    /// The events that the frame carries; `None` for an answer.
+    delivery: Option<Arc<Delivery>>,
     queued_at: Instant,
-}
-
-#[derive(Debug)]
-enum Cargo {
-    Answer(Bytes),
-    Events(Arc<Delivery>),
 }
 
 /// The queue of one connection.
@@ -93,31 +91,38 @@ impl Queue {
     /// reader that has caught up.
     pub(crate) fn push_answer(&mut self, frame: Bytes, now: Instant) -> Pushed {
         if self.is_full() {
-            return Pushed::TooSlow;
+            return Pushed::TooSlow(Limit::QueueBytes);
         }
-        self.push(Cargo::Answer(frame), now);
+        self.push(frame, None, now);
         Pushed::Queued
     }
 
-    /// Queues events. Where the reader is behind on a channel that may be conflated, they take
-    /// the place of the older ones.
-    pub(crate) fn push_events(&mut self, delivery: &Arc<Delivery>, now: Instant) -> Pushed {
+    /// Queues events, as the dialect has them. Where the reader is behind on a channel that may be
+    /// conflated, they take the place of the older ones.
+    pub(crate) fn push_events(
+        &mut self,
+        delivery: &Arc<Delivery>,
+        dialect: Dialect,
+        now: Instant,
+    ) -> Pushed {
         let topic = delivery.topic();
-        if topic.channel.is_conflatable() {
+        if delivery.is_conflatable() {
             if self.bytes > self.limits.conflate_above_bytes
-                && let Some(left_out) = self.conflate(delivery)
+                && let Some(left_out) = self.conflate(delivery, dialect)
             {
                 return Pushed::Conflated { left_out };
             }
             if self.is_full() {
-                return Pushed::TooSlow;
+                return Pushed::TooSlow(Limit::QueueBytes);
             }
             let number = self.taken.wrapping_add(self.entries.len());
             self.newest.insert(topic.clone(), number);
-        } else if self.is_full() || self.is_stale(now) {
-            return Pushed::TooSlow;
+        } else if self.is_full() {
+            return Pushed::TooSlow(Limit::QueueBytes);
+        } else if self.is_stale(now) {
+            return Pushed::TooSlow(Limit::QueueAge);
         }
-        self.push(Cargo::Events(Arc::clone(delivery)), now);
+        self.push(delivery.frame(dialect), Some(Arc::clone(delivery)), now);
         Pushed::Queued
     }
 
@@ -125,36 +130,29 @@ impl Queue {
     pub(crate) fn is_stale(&self, now: Instant) -> bool {
         self.entries
             .iter()
-            .find(|entry| match &entry.cargo {
-                Cargo::Answer(_) => false,
-                Cargo::Events(delivery) => !delivery.topic().channel.is_conflatable(),
+            .find(|entry| {
+                let delivery = entry.delivery.as_ref();
+                delivery.is_some_and(|delivery| !delivery.is_conflatable())
             })
             .is_some_and(|entry| now.duration_since(entry.queued_at) > self.limits.age_max)
     }
 
     /// Takes the next frame.
     pub(crate) fn pop(&mut self) -> Option<Due> {
-        let Entry { cargo, .. } = self.entries.pop_front()?;
+        let Entry {
+            frame, delivery, ..
+        } = self.entries.pop_front()?;
         let number = self.taken;
         self.taken = self.taken.wrapping_add(1);
-        let due = match cargo {
-            Cargo::Answer(frame) => Due {
-                frame,
-                events: None,
-            },
-            Cargo::Events(delivery) => {
-                let topic = delivery.topic();
-                if self.newest.get(topic) == Some(&number) {
-                    self.newest.remove(topic);
-                }
-                Due {
-                    frame: delivery.frame(),
-                    events: Some((topic.channel, delivery.len())),
-                }
+        self.bytes = self.bytes.saturating_sub(frame.len());
+        let events = delivery.map(|delivery| {
+            let topic = delivery.topic();
+            if self.newest.get(topic) == Some(&number) {
+                self.newest.remove(topic);
             }
-        };
-        self.bytes = self.bytes.saturating_sub(due.frame.len());
-        Some(due)
+            (topic.channel, delivery.len())
+        });
+        Some(Due { frame, events })
     }
 
     /// Forgets everything that waits.
@@ -168,39 +166,40 @@ impl Queue {
         self.bytes >= self.limits.bytes_max
     }
 
-    fn push(&mut self, cargo: Cargo, queued_at: Instant) {
-        let bytes = match &cargo {
-            Cargo::Answer(frame) => frame.len(),
-            Cargo::Events(delivery) => delivery.frame().len(),
-        };
-        self.bytes = self.bytes.saturating_add(bytes);
-        self.entries.push_back(Entry { cargo, queued_at });
+    fn push(&mut self, frame: Bytes, delivery: Option<Arc<Delivery>>, queued_at: Instant) {
+        self.bytes = self.bytes.saturating_add(frame.len());
+        self.entries.push_back(Entry {
+            frame,
+            delivery,
+            queued_at,
+        });
     }
 
     /// Merges `newer` into the newest waiting entry of its topic, where there is one. Returns how
     /// many events were left out.
-    fn conflate(&mut self, newer: &Delivery) -> Option<usize> {
+    fn conflate(&mut self, newer: &Delivery, dialect: Dialect) -> Option<usize> {
         let number = *self.newest.get(newer.topic())?;
         let place = number.wrapping_sub(self.taken);
         let entry = self.entries.get_mut(place)?;
-        let Cargo::Events(older) = &entry.cargo else {
-            return None;
-        };
+        let older = entry.delivery.as_ref()?;
         let merged = older.conflate(newer);
         let events = older.len().saturating_add(newer.len());
         let left_out = events.saturating_sub(merged.len());
-        let before = older.frame().len();
+        let frame = merged.frame(dialect);
         self.bytes = self
             .bytes
-            .saturating_sub(before)
-            .saturating_add(merged.frame().len());
-        entry.cargo = Cargo::Events(Arc::new(merged));
+            .saturating_sub(entry.frame.len())
+            .saturating_add(frame.len());
+        entry.frame = frame;
+        entry.delivery = Some(Arc::new(merged));
         Some(left_out)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use sm_common::ws::Subprotocol;
+
     use super::*;
     use crate::hub::delivery_tests::{delivery, offsets};
 
@@ -208,6 +207,11 @@ mod tests {
         bytes_max: 4_000,
         age_max: Duration::from_secs(10),
         conflate_above_bytes: 1_000,
+    };
+
+    const PLAIN: Dialect = Dialect {
+        subprotocol: Subprotocol::Json,
+        deflate_from: None,
     };
 
     fn taken(queue: &mut Queue) -> Vec<u64> {
@@ -221,7 +225,7 @@ mod tests {
         let mut queue = Queue::new(LIMITS);
         let now = Instant::now();
         for offset in 1..=3 {
-            let pushed = queue.push_events(&delivery(Channel::StreamState, &[offset]), now);
+            let pushed = queue.push_events(&delivery(Channel::StreamState, &[offset]), PLAIN, now);
             assert_eq!(pushed, Pushed::Queued);
         }
         assert_eq!(taken(&mut queue), [1, 2, 3]);
@@ -234,10 +238,10 @@ mod tests {
         let now = Instant::now();
         let mut left_out = 0;
         for offset in 1..=5_000 {
-            match queue.push_events(&delivery(Channel::StreamState, &[offset]), now) {
+            match queue.push_events(&delivery(Channel::StreamState, &[offset]), PLAIN, now) {
                 Pushed::Queued => {}
                 Pushed::Conflated { left_out: more } => left_out += more,
-                Pushed::TooSlow => panic!("a state may be conflated"),
+                Pushed::TooSlow(_) => panic!("a state may be conflated"),
             }
             assert!(queue.bytes() < 2_500, "{}", queue.bytes());
         }
@@ -255,9 +259,9 @@ mod tests {
         let mut offset = 0;
         let queued = loop {
             offset += 1;
-            match queue.push_events(&delivery(Channel::Chat, &[offset]), now) {
+            match queue.push_events(&delivery(Channel::Chat, &[offset]), PLAIN, now) {
                 Pushed::Queued => {}
-                Pushed::TooSlow => break offset - 1,
+                Pushed::TooSlow(_) => break offset - 1,
                 conflated @ Pushed::Conflated { .. } => panic!("{conflated:?}"),
             }
         };
@@ -271,12 +275,15 @@ mod tests {
         let start = Instant::now();
         let later = start + LIMITS.age_max + Duration::from_millis(1);
         queue.push_answer(Bytes::from_static(b"old answer"), start);
-        queue.push_events(&delivery(Channel::Metrics, &[1]), start);
+        queue.push_events(&delivery(Channel::Metrics, &[1]), PLAIN, start);
         let chat = delivery(Channel::Chat, &[1]);
-        assert_eq!(queue.push_events(&chat, later), Pushed::Queued);
+        assert_eq!(queue.push_events(&chat, PLAIN, later), Pushed::Queued);
         let much_later = later + LIMITS.age_max + Duration::from_millis(1);
         assert!(queue.is_stale(much_later));
-        assert_eq!(queue.push_events(&chat, much_later), Pushed::TooSlow);
+        assert_eq!(
+            queue.push_events(&chat, PLAIN, much_later),
+            Pushed::TooSlow(Limit::QueueAge)
+        );
     }
 
     #[test]
@@ -286,6 +293,9 @@ mod tests {
         let large = Bytes::from(vec![0; 10_000]);
         assert_eq!(queue.push_answer(large.clone(), now), Pushed::Queued);
         assert!(queue.is_congested());
-        assert_eq!(queue.push_answer(large, now), Pushed::TooSlow);
+        assert_eq!(
+            queue.push_answer(large, now),
+            Pushed::TooSlow(Limit::QueueBytes)
+        );
     }
 }

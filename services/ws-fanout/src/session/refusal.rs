@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use sm_bus::BusError;
 use sm_common::problem::ProblemCode;
-use sm_common::ws::ServerMessage;
+use sm_common::ws::{ServerMessage, Subprotocol};
 
 use crate::chat::ChatError;
 use crate::hub::SubscribeError;
@@ -99,7 +99,7 @@ impl From<ChatError> for Refusal {
             ChatError::UnknownMessage(_) => {
                 Self::new(ProblemCode::ChatMessageNotFound, error.to_string())
             }
-            ChatError::TooFast { wait } => {
+            ChatError::TooFast { wait } | ChatError::Crowded { wait } => {
                 Self::new(ProblemCode::RateLimited, error.to_string()).after(wait)
             }
             ChatError::Bus(error) => error.into(),
@@ -108,14 +108,13 @@ impl From<ChatError> for Refusal {
 }
 
 /// The identifier of a request that is refused or cannot be read, where it has one.
-pub(crate) fn request_of(text: &str) -> Option<u64> {
+pub(crate) fn request_of(subprotocol: Subprotocol, message: &[u8]) -> Option<u64> {
     #[derive(Deserialize)]
     struct Request {
         id: u64,
     }
-    serde_json::from_str::<Request>(text)
-        .ok()
-        .map(|request| request.id)
+    let request = subprotocol.read::<Request>(message).ok()?;
+    Some(request.id)
 }
 
 fn chain(error: &dyn std::error::Error) -> String {
@@ -131,13 +130,22 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
     fn the_request_is_named_where_it_can_be_read() {
-        assert_eq!(request_of(r#"{"type":"nonsense","id":7}"#), Some(7));
-        assert_eq!(request_of(r#"{"id":-7}"#), None);
-        assert_eq!(request_of("not JSON"), None);
+        for subprotocol in Subprotocol::ALL {
+            let request_of = |message: serde_json::Value| {
+                let written = subprotocol.write(&message).unwrap();
+                request_of(subprotocol, &written)
+            };
+            assert_eq!(request_of(json!({"type": "nonsense", "id": 7})), Some(7));
+            assert_eq!(request_of(json!({"id": -7})), None);
+            assert_eq!(request_of(json!("no map")), None);
+        }
+        assert_eq!(request_of(Subprotocol::Json, b"not JSON"), None);
     }
 
     #[test]

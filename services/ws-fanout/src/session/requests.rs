@@ -1,19 +1,21 @@
 //! What a client asks for.
 
-use sm_common::auth::Identity;
+use sm_common::auth::{Identity, Permission};
 use sm_common::event::{Channel, Position};
 use sm_common::id::StreamId;
 use sm_common::problem::ProblemCode;
-use sm_common::ws::{ClientMessage, CloseCode, ServerMessage};
+use sm_common::ws::{ClientMessage, CloseCode, Present, ServerMessage, Watcher};
 use sm_service_kit::ApiProblem;
 use sm_service_kit::auth::AuthError;
 use sm_service_kit::telemetry::traceparent;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
+use super::Session;
 use super::deadlines::Proof;
 use super::refusal::Refusal;
-use super::{Session, wire};
+use crate::limit::Limit;
+use crate::presence::Attendance;
 use crate::topic::{Topic, is_public, permission_to_read};
 
 /// Why a request is not carried out.
@@ -38,6 +40,11 @@ impl Session {
                 self.say(&ServerMessage::Pong { id });
                 return None;
             }
+            ClientMessage::Hello { id, deflate } => {
+                self.take_hello(deflate);
+                self.say(&ServerMessage::ack(id));
+                return None;
+            }
             ClientMessage::Auth { id, token } => (id, self.authenticate(id, &token).await),
             ClientMessage::Subscribe {
                 id,
@@ -54,9 +61,14 @@ impl Session {
                 stream,
             } => {
                 self.membership.unsubscribe(&Topic { channel, stream });
-                self.say(&ServerMessage::Ack { id });
+                self.say(&ServerMessage::ack(id));
                 return None;
             }
+            ClientMessage::Presence {
+                id,
+                channel,
+                stream,
+            } => (id, self.tell_presence(id, Topic { channel, stream }).await),
             ClientMessage::Publish {
                 id,
                 channel,
@@ -74,12 +86,47 @@ impl Session {
         }
     }
 
+    /// Speaks as the client can hear. What it could hear before it can hear still.
+    fn take_hello(&mut self, deflate: bool) {
+        if deflate {
+            self.dialect.deflate_from = Some(self.services.config.deflate_from_bytes);
+            self.outbox.speak(self.dialect);
+        }
+    }
+
     /// Takes over a proven identity, and the time for which it is proven.
     pub(super) fn identify(&mut self, identity: Identity) {
         let left = identity.expires_at.since(self.services.clock.now());
         let until = Instant::now() + left + self.services.leeway;
         self.deadlines.prove(Proof::Until(until));
+        let person = Watcher {
+            user: identity.user,
+            name: identity.name.clone(),
+            role: identity.role,
+        };
+        self.services.hub.identify(self.id, person);
         self.identity = Some(identity);
+    }
+
+    /// Tells how many watch a channel, and those who may moderate who they are.
+    async fn tell_presence(&mut self, request: u64, topic: Topic) -> Result<(), Rejection> {
+        self.require_read(topic.channel)?;
+        let Attendance {
+            connections,
+            people,
+            more,
+        } = self.services.presence.of(&topic).await?;
+        let may_know = |identity: &Identity| Permission::ModerateChat.allows(identity.role);
+        let may_know = self.identity.as_ref().is_some_and(may_know);
+        self.say(&ServerMessage::Ack {
+            id: request,
+            present: Some(Present {
+                connections,
+                people: may_know.then_some(people),
+                more: may_know && more,
+            }),
+        });
+        Ok(())
     }
 
     async fn authenticate(&mut self, request: u64, token: &str) -> Result<(), Rejection> {
@@ -91,11 +138,12 @@ impl Session {
             let detail = "the token is another person's; open a connection of their own";
             return Err(Refusal::new(ProblemCode::TokenInvalid, detail).into());
         }
-        if self.place.belongs_to(identity.user).is_err() {
+        if let Err(full) = self.place.belongs_to(identity.user) {
+            self.services.metrics.limited(full.into());
             return Err(Rejection::Close(CloseCode::TooManyConnections));
         }
         self.identify(identity);
-        self.say(&ServerMessage::Ack { id: request });
+        self.say(&ServerMessage::ack(request));
         self.end_what_is_not_allowed();
         Ok(())
     }
@@ -120,6 +168,7 @@ impl Session {
         let subscriptions_max = self.services.config.subscriptions_max;
         let topics = self.membership.topics();
         if topics.len() >= subscriptions_max && !topics.contains(topic) {
+            self.services.metrics.limited(Limit::Subscriptions);
             let detail = format!("at most {subscriptions_max} subscriptions; unsubscribe first");
             return Err(Refusal::new(ProblemCode::SubscriptionLimit, detail).into());
         }
@@ -143,7 +192,7 @@ impl Session {
         let traceparent = traceparent(&span);
         let posting = self.services.chat.post(stream, author, text, traceparent);
         posting.instrument(span).await?;
-        self.say(&ServerMessage::Ack { id: request });
+        self.say(&ServerMessage::ack(request));
         Ok(())
     }
 
@@ -166,7 +215,7 @@ impl Session {
     }
 
     fn say(&self, message: &ServerMessage) {
-        self.outbox.answer(wire::message(message));
+        self.outbox.say(message);
     }
 }
 

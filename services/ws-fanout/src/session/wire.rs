@@ -3,12 +3,10 @@
 
 use actix_http::ws::{CloseReason, OpCode, Parser};
 use bytes::{Bytes, BytesMut};
-use sm_common::ws::{CloseCode, ServerMessage};
+use sm_common::ws::CloseCode;
 
 /// A ping without a payload.
 pub(crate) const PING: Bytes = Bytes::from_static(&[0x89, 0]);
-/// Sent in the place of a message that cannot be written, which would be a fault of ours.
-const UNWRITABLE: &[u8] = br#"{"type":"error","code":"internal","detail":"a message was lost"}"#;
 /// Most bytes before the payload of a frame that a server sends.
 const HEADER_BYTES_MAX: usize = 10;
 
@@ -25,17 +23,6 @@ pub(crate) fn binary(payload: &[u8]) -> Bytes {
 /// The answer to a ping.
 pub(crate) fn pong(payload: &[u8]) -> Bytes {
     frame(payload, OpCode::Pong)
-}
-
-/// A message of the protocol as a text frame.
-pub(crate) fn message(message: &ServerMessage) -> Bytes {
-    match serde_json::to_vec(message) {
-        Ok(json) => text(&json),
-        Err(error) => {
-            tracing::error!(%error, "a message cannot be written as JSON");
-            text(UNWRITABLE)
-        }
-    }
 }
 
 /// A close frame of ours.
@@ -76,11 +63,5 @@ mod tests {
         assert_eq!(frame[0], 0x88);
         assert_eq!(u16::from_be_bytes([frame[2], frame[3]]), 4000);
         assert_eq!(&frame[4..], CloseCode::TooSlow.reason().as_bytes());
-    }
-
-    #[test]
-    fn a_message_that_is_lost_is_still_a_message() {
-        let lost: ServerMessage = serde_json::from_slice(UNWRITABLE).unwrap();
-        assert!(matches!(lost, ServerMessage::Error { id: None, .. }));
     }
 }

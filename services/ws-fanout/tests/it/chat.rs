@@ -33,7 +33,7 @@ async fn a_posted_message_is_the_same_over_rest_and_websocket() {
     socket.say(&post(5, "hello")).await;
     let mut heard = [socket.hear().await, socket.hear().await];
     heard.sort_by_key(|message| matches!(message, ServerMessage::Event(_)));
-    assert_eq!(heard[0], ServerMessage::Ack { id: 5 });
+    assert_eq!(heard[0], ServerMessage::ack(5));
     let history = viewer.get("/api/chat").await.expect(200);
     assert_eq!(
         texts(history.body.as_array().unwrap()),
@@ -127,7 +127,7 @@ async fn a_person_posts_at_a_limited_rate_whatever_the_connection() {
     for text in ["2", "3"] {
         let mut socket = world.socket(Role::Viewer).await;
         socket.say(&post(1, text)).await;
-        assert_eq!(socket.hear().await, ServerMessage::Ack { id: 1 });
+        assert_eq!(socket.hear().await, ServerMessage::ack(1));
     }
     let mut socket = world.socket(Role::Viewer).await;
     socket.say(&post(1, "4")).await;
@@ -176,7 +176,7 @@ async fn converse(mut socket: Socket, name: usize, posts: u64, total: usize) -> 
         match socket.hear().await {
             ServerMessage::Event(event) => heard.push(event),
             ServerMessage::Batch { events } => heard.extend(events),
-            ServerMessage::Ack { id } => {
+            ServerMessage::Ack { id, .. } => {
                 acknowledged += 1;
                 assert_eq!(id, acknowledged);
                 if acknowledged < posts {
@@ -257,4 +257,45 @@ async fn a_deleted_message_is_told_of_and_in_no_list_any_more() {
     let request = moderator.request("DELETE".parse().unwrap(), &path);
     let nowhere = moderator.send(request).await;
     let _ = nowhere.expect_problem(404, "stream.not-found");
+}
+
+#[tokio::test]
+async fn everybody_together_posts_no_more_than_the_chat_takes() {
+    let world = World::with(&[
+        ("chat.interval_ms", "0"),
+        ("chat.channel_per_second", "1"),
+        ("chat.channel_burst", "2"),
+    ])
+    .await;
+    let operator = world.api(Role::Operator);
+    let posts = (0..20).map(|number| {
+        let body = json!({"text": number.to_string()});
+        let operator = &operator;
+        async move { operator.post("/api/chat", &body).await }
+    });
+    let answers = futures_util::future::join_all(posts).await;
+    let (kept, refused): (Vec<_>, Vec<_>) = answers
+        .into_iter()
+        .partition(|answer| answer.status.is_success());
+    assert!(kept.len() >= 2);
+    let count = f64::from(u32::try_from(refused.len()).unwrap());
+    for answer in refused {
+        let _ = answer.expect_problem(429, "rate.limited");
+    }
+    assert!(count > 0.0, "twenty at once are more than the chat takes");
+    world
+        .until_metric("sm_ws_limits_total{limit=\"chat-of-channel\"}", count)
+        .await;
+    let mut socket = world.socket(Role::Viewer).await;
+    let refused = loop {
+        socket.say(&post(1, "one more")).await;
+        match socket.hear().await {
+            ServerMessage::Ack { .. } => {}
+            refused => break refused,
+        }
+    };
+    assert!(
+        matches!(&refused, ServerMessage::Error { code, retry_after_ms: Some(_), .. } if code == "rate.limited"),
+        "{refused:?}"
+    );
 }

@@ -1,10 +1,12 @@
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use sm_common::auth::Role;
 use sm_common::event::Channel;
-use sm_common::ws::CloseCode;
+use sm_common::ws::{ClientMessage, CloseCode, DEFLATED, ServerMessage, Subprotocol};
 use sm_test_kit::Api;
 use sm_ws_fanout::{ABOUT, openapi};
+use utoipa::PartialSchema;
 
 use crate::harness::World;
 
@@ -43,27 +45,44 @@ fn the_reference_lists_every_close_code_as_it_is() {
     assert_eq!(documented, known);
 }
 
+/// The `type` of every message of a kind.
+fn types_of<M: PartialSchema>() -> BTreeSet<String> {
+    let schema = serde_json::to_value(M::schema()).unwrap();
+    let mut types = BTreeSet::new();
+    let kinds = schema["oneOf"].as_array().unwrap();
+    for kind in kinds {
+        // What a message shares with others stands beside its type.
+        let parts = kind["allOf"].as_array();
+        let parts = parts.map_or(std::slice::from_ref(kind), Vec::as_slice);
+        let names = parts
+            .iter()
+            .filter_map(|part| part.pointer("/properties/type/enum/0"));
+        types.extend(names.map(|name| name.as_str().unwrap().to_owned()));
+    }
+    assert_eq!(types.len(), kinds.len(), "every message has a type");
+    types
+}
+
+#[test]
+fn the_reference_says_what_is_spoken() {
+    let text = reference();
+    for subprotocol in Subprotocol::ALL {
+        assert!(text.contains(&format!("`{}`", subprotocol.name())));
+    }
+    assert!(text.contains(&format!("the byte `{DEFLATED:x}`")));
+}
+
 #[test]
 fn the_reference_names_every_message_and_every_channel() {
     let text = reference();
-    for name in [
-        "auth",
-        "subscribe",
-        "unsubscribe",
-        "publish",
-        "ping",
-        "welcome",
-        "subscribed",
-        "ack",
-        "event",
-        "batch",
-        "error",
-        "pong",
-        "link",
-        "goodbye",
-    ] {
-        assert!(text.contains(&format!("### `{name}`")), "{name}");
-    }
+    let documented: BTreeSet<_> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`'))
+        .map(str::to_owned)
+        .collect();
+    let mut known = types_of::<ClientMessage>();
+    known.extend(types_of::<ServerMessage>());
+    assert_eq!(documented, known);
     for channel in Channel::ALL {
         assert!(text.contains(&format!("| `{channel}` |")), "{channel}");
     }

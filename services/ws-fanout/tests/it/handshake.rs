@@ -129,6 +129,10 @@ async fn connections_are_limited_in_all_by_person_and_by_address() {
     let token = world.issuer.token(Role::Operator);
     let mut same_address = Socket::connect(&world.url(), Some(&token)).await.unwrap();
     assert_eq!(hear_close(&mut same_address).await, 4503);
+    for limit in ["connections-per-user", "connections-per-address"] {
+        let reached = format!("sm_ws_limits_total{{limit=\"{limit}\"}}");
+        world.until_metric(&reached, 1.0).await;
+    }
 
     second.cut();
     world.until_metric("sm_ws_connections", 2.0).await;

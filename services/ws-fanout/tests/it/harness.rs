@@ -10,8 +10,8 @@ use sm_common::id::{InstanceId, LayerId, MessageId, SceneId, SessionId, StreamId
 use sm_common::performance::{MetricsSample, Performance, Viewers};
 use sm_common::program::ProgramFormat;
 use sm_common::stream::{ChosenScenes, DesiredState, DesiredStatus};
-use sm_common::ws::{ClientMessage, ServerMessage};
-use sm_test_kit::{Api, Issuer, Redis, Running, Socket, until};
+use sm_common::ws::{ClientMessage, ServerMessage, Subprotocol};
+use sm_test_kit::{Api, Issuer, LossyProxy, Redis, Running, Socket, until};
 use sm_ws_fanout::{ABOUT, serve};
 
 pub(crate) const SOON: Duration = Duration::from_secs(10);
@@ -39,8 +39,21 @@ impl World {
     /// With other settings than the default.
     pub(crate) async fn with(changes: &[(&str, &str)]) -> Self {
         let redis = Redis::start();
+        let url = redis.url();
+        Self::over(redis, &url, changes).await
+    }
+
+    /// With a proxy between the service and Redis.
+    pub(crate) async fn behind_proxy(changes: &[(&str, &str)]) -> (Self, LossyProxy) {
+        let redis = Redis::start();
+        let proxy = LossyProxy::start(redis.port());
+        let url = format!("redis://127.0.0.1:{}/", proxy.port());
+        (Self::over(redis, &url, changes).await, proxy)
+    }
+
+    async fn over(redis: Redis, url: &str, changes: &[(&str, &str)]) -> Self {
         let issuer = Issuer::new();
-        let service = start_service(&redis, &issuer, changes);
+        let service = start_service(url, &issuer, changes);
         let world = Self {
             bus: patient_bus(&redis),
             service,
@@ -55,7 +68,12 @@ impl World {
 
     /// One more process of the service over the same Redis.
     pub(crate) async fn replica(&self) -> Running {
-        let service = start_service(&self.redis, &self.issuer, &[]);
+        self.replica_over(&self.redis.url(), &[]).await
+    }
+
+    /// One more process that reaches the same Redis at this address.
+    pub(crate) async fn replica_over(&self, url: &str, changes: &[(&str, &str)]) -> Running {
+        let service = start_service(url, &self.issuer, changes);
         ready(&service).await;
         service
     }
@@ -93,6 +111,11 @@ impl World {
     /// A connection of this role, welcomed.
     pub(crate) async fn socket(&self, role: Role) -> Socket {
         connect(&self.url(), &self.issuer.token(role)).await
+    }
+
+    /// A connection of this role that speaks this subprotocol, welcomed.
+    pub(crate) async fn speaking(&self, subprotocol: Subprotocol, role: Role) -> Socket {
+        connect_speaking(subprotocol, &self.url(), &self.issuer.token(role)).await
     }
 
     /// Publishes a chat message with this text.
@@ -182,9 +205,8 @@ fn patient_bus(redis: &Redis) -> Bus {
     Bus::new(config, "test", instance, SystemClock::shared()).unwrap()
 }
 
-fn start_service(redis: &Redis, issuer: &Issuer, changes: &[(&str, &str)]) -> Running {
-    let url = redis.url();
-    let mut settings = vec![("redis.url", url.as_str()), ("ws.port", "0"), PATIENT];
+fn start_service(redis: &str, issuer: &Issuer, changes: &[(&str, &str)]) -> Running {
+    let mut settings = vec![("redis.url", redis), ("ws.port", "0"), PATIENT];
     settings.extend_from_slice(changes);
     let config = Running::config(&ABOUT, &settings);
     Running::start(ABOUT, config, issuer.key_source(), serve)
@@ -212,7 +234,13 @@ pub(crate) fn websocket_url(service: &Running) -> String {
 
 /// Connects, and hears the welcome.
 pub(crate) async fn connect(url: &str, token: &str) -> Socket {
-    let mut socket = Socket::connect(url, Some(token)).await.unwrap();
+    connect_speaking(Subprotocol::Json, url, token).await
+}
+
+/// Connects and speaks this subprotocol, and hears the welcome.
+pub(crate) async fn connect_speaking(subprotocol: Subprotocol, url: &str, token: &str) -> Socket {
+    let connecting = Socket::connect_speaking(subprotocol, url, Some(token));
+    let mut socket = connecting.await.unwrap();
     let welcome = socket.hear().await;
     assert!(
         matches!(

@@ -91,7 +91,7 @@ async fn the_first_message_can_prove_who_connects() {
     socket.say(&auth(2, "rubbish".to_owned())).await;
     hear_error(&mut socket, "auth.token.invalid").await;
     socket.say(&auth(3, world.issuer.token(Role::Viewer))).await;
-    assert_eq!(socket.hear().await, ServerMessage::Ack { id: 3 });
+    assert_eq!(socket.hear().await, ServerMessage::ack(3));
     socket.subscribe(Channel::StreamState, None).await;
 }
 
@@ -128,7 +128,7 @@ async fn a_connection_ends_with_its_token_unless_it_is_refreshed() {
     refreshed
         .say(&auth(1, world.issuer.token(Role::Viewer)))
         .await;
-    assert_eq!(refreshed.hear().await, ServerMessage::Ack { id: 1 });
+    assert_eq!(refreshed.hear().await, ServerMessage::ack(1));
     assert_eq!(hear_close(&mut left_alone).await, 4002);
     refreshed.subscribe(Channel::Chat, None).await;
 }
@@ -157,7 +157,7 @@ async fn a_lower_role_ends_what_it_may_not_hear() {
     let mut claims = world.issuer.claims(Role::Operator, now, now + 600);
     claims.role = Role::Viewer;
     socket.say(&auth(5, world.issuer.sign(&claims))).await;
-    assert_eq!(socket.hear().await, ServerMessage::Ack { id: 5 });
+    assert_eq!(socket.hear().await, ServerMessage::ack(5));
     let ended = hear_error(&mut socket, "auth.role.insufficient").await;
     assert!(matches!(ended, ServerMessage::Error { id: None, .. }));
     world.publish_sample(1).await;

@@ -13,6 +13,7 @@
 )]
 
 mod chat;
+mod deflate;
 mod documents;
 mod drain;
 mod follower;
@@ -21,7 +22,9 @@ mod handshake;
 mod harness;
 mod heartbeat;
 mod identity;
+mod message_pack;
 mod outage;
+mod presence;
 mod raw;
 mod recovery;
 mod slow_readers;

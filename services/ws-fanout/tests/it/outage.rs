@@ -11,7 +11,7 @@ async fn posted(socket: &mut Socket, follower: &mut Follower, id: u64, text: &st
     socket.say(&post(id, text)).await;
     loop {
         match socket.hear().await {
-            ServerMessage::Ack { id: answered } if answered == id => return true,
+            ServerMessage::Ack { id: answered, .. } if answered == id => return true,
             ServerMessage::Error {
                 id: Some(answered),
                 code,
@@ -140,4 +140,27 @@ async fn an_event_that_nobody_heard_is_found_although_none_follows() {
     world.publish("next").await;
     follower.listen(&mut socket, |f| f.log.len() == 2).await;
     assert_eq!(follower.log, ["alone", "next"]);
+}
+
+#[tokio::test]
+async fn a_channel_that_is_not_heard_any_more_is_repaired_and_subscribed_anew() {
+    let quick = ("fanout.position_check_ms", "50");
+    let (world, proxy) = World::behind_proxy(&[quick]).await;
+    let mut socket = world.socket(Role::Viewer).await;
+    let mut follower = Follower::default();
+    follower.follow(&mut socket).await;
+    world.publish("heard").await;
+    follower.listen(&mut socket, |f| f.log.len() == 1).await;
+    // The subscription goes on answering and hearing its probes; of chat nothing comes through.
+    proxy.lose(Some(b"\r\nmessage\r\n$4\r\nchat\r\n"));
+    for count in 2..=3 {
+        world.publish("not heard").await;
+        follower.listen(&mut socket, |f| f.log.len() == count).await;
+    }
+    world.until_metric("sm_ws_resubscriptions_total", 1.0).await;
+    proxy.lose(None);
+    world.publish("heard again").await;
+    follower.listen(&mut socket, |f| f.log.len() == 4).await;
+    assert_eq!(follower.log[3], "heard again");
+    assert_eq!(follower.snapshots, 1);
 }

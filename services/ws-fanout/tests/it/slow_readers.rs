@@ -148,6 +148,9 @@ async fn an_event_that_waits_for_too_long_ends_the_connection() {
     })
     .await;
     world.until_metric("sm_ws_queue_bytes", 0.0).await;
+    world
+        .until_metric("sm_ws_limits_total{limit=\"queue-age\"}", 1.0)
+        .await;
 }
 
 #[tokio::test]
@@ -169,4 +172,57 @@ async fn the_socket_of_a_client_that_never_reads_is_given_up() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_slow_reader_of_a_state_that_is_not_conflated_is_closed() {
+    let world = World::with(&[
+        ("fanout.metrics.conflate", "never"),
+        ("ws.queue_bytes_max", "65536"),
+        SMALL_BUFFER,
+        NO_HEARTBEAT,
+        NO_WRITE_TIMEOUT,
+    ])
+    .await;
+    let _stuck = stuck(&world, Role::Operator, Channel::Metrics).await;
+    let mut published = 0;
+    while world.metric("sm_ws_closes_total{code=\"4000\"}").await < 1.0 {
+        let samples = (0..100).map(|_| world.publish_sample(published));
+        futures_util::future::join_all(samples).await;
+        published += 100;
+        assert!(
+            published < 10_000,
+            "a reader that never reads is never too slow"
+        );
+    }
+    assert!(world.metric("sm_ws_conflated_total").await < 1.0);
+}
+
+#[tokio::test]
+async fn a_window_of_a_conflating_channel_holds_one_sample_and_no_other_channel_waits_for_it() {
+    let world = World::with(&[
+        ("fanout.metrics.batch_window_ms", "3600000"),
+        ("fanout.metrics.conflate", "always"),
+        ("fanout.chat.batch_window_ms", "0"),
+    ])
+    .await;
+    let mut socket = world.socket(Role::Operator).await;
+    socket.subscribe(Channel::Metrics, None).await;
+    socket.subscribe(Channel::Chat, None).await;
+    let first = world.publish_sample(0).await.offset;
+    assert_eq!(socket.events(1).await[0].offset, first);
+    for number in 1..=50 {
+        world.publish_sample(number).await;
+    }
+    for text in ["one", "two"] {
+        world.publish(text).await;
+    }
+    for text in ["one", "two"] {
+        let heard = socket.hear().await;
+        assert!(
+            matches!(&heard, ServerMessage::Event(event) if event.data["text"] == text),
+            "{heard:?}"
+        );
+    }
+    world.until_metric("sm_ws_conflated_total", 49.0).await;
 }

@@ -270,7 +270,7 @@ async fn whoever_unsubscribes_hears_nothing_more() {
     // A second time changes nothing.
     for id in [3, 4] {
         socket.say(&unsubscribe(id)).await;
-        assert_eq!(socket.hear().await, ServerMessage::Ack { id });
+        assert_eq!(socket.hear().await, ServerMessage::ack(id));
     }
     world.publish("unheard").await;
     world.publish_change().await;

@@ -15,7 +15,7 @@ use super::{Host, PATIENCE, PLAYLIST, Studio, follow};
 
 /// The handover waits for the machine, however busy it is.
 const SETTINGS: [(&str, &str); 3] = [
-    ("handover.longest_ms", "60000"),
+    ("handover.longest_ms", "20000"),
     ("handover.claim_ms", "10000"),
     ("live.window_segments", "60"),
 ];
@@ -45,7 +45,12 @@ async fn play(api: Api, mut follower: HlsFollower) -> Vec<(Timestamp, Timestamp,
     let first_map = follower.segments().values().next().unwrap().map.clone();
     let start = Instant::now();
     loop {
-        assert!(start.elapsed() < PATIENCE, "{:#?}", follower.segments());
+        assert!(
+            start.elapsed() < PATIENCE / 3,
+            "{:?} {:?}",
+            follower.next(),
+            seen
+        );
         let (segment, part) = follower.next();
         let next = format!("{PLAYLIST}?_HLS_msn={segment}&_HLS_part={part}");
         let answer = api.get(&next).await;
@@ -57,14 +62,19 @@ async fn play(api: Api, mut follower: HlsFollower) -> Vec<(Timestamp, Timestamp,
         for (file, span) in spans(&answer.text) {
             if let Entry::Vacant(place) = seen.entry(file) {
                 let path = format!("/live/main/{}", place.key());
-                let segment = api.get(&path).await.expect(200);
-                assert!(!segment.text.is_empty());
-                place.insert(span);
+                let segment = api.get(&path).await;
+                // What is not to be had while the stream changes hands is asked for again.
+                if segment.status == 200 && !segment.text.is_empty() {
+                    place.insert(span);
+                }
             }
         }
+        let has_all = spans(&answer.text)
+            .keys()
+            .all(|file| seen.contains_key(file));
         let others = follower.segments().values();
         let others = others.filter(|one| one.uri.is_some() && one.map != first_map);
-        if others.count() >= 3 {
+        if has_all && others.count() >= 3 {
             let spans = seen
                 .into_iter()
                 .map(|(file, (start, end))| (start, end, file));
@@ -91,12 +101,11 @@ async fn a_strict_player_sees_every_moment_while_a_host_is_replaced() {
 
     // Within a run the segments follow on one another; that the lists are whole, the player has seen.
     let run = |file: &str| file.split_once('-').unwrap().0.to_owned();
-    let changes = spans
-        .windows(2)
-        .filter(|pair| run(&pair[0].2) != run(&pair[1].2));
-    let changes: Vec<_> = changes.collect();
-    assert_eq!(changes.len(), 1, "{spans:#?}");
-    assert!(changes[0][1].0 <= changes[0][0].1, "{spans:#?}");
+    let former = run(&spans[0].2);
+    let (former, next): (Vec<_>, Vec<_>) = spans.iter().partition(|one| run(&one.2) == former);
+    let ended = former.iter().map(|(_, end, _)| *end).max().unwrap();
+    let began = next.iter().map(|(start, ..)| *start).min().unwrap();
+    assert!(began <= ended, "{spans:#?}");
     let key = keys::observed(&StreamId::default());
     let observed = until_some("the other engine says so", PATIENCE, || async {
         let observed: ObservedState = studio.bus.document(&key).await.unwrap()?;

@@ -291,7 +291,7 @@ impl Heir {
                     self.standby.tell_chat(self.ears.chat.borrow_and_update().as_ref())?;
                 }
                 Ok(()) = self.ears.lease.changed() => self.look_at_lease()?,
-                _ = self.claims.tick() => Box::pin(self.renew_claim()).await?,
+                _ = self.claims.tick() => Box::pin(self.renew_claim()).await,
             }
         }
     }
@@ -306,17 +306,12 @@ impl Heir {
         }
     }
 
-    /// A claim that Redis does not answer may still be good. Where the holder is gone, the lease is
-    /// about to be this process's, or another's.
-    async fn renew_claim(&self) -> Result<(), Turn> {
-        match claim(&self.surroundings, self.former, &self.key).await {
-            Err(NotTaken::Bus(error)) => {
-                let stream = &self.surroundings.stream;
-                tracing::debug!(stream.id = %stream, %error, "claim not renewed");
-                Ok(())
-            }
-            Err(NotTaken::HolderGone) => Ok(()),
-            claimed => Ok(claimed?),
+    /// Says again that this process is the heir. What a refusal means, the lease says: the holder is
+    /// gone, another heir has followed on it, or this process has by now.
+    async fn renew_claim(&self) {
+        if let Err(error) = claim(&self.surroundings, self.former, &self.key).await {
+            let stream = &self.surroundings.stream;
+            tracing::debug!(stream.id = %stream, %error, "claim not renewed");
         }
     }
 

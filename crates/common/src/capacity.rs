@@ -60,13 +60,14 @@ pub struct LayerCosts {
 }
 
 impl LayerCosts {
-    const fn of(&self, kind: LayerKind) -> f64 {
+    /// The estimate for a layer of this kind; `None` for those that need next to nothing.
+    const fn of(&self, kind: LayerKind) -> Option<f64> {
         match kind {
-            LayerKind::Video => self.video,
-            LayerKind::Playlist => self.playlist,
-            LayerKind::Network => self.network,
-            LayerKind::Ingest => self.ingest,
-            LayerKind::Web => self.web,
+            LayerKind::Video => Some(self.video),
+            LayerKind::Playlist => Some(self.playlist),
+            LayerKind::Network => Some(self.network),
+            LayerKind::Ingest => Some(self.ingest),
+            LayerKind::Web => Some(self.web),
             LayerKind::Color
             | LayerKind::TestPattern
             | LayerKind::Image
@@ -76,7 +77,7 @@ impl LayerCosts {
             | LayerKind::Gradient
             | LayerKind::Countdown
             | LayerKind::Ticker
-            | LayerKind::Chat => 0.0,
+            | LayerKind::Chat => None,
         }
     }
 }
@@ -132,25 +133,20 @@ impl Costs {
 
     /// Cores that a scene with these layers needs more than one with those; 0 when it needs less.
     pub fn of_layers(&self, before: &[LayerKind], after: &[LayerKind]) -> f64 {
-        let all =
-            |kinds: &[LayerKind]| -> f64 { kinds.iter().map(|kind| self.layers.of(*kind)).sum() };
+        let all = |kinds: &[LayerKind]| -> f64 {
+            kinds.iter().filter_map(|kind| self.layers.of(*kind)).sum()
+        };
         (all(after) - all(before)).max(0.0)
     }
 }
 
 /// Whether a scene with these layers needs something that one with those does not need.
 pub fn adds_layers(before: &[LayerKind], after: &[LayerKind]) -> bool {
+    let counts = |kind| LayerCosts::default().of(kind).is_some();
     let count = |kinds: &[LayerKind], kind| kinds.iter().filter(|one| **one == kind).count();
-    let decoded = LayerCosts {
-        video: 1.0,
-        playlist: 1.0,
-        network: 1.0,
-        ingest: 1.0,
-        web: 1.0,
-    };
     after
         .iter()
-        .any(|kind| decoded.of(*kind) > 0.0 && count(after, *kind) > count(before, *kind))
+        .any(|kind| counts(*kind) && count(after, *kind) > count(before, *kind))
 }
 
 /// Why no host can carry what needs so many cores more; `None` when one can, or says nothing.

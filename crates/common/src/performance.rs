@@ -70,7 +70,7 @@ pub struct Performance {
     /// it, in milliseconds.
     pub layer_change_to_air_ms: Option<f64>,
     /// The same, median of the latest changes, at most 1000, since the stream went on air with
-    /// this engine.
+    /// this engine. Each change counts, also where several share a frame.
     pub layer_change_to_air_ms_p50: Option<f64>,
     /// The same, 99th percentile.
     pub layer_change_to_air_ms_p99: Option<f64>,

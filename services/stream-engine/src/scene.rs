@@ -26,7 +26,8 @@ const LINE_HEIGHT: f64 = 1.5;
 /// Bounds of [`TextStyle::size`].
 const TEXT_SIZE: (f64, f64) = (4.0, 1000.0);
 
-/// When the latest change that makes `scene` differ from `before` was acknowledged.
+/// When the earliest change that makes `scene` differ from `before` was acknowledged, as far as the
+/// scene tells.
 pub(crate) fn changed_at(scene: &Scene, before: &Scene) -> Timestamp {
     let changed = scene.layers.iter().filter(|layer| {
         !before
@@ -36,7 +37,8 @@ pub(crate) fn changed_at(scene: &Scene, before: &Scene) -> Timestamp {
     });
     changed
         .map(|layer| layer.updated_at)
-        .fold(scene.updated_at, Timestamp::max)
+        .min()
+        .unwrap_or(scene.updated_at)
 }
 
 /// The scene as the worker needs it. `assets` is where uploaded files are.
@@ -323,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_as_old_as_its_newest_part() {
+    fn a_change_is_as_old_as_its_oldest_part() {
         let (first, second) = (LayerId::generate(), LayerId::generate());
         let before = scene(
             1,
@@ -334,11 +336,11 @@ mod tests {
             2,
             20,
             &[
-                layer(first, 2, 21, &color()),
+                layer(first, 2, 15, &color()),
                 layer(second, 1, 99, &color()),
             ],
         );
-        assert_eq!(changed_at(&after, &before).as_unix_millis(), 21);
+        assert_eq!(changed_at(&after, &before).as_unix_millis(), 15);
         let reordered = scene(3, 30, &after.layers);
         assert_eq!(changed_at(&reordered, &after).as_unix_millis(), 30);
     }

@@ -149,19 +149,11 @@ impl Composer {
     }
 
     fn compose(&self, progress: &mut Progress) -> Result<(), gst::FlowError> {
-        let stage = Arc::clone(
-            &self
-                .shared
-                .stage
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
         // A second's worth of frames may wait for the encoder; further ones are left out.
         if self.video.current_level_buffers() < u64::from(self.timeline.framerate()) {
             let segment = self.keep_keyframes_in_place(progress);
-            self.follow(progress, &stage);
-            let frame = (progress.frame, segment);
-            self.compose_picture(frame, &stage, &progress.acts)?;
+            let (stage, sheet) = self.draw_newest(progress)?;
+            self.hand_over(sheet, (progress.frame, segment))?;
             self.tell_what_is_new(progress, &stage);
         }
         // The sound of the time up to this frame: its sources have had that long to bring it.
@@ -169,6 +161,36 @@ impl Composer {
         self.mix_sound(progress, until)?;
         progress.frame += 1;
         Ok(())
+    }
+
+    /// Draws the next frame of the newest stage. What changes while it is drawn would wait for
+    /// nearly a whole frame; so it is drawn once more then, and no further time: a scene that
+    /// changes all the time must not keep the frame.
+    fn draw_newest(&self, progress: &mut Progress) -> Result<(Arc<Stage>, Sheet), gst::FlowError> {
+        let stage = self.newest_stage();
+        let sheet = self.draw_stage(progress, &stage)?;
+        let newest = self.newest_stage();
+        if Arc::ptr_eq(&stage, &newest) {
+            return Ok((stage, sheet));
+        }
+        drop(sheet);
+        let sheet = self.draw_stage(progress, &newest)?;
+        Ok((newest, sheet))
+    }
+
+    fn newest_stage(&self) -> Arc<Stage> {
+        let stage = self.shared.stage.lock();
+        Arc::clone(&stage.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn draw_stage(
+        &self,
+        progress: &mut Progress,
+        stage: &Arc<Stage>,
+    ) -> Result<Sheet, gst::FlowError> {
+        self.follow(progress, stage);
+        let scenes = progress.acts.scenes(stage, progress.frame);
+        self.draw_scenes(&scenes, progress.frame)
     }
 
     /// Lets what changes with this stage begin with the next frame.
@@ -181,14 +203,13 @@ impl Composer {
         }
     }
 
-    fn compose_picture(
+    /// Hands a picture to whoever shows, keeps or encodes it.
+    fn hand_over(
         &self,
+        sheet: Sheet,
         (frame, segment): (u64, Option<u64>),
-        stage: &Stage,
-        acts: &Acts,
     ) -> Result<(), gst::FlowError> {
         let start_ns = self.timeline.frame_start_ns(frame);
-        let sheet = self.draw_scenes(&acts.scenes(stage, frame), frame)?;
         let mut buffer = sheet.into_buffer();
         if let Some(buffer) = buffer.get_mut() {
             let end_ns = self.timeline.frame_start_ns(frame + 1);

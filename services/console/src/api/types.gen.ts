@@ -3231,7 +3231,7 @@ export interface components {
             /**
              * Format: double
              * @description The same, median of the latest changes, at most 1000, since the stream went on air with
-             *     this engine.
+             *     this engine. Each change counts, also where several share a frame.
              * @default null
              */
             layer_change_to_air_ms_p50: number | null;

@@ -94,8 +94,7 @@ impl Tenure {
         else {
             return;
         };
-        let delay = screen.applied(sequence, at);
-        if let Some(delay) = delay {
+        for delay in screen.applied(sequence, at) {
             self.observation.layer_changed(delay);
             self.surroundings.metrics.layer_changed(delay);
         }

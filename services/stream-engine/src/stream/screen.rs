@@ -211,26 +211,26 @@ impl Screen {
     }
 
     /// The worker shows the picture of this number since `at`. Returns how long after its
-    /// acknowledged write the latest change was in the picture.
-    pub(super) fn applied(&mut self, sequence: u64, at: Timestamp) -> Option<Duration> {
-        let mut delay = None;
+    /// acknowledged write each change was in the picture; several may share a frame.
+    pub(super) fn applied(&mut self, sequence: u64, at: Timestamp) -> Vec<Duration> {
+        let mut delays = Vec::new();
         let on_air = |picture: &ScenePicture| picture.scene.as_ref().map(|scene| scene.id);
         let mut before = self.shown.as_ref().map(on_air);
-        while let Some(front) = self.waiting.front()
-            && front.sequence <= sequence
+        while let Some(Waiting {
+            picture,
+            changed_at,
+            ..
+        }) = self
+            .waiting
+            .pop_front_if(|front| front.sequence <= sequence)
         {
-            let Waiting {
-                picture,
-                changed_at,
-                ..
-            } = self.waiting.pop_front()?;
             // What changed while a scene was coming is told of when it has come.
             let comes = on_air(&picture) != *before.get_or_insert_with(|| on_air(&picture));
             let changed_at = changed_at.filter(|_| !comes);
-            delay = changed_at.map(|changed_at| at.since(changed_at));
+            delays.extend(changed_at.map(|changed_at| at.since(changed_at)));
             self.shown = Some(picture);
         }
-        delay
+        delays
     }
 
     /// A segment proves that the first picture is shown, if nothing else has.
@@ -247,6 +247,8 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+
+    const NONE: [Duration; 0] = [];
 
     fn program(revision: u64) -> Canvas {
         another_program(1, revision)
@@ -290,7 +292,7 @@ mod tests {
         let mut screen = Screen::new(program(1));
         assert_eq!(
             screen.applied(1, at(5000)),
-            None,
+            NONE,
             "the first picture is no change"
         );
         assert_eq!(screen.next(), 2);
@@ -298,18 +300,18 @@ mod tests {
         assert_eq!(screen.sent(), picture(2));
         assert_eq!(screen.shown(), Some(&program(1).described()));
         let delay = screen.applied(2, at(2033));
-        assert_eq!(delay, Some(Duration::from_millis(33)));
+        assert_eq!(delay, [Duration::from_millis(33)]);
         assert_eq!(screen.shown(), Some(&program(2).described()));
         screen.send(covered(program(2)));
-        assert_eq!(screen.applied(3, at(9000)), None);
+        assert_eq!(screen.applied(3, at(9000)), NONE);
         screen.send(program(2));
-        assert_eq!(screen.applied(4, at(9000)), None, "resuming is no change");
+        assert_eq!(screen.applied(4, at(9000)), NONE, "resuming is no change");
         screen.send(another_program(2, 1));
-        assert_eq!(screen.applied(5, at(9000)), None, "a take is no change");
+        assert_eq!(screen.applied(5, at(9000)), NONE, "a take is no change");
         screen.send(another_program(3, 1));
         screen.send(another_program(3, 2));
         let during = screen.applied(7, at(9000));
-        assert_eq!(during, None, "nor is what changes during it");
+        assert_eq!(during, NONE, "nor is what changes during it");
     }
 
     #[test]
@@ -345,21 +347,22 @@ mod tests {
         screen.send(program(4));
         assert_eq!(
             screen.applied(8, Timestamp::from_unix_millis(9000)),
-            None,
+            NONE,
             "what an earlier host sent is not known well enough to be timed"
         );
     }
 
     #[test]
-    fn changes_that_share_a_frame_are_timed_from_the_newest() {
+    fn changes_that_share_a_frame_are_timed_each() {
         let at = Timestamp::from_unix_millis;
         let mut screen = Screen::new(program(1));
         screen.send(program(2));
         screen.send(program(3));
-        assert_eq!(screen.applied(3, at(3010)), Some(Duration::from_millis(10)));
+        let delays = [1010, 10].map(Duration::from_millis);
+        assert_eq!(screen.applied(3, at(3010)), delays);
         assert_eq!(
             screen.applied(2, at(3020)),
-            None,
+            NONE,
             "an old echo changes nothing"
         );
         assert_eq!(screen.shown(), Some(&program(3).described()));

@@ -4,10 +4,13 @@
 mod engine_cpu;
 mod glass;
 mod host_replaced;
+mod hosts;
 mod http_load;
 mod layer_change;
 mod measurement;
 mod on_air;
+mod player;
+mod restarts;
 mod state_read;
 
 use std::path::Path;
@@ -23,6 +26,7 @@ fn main() -> anyhow::Result<()> {
             let mut all = vec![state_read::run()?];
             all.extend(on_air::run()?);
             all.extend(host_replaced::run()?);
+            all.extend(restarts::run()?);
             all.extend(layer_change::run()?);
             all.extend(glass::run()?);
             all.extend(engine_cpu::run(None)?);
@@ -31,6 +35,7 @@ fn main() -> anyhow::Result<()> {
         Some(STATE_READ) => vec![state_read::run()?],
         Some(on_air::GROUP) => on_air::run()?,
         Some(host_replaced::GROUP) => host_replaced::run()?,
+        Some(restarts::GROUP) => restarts::run()?,
         Some(layer_change::GROUP) => layer_change::run()?,
         Some(glass::GROUP) => glass::run()?,
         Some(engine_cpu::GROUP) => engine_cpu::run(None)?,
@@ -38,9 +43,10 @@ fn main() -> anyhow::Result<()> {
     };
     anyhow::ensure!(
         !measurements.is_empty(),
-        "no such benchmark; there are {STATE_READ}, {}, {}, {}, {}, {} and the cases of the latter",
+        "no such benchmark; there are {STATE_READ}, {}, {}, {}, {}, {}, {} and the cases of the latter",
         on_air::GROUP,
         host_replaced::GROUP,
+        restarts::GROUP,
         layer_change::GROUP,
         glass::GROUP,
         engine_cpu::GROUP

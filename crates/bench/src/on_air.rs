@@ -1,7 +1,5 @@
 #![expect(
     clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
     reason = "a benchmark of a system that does not run fails by panicking, as a test does"
 )]
 
@@ -12,14 +10,17 @@ use sm_e2e::{Playlist, Stack, StackOptions};
 use sm_test_kit::Api;
 use tokio::time::timeout;
 
+use crate::hosts::Hosts;
 use crate::measurement::Measurement;
 
 /// The group's name: `B=on-air` runs every case.
 pub(crate) const GROUP: &str = "on-air";
 
 const ROUNDS: usize = 5;
-const NET: &str = "127.82";
-const ENGINES: u8 = 2;
+const HOSTS: Hosts = Hosts {
+    net: "127.82",
+    count: 2,
+};
 /// How long a player waits for an answer before it asks again.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
 const SCALE: &str = "stream-engine=2";
@@ -28,7 +29,7 @@ const SCALE: &str = "stream-engine=2";
 /// Traefik. Segments are of one second.
 pub(crate) fn run() -> anyhow::Result<Vec<Measurement>> {
     let runtime = tokio::runtime::Runtime::new()?;
-    let mut options = StackOptions::at(NET);
+    let mut options = StackOptions::at(HOSTS.net);
     options.scale = vec![SCALE];
     let stack = Stack::start(options);
     runtime.block_on(async {
@@ -59,11 +60,11 @@ async fn first_playlist(stack: &Stack) -> Measurement {
 async fn killed_engine(stack: &Stack) -> Measurement {
     let mut seconds = Vec::new();
     for _ in 0..ROUNDS {
-        let (engine, before) = (holder(stack).await, newest(stack).await);
+        let (engine, before) = (HOSTS.holder(stack).await, newest(stack).await);
         let start = Instant::now();
         stack.kill(stack.pid(&engine).expect("the holder runs"));
         seconds.push(until_next(stack, Next::Segment, &before, start).await);
-        settle(stack).await;
+        HOSTS.settle(stack).await;
     }
     Measurement::within("on-air-engine-killed", "s", 1.5, &seconds)
 }
@@ -76,13 +77,13 @@ async fn killed_worker(stack: &Stack) -> Measurement {
     for _ in 0..ROUNDS {
         go_off_air(stack, &admin).await;
         control(&admin, "start").await;
-        settle(stack).await;
+        HOSTS.settle(stack).await;
         let before = newest(stack).await;
         let start = Instant::now();
         let worker = stack.pid("media-worker-main");
         stack.kill(worker.expect("the worker runs"));
         seconds.push(until_next(stack, Next::Run, &before, start).await);
-        settle(stack).await;
+        HOSTS.settle(stack).await;
     }
     Measurement::within("on-air-worker-killed", "s", 1.5, &seconds)
 }
@@ -92,7 +93,7 @@ async fn killed_worker(stack: &Stack) -> Measurement {
 async fn lost_host(stack: &Stack) -> Measurement {
     let mut seconds = Vec::new();
     for _ in 0..ROUNDS {
-        let (engine, before) = (holder(stack).await, newest(stack).await);
+        let (engine, before) = (HOSTS.holder(stack).await, newest(stack).await);
         let [engine, worker] = [engine.as_str(), "media-worker-main"]
             .map(|process| stack.pid(process).expect("the host runs"));
         let start = Instant::now();
@@ -100,7 +101,7 @@ async fn lost_host(stack: &Stack) -> Measurement {
         stack.kill(worker);
         seconds.push(until_next(stack, Next::Run, &before, start).await);
         stack.kill(engine);
-        settle(stack).await;
+        HOSTS.settle(stack).await;
     }
     Measurement::within("on-air-host-lost", "s", 5.0, &seconds)
 }
@@ -119,19 +120,6 @@ async fn control(admin: &Api, action: &str) {
         .post("/api/stream/control", &json!({"action": action}))
         .await;
     assert!(answer.status.is_success(), "{action}: {}", answer.text);
-}
-
-/// Which process holds the stream.
-async fn holder(stack: &Stack) -> String {
-    let state = stack.state().await;
-    for number in 1..=ENGINES {
-        let health = Api::new(format!("http://{NET}.6.{number}:4291"));
-        let report = health.get("/health").await;
-        if report.body["instance"] == state["engine"]["instance"] {
-            return format!("stream-engine-{number}");
-        }
-    }
-    panic!("an engine holds the stream: {state}")
 }
 
 /// A segment, and the initialisation section of the run that made it.
@@ -175,23 +163,4 @@ async fn has_next(stack: &Stack, next: Next, before: &Newest) -> bool {
     };
     let path = format!("/live/main/{}", now.segment);
     another && !now.segment.is_empty() && stack.anonymous().get(&path).await.status == 200
-}
-
-/// Waits until the stream is live and both engines run, before something else happens.
-async fn settle(stack: &Stack) {
-    stack
-        .until_state("the stream is live", |state| state["status"] == "live")
-        .await;
-    stack
-        .until("the engines are ready", || async {
-            for number in 1..=ENGINES {
-                let health = Api::new(format!("http://{NET}.6.{number}:4291"));
-                let answer = health.try_get("/health/ready").await;
-                if answer.is_none_or(|answer| answer.status != 200) {
-                    return false;
-                }
-            }
-            true
-        })
-        .await;
 }

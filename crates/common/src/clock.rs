@@ -43,6 +43,15 @@ impl Timestamp {
         )
     }
 
+    /// This moment minus `duration`, saturating.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)),
+        )
+    }
+
     fn to_rfc3339(self) -> Option<String> {
         let nanos = i128::from(self.0).checked_mul(1_000_000)?;
         OffsetDateTime::from_unix_timestamp_nanos(nanos)
@@ -163,5 +172,8 @@ mod tests {
     fn time_since_a_future_moment_is_zero() {
         let now = Timestamp::from_unix_millis(5);
         assert_eq!(now.since(Timestamp::from_unix_millis(9)), Duration::ZERO);
+        let earlier = now.minus(Duration::from_millis(7));
+        assert_eq!(earlier, Timestamp::from_unix_millis(-2));
+        assert_eq!(earlier.plus(Duration::from_millis(7)), now);
     }
 }

@@ -189,6 +189,11 @@ impl Stack {
         signal("-KILL", pid);
     }
 
+    /// Asks a process to end.
+    pub fn end(&self, pid: u32) {
+        signal("-TERM", pid);
+    }
+
     /// Stops a process where it is: it neither answers nor refuses.
     pub fn freeze(&self, pid: u32) {
         signal("-STOP", pid);

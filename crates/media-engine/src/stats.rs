@@ -50,7 +50,7 @@ struct Course {
 struct Composed {
     frame: u64,
     at_ns: u64,
-    at: Timestamp,
+    due_at: Timestamp,
 }
 
 #[derive(Debug, Default)]
@@ -146,7 +146,7 @@ impl Meter {
         (format, frame): (u64, u64),
         late_ns: u64,
         at_ns: u64,
-        at: Timestamp,
+        due_at: Timestamp,
     ) {
         if let Some(last) = self.last_composed_ns.replace(at_ns) {
             let interval = at_ns.saturating_sub(last);
@@ -161,10 +161,14 @@ impl Meter {
         if course.underway.len() >= UNDERWAY_MAX {
             course.underway.pop_front();
         }
-        course.underway.push_back(Composed { frame, at_ns, at });
+        course.underway.push_back(Composed {
+            frame,
+            at_ns,
+            due_at,
+        });
     }
 
-    /// A frame left the encoder. Returns when it was composed.
+    /// A frame left the encoder. Returns when it was due to be composed.
     pub(crate) fn encoded(
         &mut self,
         (format, frame): (u64, u64),
@@ -193,7 +197,7 @@ impl Meter {
         self.second
             .encode_ns
             .push(at_ns.saturating_sub(composed.at_ns));
-        Some(composed.at)
+        Some(composed.due_at)
     }
 
     /// The program sounded like this.

@@ -151,7 +151,7 @@ mod tests {
         EncodedFrame {
             number,
             keyframe: number.is_multiple_of(10),
-            composed_at: None,
+            due_at: None,
             apart: None,
             data: vec![0].into(),
         }

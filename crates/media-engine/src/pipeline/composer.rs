@@ -218,12 +218,11 @@ impl Composer {
         }
         let now_ns = self.clock.now_ns().unwrap_or(0);
         let due_ns = start_ns.saturating_add(nanos(PATIENCE));
-        self.lock_meter().composed(
-            (self.program, frame),
-            now_ns.saturating_sub(due_ns),
-            now_ns,
-            self.wall.now(),
-        );
+        let late_ns = now_ns.saturating_sub(due_ns);
+        // As regular as the frames are, however late one is composed.
+        let due_at = self.wall.now().minus(Duration::from_nanos(late_ns));
+        self.lock_meter()
+            .composed((self.program, frame), late_ns, now_ns, due_at);
         *self
             .shared
             .latest

@@ -26,8 +26,8 @@ pub(crate) struct EncodedFrame {
     pub(crate) number: u64,
     /// Whether it can be decoded by itself.
     pub(crate) keyframe: bool,
-    /// Wall clock at which it was composed.
-    pub(crate) composed_at: Option<Timestamp>,
+    /// Wall clock at which it was due to be composed.
+    pub(crate) due_at: Option<Timestamp>,
     /// How to decode it, where that is not how the program's are decoded: of an encoding for one
     /// reader alone.
     pub(crate) apart: Option<Arc<[u8]>>,

@@ -209,7 +209,7 @@ fn callbacks(
                 number: timeline.nearest_frame(start_ns),
                 keyframe: !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT),
                 // The program's own frame of this number tells.
-                composed_at: None,
+                due_at: None,
                 apart: None,
                 data: bytes(buffer)?,
             }))

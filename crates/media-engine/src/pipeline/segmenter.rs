@@ -54,7 +54,7 @@ pub(crate) struct Piece {
     pub(crate) frames: u64,
     /// Whether it starts with a keyframe.
     pub(crate) independent: bool,
-    /// Wall clock at which its first frame was composed.
+    /// Wall clock at which its first frame was due to be composed.
     pub(crate) starts_at: Option<Timestamp>,
     /// Its first frame.
     pub(crate) start: u64,
@@ -218,7 +218,7 @@ impl Segmenter {
 
         let start = frames.first().map_or(end.frame, |frame| frame.number);
         let independent = frames.first().is_some_and(|frame| frame.keyframe);
-        let starts_at = frames.first().and_then(|frame| frame.composed_at);
+        let starts_at = frames.first().and_then(|frame| frame.due_at);
         let audio_start = packets.first().map_or(boundary, |packet| packet.position);
         let next_starts: Vec<u64> = frames
             .iter()
@@ -265,7 +265,7 @@ mod tests {
         EncodedFrame {
             number,
             keyframe: number.is_multiple_of(10),
-            composed_at: Some(Timestamp::from_unix_millis(i64::try_from(number).unwrap())),
+            due_at: Some(Timestamp::from_unix_millis(i64::try_from(number).unwrap())),
             apart: None,
             data: Arc::from([0; 100]),
         }

@@ -31,14 +31,14 @@ pub(super) fn callbacks(listeners: &Listeners) -> gst_app::AppSinkCallbacks {
             let number = timeline.nearest_frame(start_ns);
             let keyframe = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
             let now_ns = clock.now_ns().unwrap_or(0);
-            let composed_at = meter
+            let due_at = meter
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .encoded((program, number), buffer.size(), keyframe, now_ns);
             let frame = EncodedFrame {
                 number,
                 keyframe,
-                composed_at,
+                due_at,
                 apart: None,
                 data: bytes(buffer)?,
             };

@@ -36,10 +36,11 @@ const SEGMENTS: usize = 4;
 pub(crate) fn run() -> anyhow::Result<Vec<Measurement>> {
     let runtime = tokio::runtime::Runtime::new()?;
     let mut options = StackOptions::at(HOSTS.net);
-    // An engine that ends for good ends its workers; one that is restarted on its host keeps them.
-    options
-        .set
-        .push("stream-engine.SM__WORKER__KEEP_ON_STOP=true".to_owned());
+    // An engine that ends for good ends its workers; one that is restarted on its host keeps them,
+    // and does not wait for others to serve the picture.
+    options.set = ["WORKER__KEEP_ON_STOP=true", "HTTP__DRAIN_MS=0"]
+        .map(|variable| format!("stream-engine.SM__{variable}"))
+        .into();
     let stack = Stack::start(options);
     runtime.block_on(async {
         let mut all = Vec::new();

@@ -133,6 +133,21 @@ describe("reading by position", () => {
     expect(socket().heard("unsubscribe")).toEqual([]);
   });
 
+  it("asks for a sample of the chat, of which offsets may skip, where that is wanted", async () => {
+    const { client, socket, heard } = await welcomedScene(["chat", "layer-updates"], {
+      sampleChat: true,
+    });
+    expect(socket().subscriptions("chat").at(-1)).toHaveProperty("sample", true);
+    expect(socket().subscriptions("layer-updates").at(-1)).not.toHaveProperty("sample");
+    socket().subscribes("chat", { epoch: "a", offset: 5, snapshot: [] });
+    socket().tells("chat", 6);
+    socket().tells("chat", 40);
+    expect(heard).toEqual([{ snapshot: [] }, 6, 40]);
+    expect(client.figures.get().gaps).toBe(0);
+    const plain = await liveScene();
+    expect(plain.socket().subscriptions("chat").at(-1)).not.toHaveProperty("sample");
+  });
+
   it("ends a subscription with its last listener", async () => {
     const { client, socket } = await welcomedScene();
     const told: string[] = [];

@@ -15,6 +15,7 @@ import { DEFAULT_TIMING, type Timing } from "./link/timing.ts";
 import { Observable, type Readable } from "./observable.ts";
 import { ProofKeeper } from "./proof/keeper.ts";
 import { anonymous, type Proof } from "./proof/proof.ts";
+import { CHANNEL_IS_CONFLATED } from "./protocol/channels.gen.ts";
 import type { Codec } from "./protocol/codec.ts";
 import { jsonCodec } from "./protocol/json-codec.ts";
 import type {
@@ -41,6 +42,11 @@ export interface ClientOptions {
   /** 0 to 1, for spreading reconnects. */
   readonly random?: () => number;
   readonly signals?: Signals;
+  /**
+   * While more is posted on `chat` than can be read, be told a sample of it, and how much was left out
+   * (`chat.sampled`).
+   */
+  readonly sampleChat?: boolean;
 }
 
 export interface SubscribeOptions {
@@ -106,13 +112,16 @@ export class Client {
     this.figures = this.shownFigures;
     this.session = this.shownSession;
     const now = () => this.clock.now();
+    const isSampled = (channel: Channel) => channel === "chat" && options.sampleChat === true;
     this.topics = new Topics({
       now,
       nextId: () => this.nextId,
       subscribe: (id, channel, stream, since) => {
         this.nextId = id + 1;
-        this.say({ type: "subscribe", id, channel, stream, ...(since && { since }) });
+        const sample = isSampled(channel) && { sample: true };
+        this.say({ type: "subscribe", id, channel, stream, ...(since && { since }), ...sample });
       },
+      maySkip: (channel) => CHANNEL_IS_CONFLATED[channel] || isSampled(channel),
       missedEvents: () => this.note({ gaps: this.figures.get().gaps + 1 }),
     });
     this.keeper = new ProofKeeper(this.proof, {

@@ -36,6 +36,7 @@ struct Plan {
     guards: Vec<PlannedGuard>,
     writes: Vec<PlannedWrite>,
     pushes: Vec<PlannedPush>,
+    entries: Vec<PlannedEntry>,
     events: Vec<PlannedEvent>,
 }
 
@@ -68,6 +69,15 @@ struct PlannedPush {
     entries_max: usize,
     bytes_max: usize,
     keep_ms: String,
+}
+
+#[derive(Debug, Serialize)]
+struct PlannedEntry {
+    documents: usize,
+    order: usize,
+    id: String,
+    document: String,
+    entries_max: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -120,6 +130,18 @@ pub struct ListBounds {
     pub bytes_max: usize,
     /// How long the list is kept after the last entry was added.
     pub keep: Duration,
+}
+
+/// Documents in an order: a hash of them by identifier, and a sorted set of the identifiers by the
+/// number of each, which rises.
+#[derive(Clone, Debug)]
+pub struct Collection {
+    /// The hash.
+    pub documents: String,
+    /// The sorted set.
+    pub order: String,
+    /// Most documents; the oldest go first.
+    pub entries_max: usize,
 }
 
 /// An event that is ready to be committed.
@@ -226,6 +248,26 @@ impl Commit {
             entries_max,
             bytes_max,
             keep_ms,
+        });
+        self
+    }
+
+    /// Puts a document at the end of a collection, after all other writes.
+    #[must_use]
+    pub fn add(mut self, collection: Collection, id: String, document: String) -> Self {
+        let Collection {
+            documents,
+            order,
+            entries_max,
+        } = collection;
+        let documents = self.key(documents);
+        let order = self.key(order);
+        self.plan.entries.push(PlannedEntry {
+            documents,
+            order,
+            id,
+            document,
+            entries_max,
         });
         self
     }

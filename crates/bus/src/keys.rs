@@ -222,6 +222,76 @@ pub fn chat_pace(stream: &StreamId) -> String {
     format!("sm:{{{stream}}}:chat-pace")
 }
 
+/// The kept chat messages by identifier (hash). ws-fanout; bounded with [`chat_order`].
+pub fn chat_messages(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:chat-messages")
+}
+
+/// The identifiers of the kept chat messages in the order of their posting (sorted set, bounded).
+/// ws-fanout.
+pub fn chat_order(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:chat-order")
+}
+
+/// A person's newest messages in a chat (list of identifiers, newest first, bounded). ws-fanout;
+/// expires.
+pub fn chat_written(stream: &StreamId, user: UserId) -> String {
+    format!("sm:{{{stream}}}:chat-written:{user}")
+}
+
+/// The pinned messages of a chat (string: a JSON array). ws-fanout; never expires.
+pub fn chat_pins(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:chat-pins")
+}
+
+/// What people chose for themselves in a chat (hash by person: the colour of the name). ws-fanout;
+/// never expires.
+pub fn chat_colors(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:chat-colors")
+}
+
+/// The rules of a chat (hash `revision`, `doc`). ws-fanout; never expires.
+pub fn chat_rules(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:chat-rules")
+}
+
+/// Until when a person waits in slow mode (string: milliseconds since the Unix epoch). ws-fanout;
+/// expires.
+pub fn chat_slow(stream: &StreamId, user: UserId) -> String {
+    format!("sm:{{{stream}}}:chat-slow:{user}")
+}
+
+/// Who may not write in a chat (hash by person). ws-fanout; what is over is swept.
+pub fn chat_bans(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:chat-bans")
+}
+
+/// Messages that wait for a moderator (hash by identifier, bounded). ws-fanout; never expires.
+pub fn chat_held(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:chat-held")
+}
+
+/// What moderators did in a chat (stream, bounded). ws-fanout.
+pub fn chat_moderation(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:chat-moderation")
+}
+
+/// A guest of the chats (string: an `Identity` as JSON). ws-fanout; expires. `digest` is the SHA-256 of
+/// the guest's token in lower-case hexadecimal.
+pub fn chat_guest(digest: &str) -> String {
+    format!("sm:{{guests}}:{digest}")
+}
+
+/// How many guests came from an address lately, by its digest (counter). ws-fanout; expires.
+pub fn chat_guests_of(digest: &str) -> String {
+    format!("sm:{{guests}}:from:{digest}")
+}
+
+/// What the chat was told of the stream last (hash `on_air`, `take`). ws-fanout; never expires.
+pub fn chat_told(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:chat-told")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

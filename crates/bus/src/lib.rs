@@ -18,7 +18,7 @@ mod listen;
 mod log;
 mod scenes;
 
-pub use commit::{Commit, CommitOutcome, Guard, ListBounds, OutgoingEvent};
+pub use commit::{Collection, Commit, CommitOutcome, Guard, ListBounds, OutgoingEvent};
 pub use config::BusConfig;
 pub use connection::Bus;
 pub use deadpool_redis::redis;

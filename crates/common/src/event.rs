@@ -6,7 +6,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::chat::{ChatMessage, ChatMessageDeleted};
+use crate::chat::{
+    ChatHeldChanged, ChatMessage, ChatMessageDeleted, ChatMessageEdited, ChatPinsChanged,
+    ChatRulesChanged, ChatSampled, ChatUserRestored, ChatUserSilenced,
+};
 use crate::clock::Timestamp;
 use crate::id::{EventId, LayerId, SceneId, StreamId};
 use crate::layer::Layer;
@@ -192,6 +195,20 @@ event_types! {
     ChatMessagePosted, "chat.message.posted", ChatMessage;
     /// A message was taken away.
     ChatMessageDeleted, "chat.message.deleted", ChatMessageDeleted;
+    /// A message says something else.
+    ChatMessageEdited, "chat.message.edited", ChatMessageEdited;
+    /// Other messages are pinned.
+    ChatPinsChanged, "chat.pins.changed", ChatPinsChanged;
+    /// Other rules hold for those who write.
+    ChatRulesChanged, "chat.rules.changed", ChatRulesChanged;
+    /// More or fewer messages wait for a moderator.
+    ChatHeldChanged, "chat.held.changed", ChatHeldChanged;
+    /// Somebody may not write any more.
+    ChatUserSilenced, "chat.user.silenced", ChatUserSilenced;
+    /// Somebody may write again.
+    ChatUserRestored, "chat.user.restored", ChatUserRestored;
+    /// Messages were left out for a reader who asked for a sample.
+    ChatSampled, "chat.sampled", ChatSampled;
 }
 
 impl EventType {
@@ -217,7 +234,15 @@ impl EventType {
             | Self::ScenePreviewChanged
             | Self::SceneTakeStarted
             | Self::SceneTaken => Channel::LayerUpdates,
-            Self::ChatMessagePosted | Self::ChatMessageDeleted => Channel::Chat,
+            Self::ChatMessagePosted
+            | Self::ChatMessageDeleted
+            | Self::ChatMessageEdited
+            | Self::ChatPinsChanged
+            | Self::ChatRulesChanged
+            | Self::ChatHeldChanged
+            | Self::ChatUserSilenced
+            | Self::ChatUserRestored
+            | Self::ChatSampled => Channel::Chat,
         }
     }
 
@@ -244,7 +269,14 @@ impl EventType {
             | Self::SceneTakeStarted
             | Self::SceneTaken
             | Self::ChatMessagePosted
-            | Self::ChatMessageDeleted => true,
+            | Self::ChatMessageDeleted
+            | Self::ChatMessageEdited
+            | Self::ChatPinsChanged
+            | Self::ChatRulesChanged
+            | Self::ChatHeldChanged
+            | Self::ChatUserSilenced
+            | Self::ChatUserRestored
+            | Self::ChatSampled => true,
         }
     }
 }

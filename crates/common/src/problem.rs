@@ -161,6 +161,26 @@ problem_codes! {
     RevisionRequired, "revision.required", 428, "This request needs an If-Match header", false;
     /// No such chat message.
     ChatMessageNotFound, "chat.message.not-found", 404, "There is no such chat message", false;
+    /// Somebody who moderates has silenced the caller.
+    ChatSilenced, "chat.silenced", 403, "The caller may not write in this chat now", false;
+    /// The rules of the chat let no guests in.
+    ChatGuestsClosed, "chat.guests.closed", 403, "This chat is for people with an account", false;
+    /// The text breaks a rule of the chat.
+    ChatTextRefused, "chat.text.refused", 422, "The rules of the chat do not allow this text", false;
+    /// The message is somebody else's, or not one that is edited.
+    ChatNotAuthor, "chat.edit.not-author", 403, "Only its author may edit a message", false;
+    /// The message is too old to be edited.
+    ChatEditClosed, "chat.edit.closed", 409, "The message can no longer be edited", false;
+    /// As many messages are pinned as may be.
+    ChatPinLimit, "chat.pins.limit-reached", 409, "As many messages are pinned as may be", false;
+    /// As many messages wait for a moderator as may.
+    ChatHeldLimit, "chat.held.limit-reached", 409, "As many messages wait for a moderator as may", false;
+    /// No such message waits.
+    ChatHeldNotFound, "chat.held.not-found", 404, "No such message waits for a moderator", false;
+    /// As many people are silenced as may be.
+    ChatBanLimit, "chat.bans.limit-reached", 409, "As many people are silenced as may be", false;
+    /// The person is not silenced.
+    ChatBanNotFound, "chat.ban.not-found", 404, "This person is not silenced", false;
     /// No such asset.
     AssetNotFound, "asset.not-found", 404, "There is no such asset", false;
     /// Neither a picture nor a video that we take.

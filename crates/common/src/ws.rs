@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::auth::Role;
 use crate::clock::Timestamp;
 use crate::event::{Channel, Epoch, EventType, Position};
-use crate::id::{ConnectionId, StreamId, UserId};
+use crate::id::{ConnectionId, MessageId, StreamId, UserId};
 
 pub use deflate::{DEFLATED, InflateError, deflate, inflate};
 pub use subprotocol::{
@@ -47,6 +47,10 @@ pub enum ClientMessage {
         /// The last position the client has.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         since: Option<Position>,
+        /// On `chat`: while more is posted than can be read, only a sample of it, and how much was
+        /// left out.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        sample: bool,
     },
     /// Asks for no more of them.
     Unsubscribe {
@@ -69,6 +73,9 @@ pub enum ClientMessage {
         stream: StreamId,
         /// The message.
         text: String,
+        /// The message that it answers.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reply_to: Option<MessageId>,
     },
     /// Asks who watches a channel.
     Presence {
@@ -180,6 +187,9 @@ pub enum ServerMessage {
         /// Who watches, where `presence` asked for it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         present: Option<Present>,
+        /// The message that `publish` sent, where it waits for a moderator.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        held: Option<MessageId>,
     },
     /// An event.
     Event(EventMessage),
@@ -224,7 +234,11 @@ pub enum ServerMessage {
 impl ServerMessage {
     /// The answer to a request that has been carried out, and says nothing else.
     pub const fn ack(id: u64) -> Self {
-        Self::Ack { id, present: None }
+        Self::Ack {
+            id,
+            present: None,
+            held: None,
+        }
     }
 }
 
@@ -308,7 +322,8 @@ mod tests {
                 id: 1,
                 channel: Channel::Chat,
                 stream: StreamId::default(),
-                since: None
+                since: None,
+                sample: false
             }
         );
     }

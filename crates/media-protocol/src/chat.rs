@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use sm_common::chat::ChatMessage;
+use sm_common::chat::{ChatColor, ChatMessage};
 use sm_common::clock::Timestamp;
 use sm_common::id::{MessageId, UserId};
 
@@ -30,8 +30,11 @@ pub struct ChatFeed {
 pub struct ChatLine {
     /// The message.
     pub id: MessageId,
-    /// Who wrote it; chooses the colour of the name.
+    /// Who wrote it; chooses the colour of the name, unless there is a `color`.
     pub user: UserId,
+    /// The colour of the name, where it is not the one that follows from `user`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub color: Option<ChatColor>,
     /// The writer's name, at most [`CHAT_NAME_CHARS_MAX`] characters.
     pub name: String,
     /// The text, at most [`CHAT_TEXT_CHARS_MAX`] characters.
@@ -45,6 +48,9 @@ impl From<&ChatMessage> for ChatLine {
         Self {
             id: message.id,
             user: message.user,
+            color: message
+                .color
+                .filter(|color| *color != ChatColor::of(message.user)),
             name: message.name.chars().take(CHAT_NAME_CHARS_MAX).collect(),
             text: message.text.chars().take(CHAT_TEXT_CHARS_MAX).collect(),
             sent_at: message.sent_at,
@@ -60,14 +66,13 @@ mod tests {
 
     #[test]
     fn names_and_texts_are_cut_to_their_bounds() {
-        let line = ChatLine::from(&ChatMessage {
-            id: MessageId::generate(),
-            user: UserId::generate(),
-            name: "é".repeat(100),
-            role: Role::Viewer,
-            text: "ß".repeat(1000),
-            sent_at: Timestamp::from_unix_millis(0),
-        });
+        let line = ChatLine::from(&ChatMessage::new(
+            UserId::generate(),
+            "é".repeat(100),
+            Role::Viewer,
+            "ß".repeat(1000),
+            Timestamp::from_unix_millis(0),
+        ));
         assert_eq!(line.name.chars().count(), CHAT_NAME_CHARS_MAX);
         assert_eq!(line.text.chars().count(), CHAT_TEXT_CHARS_MAX);
     }

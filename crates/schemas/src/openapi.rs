@@ -1,5 +1,8 @@
 use serde_json::{Value, json};
-use sm_common::chat::ChatMessageDeleted;
+use sm_common::chat::{
+    ChatHeldChanged, ChatMessageDeleted, ChatMessageEdited, ChatPinsChanged, ChatRulesChanged,
+    ChatSampled, ChatUserRestored, ChatUserSilenced,
+};
 use sm_common::event::{
     Event, LayerCreated, LayerDeleted, LayerReordered, LayerUpdated, SceneCreated, SceneDeleted,
     ScenePreviewChanged, SceneReordered, SceneTakeStarted, SceneTaken, SceneUpdated,
@@ -47,6 +50,13 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         SceneTakeStarted,
         SceneTaken,
         ChatMessageDeleted,
+        ChatMessageEdited,
+        ChatPinsChanged,
+        ChatRulesChanged,
+        ChatHeldChanged,
+        ChatUserSilenced,
+        ChatUserRestored,
+        ChatSampled,
     ))
 )]
 struct Frame;

@@ -166,6 +166,7 @@ impl Socket {
             channel,
             stream,
             since,
+            sample: false,
         })
         .await;
         loop {

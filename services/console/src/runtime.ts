@@ -6,6 +6,8 @@ import type { StreamState } from "./api/types.ts";
 import { systemClock } from "./clock.ts";
 import { Announcer } from "./features/announcements/announcer.ts";
 import { announceLink, announceOutputs, announceStream } from "./features/announcements/rules.ts";
+import { Moderation } from "./features/chat/moderation.ts";
+import { ChatRoom } from "./features/chat/room.ts";
 import { ChatStore } from "./features/chat/store.ts";
 import { LayerHistory } from "./features/layers/history.ts";
 import { OrderWriter } from "./features/layers/order-writer.ts";
@@ -49,17 +51,27 @@ export interface Runtime {
   readonly outputWriter: OutputWriter;
   readonly recordings: RecordingStore;
   readonly chat: ChatStore;
+  readonly chatRoom: ChatRoom;
+  readonly moderation: Moderation;
   readonly announcer: Announcer;
 }
 
 export function createRuntime(session: Session, stream = "main"): Runtime {
   const api = createApi(session);
   const serverClock = new ServerClock(systemClock);
-  const connection = browserClient(api, session);
+  const identity = () => {
+    const now = session.state.get();
+    return now.kind === "signed-in" || now.kind === "expired" ? now.identity : null;
+  };
+  const role = identity()?.role;
+  const mayModerate = role !== undefined && may(role, "moderate-chat");
+  const connection = browserClient(api, session, mayModerate);
   const state = new StreamStore();
   const layers = new LayerStore(api, stream);
   const scenes = new SceneStore(api, stream, systemClock);
   const chat = new ChatStore(api, stream);
+  const chatRoom = new ChatRoom(api, systemClock, stream);
+  const moderation = new Moderation(api, systemClock, stream);
   const outputs = new OutputStore(api, stream);
   const layerHistory = new LayerHistory(api, layers, systemClock, stream);
   const metrics = new MetricsLane((task) => requestAnimationFrame(task));
@@ -67,7 +79,9 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
 
   follow(connection, "stream-state", stream, timed(state, serverClock));
   follow(connection, "layer-updates", stream, timed(both(layers, scenes), serverClock));
-  follow(connection, "chat", stream, timed(chat, serverClock));
+  const everyChat = both(chat, chatRoom);
+  const chatListener = mayModerate ? both(everyChat, moderation) : everyChat;
+  follow(connection, "chat", stream, timed(chatListener, serverClock));
   state.state.subscribe(() => feedMetrics(metrics, state.state.get()));
   followTakes(state, layers);
 
@@ -83,10 +97,6 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
     return ok;
   }, systemClock);
 
-  const identity = () => {
-    const now = session.state.get();
-    return now.kind === "signed-in" || now.kind === "expired" ? now.identity : null;
-  };
   const reviewPolling = () => {
     const role = identity()?.role;
     const slow = connection.figures.get().failedTries >= POLL_AFTER_TRIES;
@@ -95,7 +105,6 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
     else poller.stop();
   };
   connection.figures.subscribe(reviewPolling);
-  const role = identity()?.role;
   if (role && may(role, "read-metrics")) {
     follow(connection, "metrics", stream, timed(metrics, serverClock));
   }
@@ -130,6 +139,8 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
     outputWriter: new OutputWriter(api, outputs, stream),
     recordings: new RecordingStore(api, stream),
     chat,
+    chatRoom,
+    moderation,
     announcer,
   };
 }

@@ -12,7 +12,7 @@ use sm_service_kit::http::{Listeners, serve as serve_http};
 use sm_service_kit::{Kit, resources};
 
 use crate::api::{self, Context};
-use crate::chat::Chat;
+use crate::chat::{Chat, Notices};
 use crate::config::Config;
 use crate::handshake::{Admission, Origins, Proofs};
 use crate::hub::{Feed, Hub, LIVE_EVENTS};
@@ -38,7 +38,12 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
 
     let services = &context.services;
     let stopping = kit.lifecycle().stopping();
+    let (notices, teller) = Notices::line(&services.chat);
+    if let Some(teller) = teller {
+        kit.lifecycle().spawn(teller.run(stopping.clone()));
+    }
     let feed = Feed {
+        notices,
         bus: bus.clone(),
         hub: services.hub.clone(),
         replay: services.replay.clone(),

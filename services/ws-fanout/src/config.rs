@@ -120,7 +120,7 @@ pub(crate) struct FanoutConfig {
     pub(crate) stream_state: StateChannelConfig,
     pub(crate) layer_updates: LogChannelConfig,
     pub(crate) metrics: StateChannelConfig,
-    pub(crate) chat: LogChannelConfig,
+    pub(crate) chat: ChatChannelConfig,
 }
 
 /// A channel whose newest value says all.
@@ -136,6 +136,14 @@ pub(crate) struct StateChannelConfig {
 #[serde(deny_unknown_fields)]
 pub(crate) struct LogChannelConfig {
     pub(crate) batch_window_ms: u64,
+}
+
+/// `[fanout.chat]`: a channel of which nothing may be missed unless that was asked for.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChatChannelConfig {
+    pub(crate) batch_window_ms: u64,
+    pub(crate) sample_per_second: u32,
 }
 
 /// When the newest event of a type takes the place of older ones.
@@ -158,6 +166,8 @@ pub(crate) struct Batching {
     pub(crate) events_max: usize,
     pub(crate) bytes_max: usize,
     pub(crate) conflation: Conflation,
+    /// Messages a second for those who asked for a sample; 0 for all.
+    pub(crate) sample_per_second: u32,
 }
 
 impl FanoutConfig {
@@ -169,11 +179,16 @@ impl FanoutConfig {
             Channel::Metrics => self.metrics.lane(),
             Channel::Chat => self.chat.lane(),
         };
+        let sample_per_second = match channel {
+            Channel::Chat => self.chat.sample_per_second,
+            Channel::StreamState | Channel::LayerUpdates | Channel::Metrics => 0,
+        };
         Batching {
             window: Duration::from_millis(window_ms),
             events_max: self.batch_events_max.max(1),
             bytes_max: self.batch_bytes_max,
             conflation,
+            sample_per_second,
         }
     }
 
@@ -198,6 +213,12 @@ impl LogChannelConfig {
     }
 }
 
+impl ChatChannelConfig {
+    const fn lane(self) -> (u64, Conflation) {
+        (self.batch_window_ms, Conflation::Never)
+    }
+}
+
 /// `[chat]`
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -207,6 +228,27 @@ pub(crate) struct ChatConfig {
     pub(crate) channel_per_second: u32,
     pub(crate) channel_burst: u32,
     pub(crate) snapshot_messages: usize,
+    pub(crate) history_messages: usize,
+    pub(crate) written_max: usize,
+    pub(crate) written_keep_s: u64,
+    pub(crate) edit_window_s: u64,
+    pub(crate) pins_max: usize,
+    pub(crate) held_max: usize,
+    pub(crate) bans_max: usize,
+    pub(crate) moderation_entries: usize,
+    pub(crate) slow_mode_max_s: u32,
+    pub(crate) banned_words_max: usize,
+    pub(crate) allowed_hosts_max: usize,
+    pub(crate) system_messages: bool,
+    pub(crate) guest_s: u64,
+    pub(crate) guests_per_address: u64,
+    pub(crate) guest_window_s: u64,
+}
+
+impl ChatConfig {
+    pub(crate) const fn edit_window(&self) -> Duration {
+        Duration::from_secs(self.edit_window_s)
+    }
 }
 
 impl ServiceConfig for Config {

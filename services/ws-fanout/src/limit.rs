@@ -25,11 +25,17 @@ pub(crate) enum Limit {
     ChatOfPerson,
     /// `chat.channel_per_second`
     ChatOfChannel,
+    /// `slow_mode_s` of the chat's rules
+    ChatSlowMode,
+    /// `chat.held_max`
+    ChatHeld,
+    /// `chat.guests_per_address`
+    ChatGuests,
 }
 
 impl Limit {
     /// Every limit.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Connections,
         Self::ConnectionsPerUser,
         Self::ConnectionsPerAddress,
@@ -41,6 +47,9 @@ impl Limit {
         Self::QueueAge,
         Self::ChatOfPerson,
         Self::ChatOfChannel,
+        Self::ChatSlowMode,
+        Self::ChatHeld,
+        Self::ChatGuests,
     ];
 
     /// The label in metrics.
@@ -57,6 +66,9 @@ impl Limit {
             Self::QueueAge => "queue-age",
             Self::ChatOfPerson => "chat-of-person",
             Self::ChatOfChannel => "chat-of-channel",
+            Self::ChatSlowMode => "chat-slow-mode",
+            Self::ChatHeld => "chat-held",
+            Self::ChatGuests => "chat-guests",
         }
     }
 }

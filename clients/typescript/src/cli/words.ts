@@ -87,10 +87,27 @@ function summary(event: Told): string {
     case "scene.take.started":
       return event.data.take.scene;
     case "chat.message.posted":
+    case "chat.message.edited":
       return messageWords(event.data);
     case "chat.message.deleted":
       return event.data.id;
+    case "chat.pins.changed":
+      return `${event.data.pins.length} pinned`;
+    case "chat.rules.changed":
+      return `slow mode ${event.data.slow_mode_s} s, links: ${event.data.links}`;
+    case "chat.held.changed":
+      return `${event.data.id} ${event.data.waits ? "waits for a moderator" : "is decided"}`;
+    case "chat.user.silenced":
+      return `${event.data.name ?? event.data.user}${untilWords(event.data.until)}`;
+    case "chat.user.restored":
+      return event.data.user;
+    case "chat.sampled":
+      return `${event.data.left_out} messages left out`;
   }
+}
+
+function untilWords(until: string | null | undefined): string {
+  return until ? ` until ${clockTime(until)}` : " for ever";
 }
 
 function adaptationWords(adaptive: OutputState["adaptive"]): string {

@@ -7,8 +7,15 @@ type Schemas = components["schemas"];
 /** The data of each type of event, by channel. */
 export interface ChannelEvents {
   "chat": {
+    "chat.held.changed": Schemas["ChatHeldChanged"];
     "chat.message.deleted": Schemas["ChatMessageDeleted"];
+    "chat.message.edited": Schemas["ChatMessageEdited"];
     "chat.message.posted": Schemas["ChatMessage"];
+    "chat.pins.changed": Schemas["ChatPinsChanged"];
+    "chat.rules.changed": Schemas["ChatRulesChanged"];
+    "chat.sampled": Schemas["ChatSampled"];
+    "chat.user.restored": Schemas["ChatUserRestored"];
+    "chat.user.silenced": Schemas["ChatUserSilenced"];
   };
   "layer-updates": {
     "layer.created": Schemas["LayerCreated"];
@@ -47,7 +54,7 @@ export interface ChannelSnapshots {
 
 /** The types of events that each channel carries. */
 export const CHANNEL_EVENTS: Readonly<Record<keyof ChannelEvents, readonly string[]>> = {
-  "chat": ["chat.message.deleted", "chat.message.posted"],
+  "chat": ["chat.held.changed", "chat.message.deleted", "chat.message.edited", "chat.message.posted", "chat.pins.changed", "chat.rules.changed", "chat.sampled", "chat.user.restored", "chat.user.silenced"],
   "layer-updates": ["layer.created", "layer.deleted", "layer.reordered", "layer.status.changed", "layer.updated", "scene.created", "scene.deleted", "scene.preview.changed", "scene.reordered", "scene.take.started", "scene.taken", "scene.updated"],
   "metrics": ["stream.metrics.sampled"],
   "stream-state": ["stream.error.cleared", "stream.error.raised", "stream.interrupted", "stream.output.adapted", "stream.output.status.changed", "stream.state.changed"],

@@ -69,23 +69,49 @@ export interface components {
          */
         Channel: "stream-state" | "layer-updates" | "metrics" | "chat";
         /**
+         * @description The colour of a name. Which shade of it can be read depends on what is behind it, so each client
+         *     chooses its own.
+         * @enum {string}
+         */
+        ChatColor: "red" | "orange" | "amber" | "lime" | "green" | "emerald" | "teal" | "sky" | "blue" | "violet" | "purple" | "pink";
+        /**
          * @description How a new message comes into the picture.
          * @enum {string}
          */
         ChatEntrance: "slide" | "fade" | "none";
+        /** @description More or fewer messages wait for a moderator. */
+        ChatHeldChanged: {
+            /** @description The message that came or went. */
+            id: components["schemas"]["MessageId"];
+            /** @description Whether it waits now. */
+            waits: boolean;
+        };
+        /**
+         * @description What a message is.
+         * @enum {string}
+         */
+        ChatKind: "message" | "announcement" | "system";
         /** @description A chat message as everybody sees it. */
         ChatMessage: {
+            color?: components["schemas"]["ChatColor"] | null;
+            edited_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Whether the writer has no account. */
+            guest?: boolean;
             /** @description The message. */
             id: components["schemas"]["MessageId"];
+            /** @description What it is. */
+            kind?: components["schemas"]["ChatKind"];
             /** @description The writer's name at that time. */
             name: string;
+            notice?: components["schemas"]["ChatNotice"] | null;
+            reply_to?: components["schemas"]["ChatReply"] | null;
             /** @description The writer's role at that time. */
             role: components["schemas"]["Role"];
             /** @description When the server accepted it. */
             sent_at: components["schemas"]["Timestamp"];
             /** @description Plain text, 1 to 500 characters, without control characters. */
             text: string;
-            /** @description Who wrote it. */
+            /** @description Who wrote it; the nil UUID for what the system says. */
             user: components["schemas"]["UserId"];
         };
         /** @description A message was taken away: it is to be shown nowhere from now on. */
@@ -93,11 +119,78 @@ export interface components {
             /** @description The message. */
             id: components["schemas"]["MessageId"];
         };
+        /** @description A message's text is another one. */
+        ChatMessageEdited: components["schemas"]["ChatMessage"];
+        /** @description What happened to the stream. */
+        ChatNotice: {
+            /** @enum {string} */
+            event: "stream-live";
+        } | {
+            /** @enum {string} */
+            event: "stream-ended";
+        } | {
+            /** @enum {string} */
+            event: "scene-taken";
+            /** @description Its name at that time. */
+            name: string;
+            /** @description The scene. */
+            scene: components["schemas"]["SceneId"];
+        };
         /**
          * @description Where the newest message stands.
          * @enum {string}
          */
         ChatOrder: "newest-below" | "newest-above";
+        /** @description Other messages are pinned. */
+        ChatPinsChanged: {
+            /** @description All that are pinned now, the one that was pinned last first. */
+            pins: components["schemas"]["ChatMessage"][];
+        };
+        /**
+         * @description The message that another one answers. What it says is not repeated here, because it may be taken
+         *     away.
+         */
+        ChatReply: {
+            /** @description The message. */
+            id: components["schemas"]["MessageId"];
+            /** @description The name of who wrote it, at that time. */
+            name: string;
+            /** @description Who wrote it. */
+            user: components["schemas"]["UserId"];
+        };
+        /** @description Other rules hold. Tells what everybody may know of them. */
+        ChatRulesChanged: {
+            /** @description Whether people without an account may come in. */
+            guests?: boolean;
+            /** @description What becomes of a message with a link. */
+            links: components["schemas"]["LinkRule"];
+            /**
+             * Format: int64
+             * @description Their revision.
+             */
+            revision: number;
+            /**
+             * Format: int32
+             * @description Seconds that a person waits from one message to the next.
+             */
+            slow_mode_s: number;
+        };
+        /**
+         * @description Messages were left out for a reader who asked for a sample, because more are posted than can be
+         *     read. In no history: the history has the messages.
+         */
+        ChatSampled: {
+            /**
+             * Format: int64
+             * @description How many, since what the reader heard before.
+             */
+            left_out: number;
+            /**
+             * Format: int64
+             * @description How many in the present second, these included.
+             */
+            left_out_this_second: number;
+        };
         /**
          * @description The newest messages of the stream's chat. A message that a moderator deletes is gone from the
          *     next frame on.
@@ -176,6 +269,19 @@ export interface components {
              */
             style: components["schemas"]["TextStyle"];
         };
+        /** @description Somebody may write again. */
+        ChatUserRestored: {
+            /** @description The person. */
+            user: components["schemas"]["UserId"];
+        };
+        /** @description Somebody may not write any more, or for another time than before. */
+        ChatUserSilenced: {
+            /** @description Their name when it was last seen in the chat. */
+            name?: string | null;
+            until?: components["schemas"]["Timestamp"] | null;
+            /** @description The person. */
+            user: components["schemas"]["UserId"];
+        };
         /** @description What a client says. `id` is echoed in the answer. */
         ClientMessage: {
             /** @description Large messages may come deflated from now on, and the client may send such ones. */
@@ -205,6 +311,11 @@ export interface components {
              * @description Echoed in the answer.
              */
             id: number;
+            /**
+             * @description On `chat`: while more is posted than can be read, only a sample of it, and how much was
+             *     left out.
+             */
+            sample?: boolean;
             since?: components["schemas"]["Position"] | null;
             /** @description The stream. */
             stream?: components["schemas"]["StreamId"];
@@ -230,6 +341,7 @@ export interface components {
              * @description Echoed in the answer.
              */
             id: number;
+            reply_to?: components["schemas"]["MessageId"] | null;
             /** @description The stream. */
             stream?: components["schemas"]["StreamId"];
             /** @description The message. */
@@ -435,7 +547,7 @@ export interface components {
          * @description What happened.
          * @enum {string}
          */
-        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.output.status.changed" | "stream.output.adapted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "chat.message.posted" | "chat.message.deleted";
+        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.output.status.changed" | "stream.output.adapted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "chat.message.posted" | "chat.message.deleted" | "chat.message.edited" | "chat.pins.changed" | "chat.rules.changed" | "chat.held.changed" | "chat.user.silenced" | "chat.user.restored" | "chat.sampled";
         /** @description What somebody pushes to an `ingest` layer. */
         FeedPerformance: {
             /** @description Codec of the sound, such as `aac`; absent until sound came. */
@@ -797,6 +909,11 @@ export interface components {
              */
             scene_revision: number;
         };
+        /**
+         * @description What becomes of a message with a link.
+         * @enum {string}
+         */
+        LinkRule: "allow" | "refuse" | "hold";
         /**
          * Format: uuid
          * @description A chat message.
@@ -1577,6 +1694,7 @@ export interface components {
             /** @enum {string} */
             type: "subscribed";
         } | {
+            held?: components["schemas"]["MessageId"] | null;
             /**
              * Format: int64
              * @description The request.

@@ -1,4 +1,3 @@
-import { CHANNEL_IS_CONFLATED } from "../protocol/channels.gen.ts";
 import type { Channel, EventMessage, Position, ServerSays } from "../protocol/messages.ts";
 import { type SubscriptionEvent, toSubscriptionEvent } from "./events.ts";
 import { newReader, type Reader, type ReaderInput, read, readerDueAt } from "./reader.ts";
@@ -13,6 +12,8 @@ export interface TopicsWorld {
   nextId(): number;
   subscribe(id: number, channel: Channel, stream: string, since: Position | null): void;
   missedEvents(): void;
+  /** Whether the server may leave something of the channel out: offsets may skip. */
+  maySkip(channel: Channel): boolean;
 }
 
 /** One channel of one stream, and who listens. */
@@ -42,7 +43,7 @@ export class Topics {
     connected: boolean,
   ): void {
     const known = this.topics.get(keyOf(channel, stream));
-    const reader = newReader(CHANNEL_IS_CONFLATED[channel], since);
+    const reader = newReader(this.world.maySkip(channel), since);
     const topic = known ?? { channel, stream, listeners: new Map(), reader };
     topic.listeners.set(anyListener(listener), { hasSomething: since !== null });
     this.topics.set(keyOf(channel, stream), topic);

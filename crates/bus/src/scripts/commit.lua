@@ -6,6 +6,7 @@
 --   guards       [{key, field?, equals}]: "" stands for "absent"; the first that fails ends it
 --   writes       [{command, key, args}]
 --   pushes       [{key, document, entries_max, bytes_max, keep_ms}]: onto a list, newest first
+--   entries      [{documents, order, id, document, entries_max}]: at the end of an ordered collection
 --   events       [{history, position, epoch, run, history_max, channel, also, stream, event}]
 -- Returns  {'committed', epoch, offset, epoch, offset, ...}
 --          {'replayed', answer}
@@ -36,6 +37,21 @@ local function push(list, document, entries_max, bytes_max, keep_ms)
     redis.call('PEXPIRE', list, keep_ms)
 end
 
+-- Takes the oldest away that are too many.
+local function add(documents, order, id, document, entries_max)
+    local last = redis.call('ZRANGE', order, -1, -1, 'WITHSCORES')[2] or '0'
+    redis.call('ZADD', order, string.format('%.0f', tonumber(last) + 1), id)
+    redis.call('HSET', documents, id, document)
+    local excess = redis.call('ZCARD', order) - entries_max
+    if excess <= 0 then
+        return
+    end
+    for _, oldest in ipairs(redis.call('ZRANGE', order, 0, excess - 1)) do
+        redis.call('HDEL', documents, oldest)
+    end
+    redis.call('ZREMRANGEBYRANK', order, 0, excess - 1)
+end
+
 if plan.idempotency then
     local kept = redis.call('GET', KEYS[plan.idempotency.key])
     if kept then
@@ -61,6 +77,10 @@ end
 
 for _, entry in ipairs(plan.pushes) do
     push(KEYS[entry.key], entry.document, entry.entries_max, entry.bytes_max, entry.keep_ms)
+end
+
+for _, entry in ipairs(plan.entries) do
+    add(KEYS[entry.documents], KEYS[entry.order], entry.id, entry.document, entry.entries_max)
 end
 
 local answer = {'committed'}

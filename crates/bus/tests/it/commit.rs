@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use sm_bus::{BusError, Commit, CommitOutcome, Guard, ListBounds, keys, redis};
+use sm_bus::{BusError, Collection, Commit, CommitOutcome, Guard, ListBounds, keys, redis};
 use sm_common::event::{Channel, LayerDeleted};
 use sm_common::id::{LayerId, SceneId, StreamId};
 use sm_test_kit::{Redis, until};
@@ -53,6 +53,49 @@ async fn a_refused_guard_leaves_everything_as_it_was() {
     );
     let second = bus.commit(commit(Some("1"), "2"), event()).await.unwrap();
     assert!(matches!(second, CommitOutcome::Committed(_)));
+}
+
+#[tokio::test]
+async fn a_collection_keeps_the_newest_documents_in_their_order() {
+    let redis = Redis::start();
+    let bus = redis.bus("test");
+    let (documents, order) = ("sm:{main}:documents", "sm:{main}:order");
+    let add = |id: &str| {
+        let collection = Collection {
+            documents: documents.to_owned(),
+            order: order.to_owned(),
+            entries_max: 2,
+        };
+        bus.commit(
+            Commit::new().add(collection, id.to_owned(), format!("<{id}>")),
+            Vec::new(),
+        )
+    };
+    for id in ["c", "a", "b"] {
+        add(id).await.unwrap();
+    }
+    let ids: Vec<(String, u64)> = bus
+        .query(
+            redis::cmd("ZRANGE")
+                .arg(order)
+                .arg(0)
+                .arg(-1)
+                .arg("WITHSCORES"),
+        )
+        .await
+        .unwrap();
+    assert_eq!(ids, [("a".to_owned(), 2), ("b".to_owned(), 3)]);
+    let kept: Vec<Option<String>> = bus
+        .query(
+            redis::cmd("HMGET")
+                .arg(documents)
+                .arg("c")
+                .arg("a")
+                .arg("b"),
+        )
+        .await
+        .unwrap();
+    assert_eq!(kept, [None, Some("<a>".to_owned()), Some("<b>".to_owned())]);
 }
 
 #[tokio::test]

@@ -218,6 +218,7 @@ mod tests {
             },
             ServerMessage::Ack {
                 id: 6,
+                held: None,
                 present: Some(Present {
                     connections: 2,
                     people: Some(vec![Watcher {
@@ -252,6 +253,7 @@ mod tests {
                     epoch: Epoch::generate(),
                     offset: 1 << 40,
                 }),
+                sample: false,
             };
             let bytes = subprotocol.write(&subscribe).unwrap();
             assert_eq!(

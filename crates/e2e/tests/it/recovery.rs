@@ -10,6 +10,8 @@ const MISSED: usize = 12;
 async fn a_client_that_was_cut_gets_exactly_what_it_missed() {
     let mut options = StackOptions::at("127.75");
     options.scale = vec!["ws-fanout=3"];
+    // Nobody but the test posts.
+    options.set = vec!["ws-fanout.SM__CHAT__SYSTEM_MESSAGES=false".to_owned()];
     let stack = Stack::start(options);
     let admin = stack.admin().await;
     let post = |text: String| {

@@ -5,12 +5,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sm_common::chat::ChatColor;
 use sm_common::clock::{SharedClock, Timestamp};
 use sm_common::layer::ChatSource as Settings;
 use sm_media_protocol::{ChatFeed, ChatLine, LayerContent, SceneLayer};
 
 use super::chat_board::{Blank, Board};
-use super::chat_text::color_of;
+use super::chat_text::shade_of;
 use super::failure::Failure;
 use super::text::font_of;
 use super::text_renderer::{Drawing, Drawn, Job, Message, Order, TextRenderer};
@@ -147,15 +148,17 @@ impl ChatSource {
         let ChatLine {
             id,
             user,
+            color,
             name,
             text,
             ..
         } = line;
+        let color = color.unwrap_or_else(|| ChatColor::of(*user));
         let settings = self.board.source();
         Message {
             id: *id,
             name: settings.names.then(|| name.clone()),
-            name_color: settings.name_color.unwrap_or_else(|| color_of(*user)),
+            name_color: settings.name_color.unwrap_or_else(|| shade_of(color)),
             text: text.clone(),
             style: Arc::clone(style),
             size: self.board.size(),

@@ -119,7 +119,8 @@ impl Board {
         self.entries.iter().any(|entry| entry.sheet.is_some())
     }
 
-    /// Takes the chat as it is now. What was deleted is gone at once; so is, after the chat was
+    /// Takes the chat as it is now. What was edited is to be drawn again, and is seen as it was until
+    /// then. What was deleted is gone at once; so is, after the chat was
     /// read anew, what is not in it. What newer messages pushed out goes as `fade_ms` says, when
     /// those are drawn. Messages `enter` unless the layer is hidden.
     pub(super) fn hear(&mut self, feed: &ChatFeed, enter: bool) {
@@ -138,11 +139,20 @@ impl Board {
             .into_iter()
             .filter(|entry| !anew && (entry.sheet.is_some() || entry.drawing.is_some()));
         self.entries = passed.collect();
+        let mut edited = false;
         for line in &feed.messages {
-            let entry = listed
+            let mut entry = listed
                 .remove(&line.id)
                 .unwrap_or_else(|| Entry::new(line.clone(), enter && !first));
+            if entry.line != *line {
+                entry.line.clone_from(line);
+                edited = true;
+            }
             self.entries.push(entry);
+        }
+        // What is being drawn may be the former text: a look of its own tells them apart.
+        if edited {
+            self.look += 1;
         }
     }
 

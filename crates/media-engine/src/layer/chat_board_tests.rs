@@ -14,6 +14,7 @@ fn line(sent_ms: i64) -> ChatLine {
     ChatLine {
         id: MessageId::generate(),
         user: UserId::generate(),
+        color: None,
         name: "Ada".to_owned(),
         text: format!("{sent_ms}"),
         sent_at: at(sent_ms),
@@ -255,4 +256,32 @@ fn a_message_that_cannot_be_drawn_is_passed_over_until_the_look_changes() {
     assert_eq!(shown(&board), ["1"]);
     board.restyle(&source(), (50, 50));
     assert_eq!(draw(&mut board, at(3)), 2);
+}
+
+#[test]
+fn an_edited_message_is_drawn_again_in_its_place_also_while_it_is_being_drawn() {
+    let [first, second] = [1, 2].map(line);
+    let mut board = board(source());
+    board.hear(&feed(&[first.clone(), second.clone()], &[]), true);
+    draw(&mut board, at(3));
+    let edit = |text: &str| ChatLine {
+        text: text.to_owned(),
+        ..first.clone()
+    };
+    board.hear(&feed(&[edit("A"), second.clone()], &[]), true);
+    assert_eq!(shown(&board).len(), 2, "what it was is seen until then");
+    let blanks = board.to_draw(at(4));
+    let former = board.look();
+    board.ordered(&blanks);
+    board.hear(&feed(&[edit("B"), second.clone()], &[]), true);
+    board.drawn(former, vec![(first.id, Some(sheet(20)))]);
+    let again: Vec<_> = board
+        .to_draw(at(5))
+        .into_iter()
+        .map(|blank| blank.line.text)
+        .collect();
+    assert!(again.contains(&"B".to_owned()), "{again:?}");
+    draw(&mut board, at(5));
+    assert_eq!(shown(&board), ["B", "2"]);
+    assert_eq!(board.to_draw(at(6)), []);
 }

@@ -1,6 +1,6 @@
 //! What strangers wrote, made safe to draw, and the colours of their names. Pure.
 
-use sm_common::id::UserId;
+use sm_common::chat::ChatColor;
 use sm_common::layer::Color;
 use unicode_normalization::char::is_combining_mark;
 
@@ -14,22 +14,6 @@ const RIGHT_TO_LEFT: char = '\u{200f}';
 const ISOLATE: char = '\u{2068}';
 const END_ISOLATE: char = '\u{2069}';
 
-/// Colours of names that can be told apart and read over most pictures.
-const NAME_COLORS: [Color; 12] = [
-    opaque(0xff, 0x8a, 0x80),
-    opaque(0xff, 0xb7, 0x4d),
-    opaque(0xff, 0xd5, 0x4f),
-    opaque(0xd4, 0xe1, 0x57),
-    opaque(0x9c, 0xcc, 0x65),
-    opaque(0x4d, 0xd0, 0x7a),
-    opaque(0x4d, 0xd0, 0xc8),
-    opaque(0x4f, 0xc3, 0xf7),
-    opaque(0x82, 0xb1, 0xff),
-    opaque(0xb3, 0x9d, 0xff),
-    opaque(0xe0, 0x8c, 0xff),
-    opaque(0xff, 0x8a, 0xc4),
-];
-
 const fn opaque(red: u8, green: u8, blue: u8) -> Color {
     Color {
         red,
@@ -39,17 +23,22 @@ const fn opaque(red: u8, green: u8, blue: u8) -> Color {
     }
 }
 
-/// The colour of a writer's name: always the same for the same writer.
-pub(super) fn color_of(user: UserId) -> Color {
-    /// FNV-1a, which is the same in every version of this program.
-    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0100_0000_01b3;
-    let hash = user.to_string().bytes().fold(OFFSET, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(PRIME)
-    });
-    let count = crate::number::to_u64(NAME_COLORS.len());
-    let chosen = NAME_COLORS.get(crate::number::to_usize(hash % count));
-    chosen.copied().unwrap_or(Color::WHITE)
+/// A colour of names, in a shade that can be read over most pictures.
+pub(super) const fn shade_of(color: ChatColor) -> Color {
+    match color {
+        ChatColor::Red => opaque(0xff, 0x8a, 0x80),
+        ChatColor::Orange => opaque(0xff, 0xb7, 0x4d),
+        ChatColor::Amber => opaque(0xff, 0xd5, 0x4f),
+        ChatColor::Lime => opaque(0xd4, 0xe1, 0x57),
+        ChatColor::Green => opaque(0x9c, 0xcc, 0x65),
+        ChatColor::Emerald => opaque(0x4d, 0xd0, 0x7a),
+        ChatColor::Teal => opaque(0x4d, 0xd0, 0xc8),
+        ChatColor::Sky => opaque(0x4f, 0xc3, 0xf7),
+        ChatColor::Blue => opaque(0x82, 0xb1, 0xff),
+        ChatColor::Violet => opaque(0xb3, 0x9d, 0xff),
+        ChatColor::Purple => opaque(0xe0, 0x8c, 0xff),
+        ChatColor::Pink => opaque(0xff, 0x8a, 0xc4),
+    }
 }
 
 /// A message in parts: what stands before the name, the name, and the rest. Put together, they are
@@ -177,13 +166,11 @@ mod tests {
     }
 
     #[test]
-    fn a_writer_keeps_a_colour_and_writers_differ() {
-        let users: Vec<UserId> = (0..100).map(|_| UserId::generate()).collect();
-        let mut seen = std::collections::BTreeSet::new();
-        for user in users {
-            assert_eq!(color_of(user), color_of(user));
-            seen.insert(color_of(user).to_string());
-        }
-        assert!(seen.len() > 6, "{seen:?}");
+    fn every_colour_has_a_shade_of_its_own() {
+        let shades: std::collections::BTreeSet<_> = ChatColor::ALL
+            .into_iter()
+            .map(|color| shade_of(color).to_string())
+            .collect();
+        assert_eq!(shades.len(), ChatColor::ALL.len());
     }
 }

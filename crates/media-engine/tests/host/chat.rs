@@ -53,14 +53,8 @@ impl Studio {
 
     /// Posts a message as ws-fanout does.
     async fn post(&self, text: &str) -> MessageId {
-        let message = ChatMessage {
-            id: MessageId::generate(),
-            user: UserId::generate(),
-            name: "Ada".to_owned(),
-            role: Role::Viewer,
-            text: text.to_owned(),
-            sent_at: SystemClock.now(),
-        };
+        let now = SystemClock.now();
+        let message = ChatMessage::new(UserId::generate(), "Ada", Role::Viewer, text, now);
         let stream = StreamId::default();
         self.bus.publish(&stream, &message, None).await.unwrap();
         message.id

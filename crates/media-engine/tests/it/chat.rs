@@ -36,6 +36,7 @@ fn line(text: &str) -> ChatLine {
     ChatLine {
         id: MessageId::generate(),
         user: UserId::generate(),
+        color: None,
         name: "██".to_owned(),
         text: text.to_owned(),
         sent_at: SystemClock.now(),
@@ -111,6 +112,29 @@ fn messages_stand_above_each_other_with_coloured_names_and_a_deleted_one_vanishe
         frame.assert_is(50, 168, WHITE);
         frame.assert_is(12, 138, BLACK);
     }
+}
+
+#[test]
+fn an_edited_message_says_something_else_where_it_is() {
+    let shown = chat(source());
+    let mut worker = Worker::on_air(small(), scene(1, from_ref(&shown)));
+    let [older, newer] = ["█", "██"].map(line);
+    tell(&mut worker, &[older.clone(), newer.clone()], &[]);
+    worker.wait_for_layer(shown.id, LayerState::Ok);
+    go_on(&mut worker, 1);
+    let edited = ChatLine {
+        text: "████".to_owned(),
+        ..older
+    };
+    tell(&mut worker, &[edited, newer], &[]);
+    go_on(&mut worker, 2);
+    let frames = worker.stop().frames();
+    let last = frames.last().expect("there are frames");
+    last.assert_is(50, 138, WHITE);
+    last.assert_is(75, 138, BLACK);
+    last.assert_is(25, 168, WHITE);
+    last.assert_is(50, 168, BLACK);
+    assert!(frames.iter().any(|frame| frame.is(50, 138, BLACK)));
 }
 
 #[test]

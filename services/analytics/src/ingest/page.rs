@@ -1,5 +1,5 @@
 use sm_bus::LogEntry;
-use sm_common::chat::ChatMessage;
+use sm_common::chat::{ChatKind, ChatMessage};
 use sm_common::clock::Timestamp;
 use sm_common::event::{
     Channel, Event, EventType, PayloadError, StreamErrorRaised, StreamInterrupted,
@@ -76,7 +76,11 @@ fn read_event(event: &Event) -> Result<Noted, PayloadError> {
         }
         EventType::ChatMessagePosted => {
             let message: ChatMessage = event.payload()?;
-            Noted::Row(message.sent_at, one())
+            match message.kind {
+                ChatKind::Message | ChatKind::Announcement => Noted::Row(message.sent_at, one()),
+                // Nobody wrote it.
+                ChatKind::System => Noted::Nothing,
+            }
         }
         EventType::LayerCreated
         | EventType::LayerUpdated
@@ -104,7 +108,7 @@ fn read_event(event: &Event) -> Result<Noted, PayloadError> {
             Noted::Happening(Happening::Interruption(interruption))
         }
         // Errors are told by when they were raised, and the status of a layer or an output by its
-        // errors; scenes are not measured.
+        // errors; scenes, and what moderators do, are not measured.
         EventType::StreamErrorCleared
         | EventType::StreamOutputStatusChanged
         | EventType::StreamOutputAdapted
@@ -116,7 +120,14 @@ fn read_event(event: &Event) -> Result<Noted, PayloadError> {
         | EventType::ScenePreviewChanged
         | EventType::SceneTakeStarted
         | EventType::SceneTaken
-        | EventType::ChatMessageDeleted => Noted::Nothing,
+        | EventType::ChatMessageDeleted
+        | EventType::ChatMessageEdited
+        | EventType::ChatPinsChanged
+        | EventType::ChatRulesChanged
+        | EventType::ChatHeldChanged
+        | EventType::ChatUserSilenced
+        | EventType::ChatUserRestored
+        | EventType::ChatSampled => Noted::Nothing,
     })
 }
 

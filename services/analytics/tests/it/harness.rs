@@ -8,7 +8,7 @@ use sm_common::auth::Role;
 use sm_common::chat::ChatMessage;
 use sm_common::clock::{Clock as _, ManualClock, SystemClock, Timestamp};
 use sm_common::event::{Channel, LayerDeleted, Payload, StreamStateChanged};
-use sm_common::id::{InstanceId, LayerId, MessageId, SceneId, StreamId, UserId};
+use sm_common::id::{InstanceId, LayerId, SceneId, StreamId, UserId};
 use sm_common::performance::{MetricsSample, Performance, Viewers};
 use sm_common::program::ProgramFormat;
 use sm_common::stream::{
@@ -110,14 +110,13 @@ impl Harness {
 
     pub(crate) async fn chat(&self, second: u64) {
         self.move_to(second);
-        self.publish(&ChatMessage {
-            id: MessageId::generate(),
-            user: UserId::generate(),
-            name: "somebody".to_owned(),
-            role: Role::Viewer,
-            text: "hello".to_owned(),
-            sent_at: self.at(second),
-        })
+        self.publish(&ChatMessage::new(
+            UserId::generate(),
+            "somebody",
+            Role::Viewer,
+            "hello",
+            self.at(second),
+        ))
         .await;
     }
 

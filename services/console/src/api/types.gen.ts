@@ -237,7 +237,8 @@ export interface paths {
         put?: never;
         /**
          * Posts a chat message.
-         * @description The message is kept when this answers. Everybody who follows `chat` hears it.
+         * @description The message is kept when this answers. Everybody who follows `chat` hears it, unless the chat's
+         *     rules have it wait for a moderator.
          */
         post: operations["post_chat"];
         delete?: never;
@@ -262,6 +263,235 @@ export interface paths {
          *     picture any more. For moderators.
          */
         delete: operations["delete_chat_message"];
+        options?: never;
+        head?: never;
+        /**
+         * Gives one's own message another text, for some minutes after it was posted.
+         * @description Everybody who follows `chat` hears `chat.message.edited`; pictures that show the message follow.
+         */
+        patch: operations["edit_chat_message"];
+        trace?: never;
+    };
+    "/api/chat/announcements": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Announces something to everybody.
+         * @description A message of kind `announcement`, which is held against no rules. For operators.
+         */
+        post: operations["announce"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chat/bans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who may not write. For moderators. */
+        get: operations["list_bans"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chat/bans/{user}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Silences somebody, for a time or for ever, or changes for how long. For moderators.
+         * @description No replica lets them write after the answer. Everybody who follows `chat` hears
+         *     `chat.user.silenced`. Whoever may moderate cannot be silenced: a ban on them has no effect.
+         */
+        put: operations["silence"];
+        post?: never;
+        /** Lets somebody write again. For moderators. */
+        delete: operations["restore"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chat/guests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Comes into a chat without an account, where its rules let guests in. */
+        post: operations["welcome_guest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chat/held": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The messages that wait for a moderator. For moderators. */
+        get: operations["list_held"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chat/held/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Posts a message that waits. For moderators. */
+        post: operations["approve"];
+        /** Throws a message away that waits. For moderators. */
+        delete: operations["reject"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chat/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Gives one's own name another colour. */
+        put: operations["choose_color"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chat/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The kept messages of a chat, page by page.
+         * @description Each as it is now, with what was edited; what was taken away is not among them.
+         */
+        get: operations["list_messages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chat/moderation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What moderators did, page by page. For moderators. */
+        get: operations["list_moderation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chat/pins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The pinned messages. */
+        get: operations["list_pins"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chat/pins/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Pins a message: it stays in sight of everybody. For moderators. */
+        put: operations["pin_message"];
+        post?: never;
+        /** Unpins a message. For moderators. */
+        delete: operations["unpin_message"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chat/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What holds for those who write in a chat.
+         * @description The banned words are told to those alone who may moderate.
+         */
+        get: operations["read_rules"];
+        /**
+         * Replaces what holds for those who write in a chat. For moderators.
+         * @description Every message after the answer is judged by it, on all replicas. Everybody who follows `chat`
+         *     hears `chat.rules.changed`. Whoever may moderate is above the rules.
+         */
+        put: operations["replace_rules"];
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1125,6 +1355,15 @@ export interface components {
          * @enum {string}
          */
         Anchor: "top-left" | "top" | "top-right" | "left" | "center" | "right" | "bottom-left" | "bottom" | "bottom-right";
+        /** @description How somebody appears in a chat. */
+        Appearance: {
+            /** @description The colour of the name, from the next message on. */
+            color: components["schemas"]["ChatColor"];
+            /** @description The caller's name. */
+            name: string;
+            /** @description The caller. */
+            user: components["schemas"]["UserId"];
+        };
         /** @description An uploaded file. Its content never changes: the identifier is its digest. */
         Asset: {
             /**
@@ -1219,6 +1458,25 @@ export interface components {
             id: components["schemas"]["UserId"];
             /** @description The user's name. */
             name: string;
+        };
+        /** @description Somebody who may not write. */
+        Ban: {
+            /** @description Who decided it. */
+            by: components["schemas"]["ChatPerson"];
+            /** @description Their name when it was last seen in the chat. */
+            name?: string | null;
+            /** @description Why, for those who moderate. */
+            reason?: string | null;
+            /** @description When it began. */
+            since: components["schemas"]["Timestamp"];
+            until?: components["schemas"]["Timestamp"] | null;
+            /** @description The person. */
+            user: components["schemas"]["UserId"];
+        };
+        /** @description Who may not write in a chat. */
+        BanList: {
+            /** @description Whom it met last first. */
+            bans: components["schemas"]["Ban"][];
         };
         /** @description Changes that happen together or not at all. */
         Batch: {
@@ -1322,23 +1580,60 @@ export interface components {
          */
         Channel: "stream-state" | "layer-updates" | "metrics" | "chat";
         /**
+         * @description The colour of a name. Which shade of it can be read depends on what is behind it, so each client
+         *     chooses its own.
+         * @enum {string}
+         */
+        ChatColor: "red" | "orange" | "amber" | "lime" | "green" | "emerald" | "teal" | "sky" | "blue" | "violet" | "purple" | "pink";
+        /**
          * @description How a new message comes into the picture.
          * @enum {string}
          */
         ChatEntrance: "slide" | "fade" | "none";
+        /** @description Somebody without an account, who may chat. */
+        ChatGuest: {
+            /** @description When the token ends. */
+            expires_at: components["schemas"]["Timestamp"];
+            /** @description The guest's name, which nobody chooses. */
+            name: string;
+            /** @description Send it as `Authorization: Bearer`, or in `auth` over `/ws`. It opens the chat and nothing else. */
+            token: string;
+            /** @description Who the guest is. */
+            user: components["schemas"]["UserId"];
+        };
+        /** @description More or fewer messages wait for a moderator. */
+        ChatHeldChanged: {
+            /** @description The message that came or went. */
+            id: components["schemas"]["MessageId"];
+            /** @description Whether it waits now. */
+            waits: boolean;
+        };
+        /**
+         * @description What a message is.
+         * @enum {string}
+         */
+        ChatKind: "message" | "announcement" | "system";
         /** @description A chat message as everybody sees it. */
         ChatMessage: {
+            color?: components["schemas"]["ChatColor"] | null;
+            edited_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Whether the writer has no account. */
+            guest?: boolean;
             /** @description The message. */
             id: components["schemas"]["MessageId"];
+            /** @description What it is. */
+            kind?: components["schemas"]["ChatKind"];
             /** @description The writer's name at that time. */
             name: string;
+            notice?: components["schemas"]["ChatNotice"] | null;
+            reply_to?: components["schemas"]["ChatReply"] | null;
             /** @description The writer's role at that time. */
             role: components["schemas"]["Role"];
             /** @description When the server accepted it. */
             sent_at: components["schemas"]["Timestamp"];
             /** @description Plain text, 1 to 500 characters, without control characters. */
             text: string;
-            /** @description Who wrote it. */
+            /** @description Who wrote it; the nil UUID for what the system says. */
             user: components["schemas"]["UserId"];
         };
         /** @description A message was taken away: it is to be shown nowhere from now on. */
@@ -1346,11 +1641,106 @@ export interface components {
             /** @description The message. */
             id: components["schemas"]["MessageId"];
         };
+        /** @description A message's text is another one. */
+        ChatMessageEdited: components["schemas"]["ChatMessage"];
+        /** @description What happened to the stream. */
+        ChatNotice: {
+            /** @enum {string} */
+            event: "stream-live";
+        } | {
+            /** @enum {string} */
+            event: "stream-ended";
+        } | {
+            /** @enum {string} */
+            event: "scene-taken";
+            /** @description Its name at that time. */
+            name: string;
+            /** @description The scene. */
+            scene: components["schemas"]["SceneId"];
+        };
         /**
          * @description Where the newest message stands.
          * @enum {string}
          */
         ChatOrder: "newest-below" | "newest-above";
+        /** @description Somebody in a chat. */
+        ChatPerson: {
+            /** @description Their name when it was last seen in the chat; none where it never was. */
+            name?: string | null;
+            /** @description The person. */
+            user: components["schemas"]["UserId"];
+        };
+        /** @description Other messages are pinned. */
+        ChatPinsChanged: {
+            /** @description All that are pinned now, the one that was pinned last first. */
+            pins: components["schemas"]["ChatMessage"][];
+        };
+        /**
+         * @description The message that another one answers. What it says is not repeated here, because it may be taken
+         *     away.
+         */
+        ChatReply: {
+            /** @description The message. */
+            id: components["schemas"]["MessageId"];
+            /** @description The name of who wrote it, at that time. */
+            name: string;
+            /** @description Who wrote it. */
+            user: components["schemas"]["UserId"];
+        };
+        /** @description What holds for everybody who writes in a stream's chat, but for those who may moderate it. */
+        ChatRules: {
+            /** @description Hosts to which everybody may link, with what is below them, such as `example.org`. */
+            allowed_hosts?: string[];
+            /**
+             * @description Words and phrases that may not be written, however they are spelled. Only for those who may
+             *     moderate; left out otherwise.
+             */
+            banned_words?: string[];
+            /** @description Whether people without an account may come in. */
+            guests?: boolean;
+            /** @description What becomes of a message with a link. */
+            links?: components["schemas"]["LinkRule"];
+            /** @description What becomes of a message with a banned word. */
+            on_banned_word?: components["schemas"]["MatchRule"];
+            /**
+             * Format: int32
+             * @description Seconds that a person waits from one message to the next; 0 for none.
+             */
+            slow_mode_s?: number;
+        };
+        /** @description Other rules hold. Tells what everybody may know of them. */
+        ChatRulesChanged: {
+            /** @description Whether people without an account may come in. */
+            guests?: boolean;
+            /** @description What becomes of a message with a link. */
+            links: components["schemas"]["LinkRule"];
+            /**
+             * Format: int64
+             * @description Their revision.
+             */
+            revision: number;
+            /**
+             * Format: int32
+             * @description Seconds that a person waits from one message to the next.
+             */
+            slow_mode_s: number;
+        };
+        /**
+         * @description Messages were left out for a reader who asked for a sample, because more are posted than can be
+         *     read. In no history: the history has the messages.
+         */
+        ChatSampled: {
+            /**
+             * Format: int64
+             * @description How many, since what the reader heard before.
+             */
+            left_out: number;
+            /**
+             * Format: int64
+             * @description How many in the present second, these included.
+             */
+            left_out_this_second: number;
+        };
         /**
          * @description The newest messages of the stream's chat. A message that a moderator deletes is gone from the
          *     next frame on.
@@ -1429,6 +1819,19 @@ export interface components {
              */
             style: components["schemas"]["TextStyle"];
         };
+        /** @description Somebody may write again. */
+        ChatUserRestored: {
+            /** @description The person. */
+            user: components["schemas"]["UserId"];
+        };
+        /** @description Somebody may not write any more, or for another time than before. */
+        ChatUserSilenced: {
+            /** @description Their name when it was last seen in the chat. */
+            name?: string | null;
+            until?: components["schemas"]["Timestamp"] | null;
+            /** @description The person. */
+            user: components["schemas"]["UserId"];
+        };
         /** @description What a client says. `id` is echoed in the answer. */
         ClientMessage: {
             /** @description Large messages may come deflated from now on, and the client may send such ones. */
@@ -1458,6 +1861,11 @@ export interface components {
              * @description Echoed in the answer.
              */
             id: number;
+            /**
+             * @description On `chat`: while more is posted than can be read, only a sample of it, and how much was
+             *     left out.
+             */
+            sample?: boolean;
             since?: components["schemas"]["Position"] | null;
             /** @description The stream. */
             stream?: components["schemas"]["StreamId"];
@@ -1483,6 +1891,7 @@ export interface components {
              * @description Echoed in the answer.
              */
             id: number;
+            reply_to?: components["schemas"]["MessageId"] | null;
             /** @description The stream. */
             stream?: components["schemas"]["StreamId"];
             /** @description The message. */
@@ -1715,6 +2124,11 @@ export interface components {
          * @enum {string}
          */
         Easing: "linear" | "ease-in" | "ease-out" | "ease-in-out";
+        /** @description A text in another one's place. */
+        EditChat: {
+            /** @description As of a new message. */
+            text: string;
+        };
         /**
          * @description The trade between CPU and quality, cheapest first: presets of libx264. openh264 has three
          *     complexities, which stand for `superfast` and cheaper, up to `faster`, and above.
@@ -1799,7 +2213,7 @@ export interface components {
          * @description What happened.
          * @enum {string}
          */
-        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.output.status.changed" | "stream.output.adapted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "chat.message.posted" | "chat.message.deleted";
+        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.output.status.changed" | "stream.output.adapted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "chat.message.posted" | "chat.message.deleted" | "chat.message.edited" | "chat.pins.changed" | "chat.rules.changed" | "chat.held.changed" | "chat.user.silenced" | "chat.user.restored" | "chat.sampled";
         /** @description What somebody pushes to an `ingest` layer. */
         FeedPerformance: {
             /** @description Codec of the sound, such as `aac`; absent until sound came. */
@@ -1924,6 +2338,32 @@ export interface components {
             /** @description Redis. */
             redis: components["schemas"]["RedisHealth"];
         };
+        /** @description The messages that wait for a moderator. */
+        HeldList: {
+            /** @description Oldest first. */
+            held: components["schemas"]["HeldMessage"][];
+        };
+        /** @description A message that waits for a moderator. */
+        HeldMessage: {
+            /** @description Which rule it broke. */
+            cause: components["schemas"]["HoldCause"];
+            color?: components["schemas"]["ChatColor"] | null;
+            /** @description Whether the writer has no account. */
+            guest?: boolean;
+            /** @description When it came. */
+            held_at: components["schemas"]["Timestamp"];
+            /** @description The message; it keeps this identifier when it is posted. */
+            id: components["schemas"]["MessageId"];
+            /** @description The writer's name at that time. */
+            name: string;
+            reply_to?: components["schemas"]["ChatReply"] | null;
+            /** @description The writer's role at that time. */
+            role: components["schemas"]["Role"];
+            /** @description The text. */
+            text: string;
+            /** @description Who wrote it. */
+            user: components["schemas"]["UserId"];
+        };
         /** @description A change in the list. */
         HistoryEntry: components["schemas"]["Note"] & {
             /** @description Its place in the list. */
@@ -1942,6 +2382,11 @@ export interface components {
             scene: components["schemas"]["SceneId"];
             undo?: components["schemas"]["StepSummary"] | null;
         };
+        /**
+         * @description Which rule a message broke.
+         * @enum {string}
+         */
+        HoldCause: "banned-word" | "link";
         /** @description What a host can carry, and carries. */
         HostCapacity: {
             /**
@@ -2548,6 +2993,11 @@ export interface components {
              */
             scene_revision: number;
         };
+        /**
+         * @description What becomes of a message with a link.
+         * @enum {string}
+         */
+        LinkRule: "allow" | "refuse" | "hold";
         /** @description A scene in the list of a stream's scenes. */
         ListedScene: components["schemas"]["SceneSummary"] & {
             /** @description How many layers it has. */
@@ -2573,6 +3023,11 @@ export interface components {
             /** @description A refresh token of the sign-in. */
             refresh_token: string;
         };
+        /**
+         * @description What becomes of a message that breaks a rule.
+         * @enum {string}
+         */
+        MatchRule: "refuse" | "hold";
         /** @description What was measured. */
         Measured: {
             /**
@@ -2603,6 +3058,13 @@ export interface components {
          * @description A chat message.
          */
         MessageId: string;
+        /** @description Some messages of a chat. */
+        MessageList: {
+            /** @description The newest of those that were asked for, oldest first. */
+            messages: components["schemas"]["ChatMessage"][];
+            /** @description Send it as `before` for older ones; null when there are none. */
+            next?: string | null;
+        };
         /** @description A metric. */
         MetricInfo: {
             /** @description What it is. */
@@ -2666,6 +3128,34 @@ export interface components {
             missed?: number | null;
             /** @description The first event after. */
             until: components["schemas"]["Timestamp"];
+        };
+        /**
+         * @description What a moderator did.
+         * @enum {string}
+         */
+        ModerationAction: "message-deleted" | "message-pinned" | "message-unpinned" | "message-approved" | "message-rejected" | "user-silenced" | "user-restored" | "rules-changed";
+        /** @description An entry of the moderation log. */
+        ModerationEntry: {
+            /** @description What. */
+            action: components["schemas"]["ModerationAction"];
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Who. */
+            by: components["schemas"]["ChatPerson"];
+            message?: components["schemas"]["MessageId"] | null;
+            person?: components["schemas"]["ChatPerson"] | null;
+            /** @description Why. */
+            reason?: string | null;
+            /** @description What the message said. */
+            text?: string | null;
+            until?: components["schemas"]["Timestamp"] | null;
+        };
+        /** @description What moderators did. */
+        ModerationLog: {
+            /** @description The newest first. */
+            entries: components["schemas"]["ModerationEntry"][];
+            /** @description Send it as `before` for older ones; null when there are none. */
+            next?: string | null;
         };
         /** @description Live sound and picture that are fetched from elsewhere, stretched over the layer. */
         NetworkSource: {
@@ -3094,6 +3584,10 @@ export interface components {
             target: components["schemas"]["TargetView"];
             updated_at?: components["schemas"]["Timestamp"] | null;
         };
+        /** @description What somebody chooses for themselves. */
+        OwnLook: {
+            color?: components["schemas"]["ChatColor"] | null;
+        };
         /**
          * @description A generated picture.
          * @enum {string}
@@ -3288,6 +3782,11 @@ export interface components {
              */
             sound_queue_ms: number | null;
         };
+        /** @description The pinned messages of a chat. */
+        PinList: {
+            /** @description The one that was pinned last first. */
+            pins: components["schemas"]["ChatMessage"][];
+        };
         /**
          * @description The last command for what a layer plays. It stays with the layer, so that a worker that is
          *     started anew knows whether to stand still, and where.
@@ -3445,6 +3944,7 @@ export interface components {
         };
         /** @description A message to be posted. */
         PostChat: {
+            reply_to?: components["schemas"]["MessageId"] | null;
             /**
              * @description Plain text, 1 to 500 characters after trimming, without control characters but line
              *     breaks.
@@ -3960,6 +4460,7 @@ export interface components {
             /** @enum {string} */
             type: "subscribed";
         } | {
+            held?: components["schemas"]["MessageId"] | null;
             /**
              * Format: int64
              * @description The request.
@@ -4044,6 +4545,23 @@ export interface components {
          * @enum {string}
          */
         Severity: "info" | "warning" | "error" | "critical";
+        /** @description How somebody is silenced. */
+        SilenceChatUser: {
+            /** @description Whether what they wrote lately is taken away too, and what waits of it thrown away. */
+            delete_messages?: boolean;
+            /** @description Why, for those who moderate; at most 200 characters. */
+            reason?: string | null;
+            /**
+             * Format: int64
+             * @description For how many seconds, 1 to 31622400; null or absent for ever.
+             */
+            seconds?: number | null;
+        };
+        /** @description Somebody was silenced. */
+        Silenced: components["schemas"]["Ban"] & {
+            /** @description How many of their messages were taken away. */
+            deleted: number;
+        };
         /** @description Where each small picture is in `sprite.jpg`, and when it was on air. */
         Sprite: {
             /**
@@ -5771,6 +6289,15 @@ export interface operations {
                     "application/json": components["schemas"]["ChatMessage"];
                 };
             };
+            /** @description The message waits for a moderator. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeldMessage"];
+                };
+            };
             /** @description The body cannot be read. */
             400: {
                 headers: {
@@ -5789,7 +6316,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role does not allow it. */
+            /** @description The role does not allow it, or a moderator has silenced the caller (`chat.silenced`). */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5807,7 +6334,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The text is no chat message. */
+            /** @description As many messages wait for a moderator as may. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The text is no chat message, the rules do not allow it (`chat.text.refused`), or there is no message to answer. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5816,7 +6352,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many messages; `Retry-After` says when to go on. */
+            /** @description Too many messages, or slow mode; `Retry-After` says when to go on. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5887,6 +6423,1318 @@ export interface operations {
             };
             /** @description No such message, or no such stream. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be done now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    edit_chat_message: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description The message. */
+                id: components["schemas"]["MessageId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EditChat"];
+            };
+        };
+        responses: {
+            /** @description The message now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatMessage"];
+                };
+            };
+            /** @description The path, the query or the body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The message is somebody else's (`chat.edit.not-author`), or a moderator has silenced the caller (`chat.silenced`). */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such message, or no such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The message is too old to be edited. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The text is no chat message, or the rules do not allow it (`chat.text.refused`). */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many messages; `Retry-After` says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be done now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    announce: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PostChat"];
+            };
+        };
+        responses: {
+            /** @description The message. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatMessage"];
+                };
+            };
+            /** @description The path, the query or the body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The text is no chat message, or there is no message to answer. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many messages; `Retry-After` says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be done now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_bans: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bans that hold now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BanList"];
+                };
+            };
+            /** @description The path, the query or the body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be done now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    silence: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description The person. */
+                user: components["schemas"]["UserId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SilenceChatUser"];
+            };
+        };
+        responses: {
+            /** @description The ban. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Silenced"];
+                };
+            };
+            /** @description The path, the query or the body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many people are silenced as may be. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One or more fields are not valid; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be done now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restore: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description The person. */
+                user: components["schemas"]["UserId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They may write. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The path, the query or the body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The person is not silenced, or no such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be done now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    welcome_guest: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The guest. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatGuest"];
+                };
+            };
+            /** @description The query cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The rules let no guests in (`chat.guests.closed`). */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many guests come from this address; `Retry-After` says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be done now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_held: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The messages. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeldList"];
+                };
+            };
+            /** @description The path, the query or the body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be done now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    approve: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description The message. */
+                id: components["schemas"]["MessageId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The message. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatMessage"];
+                };
+            };
+            /** @description The path, the query or the body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such message waits, or no such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be done now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reject: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description The message. */
+                id: components["schemas"]["MessageId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The path, the query or the body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such message waits, or no such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be done now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    choose_color: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OwnLook"];
+            };
+        };
+        responses: {
+            /** @description How the caller appears now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Appearance"];
+                };
+            };
+            /** @description The path, the query or the body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be done now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_messages: {
+        parameters: {
+            query?: {
+                /** @description Those that are older than this one: the `next` of the answer before, or a message. */
+                before?: string;
+                /** @description How many, 1 to 200. */
+                limit?: number;
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The messages. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageList"];
+                };
+            };
+            /** @description A parameter cannot be read, or `before` names no message that is kept. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be done now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_moderation: {
+        parameters: {
+            query?: {
+                /** @description Those that are older than this one: the `next` of the answer before. */
+                before?: string;
+                /** @description How many, 1 to 200. */
+                limit?: number;
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The entries. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModerationLog"];
+                };
+            };
+            /** @description A parameter cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be done now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_pins: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The messages. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PinList"];
+                };
+            };
+            /** @description The path, the query or the body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be done now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pin_message: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description The message. */
+                id: components["schemas"]["MessageId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All that are pinned now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PinList"];
+                };
+            };
+            /** @description The path, the query or the body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such message, or no such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many messages are pinned as may be. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be done now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unpin_message: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description The message. */
+                id: components["schemas"]["MessageId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is not pinned. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The path, the query or the body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The message is not pinned, or no such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be done now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_rules: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rules. */
+            200: {
+                headers: {
+                    /** @description Their revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatRules"];
+                };
+            };
+            /** @description They are as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The path, the query or the body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be done now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replace_rules: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header: {
+                /** @description The `ETag` that was read. */
+                "If-Match": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChatRules"];
+            };
+        };
+        responses: {
+            /** @description The rules now. */
+            200: {
+                headers: {
+                    /** @description Their revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatRules"];
+                };
+            };
+            /** @description The path, the query or the body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Others have changed the rules; `ETag` is their revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One or more rules are out of bounds; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing. */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };

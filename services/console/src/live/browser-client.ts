@@ -6,12 +6,16 @@ import { webSocketUrl } from "../base-url.ts";
 /** Somebody looks at this page: a lost link is noticed within seconds. In milliseconds. */
 const TIMING = { pingMs: 1_000, staleMs: 2_000, silentMs: 6_000 };
 
-/** The live link of this page: tickets from the API, renewed with the session's tokens. */
-export function browserClient(api: Api, session: Session): Client {
+/**
+ * The live link of this page: tickets from the API, renewed with the session's tokens. A page can ask for
+ * a sample of a chat that is faster than anybody reads.
+ */
+export function browserClient(api: Api, session: Session, sampleChat: boolean): Client {
   const client = new Client({
     url: () => webSocketUrl("ws"),
     proof: byTicket(() => fetchTicket(api)),
     timing: TIMING,
+    sampleChat,
   });
   session.onToken((token) => client.renew(token));
   return client;

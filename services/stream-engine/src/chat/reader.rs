@@ -56,7 +56,7 @@ impl Following {
         let soon = self.told_at.map_or(now, |told| now.max(told + every));
         let moment = match change {
             ChatChange::Nothing => return,
-            ChatChange::Posted => soon,
+            ChatChange::Posted | ChatChange::Edited => soon,
             ChatChange::Deleted => now,
         };
         self.tell_at = Some(self.tell_at.map_or(moment, |known| known.min(moment)));

@@ -1,7 +1,7 @@
 //! What is known of a chat, and up to where in its history. Pure.
 
 use sm_bus::Published;
-use sm_common::chat::{ChatChange, ChatLog};
+use sm_common::chat::{ChatChange, ChatKind, ChatLog, ChatMessage};
 use sm_common::clock::Timestamp;
 use sm_common::event::Position;
 use sm_media_protocol::{CHAT_LINES_MAX, ChatFeed, ChatLine};
@@ -69,7 +69,12 @@ impl Record {
     pub(super) fn feed(&self) -> ChatFeed {
         ChatFeed {
             read_at: self.read_at,
-            messages: self.log.messages().map(ChatLine::from).collect(),
+            messages: self
+                .log
+                .messages()
+                .filter(|message| is_shown(message))
+                .map(ChatLine::from)
+                .collect(),
             deleted: self.log.deleted().collect(),
         }
     }
@@ -83,12 +88,20 @@ impl Record {
     }
 }
 
+/// Whether a picture shows the message: what the system says is in the picture anyway.
+const fn is_shown(message: &ChatMessage) -> bool {
+    match message.kind {
+        ChatKind::Message | ChatKind::Announcement => true,
+        ChatKind::System => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use sm_common::auth::Role;
-    use sm_common::chat::{ChatMessage, ChatMessageDeleted};
+    use sm_common::chat::{ChatMessageDeleted, ChatMessageEdited, ChatNotice};
     use sm_common::event::{Channel, Epoch, Event, Payload};
-    use sm_common::id::{MessageId, StreamId, UserId};
+    use sm_common::id::{StreamId, UserId};
 
     use super::*;
 
@@ -106,14 +119,7 @@ mod tests {
     }
 
     fn message(text: &str) -> ChatMessage {
-        ChatMessage {
-            id: MessageId::generate(),
-            user: UserId::generate(),
-            name: "Ada".to_owned(),
-            role: Role::Viewer,
-            text: text.to_owned(),
-            sent_at: NOW,
-        }
+        ChatMessage::new(UserId::generate(), "Ada", Role::Viewer, text, NOW)
     }
 
     #[test]
@@ -139,6 +145,27 @@ mod tests {
             .map(|line| line.text.as_str())
             .collect();
         assert_eq!((texts, feed.deleted), (vec!["b", "c"], vec![a.id]));
+    }
+
+    #[test]
+    fn the_picture_follows_edits_and_leaves_out_what_the_system_says() {
+        let epoch = Epoch::generate();
+        let message = message("a");
+        let notice = ChatMessage::system(ChatNotice::StreamLive, NOW);
+        let events = [
+            published(&epoch, 1, &message),
+            published(&epoch, 2, &notice),
+        ];
+        let mut record = Record::read(NOW, events[1].position(), &events);
+        let edited = ChatMessageEdited(ChatMessage {
+            text: "b".to_owned(),
+            ..message
+        });
+        let taken = record.take(&published(&epoch, 3, &edited));
+        assert_eq!(taken, Taken::Next(ChatChange::Edited));
+        let feed = record.feed();
+        let texts: Vec<_> = feed.messages.iter().map(|line| &line.text).collect();
+        assert_eq!(texts, ["b"]);
     }
 
     #[test]

@@ -24,12 +24,7 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
         let has_echo = context.services.config.echo;
         config
             .app_data(Data::new(context.clone()))
-            .service(
-                web::resource("/api/chat")
-                    .get(chat::read_chat)
-                    .post(chat::post_chat),
-            )
-            .service(web::resource("/api/chat/{id}").delete(chat::delete_chat_message))
+            .configure(chat::routes)
             .service(web::resource("/ws").get(websocket::connect_websocket));
         if has_echo {
             config.service(web::resource("/ws/echo").get(websocket::connect_echo));
@@ -40,19 +35,16 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "ws-fanout", description = "Live events over WebSocket, and chat."),
-    paths(
-        chat::read_chat,
-        chat::post_chat,
-        chat::delete_chat_message,
-        websocket::connect_websocket,
-    ),
+    paths(websocket::connect_websocket),
     tags((name = "ws-fanout", description = "Hear what happens as it happens, and talk about it."))
 )]
 struct Document;
 
 /// The OpenAPI document of this service.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    Document::openapi()
+    let mut document = Document::openapi();
+    document.merge(chat::Document::openapi());
+    document
 }
 
 /// The same as JSON.

@@ -139,7 +139,7 @@ fn unavailable(detail: &str) -> ApiProblem {
 
 /// The client's address, for counting. A connection without one counts with all others that have
 /// none.
-fn address(request: &HttpRequest, context: &Context) -> IpAddr {
+pub(super) fn address(request: &HttpRequest, context: &Context) -> IpAddr {
     let unknown = IpAddr::from([0, 0, 0, 0]);
     let peer = request.peer_addr().map_or(unknown, |peer| peer.ip());
     client_address(peer, request.headers(), &context.origins.trusted_proxies)

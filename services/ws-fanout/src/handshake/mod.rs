@@ -14,7 +14,7 @@ use sm_service_kit::ApiProblem;
 
 pub(crate) use admission::{Admission, Full, Place};
 pub(crate) use origin::Origins;
-pub(crate) use proof::Proofs;
+pub(crate) use proof::{Proofs, digest};
 
 /// Refuses what is no WebSocket handshake.
 pub(crate) fn require_websocket(request: &HttpRequest) -> Result<(), ApiProblem> {

@@ -98,8 +98,8 @@ impl Proofs {
     }
 }
 
-/// The name under which a ticket is kept: whoever reads Redis learns no ticket.
-fn digest(ticket: &str) -> String {
+/// The name under which a secret is kept: whoever reads Redis does not learn it.
+pub(crate) fn digest(ticket: &str) -> String {
     Sha256::digest(ticket)
         .iter()
         .fold(String::new(), |mut hex, byte| {

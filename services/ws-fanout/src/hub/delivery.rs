@@ -4,9 +4,9 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use serde::Serialize;
-use sm_bus::Heard;
+use sm_bus::{Heard, Published};
 use sm_common::clock::Timestamp;
-use sm_common::event::{Channel, EventType};
+use sm_common::event::{Channel, Event, EventType, Payload};
 use sm_common::id::StreamId;
 use sm_common::ws::Subprotocol;
 
@@ -51,6 +51,30 @@ impl EncodedEvent {
     /// Its size in bytes, as JSON.
     pub(crate) const fn len(&self) -> usize {
         self.json.len()
+    }
+
+    /// What it carries.
+    pub(crate) fn data(&self) -> &serde_json::Value {
+        &self.heard.event.data
+    }
+
+    /// What is sent in its place, in no history; `None` when it cannot be written.
+    pub(crate) fn replaced_by<P: Payload>(&self, payload: &P) -> Option<Arc<Self>> {
+        let Published {
+            channel,
+            stream,
+            epoch,
+            offset,
+            event,
+        } = &*self.heard;
+        let told = Event::new(payload, &event.source, stream, event.time, None).ok()?;
+        Self::new(Arc::new(Published {
+            channel: *channel,
+            stream: stream.clone(),
+            epoch: epoch.clone(),
+            offset: *offset,
+            event: told,
+        }))
     }
 
     fn written(&self, subprotocol: Subprotocol) -> &[u8] {

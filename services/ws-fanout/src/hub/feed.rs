@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::due::DueBatches;
 use super::watch::{Finding, Watch};
 use super::{Hub, Offered, Room};
+use crate::chat::Notices;
 use crate::metrics::Metrics;
 use crate::replay::{Replay, ReplayError};
 use crate::session::Announcement;
@@ -29,6 +30,7 @@ pub(crate) struct Feed {
     pub(crate) bus: Bus,
     pub(crate) hub: Hub,
     pub(crate) replay: Replay,
+    pub(crate) notices: Notices,
     pub(crate) metrics: Metrics,
     pub(crate) health: Health,
     /// Most events that are read to close a gap.
@@ -112,6 +114,7 @@ impl Feed {
             Signal::Down => self.set_live(false),
             Signal::Event(event) => {
                 watch.heard(event.channel);
+                self.notices.heed(&event);
                 self.take(&event, due).await;
             }
         }

@@ -71,16 +71,20 @@ impl Membership {
         &self.topics
     }
 
-    /// Subscribes: what was missed since `since`, or a snapshot, and then every event. `request`
-    /// is echoed.
+    /// Subscribes: what was missed since `since`, or a snapshot, and then every event, or a
+    /// `sample` of them where that is asked for. `request` is echoed.
     pub(crate) async fn subscribe(
         &mut self,
         request: u64,
         topic: &Topic,
         since: Option<&Position>,
+        sample: bool,
     ) -> Result<(), SubscribeError> {
         let outbox = self.outbox.clone();
         let room = self.hub.enter(topic, self.connection, outbox);
+        if sample {
+            room.sample(self.connection);
+        }
         if self.topics.insert(topic.clone()) {
             self.metrics.subscriptions(topic.channel).inc();
         }

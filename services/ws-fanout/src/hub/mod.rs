@@ -7,6 +7,7 @@ mod membership;
 mod room;
 #[cfg(test)]
 mod room_tests;
+mod sampling;
 mod watch;
 
 use std::collections::HashMap;

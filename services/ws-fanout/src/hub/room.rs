@@ -24,6 +24,7 @@ use sm_common::ws::ServerMessage;
 use tokio::time::Instant;
 
 use super::delivery::{Delivery, EncodedEvent};
+use super::sampling::Sampler;
 use crate::config::{Batching, Conflation};
 use crate::metrics::Metrics;
 use crate::session::{Announcement, Outbox};
@@ -68,7 +69,7 @@ pub(crate) struct Room {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     /// The last event that was offered; `None` before the first.
     tail: Option<Position>,
@@ -76,12 +77,16 @@ struct State {
     held: Vec<Arc<EncodedEvent>>,
     held_bytes: usize,
     sent_at: Option<Instant>,
+    /// What those hear who asked for a sample.
+    sampler: Sampler,
     subscribers: HashMap<ConnectionId, Subscriber>,
 }
 
 #[derive(Debug)]
 struct Subscriber {
     outbox: Outbox,
+    /// Whether it asked for a sample.
+    sampled: bool,
     stage: Stage,
 }
 
@@ -101,7 +106,15 @@ impl Room {
             topic: Arc::new(topic),
             batching,
             metrics,
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                tail: None,
+                generation: 0,
+                held: Vec::new(),
+                held_bytes: 0,
+                sent_at: None,
+                sampler: Sampler::new(batching.sample_per_second),
+                subscribers: HashMap::new(),
+            }),
         }
     }
 
@@ -114,9 +127,17 @@ impl Room {
         let mut state = self.lock();
         let subscriber = Subscriber {
             outbox,
+            sampled: false,
             stage: Stage::joining(state.generation),
         };
         state.subscribers.insert(connection, subscriber);
+    }
+
+    /// Gives a subscriber a sample while there is more than can be read.
+    pub(crate) fn sample(&self, connection: ConnectionId) {
+        if let Some(subscriber) = self.lock().subscribers.get_mut(&connection) {
+            subscriber.sampled = true;
+        }
     }
 
     /// Removes a subscriber. Returns whether nobody is left.
@@ -140,7 +161,7 @@ impl Room {
             subscribers,
             ..
         } = &mut *state;
-        let Some(Subscriber { outbox, stage }) = subscribers.get_mut(&connection) else {
+        let Some(Subscriber { outbox, stage, .. }) = subscribers.get_mut(&connection) else {
             return Joined::Following;
         };
         let Stage::Joining {
@@ -257,7 +278,7 @@ impl Room {
         let mut state = self.lock();
         state.generation = state.generation.wrapping_add(1);
         state.tail = Some(position.clone());
-        for Subscriber { outbox, stage } in state.subscribers.values_mut() {
+        for Subscriber { outbox, stage, .. } in state.subscribers.values_mut() {
             if let Stage::Following(at) = stage {
                 outbox.announce(subscribed);
                 *at = position.clone();
@@ -312,14 +333,23 @@ impl Room {
         state.held_bytes = 0;
         state.sent_at = Some(now);
         let events = std::mem::take(&mut state.held);
+        let sample = state.sampler_for_somebody();
+        let sample = sample.and_then(|sampler| sampler.take(&events, now));
         let delivery = self.delivery(events);
+        let sample = sample.map_or_else(|| Arc::clone(&delivery), |sent| self.delivery(sent));
         let Some(tail) = state.tail.clone() else {
             return;
         };
-        for Subscriber { outbox, stage } in state.subscribers.values_mut() {
+        for subscriber in state.subscribers.values_mut() {
+            let Subscriber {
+                outbox,
+                sampled,
+                stage,
+            } = subscriber;
             let Stage::Following(at) = stage else {
                 continue;
             };
+            let delivery = if *sampled { &sample } else { &delivery };
             if at.epoch == tail.epoch
                 && let Some(due) = delivery.after(at.offset)
             {
@@ -362,6 +392,15 @@ enum Order {
 }
 
 impl State {
+    /// The sampler, where somebody asked for a sample.
+    fn sampler_for_somebody(&mut self) -> Option<&mut Sampler> {
+        let anybody = self
+            .subscribers
+            .values()
+            .any(|subscriber| subscriber.sampled);
+        anybody.then_some(&mut self.sampler)
+    }
+
     fn order(&self, published: &Published) -> Order {
         if let Some(tail) = &self.tail
             && tail.epoch == published.epoch

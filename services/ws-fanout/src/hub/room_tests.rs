@@ -32,6 +32,7 @@ fn conflating_room(conflation: Conflation) -> Room {
         events_max: 4,
         bytes_max: 64 * 1024,
         conflation,
+        sample_per_second: 0,
     };
     Room::new(topic(Channel::Chat).as_ref().clone(), batching, metrics())
 }

@@ -91,6 +91,8 @@ pub(crate) struct Session {
     services: Services,
     id: ConnectionId,
     identity: Option<Identity>,
+    /// Whether it is nobody with an account.
+    guest: bool,
     place: Place,
     outbox: Outbox,
     dialect: Dialect,
@@ -129,6 +131,7 @@ impl Session {
         let mut session = Self {
             id,
             identity: None,
+            guest: false,
             place,
             dialect: outbox.dialect(),
             outbox,

@@ -91,18 +91,14 @@ impl From<SubscribeError> for Refusal {
 
 impl From<ChatError> for Refusal {
     fn from(error: ChatError) -> Self {
-        match error {
-            ChatError::Text(_) => Self::new(ProblemCode::ValidationFailed, error.to_string()),
-            ChatError::UnknownStream(_) => {
-                Self::new(ProblemCode::StreamNotFound, error.to_string())
-            }
-            ChatError::UnknownMessage(_) => {
-                Self::new(ProblemCode::ChatMessageNotFound, error.to_string())
-            }
-            ChatError::TooFast { wait } | ChatError::Crowded { wait } => {
-                Self::new(ProblemCode::RateLimited, error.to_string()).after(wait)
-            }
-            ChatError::Bus(error) => error.into(),
+        let refusal = match (error.code(), error) {
+            (_, ChatError::Bus(error)) => return error.into(),
+            (None, error) => return Self::new(ProblemCode::Internal, error.to_string()),
+            (Some(code), error) => (Self::new(code, error.to_string()), error.retry_after()),
+        };
+        match refusal {
+            (refusal, Some(wait)) => refusal.after(wait),
+            (refusal, None) => refusal,
         }
     }
 }

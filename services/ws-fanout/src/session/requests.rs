@@ -1,6 +1,7 @@
 //! What a client asks for.
 
 use sm_common::auth::{Identity, Permission};
+use sm_common::chat::ChatKind;
 use sm_common::event::{Channel, Position};
 use sm_common::id::StreamId;
 use sm_common::problem::ProblemCode;
@@ -14,6 +15,7 @@ use tracing::Instrument as _;
 use super::Session;
 use super::deadlines::Proof;
 use super::refusal::Refusal;
+use crate::chat::{Draft, Posted, is_guest_token};
 use crate::limit::Limit;
 use crate::presence::Attendance;
 use crate::topic::{Topic, is_public, permission_to_read};
@@ -51,9 +53,11 @@ impl Session {
                 channel,
                 stream,
                 since,
+                sample,
             } => {
                 let topic = Topic { channel, stream };
-                (id, self.subscribe(id, &topic, since.as_ref()).await)
+                let subscribing = self.subscribe(id, &topic, since.as_ref(), sample);
+                (id, subscribing.await)
             }
             ClientMessage::Unsubscribe {
                 id,
@@ -74,7 +78,16 @@ impl Session {
                 channel,
                 stream,
                 text,
-            } => (id, self.publish(id, channel, &stream, &text).await),
+                reply_to,
+            } => {
+                let draft = Draft {
+                    text: &text,
+                    reply_to,
+                    kind: ChatKind::Message,
+                    guest: self.guest,
+                };
+                (id, self.publish(id, channel, &stream, draft).await)
+            }
         };
         match outcome {
             Ok(()) => None,
@@ -125,13 +138,23 @@ impl Session {
                 people: may_know.then_some(people),
                 more: may_know && more,
             }),
+            held: None,
         });
         Ok(())
     }
 
     async fn authenticate(&mut self, request: u64, token: &str) -> Result<(), Rejection> {
-        let authenticator = self.services.proofs.authenticator().clone();
-        let identity = authenticator.verify(token).await.map_err(unverified)?;
+        let guest = is_guest_token(token);
+        let identity = if guest {
+            let known = self.services.chat.guest(token).await?;
+            known.ok_or_else(|| {
+                let detail = "the guest is unknown or has been here too long; come anew";
+                Refusal::new(ProblemCode::TokenInvalid, detail)
+            })?
+        } else {
+            let authenticator = self.services.proofs.authenticator().clone();
+            authenticator.verify(token).await.map_err(unverified)?
+        };
         if let Some(known) = &self.identity
             && known.user != identity.user
         {
@@ -142,6 +165,7 @@ impl Session {
             self.services.metrics.limited(full.into());
             return Err(Rejection::Close(CloseCode::TooManyConnections));
         }
+        self.guest = guest;
         self.identify(identity);
         self.say(&ServerMessage::ack(request));
         self.end_what_is_not_allowed();
@@ -163,8 +187,10 @@ impl Session {
         request: u64,
         topic: &Topic,
         since: Option<&Position>,
+        sample: bool,
     ) -> Result<(), Rejection> {
         self.require_read(topic.channel)?;
+        self.require_open(&topic.stream).await?;
         let subscriptions_max = self.services.config.subscriptions_max;
         let topics = self.membership.topics();
         if topics.len() >= subscriptions_max && !topics.contains(topic) {
@@ -172,7 +198,10 @@ impl Session {
             let detail = format!("at most {subscriptions_max} subscriptions; unsubscribe first");
             return Err(Refusal::new(ProblemCode::SubscriptionLimit, detail).into());
         }
-        Ok(self.membership.subscribe(request, topic, since).await?)
+        Ok(self
+            .membership
+            .subscribe(request, topic, since, sample)
+            .await?)
     }
 
     async fn publish(
@@ -180,7 +209,7 @@ impl Session {
         request: u64,
         channel: Channel,
         stream: &StreamId,
-        text: &str,
+        draft: Draft<'_>,
     ) -> Result<(), Rejection> {
         self.require_read(channel)?;
         if channel != Channel::Chat {
@@ -190,16 +219,28 @@ impl Session {
         let author = self.identity.as_ref().ok_or_else(unauthenticated)?;
         let span = tracing::info_span!("publish", stream.id = %stream, user.id = %author.user);
         let traceparent = traceparent(&span);
-        let posting = self.services.chat.post(stream, author, text, traceparent);
-        posting.instrument(span).await?;
-        self.say(&ServerMessage::ack(request));
+        let posting = self.services.chat.post(stream, author, draft, traceparent);
+        let held = match posting.instrument(span).await? {
+            Posted::Shown(_) => None,
+            Posted::Held(held) => Some(held.id),
+        };
+        self.say(&ServerMessage::Ack {
+            id: request,
+            present: None,
+            held,
+        });
         Ok(())
     }
 
     /// Whether the connection may read a channel.
     fn require_read(&self, channel: Channel) -> Result<(), Refusal> {
         let permission = permission_to_read(channel);
+        let is_open = is_public(channel) && self.services.proofs.public_view();
         match &self.identity {
+            Some(_) if self.guest && channel != Channel::Chat && !is_open => Err(Refusal::new(
+                ProblemCode::Forbidden,
+                format!("{channel} is for people with an account; guests have chat"),
+            )),
             Some(identity) if permission.allows(identity.role) => Ok(()),
             Some(identity) => Err(Refusal::new(
                 ProblemCode::Forbidden,
@@ -209,9 +250,17 @@ impl Session {
                     identity.role
                 ),
             )),
-            None if is_public(channel) && self.services.proofs.public_view() => Ok(()),
+            None if is_open => Ok(()),
             None => Err(unauthenticated()),
         }
+    }
+
+    /// Whether a guest may come into the chat of a stream.
+    async fn require_open(&self, stream: &StreamId) -> Result<(), Rejection> {
+        if self.guest {
+            self.services.chat.require_guests(stream).await?;
+        }
+        Ok(())
     }
 
     fn say(&self, message: &ServerMessage) {

@@ -5,14 +5,7 @@ use sm_common::event::Channel;
 use sm_common::ws::{EventMessage, ServerMessage};
 use sm_test_kit::{Api, Socket};
 
-use crate::harness::{IMPATIENT, World, hear_error, post, texts};
-
-/// No limits that this number of messages meets.
-const UNLIMITED: [(&str, &str); 3] = [
-    ("chat.interval_ms", "0"),
-    ("ws.messages_per_second", "100000"),
-    ("ws.message_burst", "100000"),
-];
+use crate::harness::{IMPATIENT, UNLIMITED, World, hear_error, post, texts};
 
 #[tokio::test]
 async fn a_posted_message_is_the_same_over_rest_and_websocket() {

@@ -92,7 +92,24 @@ fn the_reference_names_every_message_and_every_channel() {
 fn the_api_document_has_every_path() {
     let document = openapi();
     let paths: Vec<_> = document.paths.paths.keys().map(String::as_str).collect();
-    assert_eq!(paths, ["/api/chat", "/api/chat/{id}", "/ws"]);
+    let expected = [
+        "/api/chat",
+        "/api/chat/announcements",
+        "/api/chat/bans",
+        "/api/chat/bans/{user}",
+        "/api/chat/guests",
+        "/api/chat/held",
+        "/api/chat/held/{id}",
+        "/api/chat/me",
+        "/api/chat/messages",
+        "/api/chat/moderation",
+        "/api/chat/pins",
+        "/api/chat/pins/{id}",
+        "/api/chat/rules",
+        "/api/chat/{id}",
+        "/ws",
+    ];
+    assert_eq!(paths, expected);
     let json: serde_json::Value = serde_json::from_str(&(ABOUT.openapi.unwrap())()).unwrap();
     assert_eq!(
         json["paths"]["/api/chat"]["post"]["operationId"],

@@ -29,6 +29,7 @@ impl Follower {
                     channel: Channel::Chat,
                     stream: sm_common::id::StreamId::default(),
                     since: Some(since),
+                    sample: false,
                 };
                 socket.say(&message).await;
             }

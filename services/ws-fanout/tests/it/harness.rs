@@ -6,7 +6,7 @@ use sm_common::auth::{Identity, Role};
 use sm_common::chat::ChatMessage;
 use sm_common::clock::{SystemClock, Timestamp};
 use sm_common::event::{Channel, LayerDeleted, Position};
-use sm_common::id::{InstanceId, LayerId, MessageId, SceneId, SessionId, StreamId, UserId};
+use sm_common::id::{InstanceId, LayerId, SceneId, SessionId, StreamId, UserId};
 use sm_common::performance::{MetricsSample, Performance, Viewers};
 use sm_common::program::ProgramFormat;
 use sm_common::stream::{ChosenScenes, DesiredState, DesiredStatus};
@@ -19,6 +19,12 @@ pub(crate) const SOON: Duration = Duration::from_secs(10);
 const PATIENT: (&str, &str) = ("redis.timeout_ms", "10000");
 /// An outage is one soon.
 pub(crate) const IMPATIENT: (&str, &str) = ("redis.timeout_ms", "700");
+/// No limits that the messages of a test meet.
+pub(crate) const UNLIMITED: [(&str, &str); 3] = [
+    ("chat.interval_ms", "0"),
+    ("ws.messages_per_second", "100000"),
+    ("ws.message_burst", "100000"),
+];
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_millis(1_800_000_000_000);
 
 /// A Redis with one stream, an issuer, and a running service.
@@ -78,8 +84,8 @@ impl World {
         service
     }
 
-    async fn create_stream(&self) {
-        let desired = DesiredState {
+    pub(crate) fn desired(&self) -> DesiredState {
+        DesiredState {
             stream: self.stream.clone(),
             status: DesiredStatus::Live,
             generation: 1,
@@ -91,7 +97,11 @@ impl World {
             outputs: Vec::new(),
             forced: false,
             chosen: ChosenScenes::default(),
-        };
+        }
+    }
+
+    async fn create_stream(&self) {
+        let desired = self.desired();
         let mut command = redis::cmd("HSET");
         command.arg(keys::desired(&self.stream));
         command.arg("revision").arg(1).arg("doc");
@@ -256,14 +266,7 @@ pub(crate) async fn connect_speaking(subprotocol: Subprotocol, url: &str, token:
 }
 
 pub(crate) fn message(text: impl Into<String>) -> ChatMessage {
-    ChatMessage {
-        id: MessageId::generate(),
-        user: UserId::generate(),
-        name: "Ana".to_owned(),
-        role: Role::Viewer,
-        text: text.into(),
-        sent_at: NOW,
-    }
+    ChatMessage::new(UserId::generate(), "Ana", Role::Viewer, text, NOW)
 }
 
 pub(crate) fn sample(stream: &StreamId, bytes_total: u64) -> MetricsSample {
@@ -284,6 +287,7 @@ pub(crate) fn subscribe(id: u64, channel: Channel) -> ClientMessage {
         channel,
         stream: StreamId::default(),
         since: None,
+        sample: false,
     }
 }
 
@@ -293,6 +297,7 @@ pub(crate) fn post(id: u64, text: impl Into<String>) -> ClientMessage {
         channel: Channel::Chat,
         stream: StreamId::default(),
         text: text.into(),
+        reply_to: None,
     }
 }
 

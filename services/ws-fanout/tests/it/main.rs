@@ -13,6 +13,10 @@
 )]
 
 mod chat;
+mod chat_guests;
+mod chat_messages;
+mod chat_moderation;
+mod chat_notices;
 mod deflate;
 mod documents;
 mod drain;

@@ -36,6 +36,7 @@ async fn present(socket: &mut Socket) -> (u64, Option<Vec<Role>>) {
         if let ServerMessage::Ack {
             id: 7,
             present: Some(present),
+            ..
         } = socket.hear().await
         {
             let Present {

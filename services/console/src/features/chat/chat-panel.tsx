@@ -1,53 +1,88 @@
-import { ArrowDown, SendHorizontal, Trash2 } from "lucide-react";
-import { type FormEvent, type ReactNode, useState } from "react";
+import { ArrowDown, ScrollText, SlidersHorizontal } from "lucide-react";
+import { useMemo, useState } from "react";
 import type { Failure } from "../../api/problem.ts";
 import type { ChatMessage } from "../../api/types.ts";
 import { useObservable } from "../../observable.ts";
 import { useForbidden, useRuntime } from "../../runtime-context.ts";
-import { formatTime, formatUtc } from "../../ui/format.ts";
 import { IconButton } from "../../ui/icon-button.tsx";
 import { Message } from "../../ui/message.tsx";
 import { useBlocked } from "../link/use-link.ts";
+import { Composer, type Purpose } from "./composer.tsx";
+import { HeldDialog } from "./held-dialog.tsx";
+import { LogDialog } from "./log-dialog.tsx";
+import { type MessageDeeds, MessageRow } from "./message-row.tsx";
+import { Pins } from "./pins.tsx";
+import { RulesDialog } from "./rules-dialog.tsx";
+import { SilenceDialog } from "./silence-dialog.tsx";
 import { useFollowedScroll } from "./use-followed-scroll.ts";
 import "./chat.css";
 
-/** Longest message, as the server counts. */
-const CHARACTERS_MAX = 500;
+const POST: Purpose = { kind: "post" };
+
+type Opened =
+  | { readonly kind: "held" }
+  | { readonly kind: "rules" }
+  | { readonly kind: "log" }
+  | { readonly kind: "silence"; readonly message: ChatMessage };
 
 export function ChatPanel() {
-  const { chat } = useRuntime();
+  const { chat, chatRoom } = useRuntime();
   const messages = useObservable(chat.messages);
-  const mayDelete = useForbidden("moderate-chat") === null;
-  const unreachable = useBlocked();
+  const hasOlder = useObservable(chat.hasOlder);
+  const leftOut = useObservable(chatRoom.leftOut);
+  const mayModerate = useForbidden("moderate-chat") === null;
+  const blocked = useBlocked() !== null;
   const [failure, setFailure] = useState<Failure | null>(null);
+  const [purpose, setPurpose] = useState<Purpose>(POST);
+  const [opened, setOpened] = useState<Opened | null>(null);
   const { list, unseen, toNewest } = useFollowedScroll(messages?.at(-1)?.id ?? null);
+  const deeds = useMemo<MessageDeeds>(
+    () => ({
+      onReply: (to) => setPurpose({ kind: "reply", to }),
+      onEdit: (message) => setPurpose({ kind: "edit", message }),
+      onPin: async ({ id }) => setFailure(await chatRoom.pin(id)),
+      onDelete: async ({ id }) => setFailure(await chat.delete(id)),
+      onSilence: (message) => setOpened({ kind: "silence", message }),
+    }),
+    [chat, chatRoom],
+  );
   return (
     <section className="panel chat" aria-labelledby="chat-title">
       <header className="panel__head">
         <h2 id="chat-title" className="panel__title">
           Chat
         </h2>
+        {mayModerate && <Tools onOpen={setOpened} />}
       </header>
       {failure && (
         <Message tone="bad" alert onDismiss={() => setFailure(null)}>
-          Not deleted. {failure.message}
+          Not done. {failure.message}
         </Message>
       )}
+      {leftOut > 0 && (
+        <Message tone="warn">
+          Faster than anybody reads: {leftOut} messages of this second are not shown here. All are
+          kept.
+        </Message>
+      )}
+      <Pins blocked={blocked} onFailure={setFailure} />
       <div className="chat__body">
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: who scrolls with the keyboard needs the focus here */}
         <ol className="chat__list" ref={list} tabIndex={0} aria-label="Messages">
+          {hasOlder && messages !== null && messages.length > 0 && (
+            <li className="chat__older">
+              <button
+                type="button"
+                className="button button--quiet"
+                disabled={blocked}
+                onClick={async () => setFailure(await chat.loadOlder())}
+              >
+                Show older
+              </button>
+            </li>
+          )}
           {messages?.map((message) => (
-            <Row key={message.id} message={message}>
-              {mayDelete && (
-                <IconButton
-                  icon={Trash2}
-                  label={`Delete what ${message.name} wrote`}
-                  className="chat__delete"
-                  disabled={unreachable !== null}
-                  onClick={async () => setFailure(await chat.delete(message.id))}
-                />
-              )}
-            </Row>
+            <MessageRow key={message.id} message={message} blocked={blocked} deeds={deeds} />
           ))}
         </ol>
         {messages?.length === 0 && <p className="chat__empty">No messages yet.</p>}
@@ -58,86 +93,44 @@ export function ChatPanel() {
           </button>
         )}
       </div>
-      <Composer onPosted={toNewest} />
+      <Composer purpose={purpose} onDone={() => setPurpose(POST)} onPosted={toNewest} />
+      {opened && <Opening opened={opened} onClose={() => setOpened(null)} />}
     </section>
   );
 }
 
-interface RowProps {
-  readonly message: ChatMessage;
-  /** What can be done with it. */
-  readonly children: ReactNode;
-}
-
-function Row({ message, children }: RowProps) {
+/** What moderators open. */
+function Tools({ onOpen }: { readonly onOpen: (opened: Opened) => void }) {
+  const { moderation } = useRuntime();
+  const held = useObservable(moderation.held);
   return (
-    <li className="chat__message">
-      <p className="chat__who">
-        <strong>{message.name}</strong>
-        {message.role !== "viewer" && <span className="chat__role">{message.role}</span>}
-        <time className="chat__time" dateTime={message.sent_at} title={formatUtc(message.sent_at)}>
-          {formatTime(message.sent_at).slice(0, 5)}
-        </time>
-        {children}
-      </p>
-      <p className="chat__text">{message.text}</p>
-    </li>
-  );
-}
-
-function Composer({ onPosted }: { readonly onPosted: () => void }) {
-  const { chat } = useRuntime();
-  const forbidden = useForbidden("chat");
-  const unreachable = useBlocked();
-  const blocked = forbidden ?? unreachable;
-  const [text, setText] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<Failure | null>(null);
-  const left = CHARACTERS_MAX - [...text.trim()].length;
-
-  const post = async (event: FormEvent) => {
-    event.preventDefault();
-    if (busy || blocked || text.trim() === "" || left < 0) return;
-    setBusy(true);
-    const failed = await chat.post(text.trim());
-    setBusy(false);
-    setFailure(failed);
-    if (failed) return;
-    setText("");
-    onPosted();
-  };
-
-  return (
-    <form className="chat__composer" onSubmit={post}>
-      {failure && (
-        <Message tone="bad" alert onDismiss={() => setFailure(null)}>
-          Not sent. {failure.message}
-        </Message>
-      )}
-      <div className="chat__entry">
-        <input
-          className="input"
-          aria-label="Message"
-          placeholder={blocked ?? "Write a message"}
-          value={text}
-          aria-invalid={left < 0}
-          onChange={(event) => setText(event.target.value)}
-        />
-        <button
-          type="submit"
-          className="button"
-          disabled={blocked !== null}
-          title={blocked ?? undefined}
-        >
-          <SendHorizontal size={16} aria-hidden />
-          Send
+    <div className="chat__tools">
+      {held.length > 0 && (
+        <button type="button" className="button" onClick={() => onOpen({ kind: "held" })}>
+          {held.length} held
         </button>
-      </div>
-      {left < 50 && (
-        <p className="chat__left" data-tone={left < 0 ? "bad" : "calm"}>
-          {left < 0 ? `${-left} characters too many` : `${left} characters left`}
-        </p>
       )}
-    </form>
+      <IconButton
+        icon={SlidersHorizontal}
+        label="Rules of the chat"
+        onClick={() => onOpen({ kind: "rules" })}
+      />
+      <IconButton icon={ScrollText} label="Moderation" onClick={() => onOpen({ kind: "log" })} />
+    </div>
   );
+}
+
+function Opening({ opened, onClose }: { readonly opened: Opened; readonly onClose: () => void }) {
+  switch (opened.kind) {
+    case "held":
+      return <HeldDialog onClose={onClose} />;
+    case "rules":
+      return <RulesDialog onClose={onClose} />;
+    case "log":
+      return <LogDialog onClose={onClose} />;
+    case "silence": {
+      const { user, name } = opened.message;
+      return <SilenceDialog user={user} name={name} onClose={onClose} />;
+    }
+  }
 }

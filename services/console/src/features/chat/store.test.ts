@@ -43,4 +43,38 @@ describe("the chat", () => {
       params: { path: { id: "a" }, query: { stream: "main" } },
     });
   });
+
+  it("follows edits in their place", () => {
+    const store = new ChatStore({} as Api, "main");
+    store.snapshot([message("a"), message("b")]);
+    store.event(told("chat.message.edited", { ...message("a"), text: "A" }));
+    store.event(told("chat.message.edited", message("unknown")));
+    expect(store.messages.get()?.map(({ text }) => text)).toEqual(["A", "b"]);
+  });
+
+  it("says that a message waits for a moderator, and does not show it", async () => {
+    const held = { ...message("h"), cause: "link", held_at: "2030-01-01T00:00:00.000Z" };
+    const response = { ok: true, status: 202, headers: new Headers() };
+    const POST = vi.fn(async () => ({ data: held, response }));
+    const store = new ChatStore({ POST } as unknown as Api, "main");
+    store.snapshot([]);
+    const sent = await store.post("see evil.com", { replyTo: "a", announce: false });
+    expect(sent).toEqual({ kind: "held" });
+    expect(ids(store)).toEqual([]);
+    expect(POST).toHaveBeenCalledWith("/api/chat", {
+      params: { query: { stream: "main" } },
+      body: { text: "see evil.com", reply_to: "a" },
+    });
+  });
+
+  it("puts older messages before those that are there, until there are none", async () => {
+    const response = { ok: true, headers: new Headers() };
+    const data = { messages: [message("x"), message("a")], next: null };
+    const GET = vi.fn(async () => ({ data, response }));
+    const store = new ChatStore({ GET } as unknown as Api, "main");
+    store.snapshot([message("a"), message("b")]);
+    expect(await store.loadOlder()).toBeNull();
+    expect(ids(store)).toEqual(["x", "a", "b"]);
+    expect(store.hasOlder.get()).toBe(false);
+  });
 });

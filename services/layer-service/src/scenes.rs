@@ -2,6 +2,7 @@
 //! somebody else was faster.
 
 mod capacity;
+mod copying;
 mod history;
 mod list;
 
@@ -222,11 +223,6 @@ impl Scenes {
         proposal: &Proposal,
         author: &Author,
     ) -> Result<Changed, SceneError> {
-        let named: Vec<AssetId> = proposal
-            .operations
-            .iter()
-            .flat_map(Operation::assets)
-            .collect();
         let secrets: Vec<SecretId> = proposal
             .operations
             .iter()
@@ -234,8 +230,12 @@ impl Scenes {
             .collect();
         let origins = self.store.secret_origins(stream, &secrets).await?;
         for _ in 0..self.config.scene.attempts_max {
-            let assets = self.catalog.find(&named).await?;
             let loaded = self.read(stream, which).await?;
+            let operations = proposal.operations.iter();
+            let named: Vec<AssetId> = operations
+                .flat_map(|operation| operation.assets(&loaded.scene))
+                .collect();
+            let assets = self.catalog.find(&named).await?;
             let applied = self.judge(&loaded, proposal, &assets, &origins).await?;
             let before = &loaded.scene;
             let record = match Record::of(before, &applied.scene, author, Deed::Change, None) {

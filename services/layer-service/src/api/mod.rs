@@ -4,6 +4,7 @@ mod asset;
 mod batch;
 mod body;
 mod content;
+mod copy;
 mod error;
 mod history;
 mod ingest;
@@ -72,6 +73,7 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
             .service(web::resource("/api/layers/undo").post(history::undo_layers))
             .service(web::resource("/api/layers/redo").post(history::redo_layers))
             .service(web::resource("/api/layers/history").get(history::list_history))
+            .service(web::resource("/api/layers/copy").post(copy::copy_layers))
             .service(
                 web::resource("/api/layers/{id}")
                     .get(layer::read_layer)
@@ -82,6 +84,7 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
             .service(
                 web::resource("/api/layers/{id}/ingest/rotate").post(ingest::rotate_ingest_key),
             )
+            .service(web::resource("/api/layers/{id}/duplicate").post(copy::duplicate_layer))
             .service(web::resource("/api/layers/{id}/playback").post(playback::command_playback))
             .service(
                 web::resource("/api/scenes")
@@ -125,6 +128,8 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
         ingest::read_ingest,
         ingest::rotate_ingest_key,
         playback::command_playback,
+        copy::duplicate_layer,
+        copy::copy_layers,
         order::reorder_layers,
         batch::change_layers,
         history::undo_layers,

@@ -278,6 +278,13 @@ pub(crate) enum BatchOperation {
         /// Its revision before the batch; any unless said otherwise.
         if_match: Option<u64>,
     },
+    /// Copies a layer; the copy is right in front of it.
+    Duplicate {
+        /// The layer.
+        id: LayerId,
+        /// Its revision before the batch; any unless said otherwise.
+        if_match: Option<u64>,
+    },
     /// Deletes a layer.
     Delete {
         /// The layer.

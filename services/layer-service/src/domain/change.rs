@@ -1,5 +1,7 @@
 //! Applies a proposal to a scene: all of it, or nothing.
 
+mod copy;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -72,6 +74,14 @@ impl Step {
             Self::Created { .. } | Self::Deleted { .. } => true,
             Self::Updated { changed, .. } => !changed.is_empty(),
             Self::Reordered { changed, .. } => *changed,
+        }
+    }
+
+    /// The layer, where it is new.
+    pub(crate) fn into_created(self) -> Option<Layer> {
+        match self {
+            Self::Created { layer, .. } => Some(layer),
+            Self::Updated { .. } | Self::Deleted { .. } | Self::Reordered { .. } => None,
         }
     }
 
@@ -219,6 +229,10 @@ impl Work<'_> {
         match &operation.action {
             Action::Create { id, layer } => self.create(*id, layer, &operation.pointer_to("layer")),
             Action::Restore { layer, index } => self.restore(layer, *index, &operation.at),
+            Action::Duplicate { id, copy, expected } => {
+                self.duplicate(*id, *copy, expected.as_ref()).map(Some)
+            }
+            Action::Copy { layer, index } => self.copy((**layer).clone(), *index).map(Some),
             Action::Update {
                 id,
                 expected,

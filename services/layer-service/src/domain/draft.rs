@@ -10,7 +10,7 @@ use super::field::{Members, boolean, integer, number, parsed, text};
 use super::source;
 
 /// Longest name of a layer, in characters.
-const NAME_CHARS_MAX: usize = 100;
+pub(super) const NAME_CHARS_MAX: usize = 100;
 /// Furthest that a layer's left and top edges may be from the canvas' own, in pixels.
 const OFFSET_MAX: i64 = 16_384;
 /// Largest width and height of a layer, in pixels.

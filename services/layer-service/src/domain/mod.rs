@@ -3,6 +3,7 @@
 mod change;
 mod chat;
 mod clock_format;
+pub(crate) mod copying;
 mod countdown;
 mod demo;
 mod draft;

@@ -16,6 +16,7 @@ mod bodies;
 mod capacity;
 mod concurrency;
 mod content;
+mod copies;
 mod events;
 mod first_scene;
 mod history;

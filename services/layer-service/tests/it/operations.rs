@@ -70,11 +70,13 @@ fn the_document_names_every_route() {
         [
             "change_layers",
             "command_playback",
+            "copy_layers",
             "create_layer",
             "create_scene",
             "delete_asset",
             "delete_layer",
             "delete_scene",
+            "duplicate_layer",
             "duplicate_scene",
             "list_assets",
             "list_history",

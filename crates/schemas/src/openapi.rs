@@ -1,10 +1,11 @@
 use serde_json::{Value, json};
 use sm_common::chat::ChatMessageDeleted;
 use sm_common::event::{
-    Event, LayerCreated, LayerDeleted, LayerReordered, LayerUpdated, SceneCreated, SceneDeleted,
-    ScenePreviewChanged, SceneReordered, SceneTakeStarted, SceneTaken, SceneUpdated,
-    StreamErrorCleared, StreamErrorRaised, StreamInterrupted, StreamOutputAdapted,
-    StreamOutputStatusChanged, StreamStateChanged,
+    Event, GroupCreated, GroupDeleted, GroupUpdated, LayerCreated, LayerDeleted, LayerReordered,
+    LayerUpdated, SceneCreated, SceneDeleted, ScenePreviewChanged, SceneReordered,
+    SceneTakeStarted, SceneTaken, SceneUpdated, StreamErrorCleared, StreamErrorRaised,
+    StreamInterrupted, StreamOutputAdapted, StreamOutputStatusChanged, StreamStateChanged,
+    VariablesChanged,
 };
 use sm_common::performance::MetricsSample;
 use sm_common::stream::LayerStatus;
@@ -38,6 +39,10 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         LayerUpdated,
         LayerDeleted,
         LayerReordered,
+        GroupCreated,
+        GroupUpdated,
+        GroupDeleted,
+        VariablesChanged,
         LayerStatus,
         SceneCreated,
         SceneUpdated,

@@ -5,6 +5,7 @@ mod capacity;
 mod copying;
 mod history;
 mod list;
+mod variables;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -171,6 +172,7 @@ impl Scenes {
             revision: 0,
             updated_at: self.clock.now(),
             layers: Vec::new(),
+            groups: Vec::new(),
         };
         let mut proposal = Proposal::default();
         if self.config.demo.seed && self.config.stream.ids.contains(stream) {
@@ -330,6 +332,7 @@ impl Scenes {
         Surroundings {
             canvas: self.config.scene.canvas(),
             layers_max: self.config.scene.layers_max,
+            groups_max: self.config.scene.groups_max,
             assets: assets.map(|(id, asset)| (id, asset.kind)).collect(),
             network: self.config.sources.policy(),
             playing: playing.collect(),

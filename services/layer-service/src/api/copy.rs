@@ -2,7 +2,9 @@ use actix_web::http::header::{ETAG, LOCATION};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
-use sm_common::id::{LayerId, SceneId};
+use sm_common::auth::Identity;
+use sm_common::group::Group;
+use sm_common::id::{LayerId, SceneId, StreamId};
 use sm_common::layer::Layer;
 use sm_common::problem::Problem;
 use sm_common::scene::SceneSummary;
@@ -16,8 +18,8 @@ use super::body::Document;
 use super::error::ApiError;
 use super::layer::{LayerPath, LayersQuery, made, one, optional};
 use crate::domain::copying::CopyOrder;
-use crate::domain::{Action, Proposal, Step};
-use crate::scenes::SceneError;
+use crate::domain::{Action, Expected, Proposal, Step};
+use crate::scenes::{Changed, SceneError};
 
 /// Layers to copy, and where to.
 #[derive(ToSchema)]
@@ -32,13 +34,15 @@ pub(crate) struct LayerCopy {
     index: Option<usize>,
 }
 
-/// The copies.
+/// Layers that are new.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct CopiedLayers {
+pub(crate) struct AddedLayers {
     /// The scene that they are in now.
     scene: SceneSummary,
     /// From the back of the picture to the front.
     layers: Vec<Layer>,
+    /// The groups that are new, too.
+    groups: Vec<Group>,
 }
 
 /// Copies a layer; the copy is right in front of it, and not locked.
@@ -76,13 +80,14 @@ pub(crate) async fn duplicate_layer(
 
 /// Copies layers of a scene into another one, or into the same: all of them, or none.
 ///
-/// The copies are not locked. What a copied file was to be followed by follows the copy if it is
+/// A group comes along if all of its layers are copied; else its layers look as they do in it. The
+/// copies are not locked. What a copied file was to be followed by follows the copy if it is
 /// copied too. `If-Match`, where sent, is the revision of the scene that gets the copies.
 #[utoipa::path(
     post, path = "/api/layers/copy", tag = "layer-service", params(LayersQuery, ("If-Match" = Option<String>, Header, description = "The `ETag` of the scene that gets the copies.")),
     request_body = LayerCopy,
     responses(
-        (status = 201, description = "The copies.", body = CopiedLayers, headers(("ETag" = String, description = "The revision of the scene that they are in."), ("Location" = String, description = "The layers of that scene."))),
+        (status = 201, description = "The copies.", body = AddedLayers, headers(("ETag" = String, description = "The revision of the scene that they are in."), ("Location" = String, description = "The layers of that scene."))),
         (status = 400, description = "The body is not of the expected shape.", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The role does not allow it.", body = Problem, content_type = "application/problem+json"),
@@ -105,24 +110,53 @@ pub(crate) async fn copy_layers(
     let order = CopyOrder::read(&body, context.operations_max)
         .map_err(|faults| ApiError::Scene(SceneError::Invalid(faults)))?;
     let expected = optional(request.headers())?;
-    let author = (&caller.identity).into();
+    copied(&context, &caller.identity, &query, &order, expected).await
+}
+
+/// Copies layers, and answers with the copies.
+pub(crate) async fn copied(
+    context: &Context,
+    caller: &Identity,
+    query: &LayersQuery,
+    order: &CopyOrder,
+    expected: Option<Expected>,
+) -> Result<HttpResponse, ApiProblem> {
+    let author = caller.into();
     let copied = context
         .scenes
-        .copy_layers(&query.stream, query.which(), &order, expected, &author)
+        .copy_layers(&query.stream, query.which(), order, expected, &author)
         .await;
-    let changed = copied.map_err(ApiError::from)?;
+    let Changed { scene, steps } = copied.map_err(ApiError::from)?;
     tracing::info!(
-        stream.id = %query.stream, user.id = %author.id, scene.id = %changed.scene.id,
-        layers = changed.steps.len(), "layers copied"
+        stream.id = %query.stream, user.id = %author.id, scene.id = %scene.id,
+        scene.revision = scene.revision, operations = steps.len(), "layers copied"
     );
-    let scene = SceneSummary::of(&changed.scene);
-    let layers = changed.steps.into_iter().filter_map(Step::into_created);
-    let location = format!("/api/layers?stream={}&scene={}", query.stream, scene.id);
-    Ok(HttpResponse::Created()
+    Ok(added(&query.stream, Changed { scene, steps }))
+}
+
+/// The answer to what has added layers.
+pub(crate) fn added(stream: &StreamId, changed: Changed) -> HttpResponse {
+    let Changed { scene, steps } = changed;
+    let scene = SceneSummary::of(&scene);
+    let (mut layers, mut groups) = (Vec::new(), Vec::new());
+    for step in steps {
+        match step {
+            Step::Created { layer, .. } => layers.push(layer),
+            Step::Grouped { group } => groups.push(group),
+            Step::Updated { .. }
+            | Step::Deleted { .. }
+            | Step::Reordered { .. }
+            | Step::Regrouped { .. }
+            | Step::Ungrouped { .. } => {}
+        }
+    }
+    let location = format!("/api/layers?stream={stream}&scene={}", scene.id);
+    HttpResponse::Created()
         .insert_header((ETAG, etag(scene.revision)))
         .insert_header((LOCATION, location))
-        .json(CopiedLayers {
+        .json(AddedLayers {
             scene,
-            layers: layers.collect(),
-        }))
+            layers,
+            groups,
+        })
 }

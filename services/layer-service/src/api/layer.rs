@@ -38,7 +38,7 @@ pub(crate) struct LayersQuery {
     #[serde(default)]
     pub(crate) stream: StreamId,
     /// The scene; the one that is wanted on air unless said otherwise.
-    scene: Option<SceneId>,
+    pub(crate) scene: Option<SceneId>,
 }
 
 impl LayersQuery {

@@ -6,6 +6,7 @@ mod body;
 mod content;
 mod copy;
 mod error;
+mod group;
 mod history;
 mod ingest;
 mod layer;
@@ -13,6 +14,7 @@ mod order;
 mod playback;
 mod scene;
 mod shape;
+mod variable;
 
 use actix_web::web::{self, Data, ServiceConfig};
 use sm_common::auth::Identity;
@@ -87,6 +89,24 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
             .service(web::resource("/api/layers/{id}/duplicate").post(copy::duplicate_layer))
             .service(web::resource("/api/layers/{id}/playback").post(playback::command_playback))
             .service(
+                web::resource("/api/groups")
+                    .get(group::list_groups)
+                    .post(group::create_group),
+            )
+            .service(
+                web::resource("/api/groups/{id}")
+                    .get(group::read_group)
+                    .patch(group::update_group)
+                    .delete(group::delete_group),
+            )
+            .service(web::resource("/api/groups/{id}/duplicate").post(group::duplicate_group))
+            .service(
+                web::resource("/api/variables")
+                    .get(variable::read_variables)
+                    .put(variable::replace_variables)
+                    .patch(variable::update_variables),
+            )
+            .service(
                 web::resource("/api/scenes")
                     .get(scene::list_scenes)
                     .post(scene::create_scene),
@@ -130,11 +150,20 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
         playback::command_playback,
         copy::duplicate_layer,
         copy::copy_layers,
+        group::list_groups,
+        group::create_group,
+        group::read_group,
+        group::update_group,
+        group::delete_group,
+        group::duplicate_group,
         order::reorder_layers,
         batch::change_layers,
         history::undo_layers,
         history::redo_layers,
         history::list_history,
+        variable::read_variables,
+        variable::replace_variables,
+        variable::update_variables,
         scene::list_scenes,
         scene::create_scene,
         scene::read_scene,

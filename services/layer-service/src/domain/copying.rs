@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use sm_common::id::{LayerId, SceneId};
+use sm_common::group::Group;
+use sm_common::id::{GroupId, LayerId, SceneId};
 use sm_common::layer::{AtEnd, AudioSource, Layer, LayerSource, PlaylistSource, VideoSource};
 use sm_common::scene::Scene;
 
@@ -16,7 +17,7 @@ const COPY: &str = " copy";
 /// What is to be copied, and where to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CopyOrder {
-    layers: Vec<LayerId>,
+    pub(crate) layers: Vec<LayerId>,
     /// The scene that gets the copies.
     pub(crate) to: SceneId,
     /// Their place from the back; the front when absent.
@@ -78,6 +79,53 @@ impl CopyOrder {
         let layers = scene.layers.iter();
         let wanted = layers.filter(|layer| self.layers.contains(&layer.id));
         Ok(wanted.cloned().collect())
+    }
+}
+
+/// Layers with the groups that they belong to.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Copies {
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) groups: Vec<Group>,
+}
+
+/// Copies of layers of `scene`, and of the groups that all layers of are copied. What is left of other
+/// groups is how their layers look in them. The groups have not been in a scene yet.
+pub(crate) fn copies_with_groups(
+    scene: &Scene,
+    originals: &[Layer],
+    draw: impl FnMut() -> LayerId,
+    mut draw_group: impl FnMut() -> GroupId,
+    adapt: impl Fn(&mut Layer),
+) -> Copies {
+    let is_copied = |layer: &Layer| originals.iter().any(|known| known.id == layer.id);
+    let mut layers = originals.to_vec();
+    let mut groups = Vec::new();
+    for group in &scene.groups {
+        let belongs = |layer: &&Layer| layer.group == Some(group.id);
+        let is_whole = scene.layers.iter().filter(belongs).all(is_copied);
+        let copy = Group {
+            id: draw_group(),
+            revision: 0,
+            ..group.clone()
+        };
+        for layer in layers
+            .iter_mut()
+            .filter(|layer| layer.group == Some(group.id))
+        {
+            if is_whole {
+                layer.group = Some(copy.id);
+            } else {
+                *layer = group.applied_to(layer);
+            }
+        }
+        if is_whole {
+            groups.push(copy);
+        }
+    }
+    Copies {
+        layers: copies(&layers, draw, adapt),
+        groups,
     }
 }
 

@@ -2,10 +2,13 @@
 
 use std::str::FromStr;
 
+use serde::Deserialize;
 use serde_json::Value;
-use sm_common::id::{AssetId, LayerId, SecretId};
+use sm_common::group::Group;
+use sm_common::id::{AssetId, GroupId, LayerId, SecretId};
 use sm_common::layer::{Layer, LayerSource, PlaylistSource};
 use sm_common::scene::Scene;
+use utoipa::ToSchema;
 
 use super::fault::{Fault, Faults};
 use super::field::{Members, integer, parsed, text};
@@ -39,11 +42,8 @@ pub(crate) enum Action {
         copy: LayerId,
         expected: Option<Expected>,
     },
-    /// Adds a layer that was copied from elsewhere, at its place from the back or at the front.
-    Copy {
-        layer: Box<Layer>,
-        index: Option<usize>,
-    },
+    /// Adds a layer that was copied from elsewhere.
+    Copy { layer: Box<Layer>, place: Place },
     /// Changes a layer by a merge patch.
     Update {
         id: LayerId,
@@ -61,8 +61,46 @@ pub(crate) enum Action {
         expected: Option<Expected>,
         order: Value,
     },
+    /// Makes layers a group; `id` was drawn for it.
+    Group { id: GroupId, group: Value },
+    /// Adds a group without layers, as it was; operations after it give it some.
+    PutGroup { group: Box<Group> },
+    /// Changes a group by a merge patch.
+    UpdateGroup {
+        id: GroupId,
+        expected: Option<Expected>,
+        patch: Value,
+    },
+    /// Ends a group.
+    Ungroup {
+        id: GroupId,
+        expected: Option<Expected>,
+        remains: Remains,
+    },
     /// Puts the layers into another order.
     Reorder { order: Value },
+}
+
+/// Where a layer comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// To the front of the picture.
+    Front,
+    /// So far from the back.
+    At(usize),
+    /// Right in front of this layer.
+    InFrontOf(LayerId),
+}
+
+/// What remains of a group that ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Remains {
+    /// Its layers, which look as they did in it.
+    #[default]
+    Layers,
+    /// Nothing: its layers are deleted.
+    Nothing,
 }
 
 /// An action, and where it stands in the request.
@@ -104,6 +142,10 @@ impl Operation {
             | Action::Update { .. }
             | Action::Delete { .. }
             | Action::Play { .. }
+            | Action::Group { .. }
+            | Action::PutGroup { .. }
+            | Action::UpdateGroup { .. }
+            | Action::Ungroup { .. }
             | Action::Reorder { .. } => {}
         }
         let items = self.document().and_then(|document| {
@@ -145,6 +187,10 @@ impl Operation {
             | Action::Copy { .. }
             | Action::Delete { .. }
             | Action::Play { .. }
+            | Action::Group { .. }
+            | Action::PutGroup { .. }
+            | Action::UpdateGroup { .. }
+            | Action::Ungroup { .. }
             | Action::Reorder { .. } => None,
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use sm_common::clock::Timestamp;
-use sm_common::id::{LayerId, SceneId};
+use sm_common::id::{GroupId, LayerId, SceneId};
 use sm_common::scene::Scene;
 
 use super::copying;
@@ -155,11 +155,25 @@ pub(crate) fn copy(
     copy.revision = 0;
     copy.updated_at = now;
     copy.name = copying::name_of_copy(&scene.name, NAME_CHARS_MAX);
-    copy.layers = copying::copies(&scene.layers, &mut layer_id, |layer| {
-        layer.scene = id;
-        layer.created_at = now;
-        layer.updated_at = now;
-    });
+    let copies = copying::copies_with_groups(
+        scene,
+        &scene.layers,
+        &mut layer_id,
+        GroupId::generate,
+        |layer| {
+            layer.scene = id;
+            layer.created_at = now;
+            layer.updated_at = now;
+        },
+    );
+    copy.layers = copies.layers;
+    copy.groups = copies.groups;
+    for group in &mut copy.groups {
+        group.scene = id;
+        group.revision = 1;
+        group.created_at = now;
+        group.updated_at = now;
+    }
     copy
 }
 

@@ -6,6 +6,7 @@ use sm_common::layer::Layer;
 use super::{Expected, Refusal, Step, Work};
 use crate::domain::copying;
 use crate::domain::draft::NAME_CHARS_MAX;
+use crate::domain::proposal::Place;
 
 impl Work<'_> {
     /// Adds a copy of a layer, right in front of it. A copy of a locked layer is not locked: it is
@@ -17,7 +18,7 @@ impl Work<'_> {
         expected: Option<&Expected>,
     ) -> Result<Step, Refusal> {
         let original = self.find(id, expected)?.clone();
-        let place = self.scene.layers.iter().position(|layer| layer.id == id);
+        self.check_group_lock(original.group)?;
         let copies = copying::copies(
             &[original],
             || copy,
@@ -26,21 +27,33 @@ impl Work<'_> {
         let Some(layer) = copies.into_iter().next() else {
             return Err(Refusal::NoSuchLayer(id));
         };
-        self.copy(layer, place.map(|place| place.saturating_add(1)))
+        self.copy(layer, Place::InFrontOf(id))
     }
 
-    /// Adds a copy, at this place from the back or at the front.
-    pub(super) fn copy(&mut self, mut layer: Layer, index: Option<usize>) -> Result<Step, Refusal> {
+    /// Adds a copy.
+    pub(super) fn copy(&mut self, mut layer: Layer, place: Place) -> Result<Step, Refusal> {
         let (count, max) = (self.scene.layers.len(), self.surroundings.layers_max);
         if count >= max {
             return Err(Refusal::Full { max });
         }
         layer.scene = self.scene.id;
+        if !self.has_group(layer.group) {
+            layer.group = None;
+        }
         layer.locked = false;
         layer.created_at = self.surroundings.now;
         layer.updated_at = self.surroundings.now;
         self.taken.extend(layer.source.assets().cloned());
-        let index = index.map_or(count, |index| index.min(count));
+        let index = match place {
+            Place::Front => count,
+            Place::At(index) => index,
+            Place::InFrontOf(behind) => {
+                let mut layers = self.scene.layers.iter();
+                let behind = layers.position(|layer| layer.id == behind);
+                behind.map_or(count, |behind| behind.saturating_add(1))
+            }
+        };
+        let index = self.place_for(layer.group, index);
         self.scene.layers.insert(index, layer.clone());
         Ok(Step::Created { layer, index })
     }

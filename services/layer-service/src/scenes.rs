@@ -5,6 +5,7 @@ mod capacity;
 mod copying;
 mod history;
 mod list;
+mod templates;
 mod variables;
 
 use std::collections::{BTreeMap, BTreeSet};

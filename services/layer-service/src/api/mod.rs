@@ -14,6 +14,7 @@ mod order;
 mod playback;
 mod scene;
 mod shape;
+mod template;
 mod variable;
 
 use actix_web::web::{self, Data, ServiceConfig};
@@ -100,6 +101,8 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
                     .delete(group::delete_group),
             )
             .service(web::resource("/api/groups/{id}/duplicate").post(group::duplicate_group))
+            .service(web::resource("/api/templates").get(template::list_templates))
+            .service(web::resource("/api/templates/{name}").post(template::use_template))
             .service(
                 web::resource("/api/variables")
                     .get(variable::read_variables)
@@ -161,6 +164,8 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
         history::undo_layers,
         history::redo_layers,
         history::list_history,
+        template::list_templates,
+        template::use_template,
         variable::read_variables,
         variable::replace_variables,
         variable::update_variables,

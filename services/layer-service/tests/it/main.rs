@@ -29,4 +29,5 @@ mod order;
 mod outage;
 mod playback;
 mod scenes;
+mod templates;
 mod variables;

@@ -86,6 +86,7 @@ fn the_document_names_every_route() {
             "list_history",
             "list_layers",
             "list_scenes",
+            "list_templates",
             "read_asset",
             "read_asset_content",
             "read_group",
@@ -104,6 +105,7 @@ fn the_document_names_every_route() {
             "update_scene",
             "update_variables",
             "upload_asset",
+            "use_template",
         ]
     );
     let list: &Value = &document["paths"]["/api/layers"]["get"]["responses"]["200"];

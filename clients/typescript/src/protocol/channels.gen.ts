@@ -11,6 +11,9 @@ export interface ChannelEvents {
     "chat.message.posted": Schemas["ChatMessage"];
   };
   "layer-updates": {
+    "group.created": Schemas["GroupCreated"];
+    "group.deleted": Schemas["GroupDeleted"];
+    "group.updated": Schemas["GroupUpdated"];
     "layer.created": Schemas["LayerCreated"];
     "layer.deleted": Schemas["LayerDeleted"];
     "layer.reordered": Schemas["LayerReordered"];
@@ -23,6 +26,7 @@ export interface ChannelEvents {
     "scene.take.started": Schemas["SceneTakeStarted"];
     "scene.taken": Schemas["SceneTaken"];
     "scene.updated": Schemas["SceneUpdated"];
+    "variables.changed": Schemas["VariablesChanged"];
   };
   "metrics": {
     "stream.metrics.sampled": Schemas["MetricsSample"];
@@ -48,7 +52,7 @@ export interface ChannelSnapshots {
 /** The types of events that each channel carries. */
 export const CHANNEL_EVENTS: Readonly<Record<keyof ChannelEvents, readonly string[]>> = {
   "chat": ["chat.message.deleted", "chat.message.posted"],
-  "layer-updates": ["layer.created", "layer.deleted", "layer.reordered", "layer.status.changed", "layer.updated", "scene.created", "scene.deleted", "scene.preview.changed", "scene.reordered", "scene.take.started", "scene.taken", "scene.updated"],
+  "layer-updates": ["group.created", "group.deleted", "group.updated", "layer.created", "layer.deleted", "layer.reordered", "layer.status.changed", "layer.updated", "scene.created", "scene.deleted", "scene.preview.changed", "scene.reordered", "scene.take.started", "scene.taken", "scene.updated", "variables.changed"],
   "metrics": ["stream.metrics.sampled"],
   "stream-state": ["stream.error.cleared", "stream.error.raised", "stream.interrupted", "stream.output.adapted", "stream.output.status.changed", "stream.state.changed"],
 };

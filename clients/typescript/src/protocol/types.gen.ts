@@ -435,7 +435,7 @@ export interface components {
          * @description What happened.
          * @enum {string}
          */
-        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.output.status.changed" | "stream.output.adapted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "chat.message.posted" | "chat.message.deleted";
+        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.output.status.changed" | "stream.output.adapted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "group.created" | "group.updated" | "group.deleted" | "variables.changed" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "chat.message.posted" | "chat.message.deleted";
         /** @description What somebody pushes to an `ingest` layer. */
         FeedPerformance: {
             /** @description Codec of the sound, such as `aac`; absent until sound came. */
@@ -508,6 +508,111 @@ export interface components {
              */
             offset: number;
         };
+        /** @description Layers of a scene that are handled as one. They lie next to each other in the scene's order. */
+        Group: {
+            /** @description When it was created. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description The group. */
+            id: components["schemas"]["GroupId"];
+            /**
+             * @description Whether it and its layers refuse every change but its unlocking and commands for what they
+             *     play.
+             */
+            locked: boolean;
+            /** @description Its name, 1 to 100 characters. */
+            name: string;
+            /**
+             * Format: double
+             * @description 0 (clear) to 1: multiplies the opacity of each of its layers.
+             */
+            opacity: number;
+            /**
+             * Format: int64
+             * @description Raised by every change of the group itself; the `ETag`.
+             */
+            revision: number;
+            /** @description The scene it belongs to. */
+            scene: components["schemas"]["SceneId"];
+            /** @description How its layers are moved and scaled. */
+            transform: components["schemas"]["GroupTransform"];
+            /** @description How its changes are made, and those of its layers; with a duration of 0, as each layer says. */
+            transition: components["schemas"]["Transition"];
+            /** @description When it was last changed. */
+            updated_at: components["schemas"]["Timestamp"];
+            /** @description Whether its layers are in the picture, as far as they are visible themselves. */
+            visible: boolean;
+        };
+        /** @description Layers were made a group, which each of them is told to belong to. */
+        GroupCreated: {
+            /** @description The new group. */
+            group: components["schemas"]["Group"];
+            /**
+             * Format: int64
+             * @description The scene's revision after the change.
+             */
+            scene_revision: number;
+        };
+        /** @description A group is no more. What became of its layers is told by itself. */
+        GroupDeleted: {
+            /** @description The group. */
+            group: components["schemas"]["GroupId"];
+            /** @description Its scene. */
+            scene: components["schemas"]["SceneId"];
+            /**
+             * Format: int64
+             * @description The scene's revision after the change.
+             */
+            scene_revision: number;
+        };
+        /**
+         * Format: uuid
+         * @description A group of layers of a scene.
+         */
+        GroupId: string;
+        /**
+         * @description How the layers of a group are moved and scaled: each point `p` of them goes to
+         *     `origin + (x, y) + (p - origin) * scale`, in canvas pixels.
+         */
+        GroupTransform: {
+            /**
+             * Format: int32
+             * @description The point that scaling leaves where it is: its distance from the left edge, -16384 to 16384.
+             */
+            origin_x: number;
+            /**
+             * Format: int32
+             * @description Its distance from the upper edge, -16384 to 16384.
+             */
+            origin_y: number;
+            /**
+             * Format: double
+             * @description 0.05 to 20. Boxes, corners and text become so much larger; a source that is shown in its own
+             *     size keeps it.
+             */
+            scale: number;
+            /**
+             * Format: int32
+             * @description To the right, -16384 to 16384.
+             */
+            x: number;
+            /**
+             * Format: int32
+             * @description Downwards, -16384 to 16384.
+             */
+            y: number;
+        };
+        /** @description A group was changed. */
+        GroupUpdated: {
+            /** @description The changed fields, as JSON Pointers such as `/transform/x`. */
+            changed: string[];
+            /** @description The whole new group. */
+            group: components["schemas"]["Group"];
+            /**
+             * Format: int64
+             * @description The scene's revision after the change.
+             */
+            scene_revision: number;
+        };
         /** @description An uploaded picture, stretched over the layer. */
         ImageSource: {
             /** @description The picture. */
@@ -564,6 +669,7 @@ export interface components {
             blend?: components["schemas"]["Blend"];
             /** @description When it was created. */
             created_at: components["schemas"]["Timestamp"];
+            group?: components["schemas"]["GroupId"] | null;
             /** @description The layer. */
             id: components["schemas"]["LayerId"];
             /** @description Whether it refuses every change but unlocking and commands for what it plays. */
@@ -635,6 +741,8 @@ export interface components {
         LayerId: string;
         /** @description A scene's layers: what `GET /api/layers` answers, and the snapshot of `layer-updates`. */
         LayerList: {
+            /** @description The groups that they belong to. */
+            groups?: components["schemas"]["Group"][];
             /** @description From the back of the picture to the front. */
             layers: components["schemas"]["Layer"][];
             /** @description The scene. */
@@ -1993,6 +2101,29 @@ export interface components {
          * @description A person or machine that signs in.
          */
         UserId: string;
+        /** @description A variable of a stream. */
+        VariableName: string;
+        /** @description The variables of a stream. */
+        Variables: {
+            /**
+             * Format: int64
+             * @description Raised by every change; the `ETag`.
+             */
+            revision: number;
+            /** @description The values by name. */
+            values: {
+                [key: string]: components["schemas"]["VariableValue"];
+            };
+        };
+        /** @description Variables of the stream were set, changed or removed. */
+        VariablesChanged: {
+            /** @description The names of those that are different, new or gone. */
+            changed: components["schemas"]["VariableName"][];
+            /** @description All of them, as they are now. */
+            variables: components["schemas"]["Variables"];
+        };
+        /** @description The value of a variable, of one of three types. */
+        VariableValue: string | number | boolean;
         /**
          * @description Where the lines as a whole stand in the layer's box.
          * @enum {string}

@@ -95,6 +95,11 @@ pub fn layer_secrets_left(stream: &StreamId) -> String {
     format!("sm:{{{stream}}}:layer-secrets-left")
 }
 
+/// The stream's variables (hash `revision`, `doc`). layer-service; never expires.
+pub fn variables(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:variables")
+}
+
 /// The steps that a person can take back in a scene (list, newest first, bounded). layer-service;
 /// expires.
 pub fn layer_undo(stream: &StreamId, scene: SceneId, user: UserId) -> String {

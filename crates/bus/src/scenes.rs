@@ -39,6 +39,10 @@ impl Serialize for Which {
 
 /// What to read of a stream's scenes.
 #[derive(Clone, Debug, Default, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a question of its own to the script"
+)]
 pub struct SceneQuery {
     /// Whether the desired state is read as well. It holds secrets.
     pub desired: bool,
@@ -51,6 +55,8 @@ pub struct SceneQuery {
     pub known: BTreeMap<SceneId, u64>,
     /// Whether the secrets of network sources are read as well.
     pub secrets: bool,
+    /// Whether the stream's variables are read as well.
+    pub variables: bool,
 }
 
 /// As they are stored, so that the script need not read numbers.
@@ -105,6 +111,8 @@ pub struct StoredScenes {
     /// The secrets of network sources by identifier, where they were asked for: documents, none
     /// of which may be seen.
     pub secrets: BTreeMap<String, Secret>,
+    /// The values of the stream's variables, where they were asked for and there are any.
+    pub variables: Option<String>,
 }
 
 type Answer = (
@@ -114,6 +122,7 @@ type Answer = (
     Vec<String>,
     (Option<String>, Option<u64>),
     BTreeMap<String, String>,
+    Option<String>,
 );
 
 impl Bus {
@@ -132,6 +141,7 @@ impl Bus {
             .key(keys::layer_statuses(stream))
             .key(keys::position(stream, Channel::LayerUpdates))
             .key(keys::layer_secrets(stream))
+            .key(keys::variables(stream))
             .arg(write_document(query)?);
         let answer: Answer = self.script(&invocation).await?;
         let (
@@ -141,6 +151,7 @@ impl Bus {
             statuses,
             (epoch, offset),
             secrets,
+            variables,
         ) = answer;
         let key = keys::scenes(stream);
         let order: Option<Vec<SceneId>> =
@@ -175,6 +186,7 @@ impl Bus {
                 .into_iter()
                 .map(|(id, document)| (id, Secret::from(document)))
                 .collect(),
+            variables,
         })
     }
 }

@@ -11,13 +11,15 @@ use crate::chat::{
     ChatRulesChanged, ChatSampled, ChatUserRestored, ChatUserSilenced,
 };
 use crate::clock::Timestamp;
-use crate::id::{EventId, LayerId, SceneId, StreamId};
+use crate::group::Group;
+use crate::id::{EventId, GroupId, LayerId, SceneId, StreamId, VariableName};
 use crate::layer::Layer;
 use crate::output::OutputState;
 use crate::performance::MetricsSample;
 use crate::scene::SceneSummary;
 use crate::stream::{Interruption, LayerStatus, StreamError, StreamState};
 use crate::transition::{SceneTransition, Take};
+use crate::variable::Variables;
 
 /// A channel of events. Each stream has its own log and positions on each channel.
 #[derive(
@@ -175,6 +177,14 @@ event_types! {
     LayerDeleted, "layer.deleted", LayerDeleted;
     /// The order of the layers was changed.
     LayerReordered, "layer.reordered", LayerReordered;
+    /// Layers were made a group.
+    GroupCreated, "group.created", GroupCreated;
+    /// A group was changed.
+    GroupUpdated, "group.updated", GroupUpdated;
+    /// A group is no more; its layers may be.
+    GroupDeleted, "group.deleted", GroupDeleted;
+    /// Values that texts show were changed.
+    VariablesChanged, "variables.changed", VariablesChanged;
     /// A layer's status in the picture changed.
     LayerStatusChanged, "layer.status.changed", LayerStatus;
     /// A scene was created.
@@ -226,6 +236,10 @@ impl EventType {
             | Self::LayerUpdated
             | Self::LayerDeleted
             | Self::LayerReordered
+            | Self::GroupCreated
+            | Self::GroupUpdated
+            | Self::GroupDeleted
+            | Self::VariablesChanged
             | Self::LayerStatusChanged
             | Self::SceneCreated
             | Self::SceneUpdated
@@ -260,6 +274,10 @@ impl EventType {
             | Self::LayerUpdated
             | Self::LayerDeleted
             | Self::LayerReordered
+            | Self::GroupCreated
+            | Self::GroupUpdated
+            | Self::GroupDeleted
+            | Self::VariablesChanged
             | Self::LayerStatusChanged
             | Self::SceneCreated
             | Self::SceneUpdated
@@ -355,6 +373,46 @@ pub struct LayerReordered {
     pub order: Vec<LayerId>,
     /// The scene's revision after the change.
     pub scene_revision: u64,
+}
+
+/// Layers were made a group, which each of them is told to belong to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct GroupCreated {
+    /// The new group.
+    pub group: Group,
+    /// The scene's revision after the change.
+    pub scene_revision: u64,
+}
+
+/// A group was changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct GroupUpdated {
+    /// The whole new group.
+    pub group: Group,
+    /// The changed fields, as JSON Pointers such as `/transform/x`.
+    pub changed: Vec<String>,
+    /// The scene's revision after the change.
+    pub scene_revision: u64,
+}
+
+/// A group is no more. What became of its layers is told by itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct GroupDeleted {
+    /// The group.
+    pub group: GroupId,
+    /// Its scene.
+    pub scene: SceneId,
+    /// The scene's revision after the change.
+    pub scene_revision: u64,
+}
+
+/// Variables of the stream were set, changed or removed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct VariablesChanged {
+    /// All of them, as they are now.
+    pub variables: Variables,
+    /// The names of those that are different, new or gone.
+    pub changed: Vec<VariableName>,
 }
 
 /// A scene was created. Its layers, if it is the copy of another, are read where it is kept.

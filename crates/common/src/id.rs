@@ -105,6 +105,8 @@ macro_rules! text_ids {
 uuid_ids! {
     /// A layer of a scene.
     LayerId,
+    /// A group of layers of a scene.
+    GroupId,
     /// A scene: a named, ordered set of layers.
     SceneId,
     /// A person or machine that signs in.
@@ -132,6 +134,8 @@ text_ids! {
     OutputId: "1 to 63 of a-z, 0-9 and '-', starting with a letter or digit", is_slug,
     /// One encoding of a program among several, as part of addresses.
     RenditionName: "1 to 16 of a-z and 0-9, and neither 'index' nor 'master'", is_rendition,
+    /// A variable of a stream.
+    VariableName: "1 to 32 of a-z, 0-9 and '_', starting with a letter, and none of viewers, uptime and clock", is_variable,
     /// One running process of a service, unique among all that ever ran.
     InstanceId: "1 to 63 of a-z, 0-9 and '-', starting with a letter or digit", is_slug,
 }
@@ -186,6 +190,14 @@ impl AssetId {
         }
         Self(text)
     }
+}
+
+fn is_variable(text: &str) -> bool {
+    let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    (1..=32).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.chars().all(known)
+        && !crate::variable::BUILT_IN.contains(&text)
 }
 
 fn is_rendition(text: &str) -> bool {

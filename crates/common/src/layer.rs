@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
-use crate::id::{AssetId, LayerId, SceneId, StreamId};
+use crate::id::{AssetId, GroupId, LayerId, SceneId, StreamId};
 use crate::stream::LayerStatus;
 
 pub use chat::{ChatEntrance, ChatOrder, ChatSource};
@@ -224,6 +224,9 @@ pub struct Layer {
     /// What it shows.
     #[serde(flatten)]
     pub source: LayerSource,
+    /// The group it belongs to, if it does; the group says how it is moved and seen besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupId>,
     /// Where it is.
     pub transform: Transform,
     /// 0 (clear) to 1 (opaque).

@@ -151,6 +151,14 @@ problem_codes! {
     IngestDisabled, "ingest.disabled", 409, "Nobody can push to layers of this system", false;
     /// The layer is locked.
     LayerLocked, "layer.locked", 423, "The layer is locked", false;
+    /// No such group.
+    GroupNotFound, "group.not-found", 404, "There is no such group", false;
+    /// The scene holds as many groups as it may.
+    GroupLimit, "group.limit-reached", 409, "The scene holds as many groups as it may", false;
+    /// The group is locked, and so are its layers.
+    GroupLocked, "group.locked", 423, "The group is locked", false;
+    /// No such template.
+    TemplateNotFound, "template.not-found", 404, "There is no such template", false;
     /// The caller has made no change here that can be taken back, or taken none back.
     HistoryEmpty, "layer.history.empty", 409, "There is no such step", false;
     /// Others have changed since what the step changed; `conflicts` names each.

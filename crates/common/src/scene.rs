@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
+use crate::group::Group;
 use crate::id::{LayerId, SceneId, StreamId};
 use crate::layer::Layer;
 
@@ -24,6 +25,27 @@ pub struct Scene {
     pub updated_at: Timestamp,
     /// Its layers, from the back of the picture to the front.
     pub layers: Vec<Layer>,
+    /// Its groups of layers.
+    #[serde(default)]
+    pub groups: Vec<Group>,
+}
+
+impl Scene {
+    /// The scene as it is seen: its groups applied to their layers.
+    #[must_use]
+    pub fn applied(mut self) -> Self {
+        for layer in &mut self.layers {
+            let group = self
+                .groups
+                .iter()
+                .find(|known| Some(known.id) == layer.group);
+            if let Some(group) = group {
+                *layer = group.applied_to(layer);
+            }
+        }
+        self.groups.clear();
+        self
+    }
 }
 
 /// What is stored of a scene beside its revision. The layers are stored one by one, so that a
@@ -36,6 +58,9 @@ pub struct SceneDocument {
     pub name: String,
     /// Its layers, from the back of the picture to the front.
     pub order: Vec<LayerId>,
+    /// Its groups of layers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
     /// When it was last changed.
     pub updated_at: Timestamp,
 }
@@ -47,6 +72,7 @@ impl SceneDocument {
             id: scene.id,
             name: scene.name.clone(),
             order: scene.layers.iter().map(|layer| layer.id).collect(),
+            groups: scene.groups.clone(),
             updated_at: scene.updated_at,
         }
     }
@@ -71,6 +97,7 @@ impl SceneDocument {
                 .iter()
                 .filter_map(|id| known.remove(id))
                 .collect(),
+            groups: self.groups,
         }
     }
 }
@@ -129,6 +156,9 @@ pub struct LayerList {
     pub scene: SceneSummary,
     /// From the back of the picture to the front.
     pub layers: Vec<Layer>,
+    /// The groups that they belong to.
+    #[serde(default)]
+    pub groups: Vec<Group>,
 }
 
 impl From<Scene> for LayerList {
@@ -136,6 +166,7 @@ impl From<Scene> for LayerList {
         Self {
             scene: SceneSummary::of(&scene),
             layers: scene.layers,
+            groups: scene.groups,
         }
     }
 }

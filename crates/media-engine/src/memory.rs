@@ -96,6 +96,7 @@ impl Note {
             Command::Lease(_)
             | Command::ChangeRates { .. }
             | Command::ApplyChat { .. }
+            | Command::ApplyValues { .. }
             | Command::Snapshot { .. }
             | Command::PreviewPicture { .. }
             | Command::Stop => None,

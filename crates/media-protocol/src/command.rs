@@ -18,6 +18,7 @@ use sm_common::transition::Take;
 
 use crate::adaptive::AdaptiveTerms;
 use crate::chat::ChatFeed;
+use crate::values::TextValues;
 use crate::web::WebSettings;
 
 /// What the host tells the worker.
@@ -111,6 +112,12 @@ pub enum Command {
     ApplyChat {
         /// All of it; the worker finds the difference.
         chat: ChatFeed,
+    },
+    /// Show these values in the texts that name them. Told again to a worker that is new, or was told
+    /// by another host.
+    ApplyValues {
+        /// All of them; the worker finds the difference.
+        values: TextValues,
     },
     /// Write the picture on air as a JPEG file.
     Snapshot {

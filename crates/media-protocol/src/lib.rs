@@ -22,6 +22,7 @@ mod framing;
 mod picture;
 mod report;
 mod tap;
+mod values;
 mod web;
 
 pub use adaptive::{AdaptiveTerms, NotAPercentage, Percent};
@@ -39,4 +40,5 @@ pub use report::{
     RenditionOnAir, RenditionReport, Report, Segment, Stats, WorkerState,
 };
 pub use tap::{Introduction, TapError, TapHeader, TapKind, TapTerms};
+pub use values::TextValues;
 pub use web::{RenderFailure, RenderNews, RenderOrder, SLOTS, WebSettings};

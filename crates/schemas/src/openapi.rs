@@ -4,10 +4,11 @@ use sm_common::chat::{
     ChatSampled, ChatUserRestored, ChatUserSilenced,
 };
 use sm_common::event::{
-    Event, LayerCreated, LayerDeleted, LayerReordered, LayerUpdated, SceneCreated, SceneDeleted,
-    ScenePreviewChanged, SceneReordered, SceneTakeStarted, SceneTaken, SceneUpdated,
-    StreamErrorCleared, StreamErrorRaised, StreamInterrupted, StreamOutputAdapted,
-    StreamOutputStatusChanged, StreamStateChanged,
+    Event, GroupCreated, GroupDeleted, GroupUpdated, LayerCreated, LayerDeleted, LayerReordered,
+    LayerUpdated, SceneCreated, SceneDeleted, ScenePreviewChanged, SceneReordered,
+    SceneTakeStarted, SceneTaken, SceneUpdated, StreamErrorCleared, StreamErrorRaised,
+    StreamInterrupted, StreamOutputAdapted, StreamOutputStatusChanged, StreamStateChanged,
+    VariablesChanged,
 };
 use sm_common::performance::MetricsSample;
 use sm_common::stream::LayerStatus;
@@ -41,6 +42,10 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         LayerUpdated,
         LayerDeleted,
         LayerReordered,
+        GroupCreated,
+        GroupUpdated,
+        GroupDeleted,
+        VariablesChanged,
         LayerStatus,
         SceneCreated,
         SceneUpdated,

@@ -9,6 +9,7 @@ import { announceLink, announceOutputs, announceStream } from "./features/announ
 import { Moderation } from "./features/chat/moderation.ts";
 import { ChatRoom } from "./features/chat/room.ts";
 import { ChatStore } from "./features/chat/store.ts";
+import { GroupCommands } from "./features/layers/group-commands.ts";
 import { LayerHistory } from "./features/layers/history.ts";
 import { OrderWriter } from "./features/layers/order-writer.ts";
 import { LayerStore } from "./features/layers/store.ts";
@@ -23,6 +24,7 @@ import { SceneStore } from "./features/scenes/store.ts";
 import { StreamCommands } from "./features/stream/commands.ts";
 import { isOnAir } from "./features/stream/status.ts";
 import { StreamStore } from "./features/stream/store.ts";
+import { VariableStore } from "./features/variables/store.ts";
 import { browserClient } from "./live/browser-client.ts";
 import { type ChannelListener, follow } from "./live/channel-listener.ts";
 import { ServerClock } from "./server-clock.ts";
@@ -45,6 +47,8 @@ export interface Runtime {
   readonly layerWriter: LayerWriter;
   readonly orderWriter: OrderWriter;
   readonly layerHistory: LayerHistory;
+  readonly groupCommands: GroupCommands;
+  readonly variables: VariableStore;
   readonly scenes: SceneStore;
   readonly sceneCommands: SceneCommands;
   readonly outputs: OutputStore;
@@ -69,6 +73,7 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
   const state = new StreamStore();
   const layers = new LayerStore(api, stream);
   const scenes = new SceneStore(api, stream, systemClock);
+  const variables = new VariableStore(api, stream);
   const chat = new ChatStore(api, stream);
   const chatRoom = new ChatRoom(api, systemClock, stream);
   const moderation = new Moderation(api, systemClock, stream);
@@ -78,9 +83,9 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
   const announcer = new Announcer(systemClock);
 
   follow(connection, "stream-state", stream, timed(state, serverClock));
-  follow(connection, "layer-updates", stream, timed(both(layers, scenes), serverClock));
-  const everyChat = both(chat, chatRoom);
-  const chatListener = mayModerate ? both(everyChat, moderation) : everyChat;
+  follow(connection, "layer-updates", stream, timed(all(layers, scenes, variables), serverClock));
+  const everyChat = all(chat, chatRoom);
+  const chatListener = mayModerate ? all(everyChat, moderation) : everyChat;
   follow(connection, "chat", stream, timed(chatListener, serverClock));
   state.state.subscribe(() => feedMetrics(metrics, state.state.get()));
   followTakes(state, layers);
@@ -133,6 +138,8 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
     layerWriter: new LayerWriter(api, layers, systemClock),
     orderWriter: new OrderWriter(api, layers, stream),
     layerHistory,
+    groupCommands: new GroupCommands(api, layers, stream),
+    variables,
     scenes,
     sceneCommands: new SceneCommands(api, stream),
     outputs,
@@ -150,16 +157,14 @@ export function endRuntime(runtime: Runtime): void {
   runtime.poller.stop();
 }
 
-/** One channel for two listeners. */
-function both(one: ChannelListener, other: ChannelListener): ChannelListener {
+/** One channel for several listeners. */
+function all(...listeners: readonly ChannelListener[]): ChannelListener {
   return {
     snapshot(value) {
-      one.snapshot(value);
-      other.snapshot(value);
+      for (const listener of listeners) listener.snapshot(value);
     },
     event(message) {
-      one.event(message);
-      other.event(message);
+      for (const listener of listeners) listener.event(message);
     },
   };
 }

@@ -34,6 +34,8 @@ pub struct Config {
     pub(crate) scene: SceneConfig,
     /// `[assets]`
     pub(crate) assets: AssetsConfig,
+    /// `[variables]`
+    pub(crate) variables: VariablesConfig,
     /// `[demo]`
     pub(crate) demo: DemoConfig,
     /// `[sources]`
@@ -57,6 +59,7 @@ pub(crate) struct SceneConfig {
     pub(crate) height: u32,
     pub(crate) scenes_max: usize,
     pub(crate) layers_max: usize,
+    pub(crate) groups_max: usize,
     pub(crate) operations_max: usize,
     pub(crate) attempts_max: usize,
     pub(crate) write_timeout_ms: u64,
@@ -87,6 +90,13 @@ pub(crate) struct AssetsConfig {
     pub(crate) claim_ms: u64,
     pub(crate) sweep_interval_s: u64,
     pub(crate) orphan_age_s: u64,
+}
+
+/// `[variables]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VariablesConfig {
+    pub(crate) count_max: usize,
 }
 
 /// `[sources]`

@@ -2,8 +2,11 @@
 //! somebody else was faster.
 
 mod capacity;
+mod copying;
 mod history;
 mod list;
+mod templates;
+mod variables;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -170,6 +173,7 @@ impl Scenes {
             revision: 0,
             updated_at: self.clock.now(),
             layers: Vec::new(),
+            groups: Vec::new(),
         };
         let mut proposal = Proposal::default();
         if self.config.demo.seed && self.config.stream.ids.contains(stream) {
@@ -222,11 +226,6 @@ impl Scenes {
         proposal: &Proposal,
         author: &Author,
     ) -> Result<Changed, SceneError> {
-        let named: Vec<AssetId> = proposal
-            .operations
-            .iter()
-            .flat_map(Operation::assets)
-            .collect();
         let secrets: Vec<SecretId> = proposal
             .operations
             .iter()
@@ -234,8 +233,12 @@ impl Scenes {
             .collect();
         let origins = self.store.secret_origins(stream, &secrets).await?;
         for _ in 0..self.config.scene.attempts_max {
-            let assets = self.catalog.find(&named).await?;
             let loaded = self.read(stream, which).await?;
+            let operations = proposal.operations.iter();
+            let named: Vec<AssetId> = operations
+                .flat_map(|operation| operation.assets(&loaded.scene))
+                .collect();
+            let assets = self.catalog.find(&named).await?;
             let applied = self.judge(&loaded, proposal, &assets, &origins).await?;
             let before = &loaded.scene;
             let record = match Record::of(before, &applied.scene, author, Deed::Change, None) {
@@ -330,6 +333,7 @@ impl Scenes {
         Surroundings {
             canvas: self.config.scene.canvas(),
             layers_max: self.config.scene.layers_max,
+            groups_max: self.config.scene.groups_max,
             assets: assets.map(|(id, asset)| (id, asset.kind)).collect(),
             network: self.config.sources.policy(),
             playing: playing.collect(),

@@ -8,6 +8,7 @@ mod history;
 mod hosted;
 mod list;
 mod secrets;
+mod variables;
 
 use std::collections::BTreeMap;
 
@@ -17,7 +18,10 @@ use sm_bus::{
     Bus, BusError, Commit, CommitOutcome, Guard, ListBounds, OutgoingEvent, SceneQuery,
     StoredScenes, Which, keys, redis,
 };
-use sm_common::event::{LayerCreated, LayerDeleted, LayerReordered, LayerUpdated};
+use sm_common::event::{
+    GroupCreated, GroupDeleted, GroupUpdated, LayerCreated, LayerDeleted, LayerReordered,
+    LayerUpdated,
+};
 use sm_common::id::{AssetId, LayerId, SceneId, StreamId};
 use sm_common::layer::Layer;
 use sm_common::scene::{Scene, SceneDocument};
@@ -194,11 +198,11 @@ impl SceneStore {
 
     /// The events that tell of each change, in the order of the operations.
     fn events(&self, applied: &Applied) -> Result<Vec<OutgoingEvent>, BusError> {
-        let Applied { scene, steps, .. } = applied;
+        let scene = &applied.scene;
         let (stream, scene_revision) = (&scene.stream, scene.revision);
         let trace = RequestContext::current_traceparent;
-        let changes = steps.iter().filter(|step| step.is_change());
-        changes
+        applied
+            .changes()
             .map(|step| match step {
                 Step::Created { layer, index } => {
                     let created = LayerCreated {
@@ -231,6 +235,29 @@ impl SceneStore {
                         scene_revision,
                     };
                     self.bus.event(stream, &reordered, trace())
+                }
+                Step::Grouped { group } => {
+                    let created = GroupCreated {
+                        group: group.clone(),
+                        scene_revision,
+                    };
+                    self.bus.event(stream, &created, trace())
+                }
+                Step::Regrouped { group, changed } => {
+                    let updated = GroupUpdated {
+                        group: group.clone(),
+                        changed: changed.clone(),
+                        scene_revision,
+                    };
+                    self.bus.event(stream, &updated, trace())
+                }
+                Step::Ungrouped { group } => {
+                    let deleted = GroupDeleted {
+                        group: *group,
+                        scene: scene.id,
+                        scene_revision,
+                    };
+                    self.bus.event(stream, &deleted, trace())
                 }
             })
             .collect()
@@ -340,6 +367,7 @@ fn write_secrets(mut commit: Commit, applied: &Applied) -> Result<Commit, BusErr
 fn without_layers(scene: &Scene) -> Scene {
     Scene {
         layers: Vec::new(),
+        groups: Vec::new(),
         ..scene.clone()
     }
 }

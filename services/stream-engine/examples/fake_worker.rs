@@ -675,6 +675,7 @@ impl Worker {
             | Command::Lease(_)
             | Command::ApplyPreview { .. }
             | Command::ApplyChat { .. }
+            | Command::ApplyValues { .. }
             | Command::ApplyLadder { .. }
             | Command::Snapshot { .. }
             | Command::PreviewPicture { .. }
@@ -697,6 +698,7 @@ impl Worker {
             }
             Command::Lease(_)
             | Command::ApplyChat { .. }
+            | Command::ApplyValues { .. }
             | Command::ApplyOutputs { .. }
             | Command::ChangeRates { .. }
             | Command::Rebuild { .. } => {}

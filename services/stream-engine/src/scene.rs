@@ -297,6 +297,7 @@ mod tests {
             revision,
             updated_at: Timestamp::from_unix_millis(updated_ms),
             layers: layers.to_vec(),
+            groups: Vec::new(),
         }
     }
 

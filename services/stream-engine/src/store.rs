@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use sm_bus::{Bus, BusError, SceneQuery, StoredScene, StoredScenes, Which, keys, redis};
 use sm_common::address::SourceUrl;
-use sm_common::id::{SceneId, StreamId};
+use sm_common::id::{SceneId, StreamId, VariableName};
 use sm_common::layer::{Layer, LayerSource};
 use sm_common::scene::{Scene, SceneDocument};
 use sm_common::secret::{Secret, SourceSecret};
 use sm_common::stream::DesiredState;
+use sm_common::variable::VariableValue;
 use sm_service_kit::telemetry::follow;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +19,9 @@ use tracing::{Instrument as _, Span};
 
 /// Wait before a failed read is tried again.
 const RETRY: Duration = Duration::from_millis(250);
+
+/// Variables by name.
+pub(crate) type Values = BTreeMap<VariableName, VariableValue>;
 
 /// What is wanted of a stream, as far as it is known. It stays known while Redis is away.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,6 +32,8 @@ pub(crate) struct Wanted {
     pub(crate) preview: Option<Arc<Scene>>,
     /// The scene that stands in for the program; `None` stands for the built-in slate.
     pub(crate) slate: Option<Arc<Scene>>,
+    /// The stream's variables.
+    pub(crate) variables: Arc<Values>,
     /// The scene that is wanted on air and is not there.
     pub(crate) missing: Option<SceneId>,
 }
@@ -111,6 +117,7 @@ impl Reader {
                 .map(|scene| (scene.id, scene.revision))
                 .collect(),
             secrets: true,
+            variables: true,
         };
         let stored = self.bus.scenes(&self.stream, &query).await?;
         let desired = stored.desired.as_deref();
@@ -129,6 +136,7 @@ impl Reader {
             },
             preview: self.current(&stored, stored.preview, &known, None),
             slate: self.current(&stored, stored.slate, &known, known.slate.as_ref()),
+            variables: self.variables(&stored, &known),
             missing,
         };
         self.wanted.send_if_modified(|current| {
@@ -137,6 +145,18 @@ impl Reader {
             modified
         });
         Ok(())
+    }
+
+    /// The variables as they are now, or as they were where this version cannot read them.
+    fn variables(&self, stored: &StoredScenes, known: &Wanted) -> Arc<Values> {
+        let text = stored.variables.as_deref().unwrap_or("{}");
+        match read_document::<Values>(keys::variables(&self.stream), text) {
+            Ok(values) => Arc::new(values),
+            Err(error) => {
+                tracing::warn!(stream.id = %self.stream, %error, "the variables stay as they were");
+                Arc::clone(&known.variables)
+            }
+        }
     }
 
     /// The scene `id` as it is now. One that this version cannot read must not hold back a
@@ -183,7 +203,8 @@ impl Reader {
                 Err(error) => tracing::warn!(stream.id = %self.stream, %error, "layer left out"),
             }
         }
-        Ok(document.join(self.stream.clone(), scene.revision, layers))
+        let scene = document.join(self.stream.clone(), scene.revision, layers);
+        Ok(scene.applied())
     }
 
     /// Gives a network source the secret that it names, if that is for the server that it leads to.

@@ -76,6 +76,14 @@ function summary(event: Told): string {
     case "layer.reordered":
     case "scene.reordered":
       return `${event.data.order.length} in a new order`;
+    case "group.created":
+      return event.data.group.name;
+    case "group.updated":
+      return `${event.data.group.name}: ${event.data.changed.join(" ")}`;
+    case "group.deleted":
+      return event.data.group;
+    case "variables.changed":
+      return event.data.changed.join(" ");
     case "scene.created":
     case "scene.updated":
       return event.data.scene.name;

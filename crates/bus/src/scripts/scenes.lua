@@ -1,16 +1,18 @@
 -- Reads scenes as they are at one moment, with what is wanted of the stream.
 --
 -- KEYS     1 desired state, 2 scenes, 3 the one scene of former versions, 4 layers,
---          5 layer statuses, 6 position of `layer-updates`, 7 secrets of network sources
--- ARGV[1]  JSON {desired, wanted, documents, known, secrets}:
+--          5 layer statuses, 6 position of `layer-updates`, 7 secrets of network sources,
+--          8 variables
+-- ARGV[1]  JSON {desired, wanted, documents, known, secrets, variables}:
 --   desired    whether the desired state is returned, which holds secrets
 --   wanted     scenes to read with their layers: "on-air", "preview", "slate", an identifier
 --   documents  whether every other scene is read without its layers
 --   known      {identifier: revision}: layers of a scene at this revision are left out
 --   secrets    whether the secrets of network sources are returned
+--   variables  whether the values of the stream's variables are returned
 -- Returns  {{desired document, its revision, list's revision, order as JSON}, {first, on air, preview, slate},
 --           {identifiers, revisions, documents, layers of each}, statuses, {epoch, offset},
---           secrets by identifier}
+--           secrets by identifier, values of the variables as JSON}
 --          with nil for what there is not; layers are nil where they were not read
 local ask = cjson.decode(ARGV[1])
 -- Fields in one command at most: Lua's stack is small.
@@ -98,4 +100,5 @@ return {
     redis.call('HVALS', KEYS[5]),
     redis.call('HMGET', KEYS[6], 'epoch', 'offset'),
     ask.secrets and redis.call('HGETALL', KEYS[7]) or {},
+    ask.variables and redis.call('HGET', KEYS[8], 'doc'),
 }

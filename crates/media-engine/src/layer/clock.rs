@@ -11,6 +11,8 @@ use super::text::Label;
 use super::{Health, News, Source, Surroundings};
 use crate::pipeline::Surface;
 
+/// The time unless said otherwise.
+pub(super) const CLOCK_FORMAT: &str = "%H:%M:%S";
 const MILLIS_PER_SECOND: i64 = 1000;
 
 pub(super) fn open(
@@ -106,7 +108,11 @@ impl Source for ClockSource {
 }
 
 /// The time in this zone and `strftime` form.
-fn time_of_day(now: Timestamp, format: &str, timezone: Option<&str>) -> Result<String, Failure> {
+pub(super) fn time_of_day(
+    now: Timestamp,
+    format: &str,
+    timezone: Option<&str>,
+) -> Result<String, Failure> {
     let Some(name) = timezone else {
         let local = glib::DateTime::from_unix_local(now.as_unix_seconds());
         return written(local, format);

@@ -277,6 +277,15 @@ impl Failure {
         Self::text("the text could not be drawn")
     }
 
+    /// A text names what has no value.
+    pub(super) fn unknown_names(written: &[String]) -> Self {
+        let reason = format!(
+            "no value is known for {}; set it at /api/variables, or write \\{{{{ for braces",
+            written.join(", ")
+        );
+        Self::new("layer.text.unknown-variable", reason)
+    }
+
     /// A ticker's text makes a picture that is too wide.
     pub(super) fn strip() -> Self {
         Self::new(

@@ -11,7 +11,9 @@ use sm_common::layer::PlaybackStatus;
 use sm_common::performance::LayerPerformance;
 use sm_common::stream::LayerState;
 use sm_common::transition::{SceneTransition, Take};
-use sm_media_protocol::{CHAT_LINES_MAX, ChatFeed, LayerContent, LayerReport, WantedScene};
+use sm_media_protocol::{
+    CHAT_LINES_MAX, ChatFeed, LayerContent, LayerReport, TextValues, WantedScene,
+};
 
 use super::cast::Cast;
 use super::seat::Role;
@@ -79,6 +81,7 @@ impl Layers {
                 web: sources.web.map(Pages::new),
                 program_height: height,
                 chat: None,
+                values: None,
                 network: sources.network,
                 retry: sources.retry,
                 feeds: sources.feeds,
@@ -193,6 +196,15 @@ impl Layers {
             seat.tell(|source| source.converse(&chat));
         }
         self.surroundings.chat = Some(chat);
+    }
+
+    /// Shows these values in the texts that name them, now or with the next scene.
+    pub(crate) fn inform(&mut self, values: TextValues) {
+        let values = Arc::new(values);
+        for (_, seat) in self.casts().flat_map(Cast::seats) {
+            seat.tell(|source| source.inform(&values));
+        }
+        self.surroundings.values = Some(values);
     }
 
     /// Whether any scene shows the chat.

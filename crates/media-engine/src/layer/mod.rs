@@ -19,6 +19,7 @@ mod flipbook;
 mod gradient;
 mod image;
 mod layers;
+mod live_text;
 mod network;
 mod player;
 mod playlist;
@@ -47,7 +48,7 @@ use sm_common::clock::{SharedClock, Timestamp};
 use sm_common::id::LayerId;
 use sm_common::layer::PlaybackStatus;
 use sm_common::performance::FeedPerformance;
-use sm_media_protocol::{ChatFeed, LayerContent, RetryTerms, SceneLayer, WebSettings};
+use sm_media_protocol::{ChatFeed, LayerContent, RetryTerms, SceneLayer, TextValues, WebSettings};
 
 use crate::event::{Event, Events};
 use crate::picture::{Bitmap, Matrix};
@@ -74,6 +75,9 @@ trait Source {
 
     /// The stream's chat changed.
     fn converse(&mut self, _chat: &ChatFeed) {}
+
+    /// The values that texts show changed.
+    fn inform(&mut self, _values: &Arc<TextValues>) {}
 
     /// The source's own thread has something to tell.
     fn hear(&mut self, _news: News) {}
@@ -245,6 +249,8 @@ struct Surroundings {
     program_height: u32,
     /// The stream's chat, as the host last told it.
     chat: Option<ChatFeed>,
+    /// What texts show where they name a value, as the host last told it.
+    values: Option<Arc<TextValues>>,
     /// Where network sources may be.
     network: NetworkPolicy,
     /// How long a source that failed waits.

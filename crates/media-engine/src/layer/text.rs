@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use sm_common::clock::Timestamp;
 use sm_common::id::LayerId;
 use sm_common::layer::{GradientStop, TextStyle};
-use sm_media_protocol::{Countdown, LayerContent, SceneLayer};
+use sm_media_protocol::{Countdown, LayerContent, SceneLayer, TextValues};
 
 use super::failure::Failure;
 use super::gradient::Direction;
+use super::live_text::LiveText;
 use super::text_renderer::{Drawing, Drawn, Job, Order, Shape, Subject, TextRenderer, Written};
 use super::{Health, Mailbox, News, Source, Surroundings};
 use crate::picture::{Matrix, Picture};
@@ -23,21 +25,50 @@ pub(super) fn open(
 ) -> TextSource {
     let mut source = TextSource {
         label: Label::new(layer.id, surroundings),
+        text: LiveText::new(text, surroundings),
+        style: style.clone(),
+        layer: layer.clone(),
     };
-    source.label.write(text, style, layer);
+    source.show();
     source
 }
 
-/// Text that changes when its layer does.
+/// Text that changes when its layer does, or a value that it shows.
 pub(super) struct TextSource {
     label: Label,
+    text: LiveText,
+    style: TextStyle,
+    layer: SceneLayer,
+}
+
+impl TextSource {
+    fn show(&mut self) {
+        let text = self.text.filled();
+        self.label.write(&text, &self.style, &self.layer);
+    }
 }
 
 impl Source for TextSource {
     fn update(&mut self, layer: &SceneLayer) {
         if let LayerContent::Text { text, style, .. } = &layer.content {
-            self.label.write(text, style, layer);
+            self.text.rewrite(text);
+            self.style.clone_from(style);
+            self.layer.clone_from(layer);
+            self.show();
         }
+    }
+
+    fn inform(&mut self, values: &Arc<TextValues>) {
+        self.text.inform(values);
+        self.show();
+    }
+
+    fn changes_at(&self) -> Option<Timestamp> {
+        self.text.changes_at()
+    }
+
+    fn change(&mut self, _now: Timestamp) {
+        self.show();
     }
 
     fn hear(&mut self, news: News) {
@@ -53,7 +84,7 @@ impl Source for TextSource {
     }
 
     fn health(&self) -> Health {
-        self.label.health()
+        self.text.health(self.label.health())
     }
 }
 

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use sm_common::clock::Timestamp;
 use sm_common::layer::{TextStyle, TickerDirection};
-use sm_media_protocol::{LayerContent, SceneLayer};
+use sm_media_protocol::{LayerContent, SceneLayer, TextValues};
 
+use super::live_text::LiveText;
 use super::text::Label;
 use super::{Health, News, Source, Surroundings};
 use crate::pipeline::{Motion, Strip, Surface};
@@ -23,21 +25,32 @@ pub(super) fn open(
         movement: (speed, direction),
         motion: motion(surroundings.timeline, speed, direction),
         strip: None,
+        text: LiveText::new(text, surroundings),
+        style: style.clone(),
+        layer: layer.clone(),
     };
-    source.label.write_strip(text, style, layer);
+    source.show();
     source
 }
 
-/// A strip of text, drawn once, and how it moves.
+/// A strip of text, drawn anew when it changes, and how it moves.
 pub(super) struct TickerSource {
     label: Label,
     timeline: Timeline,
     movement: (u32, TickerDirection),
     motion: Motion,
     strip: Option<Arc<Strip>>,
+    text: LiveText,
+    style: TextStyle,
+    layer: SceneLayer,
 }
 
 impl TickerSource {
+    fn show(&mut self) {
+        let text = self.text.filled();
+        self.label.write_strip(&text, &self.style, &self.layer);
+    }
+
     fn renew(&mut self) {
         let phases = self.label.strip();
         self.strip = phases.map(|phases| Arc::new(Strip::new(phases, self.motion)));
@@ -54,7 +67,10 @@ impl Source for TickerSource {
             ..
         } = &layer.content
         {
-            self.label.write_strip(text, style, layer);
+            self.text.rewrite(text);
+            self.style.clone_from(style);
+            self.layer.clone_from(layer);
+            self.show();
             self.movement = (*speed, *direction);
             self.motion = motion(self.timeline, *speed, *direction);
             self.renew();
@@ -66,6 +82,19 @@ impl Source for TickerSource {
         let (speed, direction) = self.movement;
         self.motion = motion(timeline, speed, direction);
         self.renew();
+    }
+
+    fn inform(&mut self, values: &Arc<TextValues>) {
+        self.text.inform(values);
+        self.show();
+    }
+
+    fn changes_at(&self) -> Option<Timestamp> {
+        self.text.changes_at()
+    }
+
+    fn change(&mut self, _now: Timestamp) {
+        self.show();
     }
 
     fn hear(&mut self, news: News) {
@@ -84,7 +113,7 @@ impl Source for TickerSource {
     }
 
     fn health(&self) -> Health {
-        self.label.health()
+        self.text.health(self.label.health())
     }
 }
 

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sm_common::ladder::Rendition;
-use sm_media_protocol::{ChatFeed, Command, FinishReason, Report, WantedOutput, WantedScene};
+use sm_media_protocol::{
+    ChatFeed, Command, FinishReason, Report, TextValues, WantedOutput, WantedScene,
+};
 
 use super::{Air, Wanted, Worker};
 use crate::layer::SourceSettings;
@@ -66,6 +68,7 @@ impl Worker {
             Command::ApplyLadder { ladder } => self.apply_ladder(ladder),
             Command::ApplyScene { scene } => self.apply_scene(scene),
             Command::ApplyChat { chat } => self.apply_chat(chat),
+            Command::ApplyValues { values } => self.apply_values(values),
             Command::Snapshot { id, path } => self.snapshot(id, path),
             Command::PreviewPicture {
                 id,
@@ -123,6 +126,13 @@ impl Worker {
     fn apply_chat(&mut self, chat: ChatFeed) {
         if let Some(air) = self.air_for("the chat") {
             air.layers.converse(chat);
+            self.show();
+        }
+    }
+
+    fn apply_values(&mut self, values: TextValues) {
+        if let Some(air) = self.air_for("values") {
+            air.layers.inform(values);
             self.show();
         }
     }

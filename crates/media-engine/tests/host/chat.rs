@@ -75,7 +75,7 @@ impl Studio {
     }
 
     /// Waits until the picture is as wide with ink as said, in these rows.
-    async fn until_blocks(&self, api: &Api, what: &str, rows: &[(u32, u32)]) {
+    pub(crate) async fn until_blocks(&self, api: &Api, what: &str, rows: &[(u32, u32)]) {
         until(what, PATIENCE, || async {
             if api.get("/live/main/snapshot.jpg").await.status != 200 {
                 return false;

@@ -4,6 +4,7 @@
 
 mod chat;
 mod handover;
+mod values;
 mod whep;
 
 use std::path::{Path, PathBuf};

@@ -55,6 +55,7 @@ mod tap;
 mod texts;
 mod ticker;
 mod transitions;
+mod values;
 mod video;
 mod web;
 mod worker;

@@ -85,7 +85,10 @@ fn read_event(event: &Event) -> Result<Noted, PayloadError> {
         EventType::LayerCreated
         | EventType::LayerUpdated
         | EventType::LayerDeleted
-        | EventType::LayerReordered => Noted::Row(event.time, one()),
+        | EventType::LayerReordered
+        | EventType::GroupCreated
+        | EventType::GroupUpdated
+        | EventType::GroupDeleted => Noted::Row(event.time, one()),
         EventType::StreamStateChanged => {
             let StreamStateChanged(state) = event.payload()?;
             Noted::Happening(Happening::Status(StatusChange {
@@ -113,6 +116,7 @@ fn read_event(event: &Event) -> Result<Noted, PayloadError> {
         | EventType::StreamOutputStatusChanged
         | EventType::StreamOutputAdapted
         | EventType::LayerStatusChanged
+        | EventType::VariablesChanged
         | EventType::SceneCreated
         | EventType::SceneUpdated
         | EventType::SceneDeleted

@@ -125,7 +125,10 @@ fn refused(rejected: Rejected) -> ApiProblem {
                 Refusal::NoSuchLayer(_) => ApiProblem::new(ProblemCode::LayerNotFound),
                 Refusal::Locked(_) => ApiProblem::new(ProblemCode::LayerLocked),
                 Refusal::Full { .. } => ApiProblem::new(ProblemCode::LayerLimit),
-                Refusal::Stale { current, .. } => {
+                Refusal::NoSuchGroup(_) => ApiProblem::new(ProblemCode::GroupNotFound),
+                Refusal::GroupLocked(_) => ApiProblem::new(ProblemCode::GroupLocked),
+                Refusal::GroupsFull { .. } => ApiProblem::new(ProblemCode::GroupLimit),
+                Refusal::Stale { current, .. } | Refusal::GroupStale { current, .. } => {
                     let problem = ApiProblem::new(ProblemCode::RevisionStale);
                     // The entity tag of a batch is the scene's, and not what was stale here.
                     if at.is_empty() {

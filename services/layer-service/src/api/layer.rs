@@ -38,7 +38,7 @@ pub(crate) struct LayersQuery {
     #[serde(default)]
     pub(crate) stream: StreamId,
     /// The scene; the one that is wanted on air unless said otherwise.
-    scene: Option<SceneId>,
+    pub(crate) scene: Option<SceneId>,
 }
 
 impl LayersQuery {
@@ -141,13 +141,7 @@ pub(crate) async fn create_layer(
     let proposal =
         Proposal::of(Action::Create { id, layer }).expecting(optional(request.headers())?);
     let scene = context.change(&caller.identity, &query, &proposal).await?;
-    let layer = one(scene.scene, id)?;
-    let (stream, scene) = (&layer.stream, layer.scene);
-    let location = format!("/api/layers/{id}?stream={stream}&scene={scene}");
-    Ok(HttpResponse::Created()
-        .insert_header((ETAG, etag(layer.revision)))
-        .insert_header((LOCATION, location))
-        .json(layer))
+    Ok(made(one(scene.scene, id)?))
 }
 
 /// Changes a layer by a JSON merge patch.
@@ -238,6 +232,18 @@ pub(crate) fn one(scene: Scene, id: LayerId) -> Result<Layer, ApiProblem> {
     layers.find(|layer| layer.id == id).ok_or_else(|| {
         ApiProblem::new(ProblemCode::LayerNotFound).detail(format!("there is no layer {id}"))
     })
+}
+
+/// A layer that is new.
+pub(crate) fn made(layer: Layer) -> HttpResponse {
+    let Layer {
+        id, stream, scene, ..
+    } = &layer;
+    let location = format!("/api/layers/{id}?stream={stream}&scene={scene}");
+    HttpResponse::Created()
+        .insert_header((ETAG, etag(layer.revision)))
+        .insert_header((LOCATION, location))
+        .json(layer)
 }
 
 pub(crate) fn tagged(layer: &Layer) -> HttpResponse {

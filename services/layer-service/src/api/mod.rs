@@ -4,7 +4,9 @@ mod asset;
 mod batch;
 mod body;
 mod content;
+mod copy;
 mod error;
+mod group;
 mod history;
 mod ingest;
 mod layer;
@@ -12,6 +14,8 @@ mod order;
 mod playback;
 mod scene;
 mod shape;
+mod template;
+mod variable;
 
 use actix_web::web::{self, Data, ServiceConfig};
 use sm_common::auth::Identity;
@@ -72,6 +76,7 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
             .service(web::resource("/api/layers/undo").post(history::undo_layers))
             .service(web::resource("/api/layers/redo").post(history::redo_layers))
             .service(web::resource("/api/layers/history").get(history::list_history))
+            .service(web::resource("/api/layers/copy").post(copy::copy_layers))
             .service(
                 web::resource("/api/layers/{id}")
                     .get(layer::read_layer)
@@ -82,7 +87,28 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
             .service(
                 web::resource("/api/layers/{id}/ingest/rotate").post(ingest::rotate_ingest_key),
             )
+            .service(web::resource("/api/layers/{id}/duplicate").post(copy::duplicate_layer))
             .service(web::resource("/api/layers/{id}/playback").post(playback::command_playback))
+            .service(
+                web::resource("/api/groups")
+                    .get(group::list_groups)
+                    .post(group::create_group),
+            )
+            .service(
+                web::resource("/api/groups/{id}")
+                    .get(group::read_group)
+                    .patch(group::update_group)
+                    .delete(group::delete_group),
+            )
+            .service(web::resource("/api/groups/{id}/duplicate").post(group::duplicate_group))
+            .service(web::resource("/api/templates").get(template::list_templates))
+            .service(web::resource("/api/templates/{name}").post(template::use_template))
+            .service(
+                web::resource("/api/variables")
+                    .get(variable::read_variables)
+                    .put(variable::replace_variables)
+                    .patch(variable::update_variables),
+            )
             .service(
                 web::resource("/api/scenes")
                     .get(scene::list_scenes)
@@ -125,11 +151,24 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
         ingest::read_ingest,
         ingest::rotate_ingest_key,
         playback::command_playback,
+        copy::duplicate_layer,
+        copy::copy_layers,
+        group::list_groups,
+        group::create_group,
+        group::read_group,
+        group::update_group,
+        group::delete_group,
+        group::duplicate_group,
         order::reorder_layers,
         batch::change_layers,
         history::undo_layers,
         history::redo_layers,
         history::list_history,
+        template::list_templates,
+        template::use_template,
+        variable::read_variables,
+        variable::replace_variables,
+        variable::update_variables,
         scene::list_scenes,
         scene::create_scene,
         scene::read_scene,

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use sm_common::id::{LayerId, SceneId};
+use sm_common::group::Group;
+use sm_common::id::{GroupId, LayerId, SceneId};
 use sm_common::layer::{
     Anchor, Blend, Easing, Fit, Layer, LayerKind, LayerSource, PlaybackAction, Transform,
     Transition,
@@ -16,7 +17,7 @@ use crate::domain::Step;
 
 /// What one operation of a batch did.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(tag = "op", rename_all = "lowercase")]
+#[serde(tag = "op", rename_all = "kebab-case")]
 pub(crate) enum BatchResult {
     /// A layer was created.
     Create {
@@ -37,6 +38,23 @@ pub(crate) enum BatchResult {
         /// The layer.
         id: LayerId,
     },
+    /// Layers were made a group.
+    Group {
+        /// The group.
+        group: Group,
+    },
+    /// A group was changed, or already was as wanted.
+    UpdateGroup {
+        /// The group.
+        group: Group,
+        /// The fields that are different now, as JSON Pointers.
+        changed: Vec<String>,
+    },
+    /// A group has ended.
+    Ungroup {
+        /// The group.
+        id: GroupId,
+    },
     /// The layers are in this order.
     Reorder {
         /// From the back of the picture to the front.
@@ -51,6 +69,9 @@ impl From<Step> for BatchResult {
             Step::Updated { layer, changed } => Self::Update { layer, changed },
             Step::Deleted { layer } => Self::Delete { id: layer },
             Step::Reordered { order, .. } => Self::Reorder { order },
+            Step::Grouped { group } => Self::Group { group },
+            Step::Regrouped { group, changed } => Self::UpdateGroup { group, changed },
+            Step::Ungrouped { group } => Self::Ungroup { id: group },
         }
     }
 }
@@ -74,6 +95,8 @@ pub(crate) struct NewLayer {
     /// What it shows.
     #[serde(flatten)]
     source: LayerSource,
+    /// The group that it belongs to; none unless said otherwise. It comes beside the group's layers.
+    group: Option<GroupId>,
     /// The whole canvas unless said otherwise; members left out are those of the whole canvas.
     transform: Option<Transform>,
     /// 0 (clear) to 1 (opaque); 1 unless said otherwise.
@@ -118,6 +141,8 @@ pub(crate) struct LayerPatch {
     /// The members of the source to change, such as `{"text": "Hello"}` or
     /// `{"style": {"size": 60}}`.
     source: Option<BTreeMap<String, serde_json::Value>>,
+    /// The group that it belongs to, or null. It comes beside the group's layers, or out of them.
+    group: Option<GroupId>,
     /// The members of the transform to change.
     transform: Option<TransformPatch>,
     /// 0 (clear) to 1 (opaque).
@@ -278,6 +303,13 @@ pub(crate) enum BatchOperation {
         /// Its revision before the batch; any unless said otherwise.
         if_match: Option<u64>,
     },
+    /// Copies a layer; the copy is right in front of it.
+    Duplicate {
+        /// The layer.
+        id: LayerId,
+        /// Its revision before the batch; any unless said otherwise.
+        if_match: Option<u64>,
+    },
     /// Deletes a layer.
     Delete {
         /// The layer.
@@ -335,6 +367,7 @@ mod tests {
             revision: 0,
             updated_at: Timestamp::from_unix_millis(0),
             layers: Vec::new(),
+            groups: Vec::new(),
         };
         let canvas = Canvas {
             width: 1280,
@@ -343,6 +376,7 @@ mod tests {
         let surroundings = Surroundings {
             canvas,
             layers_max: 9,
+            groups_max: 9,
             assets: std::collections::BTreeMap::new(),
             network: sm_common::address::NetworkPolicy::default(),
             playing: std::collections::BTreeMap::new(),

@@ -1,12 +1,16 @@
 //! Applies a proposal to a scene: all of it, or nothing.
 
+mod copy;
+mod group;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 use sm_common::address::{NetworkPolicy, SourceUrl};
 use sm_common::asset::AssetKind;
 use sm_common::clock::Timestamp;
-use sm_common::id::{AssetId, LayerId, SecretId};
+use sm_common::group::Group;
+use sm_common::id::{AssetId, GroupId, LayerId, SecretId};
 use sm_common::layer::{
     AudioSource, ImageSource, Layer, LayerSource, PlaybackStatus, PlaylistItem, PlaylistSource,
     VideoSource,
@@ -31,6 +35,8 @@ pub(crate) struct Surroundings {
     pub(crate) canvas: Canvas,
     /// Layers that a scene may hold.
     pub(crate) layers_max: usize,
+    /// Groups that a scene may hold.
+    pub(crate) groups_max: usize,
     /// The uploaded files that the proposal names, as far as they exist.
     pub(crate) assets: BTreeMap<AssetId, AssetKind>,
     /// Where network sources may be.
@@ -63,14 +69,28 @@ pub(crate) enum Step {
         /// Whether the order was another before.
         changed: bool,
     },
+    Grouped {
+        group: Group,
+    },
+    Regrouped {
+        group: Group,
+        /// JSON Pointers; none when the group already was as wanted.
+        changed: Vec<String>,
+    },
+    Ungrouped {
+        group: GroupId,
+    },
 }
 
 impl Step {
     /// Whether anything is different now.
     pub(crate) const fn is_change(&self) -> bool {
         match self {
-            Self::Created { .. } | Self::Deleted { .. } => true,
-            Self::Updated { changed, .. } => !changed.is_empty(),
+            Self::Created { .. }
+            | Self::Deleted { .. }
+            | Self::Grouped { .. }
+            | Self::Ungrouped { .. } => true,
+            Self::Updated { changed, .. } | Self::Regrouped { changed, .. } => !changed.is_empty(),
             Self::Reordered { changed, .. } => *changed,
         }
     }
@@ -82,6 +102,9 @@ impl Step {
             Self::Updated { .. } => "update",
             Self::Deleted { .. } => "delete",
             Self::Reordered { .. } => "reorder",
+            Self::Grouped { .. } => "group",
+            Self::Regrouped { .. } => "update-group",
+            Self::Ungrouped { .. } => "ungroup",
         }
     }
 }
@@ -91,6 +114,8 @@ impl Step {
 pub(crate) struct Applied {
     pub(crate) scene: Scene,
     pub(crate) steps: Vec<Step>,
+    /// What followed from them: layers whose group came or went, an order that changed by itself.
+    pub(crate) further: Vec<Step>,
     /// Uploaded files that layers show now and did not before.
     pub(crate) taken: Vec<AssetId>,
     /// Secrets that are to be kept apart.
@@ -100,7 +125,13 @@ pub(crate) struct Applied {
 impl Applied {
     /// Whether anything is different now. If not, there is nothing to write and nothing to tell.
     pub(crate) fn is_change(&self) -> bool {
-        self.steps.iter().any(Step::is_change)
+        self.changes().next().is_some()
+    }
+
+    /// Everything that is different now.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = &Step> {
+        let steps = self.steps.iter().chain(&self.further);
+        steps.filter(|step| step.is_change())
     }
 }
 
@@ -126,6 +157,16 @@ pub(crate) enum Refusal {
     Locked(LayerId),
     #[error("the scene holds {max} layers, which is the most it may")]
     Full { max: usize },
+    #[error("there is no group {0}")]
+    NoSuchGroup(GroupId),
+    #[error("group {group} is at revision {current} now; read it again")]
+    GroupStale { group: GroupId, current: u64 },
+    #[error(
+        "group {0} is locked, and its layers with it; set its `locked` to false, and nothing else, first"
+    )]
+    GroupLocked(GroupId),
+    #[error("the scene holds {max} groups, which is the most it may")]
+    GroupsFull { max: usize },
 }
 
 /// Applies `proposal`. The scene's revision is raised by one if anything changes, a layer's with
@@ -141,9 +182,12 @@ pub(crate) fn apply(
     }
     let mut work = Work {
         read: scene.layers.iter().map(|l| (l.id, l.revision)).collect(),
+        groups_read: scene.groups.iter().map(|g| (g.id, g.revision)).collect(),
         scene,
         surroundings,
         faults: proposal.faults.clone(),
+        further: Vec::new(),
+        has_moved: false,
         taken: Vec::new(),
         sealed: Vec::new(),
     };
@@ -163,18 +207,19 @@ pub(crate) fn apply(
     if let Some((at, refusal)) = refused {
         return Err(Rejected::Operation { at, refusal });
     }
-    let mut scene = work.scene;
-    if steps.iter().any(Step::is_change) {
-        scene.revision = scene.revision.saturating_add(1);
-        scene.updated_at = surroundings.now;
-    }
-    let (taken, sealed) = (work.taken, work.sealed);
-    Ok(Applied {
-        scene,
+    work.settle();
+    let mut applied = Applied {
+        scene: work.scene,
         steps,
-        taken,
-        sealed,
-    })
+        further: work.further,
+        taken: work.taken,
+        sealed: work.sealed,
+    };
+    if applied.is_change() {
+        applied.scene.revision = applied.scene.revision.saturating_add(1);
+        applied.scene.updated_at = surroundings.now;
+    }
+    Ok(applied)
 }
 
 /// Where a source is fetched from, if it is elsewhere.
@@ -206,9 +251,15 @@ fn holds(expected: Option<&Expected>, revision: u64) -> bool {
 struct Work<'a> {
     /// The layers' revisions before the proposal: the ones that its author has read.
     read: BTreeMap<LayerId, u64>,
+    /// The same of its groups.
+    groups_read: BTreeMap<GroupId, u64>,
     scene: Scene,
     surroundings: &'a Surroundings,
     faults: Faults,
+    /// What follows from the operations beside what each is about.
+    further: Vec<Step>,
+    /// Whether layers came to other places because of their groups.
+    has_moved: bool,
     taken: Vec<AssetId>,
     sealed: Vec<(SecretId, SourceSecret)>,
 }
@@ -219,6 +270,10 @@ impl Work<'_> {
         match &operation.action {
             Action::Create { id, layer } => self.create(*id, layer, &operation.pointer_to("layer")),
             Action::Restore { layer, index } => self.restore(layer, *index, &operation.at),
+            Action::Duplicate { id, copy, expected } => {
+                self.duplicate(*id, *copy, expected.as_ref()).map(Some)
+            }
+            Action::Copy { layer, place } => self.copy((**layer).clone(), *place).map(Some),
             Action::Update {
                 id,
                 expected,
@@ -240,6 +295,23 @@ impl Work<'_> {
                 &operation.pointer_to("command"),
             ),
             Action::Delete { id, expected } => self.delete(*id, expected.as_ref()).map(Some),
+            Action::Group { id, group } => self.group(*id, group, &operation.pointer_to("group")),
+            Action::PutGroup { group } => self.put_group(group),
+            Action::UpdateGroup {
+                id,
+                expected,
+                patch,
+            } => self.update_group(
+                *id,
+                expected.as_ref(),
+                patch,
+                &operation.pointer_to("patch"),
+            ),
+            Action::Ungroup {
+                id,
+                expected,
+                remains,
+            } => self.ungroup(*id, expected.as_ref(), *remains).map(Some),
             Action::Reorder { order } => {
                 Ok(self.reorder(order, &format!("{}/order", operation.at)))
             }
@@ -273,15 +345,19 @@ impl Work<'_> {
         if !self.assets_exist(&draft.source, at)
             || !self.address_permitted(&draft.source, at)
             || !self.next_exists(id, &draft.source, at)
+            || !self.group_exists(draft.group, at)
         {
             return Ok(None);
         }
+        self.check_group_lock(draft.group)?;
+        let index = self.place_for(draft.group, index);
         let layer = Layer {
             id,
             stream: self.scene.stream.clone(),
             scene: self.scene.id,
             name: draft.name,
             source: draft.source,
+            group: draft.group,
             transform: draft.transform,
             opacity: draft.opacity,
             blend: draft.blend,
@@ -341,7 +417,11 @@ impl Work<'_> {
         layer.revision = layer.revision.saturating_add(1);
         layer.updated_at = now;
         self.taken.extend(layer.source.assets().cloned());
-        let index = index.min(count);
+        if !self.has_group(layer.group) {
+            // It has gone since.
+            layer.group = None;
+        }
+        let index = self.place_for(layer.group, index);
         self.scene.layers.insert(index, layer.clone());
         Ok(Some(Step::Created { layer, index }))
     }
@@ -376,6 +456,15 @@ impl Work<'_> {
         let only_unlocks = changed.iter().all(|pointer| pointer == "/locked");
         if layer.locked && !only_unlocks {
             return Err(Refusal::Locked(id));
+        }
+        if !changed.is_empty() {
+            self.check_group_lock(layer.group)?;
+        }
+        if changed.iter().any(|pointer| pointer == "/group") {
+            if !self.group_exists(draft.group, at) {
+                return Ok(None);
+            }
+            self.check_group_lock(draft.group)?;
         }
         let shows_another = changed
             .iter()
@@ -414,6 +503,9 @@ impl Work<'_> {
             let place = self.scene.layers.iter_mut().find(|known| known.id == id);
             if let Some(place) = place {
                 place.clone_from(&layer);
+            }
+            if changed.iter().any(|pointer| pointer == "/group") {
+                self.move_beside_group(id);
             }
         }
         Ok(Some(Step::Updated { layer, changed }))
@@ -515,9 +607,11 @@ impl Work<'_> {
     }
 
     fn delete(&mut self, id: LayerId, expected: Option<&Expected>) -> Result<Step, Refusal> {
-        if self.find(id, expected)?.locked {
+        let layer = self.find(id, expected)?;
+        if layer.locked {
             return Err(Refusal::Locked(id));
         }
+        self.check_group_lock(layer.group)?;
         self.scene.layers.retain(|layer| layer.id != id);
         Ok(Step::Deleted { layer: id })
     }
@@ -526,6 +620,9 @@ impl Work<'_> {
     fn reorder(&mut self, order: &Value, at: &str) -> Option<Step> {
         let before: Vec<LayerId> = self.scene.layers.iter().map(|layer| layer.id).collect();
         let order = ordering::read(order, at, &before, ordering::LAYERS, &mut self.faults)?;
+        if !self.keeps_groups(&order, at) {
+            return None;
+        }
         let changed = before != order;
         let layers = std::mem::take(&mut self.scene.layers);
         self.scene.layers = ordering::arrange(layers, &order);

@@ -9,7 +9,8 @@ fn surroundings() -> Surroundings {
             width: 1280,
             height: 720,
         },
-        layers_max: 3,
+        layers_max: 5,
+        groups_max: 2,
         assets: BTreeMap::from([
             (asset('a'), AssetKind::Image),
             (asset('b'), AssetKind::Video),
@@ -32,7 +33,7 @@ fn create(layer: Value) -> Action {
     }
 }
 
-fn update(id: LayerId, patch: Value) -> Action {
+pub(super) fn update(id: LayerId, patch: Value) -> Action {
     Action::Update {
         id,
         expected: None,
@@ -44,7 +45,7 @@ fn delete(id: LayerId) -> Action {
     Action::Delete { id, expected: None }
 }
 
-fn batch(actions: Vec<Action>) -> Proposal {
+pub(super) fn batch(actions: Vec<Action>) -> Proposal {
     let operations = actions.into_iter().enumerate();
     Proposal {
         operations: operations
@@ -57,11 +58,11 @@ fn batch(actions: Vec<Action>) -> Proposal {
     }
 }
 
-fn done(scene: &Scene, proposal: &Proposal) -> Applied {
+pub(super) fn done(scene: &Scene, proposal: &Proposal) -> Applied {
     apply(scene.clone(), proposal, &surroundings()).unwrap()
 }
 
-fn faults(scene: &Scene, proposal: &Proposal) -> Vec<String> {
+pub(super) fn faults(scene: &Scene, proposal: &Proposal) -> Vec<String> {
     match apply(scene.clone(), proposal, &surroundings()) {
         Err(Rejected::Invalid(faults)) => {
             let errors = faults.into_errors().into_iter();
@@ -71,7 +72,7 @@ fn faults(scene: &Scene, proposal: &Proposal) -> Vec<String> {
     }
 }
 
-fn refusal(scene: &Scene, proposal: &Proposal) -> Refusal {
+pub(super) fn refusal(scene: &Scene, proposal: &Proposal) -> Refusal {
     match apply(scene.clone(), proposal, &surroundings()) {
         Err(Rejected::Operation { refusal, .. }) => refusal,
         other => panic!("{other:?}"),
@@ -99,14 +100,14 @@ fn a_new_layer_goes_to_the_front_or_where_it_is_told() {
 
 #[test]
 fn a_scene_holds_only_so_many_layers() {
-    let scene = scene(&["a", "b", "c"]);
+    let scene = scene(&["a", "b", "c", "d", "e"]);
     assert_eq!(
         refusal(&scene, &Proposal::of(create(plain()))),
-        Refusal::Full { max: 3 }
+        Refusal::Full { max: 5 }
     );
     let first = scene.layers[0].id;
     let swap = done(&scene, &batch(vec![delete(first), create(plain())]));
-    assert_eq!(swap.scene.layers.len(), 3);
+    assert_eq!(swap.scene.layers.len(), 5);
 }
 
 #[test]

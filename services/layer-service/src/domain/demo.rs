@@ -68,6 +68,7 @@ mod tests {
         let surroundings = Surroundings {
             canvas,
             layers_max: 20,
+            groups_max: 20,
             assets: std::collections::BTreeMap::new(),
             network: sm_common::address::NetworkPolicy::default(),
             playing: std::collections::BTreeMap::new(),

@@ -1,5 +1,6 @@
 use serde::Serialize;
 use serde_json::Value;
+use sm_common::id::GroupId;
 use sm_common::layer::{
     AUDIO_DELAY_MS_MAX, Blend, CROP_MAX, Crop, Layer, LayerKind, LayerSource, Transform,
     Transition, VOLUME_MAX,
@@ -10,9 +11,9 @@ use super::field::{Members, boolean, integer, number, parsed, text};
 use super::source;
 
 /// Longest name of a layer, in characters.
-const NAME_CHARS_MAX: usize = 100;
+pub(super) const NAME_CHARS_MAX: usize = 100;
 /// Furthest that a layer's left and top edges may be from the canvas' own, in pixels.
-const OFFSET_MAX: i64 = 16_384;
+pub(super) const OFFSET_MAX: i64 = 16_384;
 /// Largest width and height of a layer, in pixels.
 const SIDE_MAX: i64 = 8_192;
 /// Furthest that a layer may be turned either way, in degrees.
@@ -39,6 +40,8 @@ pub(crate) struct Draft {
     pub(crate) name: String,
     #[serde(flatten)]
     pub(crate) source: LayerSource,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) group: Option<GroupId>,
     pub(crate) transform: Transform,
     pub(crate) opacity: f64,
     pub(crate) blend: Blend,
@@ -66,6 +69,7 @@ impl Draft {
             let pointer = fields.pointer_to("source");
             source::read(kind, source, &pointer, faults)
         });
+        let group = fields.or("group", None, faults, |value| parsed(value).map(Some));
         let transform = read_transform(fields, canvas, faults);
         let opacity = fields.or("opacity", 1.0, faults, number(0.0, 1.0));
         let blend = fields.or("blend", Blend::default(), faults, parsed);
@@ -80,6 +84,7 @@ impl Draft {
         Some(Self {
             name: name?,
             source: source?,
+            group: group?,
             transform: transform?,
             opacity: opacity?,
             blend: blend?,
@@ -98,6 +103,7 @@ impl Draft {
         Self {
             name: layer.name.clone(),
             source: layer.source.clone(),
+            group: layer.group,
             transform: layer.transform,
             opacity: layer.opacity,
             blend: layer.blend,
@@ -116,6 +122,7 @@ impl Draft {
         let Self {
             name,
             source,
+            group,
             transform,
             opacity,
             blend,
@@ -129,6 +136,7 @@ impl Draft {
         } = self;
         layer.name = name;
         layer.source = source;
+        layer.group = group;
         layer.transform = transform;
         layer.opacity = opacity;
         layer.blend = blend;
@@ -214,7 +222,7 @@ fn beside(name: &str, other: Option<f64>) -> impl FnOnce(&Value) -> Result<f64, 
     }
 }
 
-fn read_transition(layer: &mut Members<'_>, faults: &mut Faults) -> Option<Transition> {
+pub(super) fn read_transition(layer: &mut Members<'_>, faults: &mut Faults) -> Option<Transition> {
     let none = Transition::default();
     let Some(value) = layer.raw("transition") else {
         return Some(none);

@@ -3,6 +3,7 @@
 //! A step is the difference between the scene before and after a change. Taking it back is an
 //! ordinary change, whose own difference is what making it again takes back.
 
+mod groups;
 mod names;
 mod order;
 mod take_back;
@@ -24,6 +25,7 @@ use utoipa::ToSchema;
 use super::draft::Draft;
 use super::patch;
 
+use self::groups::{ChangedGroup, GroupDifference};
 pub(crate) use self::take_back::{Clash, take_back};
 
 /// Who makes a change.
@@ -175,7 +177,7 @@ impl Entry {
 impl Entry {
     /// Whether it may go on with the step before it.
     pub(crate) fn can_join(&self) -> bool {
-        self.difference.of_one_layer().is_some()
+        self.difference.of_one_layer().is_some() || self.difference.of_one_group().is_some()
     }
 
     /// This step and `former`, the one before it, as one: that of a slider which is still moving.
@@ -185,16 +187,23 @@ impl Entry {
         if self.name != former.name || self.at.since(former.at) > within {
             return None;
         }
-        let (one, other) = (
-            former.difference.of_one_layer()?,
-            self.difference.of_one_layer()?,
-        );
-        let changed = one.followed_by(other)?;
-        Some(Self {
-            difference: Difference {
-                changed: vec![changed],
+        let (one, other) = (&former.difference, &self.difference);
+        let of_layer = || Some((one.of_one_layer()?, other.of_one_layer()?));
+        let of_group = || Some((one.of_one_group()?, other.of_one_group()?));
+        let difference = if let Some((one, other)) = of_layer() {
+            Difference {
+                changed: vec![one.followed_by(other)?],
                 ..Difference::default()
-            },
+            }
+        } else {
+            let (one, other) = of_group()?;
+            Difference {
+                groups: GroupDifference::of(one.followed_by(other)?),
+                ..Difference::default()
+            }
+        };
+        Some(Self {
+            difference,
             ..self.clone()
         })
     }
@@ -214,6 +223,8 @@ pub(crate) struct Difference {
     /// Where layers are gone or in another order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     order: Option<Orders>,
+    #[serde(default, skip_serializing_if = "GroupDifference::is_empty")]
+    groups: GroupDifference,
 }
 
 /// The fields of a layer that are different.
@@ -273,17 +284,33 @@ impl Difference {
             before: order_of(before),
             after: order_of(after),
         };
+        let groups = GroupDifference::between(before, after);
         let needed = !deleted.is_empty() || orders.are_different();
         Self {
             created: gone(after, &old),
             changed: changed.collect(),
             order: needed.then_some(orders),
             deleted,
+            groups,
         }
     }
 
     fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// The one group whose fields are different, where nothing else is.
+    fn of_one_group(&self) -> Option<&ChangedGroup> {
+        match self {
+            Self {
+                created,
+                deleted,
+                changed,
+                order: None,
+                groups,
+            } if created.is_empty() && deleted.is_empty() && changed.is_empty() => groups.of_one(),
+            _ => None,
+        }
     }
 
     /// The one layer whose fields are different, where nothing else is.
@@ -294,10 +321,13 @@ impl Difference {
                 deleted,
                 changed,
                 order: None,
-            } if created.is_empty() && deleted.is_empty() => match changed.as_slice() {
-                [changed] => Some(changed),
-                _ => None,
-            },
+                groups,
+            } if groups.is_empty() && created.is_empty() && deleted.is_empty() => {
+                match changed.as_slice() {
+                    [changed] => Some(changed),
+                    _ => None,
+                }
+            }
             _ => None,
         }
     }
@@ -306,35 +336,48 @@ impl Difference {
 impl ChangedLayer {
     /// From before this to after `next`; `None` where that is nothing, or no change of the same.
     fn followed_by(&self, next: &Self) -> Option<Self> {
-        if self.layer != next.layer || self.fields.len() != next.fields.len() {
+        if self.layer != next.layer {
             return None;
         }
-        let pairs = self.fields.iter().zip(&next.fields);
-        let fields = pairs.map(|(one, other)| {
-            let goes_on = one.pointer == other.pointer && same(&one.after, &other.before);
-            goes_on.then(|| ChangedField {
-                after: other.after.clone(),
-                ..one.clone()
-            })
-        });
-        let fields = fields.collect::<Option<Vec<ChangedField>>>()?;
-        let is_change = fields
-            .iter()
-            .any(|field| !same(&field.before, &field.after));
-        is_change.then(|| Self {
-            fields,
+        Some(Self {
+            fields: followed(&self.fields, &next.fields)?,
             ..self.clone()
         })
     }
 }
 
+/// Fields from before one change to after the next; `None` where that is nothing, or the next is no
+/// change of the same.
+fn followed(these: &[ChangedField], next: &[ChangedField]) -> Option<Vec<ChangedField>> {
+    if these.len() != next.len() {
+        return None;
+    }
+    let pairs = these.iter().zip(next);
+    let fields = pairs.map(|(one, other)| {
+        let goes_on = one.pointer == other.pointer && same(&one.after, &other.before);
+        goes_on.then(|| ChangedField {
+            after: other.after.clone(),
+            ..one.clone()
+        })
+    });
+    let fields = fields.collect::<Option<Vec<ChangedField>>>()?;
+    let is_change = fields
+        .iter()
+        .any(|field| !same(&field.before, &field.after));
+    is_change.then_some(fields)
+}
+
 /// The fields in which a layer differs from what it was.
 fn differing(before: &Layer, after: &Layer) -> Vec<ChangedField> {
-    let (before, after) = (document(before), document(after));
-    let pointers = patch::changed(&before, &after).into_iter();
+    differing_fields(&document(before), &document(after))
+}
+
+/// The fields in which two documents differ.
+fn differing_fields(before: &Value, after: &Value) -> Vec<ChangedField> {
+    let pointers = patch::changed(before, after).into_iter();
     let fields = pointers.map(|pointer| ChangedField {
-        before: at(&before, &pointer),
-        after: at(&after, &pointer),
+        before: at(before, &pointer),
+        after: at(after, &pointer),
         pointer,
     });
     fields

@@ -73,6 +73,24 @@ pub(crate) fn read<T: DeserializeOwned + Copy + Ord>(
     (faultless && missing == 0).then_some(wanted)
 }
 
+/// An order in which the layers of each group lie next to each other, where the hindmost of them is.
+pub(crate) fn together<G: PartialEq>(
+    order: &[LayerId],
+    group_of: impl Fn(LayerId) -> Option<G>,
+) -> Vec<LayerId> {
+    let mut arranged: Vec<LayerId> = Vec::with_capacity(order.len());
+    for id in order {
+        let group = group_of(*id);
+        let beside = group.and_then(|group| {
+            let mut others = arranged.iter();
+            others.rposition(|other| group_of(*other).as_ref() == Some(&group))
+        });
+        let place = beside.map_or(arranged.len(), |place| place.saturating_add(1));
+        arranged.insert(place, *id);
+    }
+    arranged
+}
+
 /// Puts `layers` into the order that `wanted` gives.
 pub(crate) fn arrange(layers: Vec<Layer>, wanted: &[LayerId]) -> Vec<Layer> {
     let places: BTreeMap<LayerId, usize> = wanted.iter().copied().zip(0..).collect();

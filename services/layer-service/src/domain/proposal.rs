@@ -2,9 +2,13 @@
 
 use std::str::FromStr;
 
+use serde::Deserialize;
 use serde_json::Value;
-use sm_common::id::{AssetId, LayerId, SecretId};
+use sm_common::group::Group;
+use sm_common::id::{AssetId, GroupId, LayerId, SecretId};
 use sm_common::layer::{Layer, LayerSource, PlaylistSource};
+use sm_common::scene::Scene;
+use utoipa::ToSchema;
 
 use super::fault::{Fault, Faults};
 use super::field::{Members, integer, parsed, text};
@@ -32,6 +36,14 @@ pub(crate) enum Action {
     Create { id: LayerId, layer: Value },
     /// Brings back a layer that was deleted, as it was.
     Restore { layer: Box<Layer>, index: usize },
+    /// Adds a copy of a layer in front of it; `copy` was drawn for it.
+    Duplicate {
+        id: LayerId,
+        copy: LayerId,
+        expected: Option<Expected>,
+    },
+    /// Adds a layer that was copied from elsewhere.
+    Copy { layer: Box<Layer>, place: Place },
     /// Changes a layer by a merge patch.
     Update {
         id: LayerId,
@@ -49,8 +61,46 @@ pub(crate) enum Action {
         expected: Option<Expected>,
         order: Value,
     },
+    /// Makes layers a group; `id` was drawn for it.
+    Group { id: GroupId, group: Value },
+    /// Adds a group without layers, as it was; operations after it give it some.
+    PutGroup { group: Box<Group> },
+    /// Changes a group by a merge patch.
+    UpdateGroup {
+        id: GroupId,
+        expected: Option<Expected>,
+        patch: Value,
+    },
+    /// Ends a group.
+    Ungroup {
+        id: GroupId,
+        expected: Option<Expected>,
+        remains: Remains,
+    },
     /// Puts the layers into another order.
     Reorder { order: Value },
+}
+
+/// Where a layer comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// To the front of the picture.
+    Front,
+    /// So far from the back.
+    At(usize),
+    /// Right in front of this layer.
+    InFrontOf(LayerId),
+}
+
+/// What remains of a group that ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Remains {
+    /// Its layers, which look as they did in it.
+    #[default]
+    Layers,
+    /// Nothing: its layers are deleted.
+    Nothing,
 }
 
 /// An action, and where it stands in the request.
@@ -79,10 +129,24 @@ impl Operation {
         }
     }
 
-    /// The uploaded files that the operation names, to be looked up before it is judged.
-    pub(crate) fn assets(&self) -> Vec<AssetId> {
-        if let Action::Restore { layer, .. } = &self.action {
-            return layer.source.assets().cloned().collect();
+    /// The uploaded files that the operation on `scene` names, to be looked up before it is judged.
+    pub(crate) fn assets(&self, scene: &Scene) -> Vec<AssetId> {
+        let of = |layer: &Layer| layer.source.assets().cloned().collect();
+        match &self.action {
+            Action::Restore { layer, .. } | Action::Copy { layer, .. } => return of(layer),
+            Action::Duplicate { id, .. } => {
+                let original = scene.layers.iter().find(|layer| layer.id == *id);
+                return original.map(of).unwrap_or_default();
+            }
+            Action::Create { .. }
+            | Action::Update { .. }
+            | Action::Delete { .. }
+            | Action::Play { .. }
+            | Action::Group { .. }
+            | Action::PutGroup { .. }
+            | Action::UpdateGroup { .. }
+            | Action::Ungroup { .. }
+            | Action::Reorder { .. } => {}
         }
         let items = self.document().and_then(|document| {
             let items = document.pointer("/source/items")?.as_array()?;
@@ -119,8 +183,14 @@ impl Operation {
             Action::Create { layer, .. } => Some(layer),
             Action::Update { patch, .. } => Some(patch),
             Action::Restore { .. }
+            | Action::Duplicate { .. }
+            | Action::Copy { .. }
             | Action::Delete { .. }
             | Action::Play { .. }
+            | Action::Group { .. }
+            | Action::PutGroup { .. }
+            | Action::UpdateGroup { .. }
+            | Action::Ungroup { .. }
             | Action::Reorder { .. } => None,
         }
     }
@@ -216,6 +286,15 @@ fn read_action(
                 patch,
             })
         }
+        "duplicate" => {
+            let id = fields.required("id", faults, parsed);
+            let expected = read_expected(&mut fields, faults);
+            id.map(|id| Action::Duplicate {
+                id,
+                copy: draw(),
+                expected,
+            })
+        }
         "delete" => {
             let id = fields.required("id", faults, parsed);
             let expected = read_expected(&mut fields, faults);
@@ -235,7 +314,7 @@ fn read_action(
             .required("order", faults, whole)
             .map(|order| Action::Reorder { order }),
         _ => {
-            let known = "must be create, update, delete, playback or reorder";
+            let known = "must be create, update, duplicate, delete, playback or reorder";
             faults.value(format!("{at}/op"), known);
             return None;
         }
@@ -277,8 +356,9 @@ mod tests {
         let [create, update, delete, reorder] = proposal.operations.as_slice() else {
             panic!("{:?}", proposal.operations);
         };
-        assert_eq!(create.assets().len(), 1);
-        assert_eq!(update.assets().len(), 2);
+        let empty = super::super::samples::scene(&[]);
+        assert_eq!(create.assets(&empty).len(), 1);
+        assert_eq!(update.assets(&empty).len(), 2);
         assert_eq!(create.pointer_to("layer"), "/operations/0/layer");
         assert!(
             matches!(&update.action, Action::Update { expected: Some(expected), .. } if expected.is(3))

@@ -30,5 +30,6 @@ pub(crate) fn scene(names: &[&str]) -> Scene {
         revision: 7,
         updated_at: THEN,
         layers: names.iter().map(|name| layer(name)).collect(),
+        groups: Vec::new(),
     }
 }

@@ -1,20 +1,17 @@
 //! The scenes of a stream as a list: what may be added, removed, moved and renamed.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 use sm_common::clock::Timestamp;
-use sm_common::id::{LayerId, SceneId};
+use sm_common::id::{GroupId, LayerId, SceneId};
 use sm_common::scene::Scene;
 
+use super::copying;
 use super::fault::Faults;
 use super::field::{Members, text};
 use super::ordering;
 
 /// Longest name of a scene, in characters.
 const NAME_CHARS_MAX: usize = 100;
-/// What the name of a copy ends with.
-const COPY: &str = " copy";
 
 /// The scenes of a stream, and what they are wanted for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -157,26 +154,25 @@ pub(crate) fn copy(
     copy.id = id;
     copy.revision = 0;
     copy.updated_at = now;
-    let room = NAME_CHARS_MAX.saturating_sub(COPY.chars().count());
-    copy.name = scene.name.chars().take(room).chain(COPY.chars()).collect();
-    let ids: BTreeMap<LayerId, LayerId> = scene
-        .layers
-        .iter()
-        .map(|layer| (layer.id, layer_id()))
-        .collect();
-    for layer in &mut copy.layers {
-        layer.id = ids.get(&layer.id).copied().unwrap_or(layer.id);
-        if let Some(next) = layer.source.next_mut()
-            && let Some(copied) = ids.get(next)
-        {
-            *next = *copied;
-        }
-        layer.playback = None;
-        layer.scene = id;
-        layer.revision = 1;
-        layer.created_at = now;
-        layer.updated_at = now;
-        layer.status = None;
+    copy.name = copying::name_of_copy(&scene.name, NAME_CHARS_MAX);
+    let copies = copying::copies_with_groups(
+        scene,
+        &scene.layers,
+        &mut layer_id,
+        GroupId::generate,
+        |layer| {
+            layer.scene = id;
+            layer.created_at = now;
+            layer.updated_at = now;
+        },
+    );
+    copy.layers = copies.layers;
+    copy.groups = copies.groups;
+    for group in &mut copy.groups {
+        group.scene = id;
+        group.revision = 1;
+        group.created_at = now;
+        group.updated_at = now;
     }
     copy
 }

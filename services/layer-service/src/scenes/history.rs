@@ -148,7 +148,10 @@ impl Scenes {
         request: &StepRequest,
     ) -> Result<Option<Changed>, SceneError> {
         let stream = &loaded.scene.stream;
-        let named: Vec<AssetId> = operations.iter().flat_map(Operation::assets).collect();
+        let named: Vec<AssetId> = operations
+            .iter()
+            .flat_map(|operation| operation.assets(&loaded.scene))
+            .collect();
         let secrets: Vec<SecretId> = operations.iter().filter_map(Operation::secret).collect();
         let origins = self.store.secret_origins(stream, &secrets).await?;
         let assets = self.catalog.find(&named).await?;

@@ -27,6 +27,7 @@ impl Scenes {
             revision: 0,
             updated_at: self.clock.now(),
             layers: Vec::new(),
+            groups: Vec::new(),
         };
         self.in_turn(
             stream,

@@ -134,6 +134,7 @@ mod tests {
             revision: 1,
             updated_at: Timestamp::from_unix_millis(0),
             layers: vec![layer],
+            groups: Vec::new(),
         };
         let picture = ScenePicture {
             scene: Some(on_air(&scene)),

@@ -27,6 +27,7 @@ mod succession;
 mod talking;
 mod telling;
 mod tenure;
+mod values;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -185,8 +186,11 @@ impl StreamTask {
                     .clone_from(&self.inputs.chat.feed.borrow_and_update());
                 tenure.departure = self.course.departure();
                 tenure.tell_permit();
+                // Before the scene whose texts name them, and to a worker that is new.
+                tenure.tell_values();
                 let moments = [tenure.act(), tenure.sample_at(), tenure.permit_at()];
                 look_at = moments.into_iter().flatten().chain(look_at).min();
+                tenure.tell_values();
                 tenure.tell_chat();
                 tenure.tell();
             }

@@ -48,6 +48,8 @@ pub(super) struct Observation {
     pub(super) performance: Performance,
     delays: Delays,
     viewers: Viewers,
+    /// How many watched when they were last counted here.
+    watching: Option<u64>,
     worker_restarts: u64,
     interruptions: VecDeque<Interruption>,
     segment_kbps: Option<f64>,
@@ -95,6 +97,7 @@ impl Observation {
                 current: 0,
                 peak: previous.viewers.peak,
             },
+            watching: None,
             worker_restarts: previous.worker_restarts,
             interruptions: previous.interruptions.iter().cloned().collect(),
             segment_kbps: None,
@@ -257,7 +260,18 @@ impl Observation {
     pub(super) fn watched_by(&mut self, current: u64) -> Viewers {
         let peak = self.viewers.peak.max(current);
         self.viewers = Viewers { current, peak };
+        self.watching = Some(current);
         self.viewers
+    }
+
+    /// How many watch, where they have been counted.
+    pub(super) const fn watching(&self) -> Option<u64> {
+        self.watching
+    }
+
+    /// Since when the stream is on air.
+    pub(super) const fn live_since(&self) -> Option<Timestamp> {
+        self.live_since
     }
 
     /// There is no worker: nothing is measured, and nothing is in the picture.

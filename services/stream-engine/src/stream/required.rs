@@ -196,6 +196,7 @@ mod tests {
             revision: 1,
             updated_at: Timestamp::from_unix_millis(0),
             layers: layers.collect(),
+            groups: Vec::new(),
         }
     }
 

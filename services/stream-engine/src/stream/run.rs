@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use sm_common::ladder::Rendition;
 use sm_common::program::ProgramFormat;
-use sm_media_protocol::{ChatFeed, Command, CoverReason, LeaseTerms, WantedOutput};
+use sm_media_protocol::{ChatFeed, Command, CoverReason, LeaseTerms, TextValues, WantedOutput};
 use tokio_util::sync::DropGuard;
 
 use super::screen::Screen;
@@ -57,6 +57,8 @@ pub(super) struct RunningWorker {
     pub(super) ladder: Option<Vec<Rendition>>,
     /// The chat that it was last told; `None` where another process told it, or it has forgotten.
     pub(super) chat: Option<Arc<ChatFeed>>,
+    /// The values for texts that it was last told; `None` where another process told it.
+    pub(super) values: Option<TextValues>,
     stage: Stage,
     ending: Option<Ending>,
     snapshots: BTreeMap<u64, (SnapshotRequest, PathBuf)>,
@@ -83,6 +85,7 @@ impl RunningWorker {
             outputs: None,
             ladder: None,
             chat: None,
+            values: None,
             stage: Stage::Booting,
             ending: None,
             snapshots: BTreeMap::new(),
@@ -150,6 +153,7 @@ impl RunningWorker {
     pub(super) fn tell_anew(&mut self) {
         self.outputs = None;
         self.chat = None;
+        self.values = None;
         self.previewed = Previewed::Unknown;
     }
 

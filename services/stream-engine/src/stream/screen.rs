@@ -262,6 +262,7 @@ mod tests {
             revision,
             updated_at: Timestamp::from_unix_millis(i64::try_from(revision).unwrap() * 1000),
             layers: Vec::new(),
+            groups: Vec::new(),
         });
         Canvas {
             program: Some(scene),

@@ -10,13 +10,14 @@ use sm_common::id::LayerId;
 use sm_common::ladder::Rendition;
 use sm_common::program::{FormatChange, ProgramFormat};
 use sm_common::stream::{DesiredState, DesiredStatus, LayerState};
-use sm_media_protocol::{ChatFeed, Command, LeaseTerms, Report};
+use sm_media_protocol::{ChatFeed, Command, LeaseTerms, Report, TextValues};
 use tokio::sync::watch;
 
 use super::Surroundings;
 use super::configuration::Brief;
 use super::scenes::wanted_scene;
 use super::screen::{Canvas, Screen, shot};
+use super::values::{shows_values, text_values};
 use crate::live::file_name::Run;
 use crate::reconcile::{self, Shots};
 use crate::store::Wanted;
@@ -80,6 +81,8 @@ pub(super) struct Standby {
     screen: Option<(Screen, Canvas)>,
     /// The chat that it was last told.
     chat: Option<Arc<ChatFeed>>,
+    /// The values for texts that it was last told.
+    values: Option<TextValues>,
     progress: watch::Sender<Progress>,
 }
 
@@ -114,6 +117,7 @@ impl Standby {
             lost,
             screen: None,
             chat: None,
+            values: None,
             progress: watch::Sender::new(Progress::default()),
         })
     }
@@ -222,6 +226,18 @@ impl Standby {
                 chat: (*chat).clone(),
             })?;
             self.chat = Some(chat);
+        }
+        Ok(())
+    }
+
+    /// Tells it of the values that texts show, as far as they are known without the stream.
+    pub(super) fn tell_values(&mut self, wanted: &Wanted) -> Result<(), StandbyError> {
+        let values = text_values(wanted, None, None);
+        if self.screen.is_some() && shows_values(wanted) && self.values.as_ref() != Some(&values) {
+            self.send(Command::ApplyValues {
+                values: values.clone(),
+            })?;
+            self.values = Some(values);
         }
         Ok(())
     }

@@ -281,10 +281,12 @@ impl Heir {
                 told = self.standby.hear() => {
                     let wanted = self.ears.wanted.borrow().clone();
                     self.standby.heard(told, &wanted)?;
+                    self.standby.tell_values(&wanted)?;
                     self.standby.tell_chat(self.ears.chat.borrow().as_ref())?;
                 }
                 Ok(()) = self.ears.wanted.changed() => {
                     let wanted = self.ears.wanted.borrow_and_update().clone();
+                    self.standby.tell_values(&wanted)?;
                     self.standby.follow(&wanted)?;
                 }
                 Ok(()) = self.ears.chat.changed() => {

@@ -1,4 +1,4 @@
-import { Trash2 } from "lucide-react";
+import { Copy, Trash2 } from "lucide-react";
 import type { Layer } from "../../api/types.ts";
 import { DraftField, NumberField } from "../../ui/fields.tsx";
 import { LookFields } from "./look-fields.tsx";
@@ -13,6 +13,8 @@ interface LayerEditorProps {
   readonly layer: Layer;
   readonly disabled: boolean;
   readonly change: (patch: Patch) => void;
+  /** Absent where nothing can be added. */
+  readonly onDuplicate?: () => void;
   readonly onDelete: () => void;
 }
 
@@ -26,7 +28,8 @@ const GEOMETRY: readonly (readonly [Measure, string, number, number])[] = [
 ];
 
 /** The rest of a layer's fields, below its row. Every change goes on air as it is made. */
-export function LayerEditor({ id, layer, disabled, change, onDelete }: LayerEditorProps) {
+export function LayerEditor(props: LayerEditorProps) {
+  const { id, layer, disabled, change, onDuplicate, onDelete } = props;
   return (
     <div id={id} className="layer-editor">
       {layer.locked && <p className="layer-editor__note">Locked. Unlock the layer to edit it.</p>}
@@ -75,6 +78,12 @@ export function LayerEditor({ id, layer, disabled, change, onDelete }: LayerEdit
             return name.trim() !== "";
           }}
         />
+        {onDuplicate && (
+          <button type="button" className="button" onClick={onDuplicate}>
+            <Copy size={16} aria-hidden />
+            Duplicate
+          </button>
+        )}
         <button
           type="button"
           className="button button--danger"

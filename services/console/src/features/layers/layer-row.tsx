@@ -11,7 +11,7 @@ import {
   TriangleAlert,
 } from "lucide-react";
 import { type KeyboardEvent, type PointerEvent, useId, useState } from "react";
-import type { Layer, LayerStatus } from "../../api/types.ts";
+import type { Group, Layer, LayerStatus } from "../../api/types.ts";
 import { useRuntime } from "../../runtime-context.ts";
 import { IconButton } from "../../ui/icon-button.tsx";
 import { KINDS } from "./kinds.ts";
@@ -29,6 +29,10 @@ export interface LayerRowProps {
   readonly note: Note | null;
   /** Why nothing can be changed; `null` when it can. */
   readonly blocked: string | null;
+  /** The group that it belongs to. */
+  readonly group: Group | null;
+  /** Whether it is selected; `null` while nothing is to be selected. */
+  readonly selected: boolean | null;
   readonly isFirst: boolean;
   readonly isLast: boolean;
   readonly dropMark: "above" | "below" | null;
@@ -36,6 +40,8 @@ export interface LayerRowProps {
   /** One place towards the front or the back. */
   readonly onMove: (towards: "front" | "back") => void;
   readonly onGrab: (event: PointerEvent<HTMLElement>) => void;
+  readonly onSelect: (selected: boolean) => void;
+  readonly onDuplicate: () => void;
   readonly onDelete: () => void;
 }
 
@@ -45,7 +51,7 @@ export function LayerRow(props: LayerRowProps) {
   const [open, setOpen] = useState(false);
   const editorId = useId();
   const change = (patch: Patch) => layerWriter.change(layer.id, patch);
-  const readOnly = blocked !== null || layer.locked;
+  const readOnly = blocked !== null || layer.locked || props.group?.locked === true;
   const { icon: KindIcon, label: kindLabel } = KINDS[layer.kind];
 
   const onHandleKey = (event: KeyboardEvent) => {
@@ -58,12 +64,21 @@ export function LayerRow(props: LayerRowProps) {
     <li
       className="layer"
       data-layer={layer.id}
+      data-group={props.group?.id}
       data-drop={props.dropMark ?? undefined}
       data-dragged={props.isDragged || undefined}
       data-hidden={!layer.visible || undefined}
       title={blocked ?? undefined}
     >
       <div className="layer__head">
+        {props.selected !== null && (
+          <input
+            type="checkbox"
+            aria-label={`Select ${layer.name}`}
+            checked={props.selected}
+            onChange={(event) => props.onSelect(event.target.checked)}
+          />
+        )}
         <IconButton
           icon={GripVertical}
           label={`Reorder ${layer.name}: drag, or arrow keys`}
@@ -90,7 +105,7 @@ export function LayerRow(props: LayerRowProps) {
           <IconButton
             icon={layer.locked ? Lock : LockOpen}
             label={layer.locked ? `Unlock ${layer.name}` : `Lock ${layer.name}`}
-            disabled={blocked !== null}
+            disabled={blocked !== null || props.group?.locked === true}
             onClick={() => change({ locked: !layer.locked })}
           />
           <IconButton
@@ -128,6 +143,7 @@ export function LayerRow(props: LayerRowProps) {
           layer={layer}
           disabled={readOnly}
           change={change}
+          {...(blocked === null && { onDuplicate: props.onDuplicate })}
           onDelete={props.onDelete}
         />
       )}

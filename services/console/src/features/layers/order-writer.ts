@@ -98,9 +98,3 @@ function revisionOf({ etag }: { readonly etag: string | null }): number {
   const revision = Number(etag?.replaceAll('"', ""));
   return Number.isFinite(revision) ? revision : 0;
 }
-
-/** Moves one layer to another place, counted from the back. */
-export function moved(ids: readonly string[], id: string, to: number): readonly string[] {
-  const rest = ids.filter((other) => other !== id);
-  return rest.toSpliced(Math.max(0, Math.min(rest.length, to)), 0, id);
-}

@@ -2,8 +2,7 @@ import createClient from "openapi-fetch";
 import { expect, it } from "vitest";
 import type { paths } from "../../api/types.gen.ts";
 import type { EventMessage, EventType } from "../../api/types.ts";
-import { moved } from "./order-writer.ts";
-import { textLayer } from "./samples.ts";
+import { group, textLayer } from "./samples.ts";
 import { LayerStore } from "./store.ts";
 
 const event = (type: EventType, data: EventMessage["data"]): EventMessage => ({
@@ -89,8 +88,26 @@ it("is not changed by what happens to other scenes", () => {
   expect(store.scene.get()?.name).toBe("Other");
 });
 
-it("moves one layer and keeps the others' order", () => {
-  expect(moved(["a", "b", "c"], "a", 1)).toEqual(["b", "a", "c"]);
-  expect(moved(["a", "b", "c"], "c", 0)).toEqual(["c", "a", "b"]);
-  expect(moved(["a", "b", "c"], "b", 9)).toEqual(["a", "c", "b"]);
+it("takes groups as they come, change and go", () => {
+  const store = new LayerStore(createClient<paths>(), "main");
+  const scene = {
+    id: "scene-1",
+    name: "Main",
+    revision: 1,
+    updated_at: "2030-01-01T00:00:00.000Z",
+  };
+  store.snapshot({ scene, layers: [textLayer()], groups: [] });
+  const told = (type: EventType, data: unknown) => store.event(event(type, data as never));
+  told("group.created", { group: group("g"), scene_revision: 2 });
+  told("group.updated", {
+    group: { ...group("g", 3), opacity: 0.5 },
+    changed: ["/opacity"],
+    scene_revision: 3,
+  });
+  // An answer that was on its way for longer than the event.
+  store.putGroup(group("g", 2));
+  expect(store.group("g")?.opacity).toBe(0.5);
+  told("group.created", { group: { ...group("h"), scene: "scene-2" }, scene_revision: 9 });
+  told("group.deleted", { group: "g", scene: "scene-1", scene_revision: 4 });
+  expect(store.scene.get()).toMatchObject({ revision: 4, groups: [] });
 });

@@ -1,6 +1,9 @@
 import { type Api, outcomeOf } from "../../api/client.ts";
 import type {
   EventMessage,
+  Group,
+  GroupCreated,
+  GroupDeleted,
   Layer,
   LayerCreated,
   LayerDeleted,
@@ -21,6 +24,7 @@ export interface SceneView {
   readonly revision: number;
   /** From the back of the picture to the front. */
   readonly layers: readonly Layer[];
+  readonly groups: readonly Group[];
 }
 
 /**
@@ -42,6 +46,10 @@ export class LayerStore implements ChannelListener {
 
   layer(id: string): Layer | undefined {
     return this.scene.get()?.layers.find((layer) => layer.id === id);
+  }
+
+  group(id: string): Group | undefined {
+    return this.scene.get()?.groups.find((group) => group.id === id);
   }
 
   /** Shows another scene; null follows the one on air. */
@@ -85,6 +93,13 @@ export class LayerStore implements ChannelListener {
       case "layer.reordered":
         this.reordered(data as LayerReordered);
         break;
+      case "group.created":
+      case "group.updated":
+        this.putGroup((data as GroupCreated).group, (data as GroupCreated).scene_revision);
+        break;
+      case "group.deleted":
+        this.removeGroup((data as GroupDeleted).group, (data as GroupDeleted).scene_revision);
+        break;
     }
   }
 
@@ -118,6 +133,30 @@ export class LayerStore implements ChannelListener {
 
   remove(id: string, sceneRevision = 0): void {
     this.change(sceneRevision, (layers) => layers.filter((layer) => layer.id !== id));
+  }
+
+  /** Takes a group that is new, or a newer version of one. */
+  putGroup(group: Group, sceneRevision = 0): void {
+    const scene = this.scene.get();
+    if (!scene) return;
+    const old = this.group(group.id);
+    if (old && group.revision < old.revision) return;
+    const others = scene.groups.map((known) => (known.id === group.id ? group : known));
+    this.groups(old ? others : [...scene.groups, group], sceneRevision);
+  }
+
+  private removeGroup(id: string, sceneRevision: number): void {
+    const groups = this.scene.get()?.groups ?? [];
+    this.groups(
+      groups.filter((group) => group.id !== id),
+      sceneRevision,
+    );
+  }
+
+  private groups(groups: readonly Group[], revision: number): void {
+    const scene = this.scene.get();
+    if (!scene) return;
+    this.scene.set({ ...scene, revision: Math.max(scene.revision, revision), groups });
   }
 
   /** Takes an order; layers that it does not name stay in front. */
@@ -162,8 +201,12 @@ function sceneOf(event: EventMessage["event"], data: unknown): string | null {
     case "layer.created":
     case "layer.updated":
       return (data as LayerUpdated).layer.scene;
+    case "group.created":
+    case "group.updated":
+      return (data as GroupCreated).group.scene;
     case "layer.deleted":
     case "layer.reordered":
+    case "group.deleted":
       return (data as LayerReordered).scene;
     case "scene.updated":
       return (data as SceneUpdated).scene.id;
@@ -184,6 +227,6 @@ function newer(old: Layer, layer: Layer): Layer {
   return layer.status || !old.status ? layer : { ...layer, status: old.status };
 }
 
-function viewOf({ scene: { id, name, revision }, layers }: LayerList): SceneView {
-  return { id, name, revision, layers };
+function viewOf({ scene: { id, name, revision }, layers, groups }: LayerList): SceneView {
+  return { id, name, revision, layers, groups: groups ?? [] };
 }

@@ -62,7 +62,8 @@ export function useDragOrder(
 function placeAt(list: HTMLElement | null, id: string, y: number): number {
   const rows = [...(list?.querySelectorAll<HTMLElement>("[data-layer]") ?? [])];
   return rows.filter((row) => {
-    if (row.dataset.layer === id) return false;
+    // The layers of a group go with it.
+    if (row.dataset.layer === id || row.dataset.group === id) return false;
     const { top, height } = row.getBoundingClientRect();
     return top + height / 2 < y;
   }).length;

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::{ChangedField, ChangedLayer, Difference, Orders};
+use super::{ChangedField, ChangedLayer, Difference, Orders, groups};
 
-const RENAME: &str = "rename";
+pub(super) const RENAME: &str = "rename";
 
 pub(super) fn name(difference: &Difference) -> String {
     let Difference {
@@ -12,7 +12,11 @@ pub(super) fn name(difference: &Difference) -> String {
         deleted,
         changed,
         order,
+        groups,
     } = difference;
+    if let Some(name) = groups::name(groups, deleted.is_empty(), created.is_empty()) {
+        return name;
+    }
     let reordered = order.as_ref().is_some_and(Orders::are_different);
     let names = |layers: &[sm_common::layer::Layer]| -> Vec<String> {
         layers.iter().map(|layer| layer.name.clone()).collect()
@@ -62,7 +66,7 @@ fn layers(count: usize) -> String {
     }
 }
 
-fn verb(fields: &[ChangedField]) -> &'static str {
+pub(super) fn verb(fields: &[ChangedField]) -> &'static str {
     if let [ChangedField { pointer, after, .. }] = fields {
         let on = after == &Value::Bool(true);
         match pointer.as_str() {

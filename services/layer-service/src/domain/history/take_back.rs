@@ -1,25 +1,30 @@
 //! What has to be done to take a step back, and what others have made of the same since.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sm_common::id::LayerId;
+use sm_common::id::{GroupId, LayerId};
 use sm_common::layer::Layer;
 use sm_common::scene::Scene;
 use utoipa::ToSchema;
 
+use super::groups::{self, GroupDifference};
 use super::{
     ChangedField, ChangedLayer, Difference, at, by_id, differing, document, order, order_of, same,
 };
+use crate::domain::ordering;
 use crate::domain::proposal::{Action, Operation};
+
+/// Where a layer says which group it belongs to.
+const GROUP: &str = "/group";
 
 /// Something that others have changed since.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Clash {
-    /// The layer; none for the order of the layers.
+    /// The layer; none for the order of the layers and for groups.
     pub(crate) layer: Option<LayerId>,
-    /// JSON Pointer within the layer; empty for all of it.
+    /// JSON Pointer within the layer, or `/groups/` and a group's identifier; empty for all of it.
     pub(crate) pointer: String,
     /// What taking the step back would make of it; null for nothing.
     pub(crate) wanted: Value,
@@ -33,18 +38,30 @@ pub(crate) fn take_back(step: &Difference, scene: &Scene) -> (Vec<Operation>, Ve
     let mut work = Work {
         layers: by_id(scene),
         order: order_of(scene),
+        groups: scene
+            .layers
+            .iter()
+            .filter_map(|layer| Some((layer.id, layer.group?)))
+            .collect(),
+        kept_groups: BTreeSet::new(),
         operations: Vec::new(),
         clashes: Vec::new(),
     };
+    work.bring_groups_back(&step.groups, scene);
     for layer in &step.created {
         work.remove(layer);
     }
+    let rest: Vec<_> = step
+        .changed
+        .iter()
+        .map(|changed| (changed.layer, work.change_group_back(changed)))
+        .collect();
     work.reorder(step);
     for layer in &step.deleted {
         work.restore(layer, step);
     }
-    for changed in &step.changed {
-        work.change_back(changed);
+    for (layer, fields) in rest {
+        work.patch_all(layer, fields);
     }
     (work.operations, work.clashes)
 }
@@ -53,11 +70,75 @@ struct Work<'a> {
     layers: BTreeMap<LayerId, &'a Layer>,
     /// As the operations so far leave it.
     order: Vec<LayerId>,
+    /// The same of the groups that layers belong to.
+    groups: BTreeMap<LayerId, GroupId>,
+    /// Groups that the step made and others have changed since.
+    kept_groups: BTreeSet<GroupId>,
     operations: Vec<Operation>,
     clashes: Vec<Clash>,
 }
 
 impl Work<'_> {
+    /// Brings back groups that the step ended, before layers are given to them again, and takes back
+    /// what it changed of others. A group that it made ends with its last layer; one that others have
+    /// changed since stays.
+    fn bring_groups_back(&mut self, step: &GroupDifference, scene: &Scene) {
+        let find = |id: GroupId| scene.groups.iter().find(|group| group.id == id);
+        for group in step.deleted.iter().filter(|group| find(group.id).is_none()) {
+            let action = Action::PutGroup {
+                group: Box::new(group.clone()),
+            };
+            self.operate_group(group.id, action);
+        }
+        for created in &step.created {
+            let Some(current) = find(created.id) else {
+                continue;
+            };
+            let others = groups::differing(created, current);
+            if !others.is_empty() {
+                self.kept_groups.insert(created.id);
+            } else if current.locked {
+                // By the step itself.
+                self.patch_group(created.id, [("/locked", &Value::Bool(false))]);
+            }
+            let clashes = others.into_iter().map(|field| Clash {
+                layer: None,
+                pointer: format!("/groups/{}{}", created.id, field.pointer),
+                wanted: Value::Null,
+                current: field.after,
+            });
+            self.clashes.extend(clashes);
+        }
+        for changed in &step.changed {
+            let Some(current) = find(changed.group) else {
+                continue;
+            };
+            let (mut back, foreign) = changed.back(current);
+            let clashes = foreign.into_iter().map(|field| Clash {
+                layer: None,
+                pointer: format!("/groups/{}{}", changed.group, field.pointer),
+                wanted: field.wanted,
+                current: field.current,
+            });
+            self.clashes.extend(clashes);
+            if let Some(lock) = back.iter().position(|(pointer, before)| {
+                *pointer == "/locked" && **before == Value::Bool(false)
+            }) {
+                let lock = back.remove(lock);
+                self.patch_group(changed.group, [lock]);
+            }
+            if !back.is_empty() {
+                self.patch_group(changed.group, back);
+            }
+        }
+    }
+
+    /// Whether the group that a step gave a layer is one that it does not take away again.
+    fn keeps_group(&self, given: &Value) -> bool {
+        let given = serde_json::from_value::<Option<GroupId>>(given.clone());
+        given.is_ok_and(|given| given.is_some_and(|id| self.kept_groups.contains(&id)))
+    }
+
     /// Removes a layer that the step created, unless others have put something into it.
     fn remove(&mut self, created: &Layer) {
         let id = created.id;
@@ -97,6 +178,7 @@ impl Work<'_> {
             });
             return;
         };
+        let order = ordering::together(&order, |id| self.groups.get(&id).copied());
         if order != self.order {
             let action = Action::Reorder {
                 order: list(&order),
@@ -119,13 +201,15 @@ impl Work<'_> {
         self.operate(id, Action::Restore { layer, index });
     }
 
-    /// Gives fields their former values, where they still have those that the step gave them.
-    fn change_back(
+    /// Gives a layer its former group, where it still has the one that the step gave it: what is
+    /// ordered after it must know. Returns what else is to have its former value, where it still
+    /// has the one of the step.
+    fn change_group_back<'s>(
         &mut self,
         ChangedLayer {
             layer: id, fields, ..
-        }: &ChangedLayer,
-    ) {
+        }: &'s ChangedLayer,
+    ) -> Vec<(&'s str, &'s Value)> {
         let current = self.layers.get(id).map(|layer| document(layer));
         let mut back = Vec::new();
         for ChangedField {
@@ -136,6 +220,10 @@ impl Work<'_> {
         {
             let now = current.as_ref().map(|document| at(document, pointer));
             let is = |value: &Value| now.as_ref().is_some_and(|now| same(now, value));
+            if pointer == GROUP && self.keeps_group(after) {
+                // Others have changed the group; it stays.
+                continue;
+            }
             if is(after) {
                 back.push((pointer.as_str(), before));
             } else if !is(before) {
@@ -167,28 +255,62 @@ impl Work<'_> {
             let lock = back.remove(lock);
             self.patch(*id, [lock]);
         }
-        if !back.is_empty() {
-            self.patch(*id, back);
+        if let Some(place) = back.iter().position(|(pointer, _)| *pointer == GROUP) {
+            let (pointer, before) = back.remove(place);
+            match serde_json::from_value(before.clone()) {
+                Ok(Some(group)) => self.groups.insert(*id, group),
+                Ok(None) | Err(_) => self.groups.remove(id),
+            };
+            self.patch(*id, [(pointer, before)]);
+        }
+        back
+    }
+
+    fn patch_all(&mut self, id: LayerId, fields: Vec<(&str, &Value)>) {
+        if !fields.is_empty() {
+            self.patch(id, fields);
         }
     }
 
     fn patch<'v>(&mut self, id: LayerId, fields: impl IntoIterator<Item = (&'v str, &'v Value)>) {
-        let mut patch = Map::new();
-        for (pointer, value) in fields {
-            put(&mut patch, pointer, value);
-        }
         let action = Action::Update {
             id,
             expected: None,
-            patch: Value::Object(patch),
+            patch: patch_of(fields),
         };
         self.operate(id, action);
+    }
+
+    fn patch_group<'v>(
+        &mut self,
+        id: GroupId,
+        fields: impl IntoIterator<Item = (&'v str, &'v Value)>,
+    ) {
+        let action = Action::UpdateGroup {
+            id,
+            expected: None,
+            patch: patch_of(fields),
+        };
+        self.operate_group(id, action);
+    }
+
+    fn operate_group(&mut self, id: GroupId, action: Action) {
+        let at = format!("/groups/{id}");
+        self.operations.push(Operation { at, action });
     }
 
     fn operate(&mut self, id: LayerId, action: Action) {
         let at = format!("/layers/{id}");
         self.operations.push(Operation { at, action });
     }
+}
+
+fn patch_of<'v>(fields: impl IntoIterator<Item = (&'v str, &'v Value)>) -> Value {
+    let mut patch = Map::new();
+    for (pointer, value) in fields {
+        put(&mut patch, pointer, value);
+    }
+    Value::Object(patch)
 }
 
 /// Sets the member at `pointer`, whose names need no escape: they are those of a layer.

@@ -16,6 +16,7 @@ fn surroundings() -> Surroundings {
             height: 720,
         },
         layers_max: 50,
+        groups_max: 9,
         assets: BTreeMap::new(),
         network: sm_common::address::NetworkPolicy::default(),
         playing: BTreeMap::new(),

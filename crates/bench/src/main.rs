@@ -2,6 +2,7 @@
 //! Nothing is asserted here.
 
 mod engine_cpu;
+mod fan_out;
 mod glass;
 mod host_replaced;
 mod hosts;
@@ -29,6 +30,7 @@ fn main() -> anyhow::Result<()> {
             all.extend(restarts::run()?);
             all.extend(layer_change::run()?);
             all.extend(glass::run()?);
+            all.extend(fan_out::run(fan_out::GROUP)?);
             all.extend(engine_cpu::run(None)?);
             all
         }
@@ -38,17 +40,19 @@ fn main() -> anyhow::Result<()> {
         Some(restarts::GROUP) => restarts::run()?,
         Some(layer_change::GROUP) => layer_change::run()?,
         Some(glass::GROUP) => glass::run()?,
+        Some(name) if name.starts_with(fan_out::GROUP) => fan_out::run(name)?,
         Some(engine_cpu::GROUP) => engine_cpu::run(None)?,
         Some(name) => engine_cpu::run(Some(name))?,
     };
     anyhow::ensure!(
         !measurements.is_empty(),
-        "no such benchmark; there are {STATE_READ}, {}, {}, {}, {}, {}, {} and the cases of the latter",
+        "no such benchmark; there are {STATE_READ}, {}, {}, {}, {}, {}, {}, {} and the cases of the latter two",
         on_air::GROUP,
         host_replaced::GROUP,
         restarts::GROUP,
         layer_change::GROUP,
         glass::GROUP,
+        fan_out::GROUP,
         engine_cpu::GROUP
     );
     for measurement in &measurements {

@@ -1,6 +1,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{FromRedisValue, Script, Value};
 use serde::Serialize;
 use sm_common::event::{Epoch, Event, Payload, Position};
@@ -316,26 +317,24 @@ impl Bus {
         for event in events {
             self.plan_event(&mut commit, event)?;
         }
-        let answer: Vec<Value> = self
-            .within(async {
-                let mut connection = self.connect().await?;
-                // Only a connection that is open says which Redis process it leads to.
-                let run = self.run();
-                for event in &mut commit.plan.events {
-                    event.run.clone_from(&run);
-                }
-                let plan = write_document(&commit.plan)?;
-                let mut invocation = COMMIT.prepare_invoke();
-                for key in &commit.keys {
-                    invocation.key(key);
-                }
-                invocation.arg(plan);
-                invocation
-                    .invoke_async(&mut connection)
-                    .await
-                    .map_err(BusError::Command)
-            })
-            .await?;
+        let step = async |connection: &mut MultiplexedConnection| {
+            // Only a connection that is open says which Redis process it leads to.
+            let run = self.run();
+            for event in &mut commit.plan.events {
+                event.run.clone_from(&run);
+            }
+            let plan = write_document(&commit.plan)?;
+            let mut invocation = COMMIT.prepare_invoke();
+            for key in &commit.keys {
+                invocation.key(key);
+            }
+            invocation.arg(plan);
+            let answer = invocation.invoke_async(connection).await;
+            answer.map_err(BusError::Command)
+        };
+        // Boxed: the futures of all who commit hold this one.
+        let passing = Box::pin(self.shared.lane.pass(&self.shared.pool, step));
+        let answer: Vec<Value> = self.within(passing).await?;
         read_answer(answer).ok_or(BusError::ScriptAnswer { script: "commit" })
     }
 

@@ -11,7 +11,8 @@ pub struct BusConfig {
     pub url: String,
     /// A file that holds the password, and nothing else; empty for none.
     pub password_file: PathBuf,
-    /// Most connections of this process, besides one for the live subscription.
+    /// Most connections of this process, besides one for commits and one for the live
+    /// subscription.
     pub connections_max: usize,
     /// Longest wait for a connection and for an answer, in milliseconds; writes that take longer
     /// answer 503.

@@ -10,6 +10,7 @@ use sm_common::id::InstanceId;
 
 use crate::config::BusConfig;
 use crate::error::BusError;
+use crate::lane::Lane;
 
 /// A service's access to Redis. Cheap to clone.
 #[derive(Clone)]
@@ -19,6 +20,8 @@ pub struct Bus {
 
 pub(crate) struct Shared {
     pub(crate) pool: Pool,
+    /// The connection that commits share.
+    pub(crate) lane: Lane,
     pub(crate) client: redis::Client,
     pub(crate) config: BusConfig,
     pub(crate) clock: SharedClock,
@@ -99,6 +102,7 @@ impl Bus {
         Ok(Self {
             shared: Arc::new(Shared {
                 pool,
+                lane: Lane::default(),
                 client,
                 config,
                 clock,

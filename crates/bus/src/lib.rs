@@ -13,6 +13,7 @@ mod error;
 mod history;
 mod instances;
 pub mod keys;
+mod lane;
 mod lease;
 mod listen;
 mod log;

@@ -118,6 +118,11 @@ impl Redis {
         });
     }
 
+    /// The server's process.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("the server runs").id()
+    }
+
     /// The directory of its files.
     pub fn directory(&self) -> &Path {
         self.directory.path()

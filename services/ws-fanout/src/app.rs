@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use rustix::net::sockopt::{set_socket_send_buffer_size, set_tcp_nodelay, set_tcp_user_timeout};
 use sm_bus::Bus;
 use sm_service_kit::health::Need;
-use sm_service_kit::http::{Listeners, serve as serve_http};
+use sm_service_kit::http::{Listeners, serve_upgrading};
 use sm_service_kit::{Kit, resources};
 
 use crate::api::{self, Context};
@@ -67,7 +67,7 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         },
     ));
 
-    let served = serve_http(&kit, listeners, api::routes(context))
+    let served = serve_upgrading(&kit, listeners, api::routes(context))
         .await
         .context("serve the API");
     // Without this the instance is listed a few seconds longer.
@@ -109,7 +109,7 @@ fn context(config: &Config, kit: &Kit, bus: &Bus, metrics: Metrics) -> Context {
         metrics,
     };
     Context {
-        services,
+        services: Arc::new(services),
         origins: Origins {
             listed: config.ws.origins.clone(),
             trusted_proxies: kit.config().http.trusted_proxies.clone(),

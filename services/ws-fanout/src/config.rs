@@ -92,6 +92,10 @@ impl WsConfig {
         Duration::from_millis(self.close_timeout_ms)
     }
 
+    pub(crate) fn write_timeout(&self) -> Duration {
+        Duration::from_millis(self.write_timeout_ms.into())
+    }
+
     pub(crate) const fn reconnect_spread(&self) -> Duration {
         Duration::from_millis(self.reconnect_spread_ms)
     }
@@ -112,6 +116,8 @@ impl WsConfig {
 pub(crate) struct FanoutConfig {
     pub(crate) batch_events_max: usize,
     pub(crate) batch_bytes_max: usize,
+    pub(crate) batch_window_per_subscriber_us: u64,
+    pub(crate) batch_window_max_ms: u64,
     pub(crate) recovery_events_max: usize,
     pub(crate) recovery_bytes_max: usize,
     pub(crate) position_check_ms: u64,
@@ -161,8 +167,12 @@ pub(crate) enum Conflation {
 /// How the events of a channel are put together.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Batching {
-    /// What follows an event within this time waits for its end.
+    /// What follows an event within this time waits for its end, where few subscribe; zero where
+    /// nothing waits.
     pub(crate) window: Duration,
+    /// It is so long for each subscriber, up to the longest that it becomes by that.
+    pub(crate) per_subscriber: Duration,
+    pub(crate) window_max: Duration,
     pub(crate) events_max: usize,
     pub(crate) bytes_max: usize,
     pub(crate) conflation: Conflation,
@@ -185,6 +195,8 @@ impl FanoutConfig {
         };
         Batching {
             window: Duration::from_millis(window_ms),
+            per_subscriber: Duration::from_micros(self.batch_window_per_subscriber_us),
+            window_max: Duration::from_millis(self.batch_window_max_ms),
             events_max: self.batch_events_max.max(1),
             bytes_max: self.batch_bytes_max,
             conflation,
@@ -198,6 +210,18 @@ impl FanoutConfig {
 
     pub(crate) const fn position_check(&self) -> Duration {
         Duration::from_millis(self.position_check_ms)
+    }
+}
+
+impl Batching {
+    /// How long what follows an event to so many subscribers waits.
+    pub(crate) fn window_for(&self, subscribers: usize) -> Duration {
+        if self.window.is_zero() {
+            return Duration::ZERO;
+        }
+        let subscribers = u32::try_from(subscribers).unwrap_or(u32::MAX);
+        let for_all = self.per_subscriber.saturating_mul(subscribers);
+        self.window.max(for_all.min(self.window_max))
     }
 }
 

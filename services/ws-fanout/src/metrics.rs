@@ -29,6 +29,19 @@ struct Shared {
     chat: IntCounterVec,
 }
 
+/// Events by channel, counted apart from the counters that all threads share.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally([u64; Channel::ALL.len()]);
+
+impl Tally {
+    pub(crate) fn add(&mut self, channel: Channel, events: usize) {
+        let place = Channel::ALL.iter().position(|known| *known == channel);
+        if let Some(count) = place.and_then(|place| self.0.get_mut(place)) {
+            *count = count.saturating_add(unsigned(events));
+        }
+    }
+}
+
 impl std::fmt::Debug for Metrics {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Metrics")
@@ -144,10 +157,12 @@ impl Metrics {
             .add(signed(after).saturating_sub(signed(before)));
     }
 
-    pub(crate) fn delivered(&self, channel: Channel, events: usize) {
-        let place = Channel::ALL.iter().position(|known| *known == channel);
-        if let Some(counter) = place.and_then(|place| self.0.delivered.get(place)) {
-            counter.inc_by(unsigned(events));
+    /// Events were handed to sockets.
+    pub(crate) fn delivered(&self, tally: &Tally) {
+        for (counter, events) in self.0.delivered.iter().zip(tally.0) {
+            if events > 0 {
+                counter.inc_by(events);
+            }
         }
     }
 

@@ -14,6 +14,43 @@ pub(crate) fn deleted(scene_revision: u64) -> LayerDeleted {
 }
 
 #[tokio::test]
+async fn commits_that_are_under_way_at_the_same_time_share_one_connection() {
+    let redis = Redis::start();
+    let bus = redis.bus("test");
+    let stream = StreamId::default();
+    let event = deleted(1);
+    let publishing = (0..200).map(|_| bus.publish(&stream, &event, None));
+    let positions = futures_util::future::try_join_all(publishing)
+        .await
+        .unwrap();
+    let mut offsets: Vec<_> = positions.iter().map(|position| position.offset).collect();
+    offsets.sort_unstable();
+    assert_eq!(offsets, (1..=200).collect::<Vec<_>>());
+    let info: String = bus.query(redis::cmd("INFO").arg("clients")).await.unwrap();
+    let connected = info
+        .lines()
+        .find_map(|line| line.strip_prefix("connected_clients:"));
+    assert_eq!(
+        connected,
+        Some("2"),
+        "one for commits, one for the question"
+    );
+}
+
+#[tokio::test]
+async fn commits_go_on_after_a_restart_of_redis_without_one_that_fails() {
+    let mut redis = Redis::start();
+    let bus = redis.bus("test");
+    let stream = StreamId::default();
+    for _ in 0..3 {
+        bus.publish(&stream, &deleted(1), None).await.unwrap();
+        // What is under way when Redis ends may fail; what is begun afterwards does not.
+        redis.restart();
+    }
+    bus.publish(&stream, &deleted(1), None).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_refused_guard_leaves_everything_as_it_was() {
     let redis = Redis::start();
     let bus = redis.bus("test");

@@ -6,9 +6,11 @@ mod context;
 mod extract;
 mod layer;
 mod server;
+mod upgrade;
 
 pub use client::client_address;
 pub use context::RequestContext;
 pub use extract::{Json, OctetLimit, Path, Query, etag, if_match, if_none_match, read_text};
 pub use layer::observe;
-pub use server::{Listeners, serve};
+pub use server::{Listeners, serve, serve_upgrading};
+pub use upgrade::{Upgrade, Upgraded};

@@ -1,13 +1,22 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
+use actix_http::HttpService;
+use actix_service::{IntoServiceFactory as _, ServiceFactory, ServiceFactoryExt as _, map_config};
+use actix_web::body::BoxBody;
+use actix_web::dev::{AppConfig, Server, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{App, HttpServer};
+use actix_web::{App, Error, HttpServer};
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 
+use super::upgrade::upgrading;
 use super::{OctetLimit, observe};
 use crate::Kit;
+use crate::auth::Authenticator;
 use crate::config::HttpConfig;
+use crate::metrics::HttpMetrics;
 
 /// Bound sockets of an HTTP server.
 #[derive(Debug)]
@@ -18,11 +27,63 @@ pub async fn serve<F>(kit: &Kit, listeners: Listeners, routes: F) -> std::io::Re
 where
     F: Fn(&mut ServiceConfig) + Clone + Send + 'static,
 {
-    let config = kit.config().http.clone();
-    let server = server(kit, listeners, &config, routes)?;
+    let config = &kit.config().http;
+    let parts = Parts::new(kit, routes);
+    let mut server = HttpServer::new(move || parts.app())
+        .workers(config.workers.max(1))
+        .max_connections(config.connections_max)
+        .client_request_timeout(head_timeout(config))
+        .shutdown_timeout(config.shutdown_timeout_s)
+        .disable_signals();
+    for listener in listeners.0 {
+        server = server.listen(listener)?;
+    }
+    run(kit, server.run(), TaskTracker::new()).await
+}
+
+/// The same, where handlers may take connections over ([`Upgrade`](super::Upgrade)). These do not
+/// count for `connections_max`.
+pub async fn serve_upgrading<F>(kit: &Kit, listeners: Listeners, routes: F) -> std::io::Result<()>
+where
+    F: Fn(&mut ServiceConfig) + Clone + Send + 'static,
+{
+    let config = &kit.config().http;
+    let (parts, connections) = (Parts::new(kit, routes), TaskTracker::new());
+    let head_timeout = head_timeout(config);
+    let mut server = Server::build()
+        .workers(config.workers.max(1))
+        .max_concurrent_connections(config.connections_max)
+        .shutdown_timeout(config.shutdown_timeout_s)
+        .disable_signals();
+    for listener in listeners.0 {
+        let (parts, connections) = (parts.clone(), connections.clone());
+        let ending = server.graceful_shutdown_signal();
+        server = server.listen("http", listener, move || {
+            let ending = ending.clone();
+            let plain = parts.app().into_factory();
+            let plain = plain.map_err(|error: Error| error.error_response());
+            HttpService::build()
+                .graceful_shutdown_signal(move || {
+                    let ending = ending.clone();
+                    async move { ending.notified().await }
+                })
+                .client_request_timeout(head_timeout)
+                .client_disconnect_timeout(Duration::from_secs(1))
+                .upgrade(upgrading(parts.app(), connections.clone()))
+                .finish(map_config(plain, |()| AppConfig::default()))
+                .tcp()
+        })?;
+    }
+    run(kit, server.run(), connections).await
+}
+
+/// Lets a server run until the process ends, and its connections end before it.
+async fn run(kit: &Kit, server: Server, connections: TaskTracker) -> std::io::Result<()> {
+    let config = &kit.config().http;
     let handle = server.handle();
     let lifecycle = kit.lifecycle().clone();
     let drain = config.drain();
+    let shutdown = Duration::from_secs(config.shutdown_timeout_s);
     lifecycle.clone().spawn(async move {
         lifecycle.draining().cancelled().await;
         let drained = async {
@@ -34,41 +95,57 @@ where
             () = lifecycle.stopping().cancelled() => {}
         }
         lifecycle.stop();
+        connections.close();
+        let _ended_or_cut = timeout(shutdown, connections.wait()).await;
         handle.stop(true).await;
     });
     server.await
 }
 
-fn server<F>(
-    kit: &Kit,
-    listeners: Listeners,
-    config: &HttpConfig,
+/// What an application is made of, in each thread.
+#[derive(Clone)]
+struct Parts<F> {
+    limit: OctetLimit,
+    metrics: web::Data<HttpMetrics>,
+    authenticator: web::Data<Authenticator>,
     routes: F,
-) -> std::io::Result<actix_web::dev::Server>
-where
-    F: Fn(&mut ServiceConfig) + Clone + Send + 'static,
-{
-    let limit = OctetLimit {
-        bytes_max: config.json_bytes_max,
-        timeout: Duration::from_millis(config.body_timeout_ms),
-    };
-    let metrics = web::Data::new(kit.http_metrics().clone());
-    let authenticator = web::Data::new(kit.authenticator().clone());
-    let mut server = HttpServer::new(move || {
-        App::new()
-            .app_data(limit)
-            .app_data(metrics.clone())
-            .app_data(authenticator.clone())
-            .configure(routes.clone())
-            .wrap(from_fn(observe))
-    })
-    .workers(config.workers.max(1))
-    .max_connections(config.connections_max)
-    .client_request_timeout(Duration::from_millis(config.head_timeout_ms))
-    .shutdown_timeout(config.shutdown_timeout_s)
-    .disable_signals();
-    for listener in listeners.0 {
-        server = server.listen(listener)?;
+}
+
+impl<F: Fn(&mut ServiceConfig) + Clone + 'static> Parts<F> {
+    fn new(kit: &Kit, routes: F) -> Self {
+        let config = &kit.config().http;
+        Self {
+            limit: OctetLimit {
+                bytes_max: config.json_bytes_max,
+                timeout: Duration::from_millis(config.body_timeout_ms),
+            },
+            metrics: web::Data::new(kit.http_metrics().clone()),
+            authenticator: web::Data::new(kit.authenticator().clone()),
+            routes,
+        }
     }
-    Ok(server.run())
+
+    /// The routes with what surrounds them.
+    fn app(
+        &self,
+    ) -> App<
+        impl ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<BoxBody>,
+            Error = Error,
+            InitError = (),
+        > + use<F>,
+    > {
+        App::new()
+            .app_data(self.limit)
+            .app_data(self.metrics.clone())
+            .app_data(self.authenticator.clone())
+            .configure(self.routes.clone())
+            .wrap(from_fn(observe))
+    }
+}
+
+const fn head_timeout(config: &HttpConfig) -> Duration {
+    Duration::from_millis(config.head_timeout_ms)
 }

@@ -4,6 +4,8 @@ mod chat;
 mod error;
 mod websocket;
 
+use std::sync::Arc;
+
 use actix_web::web::{self, Data, ServiceConfig};
 use utoipa::OpenApi;
 
@@ -13,7 +15,7 @@ use crate::session::Services;
 /// What handlers work with.
 #[derive(Clone, Debug)]
 pub(crate) struct Context {
-    pub(crate) services: Services,
+    pub(crate) services: Arc<Services>,
     pub(crate) origins: Origins,
     pub(crate) admission: Admission,
 }

@@ -1,22 +1,23 @@
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use actix_http::ws::hash_key;
 use actix_web::http::header::{
     SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
 };
-use actix_web::web::{Data, Payload};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use serde::Deserialize;
 use sm_common::problem::{Problem, ProblemCode};
 use sm_common::ws::{CloseCode, Subprotocol};
 use sm_service_kit::ApiProblem;
-use sm_service_kit::http::{Query, client_address};
+use sm_service_kit::http::{Query, Upgrade, Upgraded, client_address};
 use utoipa::IntoParams;
 
 use super::Context;
 use crate::handshake::{Full, Place, require_websocket, subprotocol};
 use crate::limit::Limit;
-use crate::session::{FrameReader, Outbox, Session, echo, turn_away};
+use crate::session::{FrameReader, Outbox, Services, Session, Writer, echo, turn_away};
 
 /// How a browser proves who connects.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
@@ -46,11 +47,10 @@ pub(crate) struct ConnectQuery {
 )]
 pub(crate) async fn connect_websocket(
     request: HttpRequest,
-    payload: Payload,
     query: Result<Query<ConnectQuery>, ApiProblem>,
     context: Data<Context>,
 ) -> HttpResponse {
-    match connect(&request, payload, query, &context).await {
+    match connect(&request, query, &context).await {
         Ok(response) => response,
         Err(problem) => refused(&problem, &context),
     }
@@ -58,12 +58,11 @@ pub(crate) async fn connect_websocket(
 
 async fn connect(
     request: &HttpRequest,
-    payload: Payload,
     query: Result<Query<ConnectQuery>, ApiProblem>,
     context: &Context,
 ) -> Result<HttpResponse, ApiProblem> {
     let services = &context.services;
-    let protocol = admit(request, context)?;
+    let (protocol, upgrade) = admit(request, context)?;
     let Query(ConnectQuery { ticket }) = query?;
     // Before the ticket is taken: whoever finds no room can come back with it.
     let place = context.admission.enter(address(request, context));
@@ -77,50 +76,61 @@ async fn connect(
         .proofs
         .of_request(request, ticket.as_deref())
         .await?;
-    let frames = FrameReader::new(payload, services.config.frame_bytes_max);
-    let outbox = services.outbox(protocol.unwrap_or_default());
-    let response = upgrade(request, protocol, &outbox);
     let place = place.and_then(|mut place: Place| {
         if let Some(identity) = &identity {
             place.belongs_to(identity.user)?;
         }
         Ok(place)
     });
+    let services = Arc::clone(services);
+    let subprotocol = protocol.unwrap_or_default();
     match place {
-        Ok(place) => {
-            let session = Session::new(services.clone(), identity, place, outbox);
-            actix_web::rt::spawn(session.run(frames));
-        }
+        Ok(place) => upgrade.then(move |upgraded| {
+            let (outbox, frames) = taken_over(&services, subprotocol, upgraded);
+            Session::new(services, identity, place, outbox).run(frames)
+        }),
         // A browser learns a close code, and nothing of an HTTP status.
-        Err(full) => {
+        Err(full) => upgrade.then(move |upgraded| {
             services.metrics.limited(full.into());
-            let code = CloseCode::TooManyConnections;
-            actix_web::rt::spawn(turn_away(services.clone(), outbox, frames, code));
-        }
+            let (outbox, frames) = taken_over(&services, subprotocol, upgraded);
+            turn_away(services, outbox, frames, CloseCode::TooManyConnections)
+        }),
     }
-    Ok(response)
+    Ok(switching(request, protocol))
 }
 
 /// Opens a WebSocket that sends everything back, with the limits of `/ws`.
-pub(crate) async fn connect_echo(
-    request: HttpRequest,
-    payload: Payload,
-    context: Data<Context>,
-) -> HttpResponse {
-    let services = &context.services;
-    let protocol = match admit(&request, &context) {
-        Ok(protocol) => protocol,
+pub(crate) async fn connect_echo(request: HttpRequest, context: Data<Context>) -> HttpResponse {
+    let services = Arc::clone(&context.services);
+    let (protocol, upgrade) = match admit(&request, &context) {
+        Ok(admitted) => admitted,
         Err(problem) => return refused(&problem, &context),
     };
-    let frames = FrameReader::new(payload, services.config.frame_bytes_max);
-    let outbox = services.outbox(protocol.unwrap_or_default());
-    let response = upgrade(&request, protocol, &outbox);
-    actix_web::rt::spawn(echo(services.clone(), outbox, frames));
-    response
+    upgrade.then(move |upgraded| {
+        let (outbox, frames) = taken_over(&services, protocol.unwrap_or_default(), upgraded);
+        echo(services, outbox, frames)
+    });
+    switching(&request, protocol)
 }
 
-/// What holds for every WebSocket. Returns the subprotocol.
-fn admit(request: &HttpRequest, context: &Context) -> Result<Option<Subprotocol>, ApiProblem> {
+/// The two ways of a connection that this thread serves from now on.
+fn taken_over(
+    services: &Services,
+    subprotocol: Subprotocol,
+    Upgraded { stream, received }: Upgraded,
+) -> (Outbox, FrameReader) {
+    let socket = Arc::new(stream);
+    let outbox = services.outbox(subprotocol);
+    outbox.open(Arc::clone(&socket), Writer::here(&services.metrics));
+    let frames = FrameReader::new(socket, received, services.config.frame_bytes_max);
+    (outbox, frames)
+}
+
+/// What holds for every WebSocket. Returns the subprotocol, and the connection.
+fn admit(
+    request: &HttpRequest,
+    context: &Context,
+) -> Result<(Option<Subprotocol>, Upgrade), ApiProblem> {
     require_websocket(request)?;
     let peer = request.peer_addr().map(|peer| peer.ip());
     context.origins.require(request.headers(), peer)?;
@@ -128,7 +138,11 @@ fn admit(request: &HttpRequest, context: &Context) -> Result<Option<Subprotocol>
     if context.services.lifecycle.draining().is_cancelled() {
         return Err(unavailable("this instance is about to stop"));
     }
-    Ok(protocol)
+    // A handshake has no body.
+    let upgrade = Upgrade::of(request).ok_or_else(|| {
+        ApiProblem::new(ProblemCode::UpgradeRequired).detail("send the handshake without a body")
+    })?;
+    Ok((protocol, upgrade))
 }
 
 fn unavailable(detail: &str) -> ApiProblem {
@@ -145,7 +159,8 @@ pub(super) fn address(request: &HttpRequest, context: &Context) -> IpAddr {
     client_address(peer, request.headers(), &context.origins.trusted_proxies)
 }
 
-fn upgrade(request: &HttpRequest, protocol: Option<Subprotocol>, outbox: &Outbox) -> HttpResponse {
+/// The answer that opens a WebSocket.
+fn switching(request: &HttpRequest, protocol: Option<Subprotocol>) -> HttpResponse {
     let mut response = HttpResponse::SwitchingProtocols();
     response.upgrade("websocket");
     if let Some(key) = request.headers().get(SEC_WEBSOCKET_KEY) {
@@ -155,7 +170,7 @@ fn upgrade(request: &HttpRequest, protocol: Option<Subprotocol>, outbox: &Outbox
     if let Some(protocol) = protocol {
         response.insert_header((SEC_WEBSOCKET_PROTOCOL, protocol.name()));
     }
-    response.body(outbox.body())
+    response.finish()
 }
 
 /// A refused handshake, counted. Says which version is spoken where none was.

@@ -215,7 +215,8 @@ impl Room {
         }
         let was_held = !state.held.is_empty();
         self.hold(&mut state, heard);
-        let due = state.sent_at.map(|sent_at| sent_at + self.batching.window);
+        let window = self.batching.window_for(state.subscribers.len());
+        let due = state.sent_at.map(|sent_at| sent_at + window);
         match due {
             Some(due) if due > now && !self.is_full(&state) => {
                 if was_held {

@@ -1,8 +1,5 @@
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use actix_web::body::MessageBody as _;
 use prometheus::Registry;
 use sm_common::event::{Channel, Epoch, Position};
 use sm_common::id::ConnectionId;
@@ -29,6 +26,8 @@ fn metrics() -> Metrics {
 fn conflating_room(conflation: Conflation) -> Room {
     let batching = Batching {
         window: WINDOW,
+        per_subscriber: Duration::from_millis(6),
+        window_max: 2 * WINDOW,
         events_max: 4,
         bytes_max: 64 * 1024,
         conflation,
@@ -72,10 +71,8 @@ impl Subscriber {
 
     /// Everything sent since the last call: `s7` for `subscribed` at 7, numbers for events.
     fn heard(&self) -> String {
-        let mut body = self.outbox.body();
         let mut words = Vec::new();
-        let mut context = Context::from_waker(Waker::noop());
-        while let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut body).poll_next(&mut context) {
+        while let Some(frame) = self.outbox.take_next() {
             let start = frame.iter().position(|byte| *byte == b'{').unwrap();
             let message: ServerMessage = serde_json::from_slice(&frame[start..]).unwrap();
             words.push(if let ServerMessage::Subscribed { offset, .. } = message {
@@ -88,8 +85,6 @@ impl Subscriber {
                 }
             });
         }
-        // The connection goes on when a test has read from it.
-        std::mem::forget(body);
         words.join(" ")
     }
 }
@@ -133,6 +128,24 @@ fn the_first_event_goes_at_once_and_the_next_ones_together() {
     let later = start + 3 * WINDOW;
     assert_eq!(offer(&room, "e", 4, later), Offered::Taken);
     assert_eq!(follower.heard(), "4");
+}
+
+#[test]
+fn the_window_grows_with_the_subscribers_up_to_its_limit() {
+    // Each adds 6 ms to what is 20 ms at least.
+    let cases = [(3, WINDOW), (5, Duration::from_millis(30)), (9, 2 * WINDOW)];
+    for (subscribers, window) in cases {
+        let room = room();
+        let followers: Vec<_> = (0..subscribers)
+            .map(|_| Subscriber::entered(&room))
+            .collect();
+        for follower in &followers {
+            follower.join(&room, "e", 0, &[]);
+        }
+        let start = Instant::now();
+        assert_eq!(offer(&room, "e", 1, start), Offered::Taken);
+        assert_eq!(offer(&room, "e", 2, start), Offered::Held(start + window));
+    }
 }
 
 #[test]

@@ -1,15 +1,17 @@
 //! The end of a connection.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_http::ws::CloseReason;
 use sm_common::ws::{CloseCode, ServerMessage};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::frames::{FrameReader, Incoming, ReadEnd};
-use super::outbox::{Condition, Outbox};
+use super::outbox::Outbox;
 use super::{Services, wire};
+use crate::handshake::Place;
 use crate::limit::Limit;
 
 /// How a connection ends.
@@ -23,6 +25,8 @@ pub(crate) enum End {
     Gone,
 }
 
+/// How long a client may go on sending after our side has ended.
+const LINGER: Duration = Duration::from_secs(1);
 /// The code that stands in metrics for a client that left in good order, whatever code it gave.
 const NORMAL: u16 = 1000;
 /// The code that stands in metrics for a connection that broke.
@@ -37,7 +41,7 @@ impl From<ReadEnd> for End {
     }
 }
 
-/// Says goodbye, performs the closing handshake, and drops the connection.
+/// Says goodbye and performs the closing handshake.
 pub(crate) async fn close(
     services: &Services,
     outbox: &Outbox,
@@ -77,39 +81,64 @@ pub(crate) async fn close(
             }
             // What the client still says before it has read the close frame is of no interest.
             let handshake = async {
-                tokio::join!(sent(outbox), answered(frames));
+                tokio::join!(outbox.sent(), answered(frames));
             };
             let _answered_or_not = timeout(limit, handshake).await;
         }
         End::Client(reason) => {
             outbox.close_answer(wire::close_answer(reason));
-            let _sent_or_not = timeout(limit, sent(outbox)).await;
+            let _sent_or_not = timeout(limit, outbox.sent()).await;
         }
         End::Gone => {}
     }
     outbox.end();
 }
 
+/// The rest of a connection: until the client knows how it ended, it keeps its `place`.
+pub(crate) async fn finish(
+    services: Arc<Services>,
+    outbox: Outbox,
+    mut frames: FrameReader,
+    place: Place,
+    end: End,
+) {
+    close(&services, &outbox, &mut frames, end).await;
+    drop(place);
+    leave(&services, &outbox, &mut frames).await;
+}
+
+/// Gives the client the time to read what was said last, and drops the connection.
+pub(crate) async fn leave(services: &Services, outbox: &Outbox, frames: &mut FrameReader) {
+    let config = &services.config;
+    let stopped = async {
+        services.lifecycle.stopping().cancelled().await;
+        sleep(config.close_timeout()).await;
+    };
+    tokio::select! {
+        _written_or_not = timeout(config.write_timeout(), outbox.sent()) => {}
+        () = stopped => {}
+    }
+    outbox.hang_up();
+    // A connection that is dropped with something unread takes along what the client has not read.
+    let unread = async { while frames.skip().await {} };
+    let _read_or_not = timeout(LINGER, unread).await;
+}
+
 /// Closes a connection that was upgraded only to tell why it may not stay.
 pub(crate) async fn turn_away(
-    services: Services,
+    services: Arc<Services>,
     outbox: Outbox,
     mut frames: FrameReader,
     code: CloseCode,
 ) {
     close(&services, &outbox, &mut frames, End::Server(code)).await;
+    leave(&services, &outbox, &mut frames).await;
 }
 
 /// When a connection goes within the time that a drain takes: late enough for the load balancer
 /// to have noticed, and not all at once.
 pub(crate) fn departure(drain: Duration) -> Duration {
     jitter(drain / 2, drain.saturating_mul(9) / 10)
-}
-
-async fn sent(outbox: &Outbox) {
-    while let Condition::Open | Condition::Congested | Condition::Closing(_) = outbox.condition() {
-        outbox.changed().await;
-    }
 }
 
 async fn answered(frames: &mut FrameReader) {

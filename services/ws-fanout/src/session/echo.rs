@@ -1,12 +1,14 @@
 //! Sends every message back: the frame handling and the limits of `/ws`, without its protocol.
 
+use std::sync::Arc;
+
 use super::closing::{self, End};
 use super::frames::{FrameReader, Incoming};
 use super::outbox::{Condition, Outbox};
 use super::{Services, wire};
 
 /// Echoes until the connection ends. A client that does not read is not read from.
-pub(crate) async fn echo(services: Services, outbox: Outbox, mut frames: FrameReader) {
+pub(crate) async fn echo(services: Arc<Services>, outbox: Outbox, mut frames: FrameReader) {
     let stopping = services.lifecycle.stopping().clone();
     let end = loop {
         let may_read = match outbox.condition() {
@@ -28,4 +30,5 @@ pub(crate) async fn echo(services: Services, outbox: Outbox, mut frames: FrameRe
         }
     };
     closing::close(&services, &outbox, &mut frames, end).await;
+    closing::leave(&services, &outbox, &mut frames).await;
 }

@@ -1,17 +1,21 @@
 //! Reading a client's frames: whole messages, each bounded, and every way to break the protocol
 //! told apart.
 
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+
 use actix_http::ws::{CloseReason, Codec, Frame, Item, ProtocolError};
-use actix_web::web::Payload;
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt as _;
 use sm_common::ws::CloseCode;
+use tokio::net::TcpStream;
 use tokio_util::codec::Decoder as _;
 
 /// Most bytes before the payload of a frame that a client sends.
 const HEADER_BYTES_MAX: usize = 14;
 /// What a fragment counts at least, so that endless empty ones come to an end too.
 const FRAGMENT_BYTES_MIN: usize = 16;
+/// Bytes that are read at once.
+const READ_BYTES: usize = 4096;
 
 /// What a client sent.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,7 +39,7 @@ pub(crate) enum ReadEnd {
 
 /// The frames of one connection.
 pub(crate) struct FrameReader {
-    payload: Payload,
+    socket: Arc<TcpStream>,
     received: BytesMut,
     codec: Codec,
     /// The fragments of a message so far.
@@ -51,11 +55,12 @@ struct Fragments {
 }
 
 impl FrameReader {
-    /// Reads frames and messages of at most `bytes_max` bytes.
-    pub(crate) fn new(payload: Payload, bytes_max: usize) -> Self {
+    /// Reads frames and messages of at most `bytes_max` bytes, of which some were `received`
+    /// already.
+    pub(crate) fn new(socket: Arc<TcpStream>, received: BytesMut, bytes_max: usize) -> Self {
         Self {
-            payload,
-            received: BytesMut::new(),
+            socket,
+            received,
             codec: Codec::new().max_size(bytes_max),
             fragments: None,
             bytes_max,
@@ -80,6 +85,12 @@ impl FrameReader {
         }
     }
 
+    /// Reads past what the client sends. Returns whether more may come.
+    pub(crate) async fn skip(&mut self) -> bool {
+        self.received.clear();
+        self.receive().await.is_ok()
+    }
+
     async fn receive(&mut self) -> Result<(), ReadEnd> {
         // The codec looks at the length of a frame only once all of it is here.
         if self.received.len() > self.bytes_max.saturating_add(HEADER_BYTES_MAX) {
@@ -89,12 +100,17 @@ impl FrameReader {
             // An idle connection keeps no buffer.
             self.received = BytesMut::new();
         }
-        match self.payload.next().await {
-            Some(Ok(bytes)) => {
-                self.received.extend_from_slice(&bytes);
-                Ok(())
+        loop {
+            self.socket
+                .readable()
+                .await
+                .map_err(|_gone| ReadEnd::Gone)?;
+            match read(&self.socket, &mut self.received) {
+                Ok(0) => return Err(ReadEnd::Gone),
+                Ok(_) => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(_) => return Err(ReadEnd::Gone),
             }
-            Some(Err(_)) | None => Err(ReadEnd::Gone),
         }
     }
 
@@ -154,6 +170,14 @@ impl Fragments {
             counted: 0,
         }
     }
+}
+
+/// Reads what is there. The buffer is no part of a connection that waits.
+fn read(socket: &TcpStream, received: &mut BytesMut) -> io::Result<usize> {
+    let mut buffer = [0; READ_BYTES];
+    let count = socket.try_read(&mut buffer)?;
+    received.extend_from_slice(buffer.get(..count).unwrap_or_default());
+    Ok(count)
 }
 
 fn text(bytes: Vec<u8>) -> Result<String, ReadEnd> {

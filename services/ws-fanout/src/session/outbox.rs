@@ -1,22 +1,22 @@
-//! The way out of a connection: the hub and the session put frames in, the response's body takes
+//! The way out of a connection: the hub and the session put frames in, the thread's writer takes
 //! them out. Nobody waits for the reader.
 
-use std::convert::Infallible;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use actix_web::body::{BodySize, MessageBody};
 use bytes::Bytes;
+use rustix::net::{Shutdown, shutdown};
 use sm_common::ws::{CloseCode, ServerMessage};
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::dialect::{Announcement, Dialect};
+use super::going::{Going, Sent};
 use super::queue::{Due, Pushed, Queue, QueueLimits};
 use super::wire;
+use super::writer::Writer;
 use crate::hub::Delivery;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Tally};
 
 /// Whether a connection can still be written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,13 @@ struct Shared {
     /// Tells the session that the condition may have changed.
     news: Notify,
     metrics: Metrics,
+    /// Where the frames go, once the connection has been taken over.
+    exit: OnceLock<Exit>,
+}
+
+struct Exit {
+    socket: Arc<TcpStream>,
+    writer: Writer,
 }
 
 struct State {
@@ -52,8 +59,14 @@ struct State {
     ping: bool,
     /// The answer to the client's newest ping, if it is due.
     pong: Option<Bytes>,
-    /// The body, when it waits for something to send.
-    reader: Option<Waker>,
+    /// How many of the queue's bytes are counted as waiting: none that go at once.
+    counted: usize,
+    /// What was taken out, and the kernel has not taken yet.
+    rest: Option<Box<Going>>,
+    /// The writer knows that there is something to send.
+    is_enlisted: bool,
+    /// The kernel takes nothing more: the session waits until it does.
+    is_blocked: bool,
 }
 
 enum Stage {
@@ -63,11 +76,6 @@ enum Stage {
         frame: Bytes,
     },
     Closed,
-    /// Nothing more comes: the body ends, after the close frame where a slow reader has kept it
-    /// from being sent.
-    Ended {
-        close: Option<Bytes>,
-    },
     Gone,
 }
 
@@ -86,16 +94,21 @@ impl Outbox {
                 stage: Stage::Open,
                 ping: false,
                 pong: None,
-                reader: None,
+                counted: 0,
+                rest: None,
+                is_enlisted: false,
+                is_blocked: false,
             }),
             news: Notify::new(),
             metrics,
+            exit: OnceLock::new(),
         }))
     }
 
-    /// The body that takes the frames out.
-    pub(crate) fn body(&self) -> OutboxBody {
-        OutboxBody(self.clone())
+    /// Sends from now on, by the writer of the thread.
+    pub(crate) fn open(&self, socket: Arc<TcpStream>, writer: Writer) {
+        let _first = self.0.exit.set(Exit { socket, writer });
+        self.write(|_| {});
     }
 
     /// How the connection is spoken to.
@@ -153,17 +166,13 @@ impl Outbox {
         self.write(|state| self.condemn_locked(state, code));
     }
 
-    /// Ends the body: the connection is dropped once what was taken out has been written.
+    /// Nothing more comes but the close frame, where a slow reader has kept it from being sent.
     pub(crate) fn end(&self) {
         self.write(|state| {
             self.forget(state);
-            let close = match &mut state.stage {
-                Stage::Gone => return,
-                Stage::Closing { frame, .. } => Some(std::mem::take(frame)),
-                Stage::Ended { close } => close.take(),
-                Stage::Open | Stage::Closed => None,
-            };
-            state.stage = Stage::Ended { close };
+            if matches!(state.stage, Stage::Open) {
+                state.stage = Stage::Closed;
+            }
         });
     }
 
@@ -179,13 +188,57 @@ impl Outbox {
             Stage::Open => Condition::Open,
             Stage::Closing { code, .. } => Condition::Closing(*code),
             Stage::Closed => Condition::Closed,
-            Stage::Ended { .. } | Stage::Gone => Condition::Gone,
+            Stage::Gone => Condition::Gone,
         }
     }
 
-    /// Returns when the condition may have changed since the last call. Cancel-safe.
+    /// Returns when the condition may have changed since the last call; goes on sending to a reader
+    /// that has become ready meanwhile. Cancel-safe.
     pub(crate) async fn changed(&self) {
-        self.0.news.notified().await;
+        let blocked = self.0.exit.get().filter(|_| self.lock().is_blocked);
+        let Some(Exit { socket, .. }) = blocked else {
+            return self.0.news.notified().await;
+        };
+        tokio::select! {
+            () = self.0.news.notified() => {}
+            // An error shows when it is written to.
+            _ready = socket.writable() => {
+                self.lock().is_blocked = false;
+                let mut tally = Tally::default();
+                self.send(&mut Going::default(), &mut tally);
+                self.0.metrics.delivered(&tally);
+            }
+        }
+    }
+
+    /// Returns when all is written, or cannot be. Cancel-safe.
+    pub(crate) async fn sent(&self) {
+        while self.has_more() {
+            self.changed().await;
+        }
+    }
+
+    /// Ends our side of the connection.
+    pub(crate) fn hang_up(&self) {
+        if let Some(Exit { socket, .. }) = self.0.exit.get() {
+            // Where it is gone already, nothing is left to do.
+            let _ = shutdown(socket, Shutdown::Write);
+        }
+    }
+
+    /// The next frame, where there is no socket.
+    #[cfg(test)]
+    pub(crate) fn take_next(&self) -> Option<Bytes> {
+        self.next(&mut self.lock(), &mut Tally::default())
+    }
+
+    fn has_more(&self) -> bool {
+        let state = self.lock();
+        match state.stage {
+            Stage::Open | Stage::Closing { .. } => true,
+            Stage::Closed => state.rest.is_some(),
+            Stage::Gone => false,
+        }
     }
 
     fn push(&self, push: impl FnOnce(&mut Queue, Dialect, Instant) -> Pushed) {
@@ -193,9 +246,10 @@ impl Outbox {
             if !matches!(state.stage, Stage::Open) {
                 return;
             }
-            let before = state.queue.bytes();
             let pushed = push(&mut state.queue, state.dialect, Instant::now());
-            self.0.metrics.queue_moved(before, state.queue.bytes());
+            if state.is_blocked {
+                self.count(state);
+            }
             match pushed {
                 Pushed::Queued => {}
                 Pushed::Conflated { left_out } => self.0.metrics.conflated(left_out),
@@ -216,56 +270,105 @@ impl Outbox {
     }
 
     fn forget(&self, state: &mut State) {
-        self.0.metrics.queue_moved(state.queue.bytes(), 0);
         state.queue.clear();
+        self.count(state);
     }
 
-    /// Changes the state, then wakes the body.
+    /// Counts what waits.
+    fn count(&self, state: &mut State) {
+        let bytes = state.queue.bytes();
+        if bytes != state.counted {
+            self.0.metrics.queue_moved(state.counted, bytes);
+            state.counted = bytes;
+        }
+    }
+
+    /// Changes the state, then has the writer send what is due.
     fn write(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.lock();
         change(&mut state);
-        let reader = state.reader.take();
-        drop(state);
-        if let Some(reader) = reader {
-            reader.wake();
+        if state.is_enlisted || state.is_blocked {
+            return;
+        }
+        if let Some(Exit { writer, .. }) = self.0.exit.get() {
+            state.is_enlisted = true;
+            drop(state);
+            writer.enlist(self.clone());
         }
     }
 
-    fn poll_next(&self, context: &Context<'_>) -> Poll<Option<Bytes>> {
+    /// Writes what waits, as far as the kernel takes it, and adds the events to the `tally`. `going`
+    /// is empty before and after.
+    pub(super) fn send(&self, going: &mut Going, tally: &mut Tally) {
+        let Some(Exit { socket, .. }) = self.0.exit.get() else {
+            return;
+        };
         let mut state = self.lock();
-        match &mut state.stage {
-            Stage::Ended { close } => return Poll::Ready(close.take()),
-            Stage::Gone => return Poll::Ready(None),
-            Stage::Open | Stage::Closing { .. } | Stage::Closed => {}
+        state.is_enlisted = false;
+        if state.is_blocked {
+            return;
         }
-        if !matches!(state.stage, Stage::Closed) {
-            if let Some(pong) = state.pong.take() {
-                return Poll::Ready(Some(pong));
+        if let Some(rest) = state.rest.take() {
+            *going = *rest;
+        }
+        loop {
+            while going.has_room() {
+                let Some(frame) = self.next(&mut state, tally) else {
+                    break;
+                };
+                going.add(frame);
             }
-            if std::mem::take(&mut state.ping) {
-                return Poll::Ready(Some(wire::PING));
+            if going.is_empty() {
+                self.count(&mut state);
+                return;
             }
-            if let Some(frame) = self.take(&mut state) {
-                return Poll::Ready(Some(frame));
-            }
-            if let Stage::Closing { frame, .. } = &state.stage {
-                let frame = frame.clone();
-                state.stage = Stage::Closed;
-                self.0.news.notify_one();
-                return Poll::Ready(Some(frame));
+            match going.send(socket) {
+                Sent::All => {}
+                Sent::Some => {
+                    state.rest = Some(Box::new(std::mem::take(going)));
+                    state.is_blocked = true;
+                    self.count(&mut state);
+                    break;
+                }
+                Sent::Lost => {
+                    *going = Going::default();
+                    self.forget(&mut state);
+                    state.stage = Stage::Gone;
+                    break;
+                }
             }
         }
-        state.reader = Some(context.waker().clone());
-        Poll::Pending
+        self.0.news.notify_one();
     }
 
-    fn take(&self, state: &mut State) -> Option<Bytes> {
+    /// The next frame that is due.
+    fn next(&self, state: &mut State, tally: &mut Tally) -> Option<Bytes> {
+        if matches!(state.stage, Stage::Closed | Stage::Gone) {
+            return None;
+        }
+        if let Some(pong) = state.pong.take() {
+            return Some(pong);
+        }
+        if std::mem::take(&mut state.ping) {
+            return Some(wire::PING);
+        }
+        if let Some(frame) = self.take(state, tally) {
+            return Some(frame);
+        }
+        if let Stage::Closing { frame, .. } = &mut state.stage {
+            let frame = std::mem::take(frame);
+            state.stage = Stage::Closed;
+            self.0.news.notify_one();
+            return Some(frame);
+        }
+        None
+    }
+
+    fn take(&self, state: &mut State, tally: &mut Tally) -> Option<Bytes> {
         let was_congested = state.queue.is_congested();
-        let before = state.queue.bytes();
         let Due { frame, events } = state.queue.pop()?;
-        self.0.metrics.queue_moved(before, state.queue.bytes());
         if let Some((channel, events)) = events {
-            self.0.metrics.delivered(channel, events);
+            tally.add(channel, events);
         }
         if was_congested && !state.queue.is_congested() {
             self.0.news.notify_one();
@@ -284,35 +387,5 @@ impl State {
         if matches!(self.stage, Stage::Open) {
             self.stage = Stage::Closing { code, frame };
         }
-    }
-}
-
-/// The body of an upgraded response.
-#[derive(Debug)]
-pub(crate) struct OutboxBody(Outbox);
-
-impl MessageBody for OutboxBody {
-    type Error = Infallible;
-
-    fn size(&self) -> BodySize {
-        BodySize::Stream
-    }
-
-    fn poll_next(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Infallible>>> {
-        self.0.poll_next(context).map(|frame| frame.map(Ok))
-    }
-}
-
-impl Drop for OutboxBody {
-    fn drop(&mut self) {
-        let Self(outbox) = self;
-        outbox.write(|state| {
-            outbox.forget(state);
-            state.stage = Stage::Gone;
-        });
-        outbox.0.news.notify_one();
     }
 }

@@ -96,6 +96,17 @@ async fn what_is_no_websocket_is_told_so() {
 }
 
 #[tokio::test]
+async fn what_asks_for_another_protocol_elsewhere_is_answered_as_ever() {
+    let world = World::start().await;
+    for path in ["/nowhere", "/ws/echo"] {
+        let answer = handshake(&world.service, path, &[]).await;
+        let _ = answer.expect_problem(404, "route.not-found");
+    }
+    let chat = handshake(&world.service, "/api/chat", &[]).await;
+    let _ = chat.expect_problem(401, "auth.token.missing");
+}
+
+#[tokio::test]
 async fn the_websocket_has_a_port_of_its_own_too() {
     let world = World::start().await;
     let health = Api::new(world.service.health_url())

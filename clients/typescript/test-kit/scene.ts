@@ -13,6 +13,7 @@ export const TIMING: Timing = {
   pingMs: 1_000,
   staleMs: 2_000,
   silentMs: 6_000,
+  wakeMs: 1_500,
 };
 
 /** A client whose surroundings are the test, with a list of everything that it heard. */

@@ -38,6 +38,7 @@ export function scene(channels: Channel[] = ["chat"], options: Partial<ClientOpt
     clock,
     random: () => 1,
     timing: TIMING,
+    inflate: null,
     ...options,
   });
   for (const channel of channels) {

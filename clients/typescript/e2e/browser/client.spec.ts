@@ -95,6 +95,10 @@ test("hears on in a tab in the background, and is back at once when it was froze
   expect(await other.evaluate(() => document.hidden)).toBe(true);
 });
 
+test("inflates what comes deflated", async ({ client }) => {
+  expect(await client.inflated).toBeGreaterThan(0);
+});
+
 test("comes back to a server that is replaced, and misses nothing", async ({
   client,
   system,

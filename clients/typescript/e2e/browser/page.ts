@@ -41,6 +41,10 @@ export class ClientPage {
     return this.page.evaluate(() => (window as unknown as Kept).client.figures.get().reconnects);
   }
 
+  get inflated(): Promise<number> {
+    return this.page.evaluate(() => (window as unknown as Kept).client.figures.get().inflated);
+  }
+
   async is(kind: string): Promise<void> {
     await expect.poll(async () => (await this.states).at(-1)).toBe(kind);
   }

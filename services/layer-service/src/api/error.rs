@@ -125,8 +125,11 @@ fn refused(rejected: Rejected) -> ApiProblem {
                 Refusal::NoSuchLayer(_) => ApiProblem::new(ProblemCode::LayerNotFound),
                 Refusal::Locked(_) => ApiProblem::new(ProblemCode::LayerLocked),
                 Refusal::Full { .. } => ApiProblem::new(ProblemCode::LayerLimit),
-                Refusal::Stale { current, .. } => {
-                    let problem = ApiProblem::new(ProblemCode::RevisionStale);
+                Refusal::Stale {
+                    current, clashes, ..
+                } => {
+                    let conflicts = clashes.iter().map(conflict).collect();
+                    let problem = ApiProblem::new(ProblemCode::RevisionStale).conflicts(conflicts);
                     // The entity tag of a batch is the scene's, and not what was stale here.
                     if at.is_empty() {
                         problem.etag(etag(current))

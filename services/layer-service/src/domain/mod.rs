@@ -19,6 +19,7 @@ mod proposal;
 mod samples;
 pub(crate) mod scene_list;
 mod source;
+mod stale;
 mod text_style;
 mod ticker;
 pub(crate) mod upload;

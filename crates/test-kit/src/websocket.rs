@@ -87,12 +87,17 @@ impl Socket {
 
     /// Says something.
     pub async fn say(&mut self, message: &ClientMessage) {
+        self.try_say(message).await.unwrap();
+    }
+
+    /// Says something to a server that may be gone.
+    pub async fn try_say(&mut self, message: &ClientMessage) -> Result<(), Refusal> {
         let written = self.subprotocol.write(message).unwrap();
         let frame = match self.subprotocol {
             Subprotocol::Json => Message::text(String::from_utf8(written).unwrap()),
             Subprotocol::MessagePack => Message::binary(written),
         };
-        self.say_frame(frame).await;
+        self.stream.send(frame).await
     }
 
     /// Says something in a deflated frame.

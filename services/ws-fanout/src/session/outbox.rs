@@ -1,6 +1,7 @@
 //! The way out of a connection: the hub and the session put frames in, the response's body takes
 //! them out. Nobody waits for the reader.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,6 +18,9 @@ use super::queue::{Due, Pushed, Queue, QueueLimits};
 use super::wire;
 use crate::hub::Delivery;
 use crate::metrics::Metrics;
+
+/// Most answers to pings that wait for one reader.
+const PONGS_MAX: usize = 16;
 
 /// Whether a connection can still be written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +54,8 @@ struct State {
     stage: Stage,
     /// A ping is due.
     ping: bool,
-    /// The answer to the client's newest ping, if it is due.
-    pong: Option<Bytes>,
+    /// The answers to the client's pings that are due.
+    pongs: VecDeque<Bytes>,
     /// The body, when it waits for something to send.
     reader: Option<Waker>,
 }
@@ -85,7 +89,7 @@ impl Outbox {
                 queue: Queue::new(limits),
                 stage: Stage::Open,
                 ping: false,
-                pong: None,
+                pongs: VecDeque::new(),
                 reader: None,
             }),
             news: Notify::new(),
@@ -133,9 +137,13 @@ impl Outbox {
         self.write(|state| state.ping = true);
     }
 
-    /// Answers the client's ping, ahead of what waits. Only the newest is answered.
+    /// Answers the client's ping, ahead of what waits. Of more than [`PONGS_MAX`] the newest takes the
+    /// place of the one before it, as the protocol allows (RFC 6455, section 5.5.3).
     pub(crate) fn pong(&self, frame: Bytes) {
-        self.write(|state| state.pong = Some(frame));
+        self.write(|state| {
+            state.pongs.truncate(PONGS_MAX.saturating_sub(1));
+            state.pongs.push_back(frame);
+        });
     }
 
     /// Closes after what waits. The first to close a connection is the one who says why.
@@ -239,7 +247,7 @@ impl Outbox {
             Stage::Open | Stage::Closing { .. } | Stage::Closed => {}
         }
         if !matches!(state.stage, Stage::Closed) {
-            if let Some(pong) = state.pong.take() {
+            if let Some(pong) = state.pongs.pop_front() {
                 return Poll::Ready(Some(pong));
             }
             if std::mem::take(&mut state.ping) {

@@ -13,9 +13,11 @@
 )]
 
 mod chat;
+mod conformance;
 mod deflate;
 mod documents;
 mod drain;
+mod floods;
 mod follower;
 mod frames;
 mod handshake;
@@ -25,6 +27,9 @@ mod identity;
 mod message_pack;
 mod outage;
 mod presence;
+mod process;
+mod proof;
+
 mod raw;
 mod recovery;
 mod slow_readers;

@@ -132,6 +132,14 @@ impl Socket {
 
     /// The next message, or the close frame.
     pub async fn hear_or_close(&mut self) -> Result<ServerMessage, Option<CloseFrame>> {
+        self.hear_or_close_within(MESSAGE_TIMEOUT).await
+    }
+
+    /// The same, of a server that may be silent for so long.
+    pub async fn hear_or_close_within(
+        &mut self,
+        limit: Duration,
+    ) -> Result<ServerMessage, Option<CloseFrame>> {
         let next = async {
             loop {
                 match self.stream.next().await {
@@ -147,7 +155,7 @@ impl Socket {
                 }
             }
         };
-        tokio::time::timeout(MESSAGE_TIMEOUT, next)
+        tokio::time::timeout(limit, next)
             .await
             .expect("the server says something")
     }

@@ -47,7 +47,7 @@ async fn enter(shared: &Shared, dice: &mut Dice, diary: &mut Diary) -> Socket {
             };
             socket.try_say(&subscribe).await.ok()?;
             loop {
-                let message = socket.hear_or_close().await.ok()?;
+                let message = socket.hear_or_close_within(PATIENCE).await.ok()?;
                 match message {
                     ServerMessage::Subscribed { .. } => return Some((socket, message)),
                     ServerMessage::Error { .. } => return None,
@@ -83,7 +83,7 @@ async fn listen(
             return false;
         }
         tokio::select! {
-            heard = socket.hear_or_close() => match heard {
+            heard = socket.hear_or_close_within(PATIENCE) => match heard {
                 Ok(message) => diary.write(message),
                 Err(_closed) => return false,
             },

@@ -16,7 +16,7 @@ use crate::harness::{World, bus_with_history, message};
 use crate::process::{Keys, Process};
 
 /// Longest wait for anything, however busy the machine is.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 const REPLICAS: usize = 3;
 /// Events that the history keeps at least, and that are recovered: fewer than a client may miss.
 pub(super) const HISTORY_MAX: usize = 100;

@@ -1,4 +1,5 @@
 import { defineConfig } from "@playwright/test";
+import { chromium } from "./e2e/browser/chromium.ts";
 
 /** Drives a running system. Nothing is started here, and nothing is tried twice. */
 export default defineConfig({
@@ -13,10 +14,6 @@ export default defineConfig({
   reporter: [["list"]],
   outputDir: "test-results",
   use: {
-    launchOptions: {
-      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-      // Chromium's sandbox refuses to run as root.
-      args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
-    },
+    launchOptions: { executablePath: chromium.path, args: [...chromium.args] },
   },
 });

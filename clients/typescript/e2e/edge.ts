@@ -16,6 +16,8 @@ export class Edge {
   private readonly target: URL;
   private readonly server: Server;
   private readonly pairs = new Set<readonly [Duplex, Socket]>();
+  /** Those behind the pulled cable: not even their end goes through. */
+  private readonly dead = new Set<readonly [Duplex, Socket]>();
   private silent = false;
 
   static async start(target: string): Promise<Edge> {
@@ -45,9 +47,11 @@ export class Edge {
   /** Nothing goes through any more, and nobody is told. */
   silence(): void {
     this.silent = true;
-    for (const [near, far] of this.pairs) {
+    for (const pair of this.pairs) {
+      const [near, far] = pair;
       near.unpipe(far);
       far.unpipe(near);
+      this.dead.add(pair);
     }
   }
 
@@ -78,9 +82,17 @@ export class Edge {
       near.destroy();
       far.destroy();
       this.pairs.delete(pair);
+      this.dead.delete(pair);
     };
-    for (const socket of pair) socket.on("close", end).on("error", end);
-    if (this.silent) return;
+    const farEnds = () => {
+      if (!this.dead.has(pair)) end();
+    };
+    near.on("close", end).on("error", end);
+    far.on("close", farEnds).on("error", farEnds);
+    if (this.silent) {
+      this.dead.add(pair);
+      return;
+    }
     const headers = [];
     for (let at = 0; at < request.rawHeaders.length; at += 2) {
       headers.push(`${request.rawHeaders[at]}: ${request.rawHeaders[at + 1]}`);

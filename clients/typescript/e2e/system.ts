@@ -59,17 +59,30 @@ export class System {
     return (layer as { id: string }).id;
   }
 
+  async changeLayer(id: string, patch: object): Promise<void> {
+    const answer = await this.write(id, "PATCH", patch);
+    if (!answer.ok) throw new Error(`change a layer: ${answer.status} ${await answer.text()}`);
+  }
+
   async deleteLayer(id: string): Promise<void> {
-    const url = new URL(`api/layers/${id}`, this.url);
-    const headers = { Authorization: `Bearer ${await this.token()}` };
-    const layer = await fetch(url, { headers });
-    const match = { "If-Match": layer.headers.get("ETag") ?? "" };
-    await fetch(url, { method: "DELETE", headers: { ...headers, ...match } });
+    await this.write(id, "DELETE");
   }
 
   /** A process that the stack's supervisor starts again whenever it ends. */
   signal(name: string, signal: NodeJS.Signals): void {
     process.kill(Number(readFileSync(join(this.data, "run", `${name}.pid`), "utf8")), signal);
+  }
+
+  /** Writes a layer as it is now. */
+  private async write(id: string, method: string, body?: object): Promise<Response> {
+    const url = new URL(`api/layers/${id}`, this.url);
+    const headers = { Authorization: `Bearer ${await this.token()}` };
+    const match = (await fetch(url, { headers })).headers.get("ETag") ?? "";
+    return fetch(url, {
+      method,
+      headers: { ...headers, "If-Match": match, "Content-Type": "application/json" },
+      ...(body && { body: JSON.stringify(body) }),
+    });
   }
 
   private async post(path: string, body: object, token: string | null): Promise<unknown> {

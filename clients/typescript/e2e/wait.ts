@@ -8,9 +8,18 @@ export async function until<T>(
   condition: () => T | null | undefined | false,
   seen: () => unknown = () => "",
 ): Promise<T> {
+  return pollUntil(what, async () => condition(), seen);
+}
+
+/** The same, where the condition has to be asked for. */
+export async function pollUntil<T>(
+  what: string,
+  condition: () => Promise<T | null | undefined | false>,
+  seen: () => unknown = () => "",
+): Promise<T> {
   const deadline = Date.now() + PATIENCE_MS;
   for (;;) {
-    const found = condition();
+    const found = await condition();
     if (found !== null && found !== undefined && found !== false) return found;
     if (Date.now() > deadline) throw new Error(`not ${what}: ${JSON.stringify(seen())}`);
     await new Promise((resolve) => setTimeout(resolve, DISTANCE_MS));

@@ -1,6 +1,6 @@
 // Packs the client as it is published, installs that where nothing else is, and uses it.
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -31,20 +31,28 @@ if (state.kind === "waiting") state.retryAt.toFixed();
 client.close();
 `;
 
+/** The programs of the README, which the README's test runs. */
+const readme = readFileSync(join(root, "README.md"), "utf8");
+const examples = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code);
+const programs = [USER, ...examples];
+
 try {
   const pack = ["pack", "--ignore-scripts", "--json", "--pack-destination", folder];
   const [{ filename, files, size }] = JSON.parse(run("npm", pack, root));
   const unwanted = files.filter(({ path }) => /\.test\.|test-kit|e2e|node_modules/.test(path));
   if (unwanted.length > 0) throw new Error(`packed: ${unwanted.map(({ path }) => path)}`);
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
-  writeFileSync(join(folder, "user.ts"), USER);
+  programs.forEach((code, number) => {
+    writeFileSync(join(folder, `user-${number}.ts`), code);
+  });
   run("npm", ["install", "--offline", "--no-audit", "--no-fund", "--loglevel=error", filename]);
 
   const compiler = join(root, "node_modules/typescript/bin/tsc");
   for (const [module, moduleResolution] of RESOLUTIONS) {
     const lib = ["es2022", "dom"];
     const options = { module, moduleResolution, target: "es2022", lib, types: [], strict: true };
-    const project = { compilerOptions: { ...options, noEmit: true }, files: ["user.ts"] };
+    const files = programs.map((_, number) => `user-${number}.ts`);
+    const project = { compilerOptions: { ...options, noEmit: true }, files };
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(project));
     run(process.execPath, [compiler]);
   }

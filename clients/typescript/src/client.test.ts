@@ -1,6 +1,8 @@
-import { describe, expect, it } from "vitest";
+import { deflateSync } from "node:zlib";
+import { describe, expect, it, vi } from "vitest";
 import { eventOf } from "../test-kit/fake-socket.ts";
 import { liveScene, scene, welcomedScene } from "../test-kit/scene.ts";
+import { inflateStream } from "./edge/inflate.ts";
 import { ConnectionLostError, NotConnectedError, ProofError, RequestError } from "./errors.ts";
 import { byTicket } from "./proof/proof.ts";
 import type { Codec } from "./protocol/codec.ts";
@@ -426,6 +428,23 @@ describe("requests", () => {
     await expect(client.publish("chat", "Hello")).rejects.toBeInstanceOf(NotConnectedError);
   });
 
+  it("asks who watches", async () => {
+    const { client, socket } = await welcomedScene();
+    const present = { connections: 2, people: [{ user: "u", name: "Ana", role: "viewer" }] };
+    const asked = client.presence("chat", { stream: "other" });
+    const request = socket().heard("presence")[0];
+    expect(request).toMatchObject({ channel: "chat", stream: "other" });
+    socket().says({ type: "ack", id: request?.id, present });
+    await expect(asked).resolves.toEqual(present);
+  });
+
+  it("does not take silence about who watches for nobody", async () => {
+    const { client, socket } = await welcomedScene();
+    const asked = client.presence("chat");
+    socket().acks("presence");
+    await expect(asked).rejects.toBeInstanceOf(RequestError);
+  });
+
   it("measures a ping", async () => {
     const { client, clock, socket } = await welcomedScene();
     const took = client.ping();
@@ -446,6 +465,48 @@ it("may be closed by whoever is told that it is live", async () => {
   expect(socket().closed).toBe(true);
   expect(client.state.get().kind).toBe("closed");
   expect(clock.timersSet).toBe(0);
+});
+
+describe("deflated messages", () => {
+  const deflated = (message: object) =>
+    Uint8Array.from([0xc1, ...deflateSync(JSON.stringify(message))]).buffer;
+  const told = (offset: number) => ({ type: "event", ...eventOf("chat", offset) });
+
+  it("are asked for before anything else, and handled in their order", async () => {
+    const { client, heard, socket } = await liveScene("chat", { inflate: inflateStream() });
+    expect(socket().said.map(({ type }) => type)).toEqual(["hello", "subscribe"]);
+    expect(socket().said[0]).toMatchObject({ deflate: true });
+    socket().onmessage?.(deflated(told(6)));
+    socket().tells("chat", 7);
+    socket().onmessage?.(deflated(told(8)));
+    await vi.waitFor(() => expect(heard).toEqual([{ snapshot: ["old"] }, 6, 7, 8]));
+    expect(client.figures.get()).toMatchObject({ inflated: 2, unreadable: 0, gaps: 0 });
+  });
+
+  it("are not asked for where nothing inflates", async () => {
+    vi.stubGlobal("DecompressionStream", undefined);
+    const { client, heard, socket } = await liveScene("chat", { inflate: inflateStream() });
+    vi.unstubAllGlobals();
+    expect(socket().heard("hello")).toEqual([]);
+    socket().onmessage?.(deflated(told(6)));
+    socket().tells("chat", 6);
+    expect(heard).toEqual([{ snapshot: ["old"] }, 6]);
+    expect(client.figures.get()).toMatchObject({ inflated: 0, unreadable: 1 });
+  });
+
+  it("may be unknown to a server, and all is as before", async () => {
+    const { client, heard, socket } = await liveScene("chat", { inflate: inflateStream() });
+    socket().refuses("hello", "ws.message.unreadable");
+    socket().tells("chat", 6);
+    expect(heard).toEqual([{ snapshot: ["old"] }, 6]);
+    expect(client.state.get().kind).toBe("live");
+  });
+
+  it("that are broken are counted as unreadable", async () => {
+    const { client, socket } = await liveScene("chat", { inflate: inflateStream() });
+    socket().onmessage?.(deflated(told(6)).slice(0, 20));
+    await vi.waitFor(() => expect(client.figures.get().unreadable).toBe(1));
+  });
 });
 
 it("hears frames in order from a codec that takes its time", async () => {

@@ -1,7 +1,8 @@
 import { type Clock, systemClock } from "./edge/clock.ts";
+import { type Inflate, inflateStream } from "./edge/inflate.ts";
 import { type Signal, type Signals, surroundings } from "./edge/signals.ts";
 import { type Transport, webSockets } from "./edge/transport.ts";
-import { NotConnectedError, ProofError } from "./errors.ts";
+import { NotConnectedError, ProofError, RequestError } from "./errors.ts";
 import {
   CLOSED_LINK,
   dueAt,
@@ -22,6 +23,7 @@ import type {
   Channel,
   ClientMessage,
   Position,
+  Present,
   ServerMessage,
   ServerSays,
 } from "./protocol/messages.ts";
@@ -37,6 +39,8 @@ export interface ClientOptions {
   readonly proof?: Proof;
   readonly timing?: Partial<Timing>;
   readonly codec?: Codec;
+  /** Inflates large messages, which are asked for deflated; `null`: they come as they are. */
+  readonly inflate?: Inflate | null;
   readonly transport?: Transport;
   readonly clock?: Clock;
   /** 0 to 1, for spreading reconnects. */
@@ -84,6 +88,7 @@ export class Client {
   private readonly proof: Proof;
   private readonly timing: Timing;
   private readonly codec: Codec;
+  private readonly inflate: Inflate | null;
   private readonly transport: Transport;
   private readonly clock: Clock;
   private readonly random: () => number;
@@ -104,6 +109,7 @@ export class Client {
     this.proof = options.proof ?? anonymous;
     this.timing = { ...DEFAULT_TIMING, ...options.timing };
     this.codec = options.codec ?? jsonCodec;
+    this.inflate = options.inflate === undefined ? inflateStream() : options.inflate;
     this.transport = options.transport ?? webSockets;
     this.clock = options.clock ?? systemClock;
     this.random = options.random ?? Math.random;
@@ -126,7 +132,9 @@ export class Client {
     });
     this.keeper = new ProofKeeper(this.proof, {
       now,
-      prove: (token) => this.request({ type: "auth", id: this.nextId++, token }),
+      prove: async (token) => {
+        await this.request({ type: "auth", id: this.nextId++, token });
+      },
       proven: () => this.about(() => this.topics.all({ type: "proven" })),
       notProven: (reason) => this.feed({ type: "not-proven", reason }),
       replace: () => this.feed({ type: "closed", code: TOKEN_EXPIRED, reason: "" }),
@@ -187,12 +195,22 @@ export class Client {
    * refuses it, a `NotConnectedError` when nothing was sent, and a `ConnectionLostError` when nobody
    * knows.
    */
-  publish(
+  async publish(
     channel: "chat",
     text: string,
     { stream = MAIN }: { stream?: string } = {},
   ): Promise<void> {
-    return this.request({ type: "publish", id: this.nextId++, channel, stream, text });
+    await this.request({ type: "publish", id: this.nextId++, channel, stream, text });
+  }
+
+  /**
+   * Asks who watches a channel, over all of the server's replicas. Those who may moderate hear the people by
+   * name. Rejects as {@link publish} does.
+   */
+  async presence(channel: Channel, { stream = MAIN }: { stream?: string } = {}): Promise<Present> {
+    const present = await this.request({ type: "presence", id: this.nextId++, channel, stream });
+    if (!present) throw new RequestError("internal", "the server did not say who watches", null);
+    return present;
   }
 
   /** Asks whether the server is there; resolves with the milliseconds that the answer took. */
@@ -228,9 +246,9 @@ export class Client {
         this.drop();
         break;
       case "open": {
-        const { url, proof, codec, transport } = this;
+        const { url, proof, codec, transport, inflate } = this;
         this.wire = new Wire(
-          { url, proof, codec, transport },
+          { url, proof, codec, transport, inflate },
           this.wireListener(),
           this.clock.now(),
         );
@@ -257,6 +275,7 @@ export class Client {
       notOpened: (error) => this.notOpened(error),
       frame: () => this.feed({ type: "heard" }),
       message: (message) => this.about(() => this.hear(message)),
+      inflated: () => this.note({ inflated: this.figures.get().inflated + 1 }),
       unreadable: () => this.note({ unreadable: this.figures.get().unreadable + 1 }),
       closed: (code, reason) => this.feed({ type: "closed", code, reason }),
     };
@@ -286,7 +305,7 @@ export class Client {
         for (const event of message.events) this.topics.event(event);
         break;
       case "ack":
-        this.requests.answer(message.id);
+        this.requests.answer(message.id, message.present);
         break;
       case "error":
         this.refused(message);
@@ -308,6 +327,8 @@ export class Client {
     this.feed({ type: "welcomed", heartbeatMs: heartbeat_ms });
     // Whoever is told of the state may have closed the client.
     if (!this.isLive()) return;
+    // Before anything is asked for. A server that does not know the message refuses it, and all is as before.
+    if (this.inflate) this.say({ type: "hello", id: this.nextId++, deflate: true });
     this.keeper.begin(authenticated);
     this.topics.all({ type: "connected" });
   }
@@ -328,7 +349,7 @@ export class Client {
     this.feed({ type: "pong" });
   }
 
-  private request(message: ClientMessage): Promise<void> {
+  private request(message: ClientMessage): Promise<Present | null> {
     if (!this.isLive()) return Promise.reject(new NotConnectedError());
     const answer = this.requests.wait(message.id);
     this.say(message);

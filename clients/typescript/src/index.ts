@@ -10,6 +10,7 @@ export {
   type Subscription,
 } from "./client.ts";
 export { type Clock, systemClock } from "./edge/clock.ts";
+export { type Inflate, inflateStream } from "./edge/inflate.ts";
 export { noSignals, pageSignals, type Signal, type Signals, surroundings } from "./edge/signals.ts";
 export { type Socket, type Target, type Transport, webSockets } from "./edge/transport.ts";
 export {
@@ -34,6 +35,7 @@ export {
 } from "./proof/proof.ts";
 export type { Codec, Decoded, Frame } from "./protocol/codec.ts";
 export { jsonCodec } from "./protocol/json-codec.ts";
+export { messagePackCodec } from "./protocol/message-pack-codec.ts";
 export type {
   Channel,
   ChannelEvents,
@@ -44,9 +46,11 @@ export type {
   LayerList,
   MetricsSample,
   Position,
+  Present,
   Schemas,
   ServerMessage,
   StreamState,
+  Watcher,
 } from "./protocol/messages.ts";
 export type {
   ChannelEvent,

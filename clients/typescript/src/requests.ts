@@ -1,8 +1,8 @@
 import { ConnectionLostError, RequestError } from "./errors.ts";
-import type { ServerSays } from "./protocol/messages.ts";
+import type { Present, ServerSays } from "./protocol/messages.ts";
 
 interface Waiting {
-  readonly resolve: () => void;
+  readonly resolve: (present: Present | null) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -10,14 +10,17 @@ interface Waiting {
 export class Requests {
   private readonly waiting = new Map<number, Waiting>();
 
-  /** Resolves when `id` is answered; rejects with a `RequestError` or a `ConnectionLostError`. */
-  wait(id: number): Promise<void> {
+  /**
+   * Resolves when `id` is answered, with who watches where that was asked; rejects with a `RequestError` or a
+   * `ConnectionLostError`.
+   */
+  wait(id: number): Promise<Present | null> {
     return new Promise((resolve, reject) => this.waiting.set(id, { resolve, reject }));
   }
 
   /** The request was carried out. */
-  answer(id: number): void {
-    this.take(id)?.resolve();
+  answer(id: number, present: Present | null = null): void {
+    this.take(id)?.resolve(present);
   }
 
   /** The request was refused. False when the error answers none of these. */

@@ -1,3 +1,4 @@
+import type { Inflate } from "./edge/inflate.ts";
 import type { Socket, Transport } from "./edge/transport.ts";
 import { BROKEN } from "./link/close-codes.ts";
 import type { Admission, Proof } from "./proof/proof.ts";
@@ -10,6 +11,8 @@ export interface WireParts {
   readonly proof: Proof;
   readonly codec: Codec;
   readonly transport: Transport;
+  /** `null` where large messages are to come as they are. */
+  readonly inflate: Inflate | null;
 }
 
 /** Who hears a connection. */
@@ -20,6 +23,8 @@ export interface WireListener {
   /** A frame arrived, whatever it says. */
   frame(): void;
   message(message: ServerMessage): void;
+  /** A frame came deflated. */
+  inflated(): void;
   /** A frame was no message of the protocol. */
   unreadable(): void;
   closed(code: number, reason: string): void;
@@ -78,13 +83,21 @@ export class Wire {
 
   private receive(frame: unknown): void {
     this.listener?.frame();
-    const decoded = this.parts.codec.decode(frame);
+    const decoded = this.decode(frame);
     if (this.delivery === null && !(decoded instanceof Promise)) {
       this.deliver(decoded);
       return;
     }
     const mayFail = Promise.resolve(decoded).catch(() => null);
     this.inOrder(async () => this.deliver(await mayFail));
+  }
+
+  private decode(frame: unknown): Decoded | Promise<Decoded> {
+    const { codec, inflate } = this.parts;
+    const stream = inflate && deflatedIn(frame);
+    if (!stream) return codec.decode(frame);
+    this.listener?.inflated();
+    return inflate(stream).then((message) => codec.decode(message));
   }
 
   private ended(code: number, reason: string): void {
@@ -105,4 +118,17 @@ export class Wire {
     if (decoded) this.listener?.message(decoded);
     else this.listener?.unreadable();
   }
+}
+
+/**
+ * The first byte of a frame that holds a deflated message. No value in MessagePack begins with it, and JSON
+ * comes in text frames.
+ */
+const DEFLATED = 0xc1;
+
+/** The zlib stream in a frame that holds a deflated message; `null` in any other. */
+function deflatedIn(frame: unknown): Uint8Array<ArrayBuffer> | null {
+  if (!(frame instanceof ArrayBuffer)) return null;
+  const bytes = new Uint8Array(frame);
+  return bytes[0] === DEFLATED ? bytes.subarray(1) : null;
 }

@@ -13,6 +13,7 @@ export const TIMING: Timing = {
   pingMs: 1_000,
   staleMs: 2_000,
   silentMs: 6_000,
+  wakeMs: 1_500,
 };
 
 /** A client whose surroundings are the test, with a list of everything that it heard. */
@@ -37,6 +38,7 @@ export function scene(channels: Channel[] = ["chat"], options: Partial<ClientOpt
     clock,
     random: () => 1,
     timing: TIMING,
+    inflate: null,
     ...options,
   });
   for (const channel of channels) {

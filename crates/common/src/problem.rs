@@ -163,7 +163,8 @@ problem_codes! {
     HistoryEmpty, "layer.history.empty", 409, "There is no such step", false;
     /// Others have changed since what the step changed; `conflicts` names each.
     HistoryConflict, "layer.history.conflict", 409, "Others have changed the same since", false;
-    /// `If-Match` names an old revision.
+    /// `If-Match` names an old revision; for a patch, `conflicts` has both versions of what it would
+    /// change.
     RevisionStale, "revision.stale", 412, "The resource has changed since it was read", false;
     /// `If-Match` is missing.
     RevisionRequired, "revision.required", 428, "This request needs an If-Match header", false;

@@ -87,12 +87,17 @@ impl Socket {
 
     /// Says something.
     pub async fn say(&mut self, message: &ClientMessage) {
+        self.try_say(message).await.unwrap();
+    }
+
+    /// Says something to a server that may be gone.
+    pub async fn try_say(&mut self, message: &ClientMessage) -> Result<(), Refusal> {
         let written = self.subprotocol.write(message).unwrap();
         let frame = match self.subprotocol {
             Subprotocol::Json => Message::text(String::from_utf8(written).unwrap()),
             Subprotocol::MessagePack => Message::binary(written),
         };
-        self.say_frame(frame).await;
+        self.stream.send(frame).await
     }
 
     /// Says something in a deflated frame.
@@ -127,6 +132,14 @@ impl Socket {
 
     /// The next message, or the close frame.
     pub async fn hear_or_close(&mut self) -> Result<ServerMessage, Option<CloseFrame>> {
+        self.hear_or_close_within(MESSAGE_TIMEOUT).await
+    }
+
+    /// The same, of a server that may be silent for so long.
+    pub async fn hear_or_close_within(
+        &mut self,
+        limit: Duration,
+    ) -> Result<ServerMessage, Option<CloseFrame>> {
         let next = async {
             loop {
                 match self.stream.next().await {
@@ -142,7 +155,7 @@ impl Socket {
                 }
             }
         };
-        tokio::time::timeout(MESSAGE_TIMEOUT, next)
+        tokio::time::timeout(limit, next)
             .await
             .expect("the server says something")
     }

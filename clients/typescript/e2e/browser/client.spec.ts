@@ -1,6 +1,6 @@
 import type { Browser } from "@playwright/test";
 import { unique } from "../system.ts";
-import { expect, test } from "./page.ts";
+import { ClientPage, expect, test } from "./page.ts";
 
 test("hears what happens", async ({ client, addLayer }) => {
   const name = unique("seen");
@@ -48,8 +48,7 @@ test("notices a network that falls silent while the browser knows nothing", asyn
 test("is back at once after the machine has slept", async ({ client, browser, edge, addLayer }) => {
   const renderers = await renderersOf(browser);
   await client.forget();
-  // The page stands still, the connection is gone, and nobody is told. Freezing the page over the
-  // DevTools protocol does nothing to a page that is visible, as all are here.
+  // The page stands still, the connection is gone, and nobody is told.
   for (const pid of renderers) process.kill(pid, "SIGSTOP");
   edge.silence();
   const name = unique("while asleep");
@@ -60,6 +59,44 @@ test("is back at once after the machine has slept", async ({ client, browser, ed
   await client.hears(name);
   expect(await client.states).toEqual(["connecting", "live"]);
   expect(await client.heard).toEqual(["resumed", name]);
+});
+
+test("hears on in a tab in the background, and is back at once when it was frozen there", async ({
+  tabs,
+  edge,
+  system,
+  addLayer,
+}) => {
+  const tab = await tabs.tab(edge.url);
+  const client = new ClientPage(tab);
+  await client.connect(system.credentials);
+  const other = await tabs.tab("about:blank");
+  await expect.poll(() => tab.evaluate(() => document.hidden)).toBe(true);
+  const unseen = unique("unseen");
+  await addLayer(unseen);
+  await client.hears(unseen);
+  expect(await client.reconnects).toBe(0);
+
+  await client.forget();
+  await tab.freeze();
+  // The connection is gone, and nobody is told.
+  edge.silence();
+  const name = unique("while frozen");
+  await addLayer(name);
+  await passed(2_000);
+  edge.speak();
+  await tab.thaw();
+  await tab.show();
+  await client.hears(name);
+  // Browsers may end the connection of a frozen page; a wait that begins then ends when the page is seen.
+  const [first, ...rest] = await client.states;
+  expect(first === "waiting" ? rest : [first, ...rest]).toEqual(["connecting", "live"]);
+  expect(await client.heard).toEqual(["resumed", name]);
+  expect(await other.evaluate(() => document.hidden)).toBe(true);
+});
+
+test("inflates what comes deflated", async ({ client }) => {
+  expect(await client.inflated).toBeGreaterThan(0);
 });
 
 test("comes back to a server that is replaced, and misses nothing", async ({

@@ -1,7 +1,8 @@
-import { test as base, expect, type Page } from "@playwright/test";
+import { test as base, expect } from "@playwright/test";
 import type { Client } from "../../src/index.ts";
 import { Edge } from "../edge.ts";
 import { System } from "../system.ts";
+import { type Tab, Tabs } from "./tabs.ts";
 
 /** What the script in the page keeps, for the tests to look at. */
 interface Kept {
@@ -13,11 +14,14 @@ interface Kept {
   sessions: (string | null)[];
 }
 
+/** What runs a function in a page: Playwright's page, or a tab. */
+type Runs = Pick<Tab, "evaluate">;
+
 /** A page with the built client in it, connected through an edge of its own. */
 export class ClientPage {
-  readonly page: Page;
+  readonly page: Runs;
 
-  constructor(page: Page) {
+  constructor(page: Runs) {
     this.page = page;
   }
 
@@ -35,6 +39,10 @@ export class ClientPage {
 
   get reconnects(): Promise<number> {
     return this.page.evaluate(() => (window as unknown as Kept).client.figures.get().reconnects);
+  }
+
+  get inflated(): Promise<number> {
+    return this.page.evaluate(() => (window as unknown as Kept).client.figures.get().inflated);
   }
 
   async is(kind: string): Promise<void> {
@@ -73,7 +81,7 @@ export class ClientPage {
         proof: byTicket(
           async () => (await post("/api/auth/ws-ticket", null, tokens.access_token)).ticket,
         ),
-        timing: { pingMs: 300, staleMs: 800, silentMs: 2_000 },
+        timing: { pingMs: 300, staleMs: 800, silentMs: 2_000, wakeMs: 600 },
       });
       const renew = async () => {
         try {
@@ -104,6 +112,8 @@ interface Fixtures {
   readonly edge: Edge;
   /** Connected and live, with a snapshot. */
   readonly client: ClientPage;
+  /** A browser whose tabs hide each other. */
+  readonly tabs: Tabs;
   /** Adds a layer, and takes it away after the test. */
   readonly addLayer: (name: string) => Promise<void>;
 }
@@ -118,9 +128,16 @@ export const test = base.extend<Fixtures>({
   },
   client: async ({ page, edge, system }, use) => {
     await page.goto(edge.url);
-    const client = new ClientPage(page);
+    // Playwright's types say more of arguments than is used here.
+    const client = new ClientPage(page as unknown as Runs);
     await client.connect(system.credentials);
     await use(client);
+  },
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of fixtures from it
+  tabs: async ({}, use) => {
+    const tabs = await Tabs.open();
+    await use(tabs);
+    await tabs.close();
   },
   addLayer: async ({ system }, use) => {
     const ids: string[] = [];

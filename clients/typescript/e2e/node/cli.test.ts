@@ -70,6 +70,15 @@ describe("watch", () => {
     expect(sampled[0].data.viewers.current).toBeTypeOf("number");
   });
 
+  it.each(["", " --no-deflate"])("hears the same in MessagePack%s", async (more) => {
+    const watch = run(
+      `watch --channel metrics --json --count 1 --format msgpack${more}`,
+      await asAdmin(),
+    );
+    expect(await watch.ended, watch.err).toBe(0);
+    expect(JSON.parse(watch.lines.at(-1) ?? "")).toMatchObject({ type: "stream.metrics.sampled" });
+  });
+
   it("prints lines for people, without colours in a pipe", async () => {
     const watch = run("watch --channel metrics --channel stream-state --count 1", await asAdmin());
     expect(await watch.ended).toBe(0);
@@ -124,6 +133,26 @@ describe("watch", () => {
     await watch.said("kbit/s");
     watch.process.stdout.destroy();
     expect(await watch.ended).toBe(0);
+  });
+});
+
+describe("presence", () => {
+  it.each(["json", "msgpack"])("says who watches, in %s", async (format) => {
+    const watch = run("watch --channel metrics", await asAdmin());
+    await watch.said("kbit/s");
+    const line = `presence --channel metrics --json --no-deflate --format ${format}`;
+    const presence = run(line, await asAdmin());
+    expect(await presence.ended, presence.err).toBe(0);
+    const { channel, stream, connections, people } = JSON.parse(presence.out);
+    expect({ channel, stream }).toEqual({ channel: "metrics", stream: "main" });
+    expect(connections).toBeGreaterThan(0);
+    expect(people[0]).toMatchObject({ name: system.credentials.username, role: "admin" });
+  });
+
+  it("is told to those who may read the channel", async () => {
+    const presence = run("presence --channel metrics");
+    expect(await presence.ended).toBe(77);
+    expect(presence.err).toContain("auth.token.missing");
   });
 });
 

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import {
+  anonymous,
   byHeader,
   byToken,
   type Channel,
@@ -9,13 +10,14 @@ import {
   connect,
   jsonCodec,
   type LinkState,
+  messagePackCodec,
   RequestError,
   type SubscriptionEvent,
 } from "../../src/index.ts";
 import { lifeOf } from "../../src/proof/token-life.ts";
 import { Edge } from "../edge.ts";
 import { System, unique } from "../system.ts";
-import { until } from "../wait.ts";
+import { pollUntil, until } from "../wait.ts";
 
 const system = new System();
 const cleanUps: (() => unknown)[] = [];
@@ -90,6 +92,33 @@ describe("events", () => {
     const name = unique("colour");
     await addLayer(name);
     await until("created", () => created(layers).includes(name));
+  });
+
+  it.each([
+    ["JSON", jsonCodec, true],
+    ["JSON, as it is", jsonCodec, false],
+    ["MessagePack", messagePackCodec, true],
+    ["MessagePack, as it is", messagePackCodec, false],
+  ])("are the same in %s", async (_, codec, deflates) => {
+    const plain = start({ inflate: null });
+    const { client } = start({ codec, ...(!deflates && { inflate: null }) });
+    const [expected, heard] = [plain.client, client].map((each) => follow(each, "layer-updates"));
+    const told = await until("snapshots", () => expected?.[0] && heard?.[0] && [expected, heard]);
+    expect(told[1]?.[0]).toEqual(told[0]?.[0]);
+    const name = unique("the same");
+    await addLayer(name);
+    const created = (events: SubscriptionEvent<"layer-updates">[] | undefined) =>
+      events?.find((event) => event.type === "layer.created" && event.data.layer.name === name);
+    const both = await until("created", () => {
+      const pair = [created(expected), created(heard)];
+      return pair[0] && pair[1] && pair;
+    });
+    expect(both[1]).toEqual(both[0]);
+    // The demo's scene is larger than what goes as it is.
+    expect(client.figures.get().inflated > 0).toBe(deflates);
+    expect(client.figures.get().unreadable).toBe(0);
+    const text = unique("kept");
+    await client.publish("chat", text);
   });
 
   it("are what the server says of the stream's figures", async () => {
@@ -293,6 +322,23 @@ describe("coming back", () => {
     );
     expect(fresh).toMatchObject({ first: false });
     expect(JSON.stringify(fresh) + JSON.stringify(created(layers))).toContain(name);
+  });
+});
+
+it("says who watches, with names for those who may moderate", async () => {
+  const { client, live } = start();
+  await live();
+  follow(client, "metrics");
+  const { username } = system.credentials;
+  const present = await pollUntil("counted", async () => {
+    const now = await client.presence("metrics");
+    return now.connections > 0 && now;
+  });
+  expect(present.people).toEqual([expect.objectContaining({ name: username, role: "admin" })]);
+  const nobody = start({ proof: anonymous });
+  await nobody.live();
+  await expect(nobody.client.presence("chat")).rejects.toMatchObject({
+    code: "auth.token.missing",
   });
 });
 

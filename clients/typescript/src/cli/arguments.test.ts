@@ -32,6 +32,18 @@ it("reads what to say", () => {
   expect(read("chat --url http://h")).toMatchObject({ kind: "chat", text: null });
 });
 
+it("reads whom to ask for, and how to speak", () => {
+  expect(read("presence --channel chat --url http://h")).toMatchObject({
+    kind: "presence",
+    channels: ["chat"],
+    format: "json",
+    deflate: true,
+  });
+  expect(
+    read("presence --channel chat --url http://h --format msgpack --no-deflate"),
+  ).toMatchObject({ format: "msgpack", deflate: false });
+});
+
 describe("who connects", () => {
   const url = "--url http://h";
   it.each([
@@ -72,6 +84,10 @@ it.each([
   ["chat --url http://h --token t --user u", /one of/],
   ["chat --url http://h --user u", /STREAM_MANAGER_PASSWORD/],
   ["chat --url http://h --colour", /--colour/],
+  ["chat --url http://h --format cbor", /--format cbor: give json or msgpack/],
+  ["presence --url http://h", /what to watch/],
+  ["presence --channel chat --url http://h --count 2", /no --count/],
+  ["presence --channel chat --url http://h now", /takes no now/],
 ])("refuses %s", (line, words) => {
   const reading = () => read(line);
   expect(reading).toThrow(Failure);

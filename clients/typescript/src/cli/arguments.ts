@@ -9,7 +9,8 @@ export type Command =
   | { readonly kind: "help" }
   | { readonly kind: "version" }
   | ({ readonly kind: "watch" } & WatchOptions)
-  | ({ readonly kind: "chat" } & ChatOptions);
+  | ({ readonly kind: "chat" } & ChatOptions)
+  | ({ readonly kind: "presence" } & PresenceOptions);
 
 export interface LinkOptions {
   readonly url: URL;
@@ -18,6 +19,16 @@ export interface LinkOptions {
   /** Longest wait for a connection, in seconds; `null`: as long as it takes. */
   readonly waitSeconds: number | null;
   readonly json: boolean;
+  /** How messages are written. */
+  readonly format: Format;
+  /** Whether large messages are to come deflated. */
+  readonly deflate: boolean;
+}
+
+export type Format = "json" | "msgpack";
+
+export interface PresenceOptions extends LinkOptions {
+  readonly channels: readonly Channel[];
 }
 
 export interface WatchOptions extends LinkOptions {
@@ -47,10 +58,12 @@ export const USAGE: string = `Watch and steer a Stream Manager's streams from a 
 
   stream-manager watch --channel CHANNEL [--channel CHANNEL]... --url URL
   stream-manager chat [TEXT] --url URL
+  stream-manager presence --channel CHANNEL [--channel CHANNEL]... --url URL
 
-watch   Prints what happens on ${CHANNELS.join(", ")}, from the present value on,
-        and goes on after every interruption.
-chat    Posts TEXT. Without it, prints the chat and posts each line of the input.
+watch     Prints what happens on ${CHANNELS.join(", ")}, from the present value on,
+          and goes on after every interruption.
+chat      Posts TEXT. Without it, prints the chat and posts each line of the input.
+presence  Prints how many watch each channel now, and who, for those who may moderate.
 
   --url URL          where the system is, as http://host:4200 or wss://host/stream/ws
                      (STREAM_MANAGER_URL)
@@ -59,6 +72,8 @@ chat    Posts TEXT. Without it, prints the chat and posts each line of the input
   --token-file FILE  a file with an access token, read again before the old one ends
   --user NAME        sign in, with the password in STREAM_MANAGER_PASSWORD; stays signed in
   --json             one JSON document a line, for programs
+  --format NAME      how the server writes: json, or msgpack in fewer bytes (json)
+  --no-deflate       large messages come as they are; less work, more bytes
   --count N          watch: end after N events
   --wait SECONDS     give up when there is no connection for so long
   --help, --version
@@ -75,6 +90,8 @@ const OPTIONS = {
   "token-file": { type: "string" },
   user: { type: "string" },
   json: { type: "boolean" },
+  format: { type: "string" },
+  "no-deflate": { type: "boolean" },
   count: { type: "string" },
   wait: { type: "string" },
   help: { type: "boolean", short: "h" },
@@ -94,10 +111,14 @@ export function readCommand(args: readonly string[], environment: Environment): 
       return { kind: "watch", ...readWatch(values, rest, environment) };
     case "chat":
       return { kind: "chat", ...readChat(values, rest, environment) };
+    case "presence":
+      return { kind: "presence", ...readPresence(values, rest, environment) };
     case undefined:
-      return args.length === 0 ? { kind: "help" } : wrong("say what to do: watch or chat");
+      return args.length === 0
+        ? { kind: "help" }
+        : wrong("say what to do: watch, chat or presence");
     default:
-      return wrong(`there is no command ${name}; there are watch and chat`);
+      return wrong(`there is no command ${name}; there are watch, chat and presence`);
   }
 }
 
@@ -115,10 +136,19 @@ function readWatch(
   environment: Environment,
 ): WatchOptions {
   if (rest.length > 0) wrong(`watch takes no ${rest.join(" ")}`);
-  const channels = (values.channel ?? []).map(readChannel);
-  if (channels.length === 0) wrong(`say what to watch: --channel ${CHANNELS.join(", ")}`);
+  const channels = readChannels(values);
   const count = values.count === undefined ? null : readCount(values.count);
-  return { ...readLink(values, environment), channels: [...new Set(channels)], count };
+  return { ...readLink(values, environment), channels, count };
+}
+
+function readPresence(
+  values: Values,
+  rest: readonly string[],
+  environment: Environment,
+): PresenceOptions {
+  if (rest.length > 0) wrong(`presence takes no ${rest.join(" ")}`);
+  if (values.count !== undefined) wrong("presence takes no --count");
+  return { ...readLink(values, environment), channels: readChannels(values) };
 }
 
 function readChat(values: Values, rest: readonly string[], environment: Environment): ChatOptions {
@@ -136,6 +166,8 @@ function readLink(values: Values, environment: Environment): LinkOptions {
     who: readWho(values, environment),
     waitSeconds: values.wait === undefined ? null : readSeconds(values.wait),
     json: values.json ?? false,
+    format: readFormat(values.format ?? "json"),
+    deflate: !values["no-deflate"],
   };
 }
 
@@ -152,6 +184,19 @@ function readWho(values: Values, environment: Environment): Who {
   }
   const known = token ?? environment.STREAM_MANAGER_TOKEN;
   return known ? { by: "token", token: known } : { by: "nobody" };
+}
+
+function readFormat(name: string): Format {
+  return name === "json" || name === "msgpack"
+    ? name
+    : wrong(`--format ${name}: give json or msgpack`);
+}
+
+/** What is watched, each once. */
+function readChannels(values: Values): Channel[] {
+  const channels = (values.channel ?? []).map(readChannel);
+  if (channels.length === 0) wrong(`say what to watch: --channel ${CHANNELS.join(", ")}`);
+  return [...new Set(channels)];
 }
 
 function readChannel(name: string): Channel {

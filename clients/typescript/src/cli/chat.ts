@@ -3,7 +3,7 @@ import { ConnectionLostError, NotConnectedError, RequestError } from "../errors.
 import type { SubscriptionEvent } from "../subscription/events.ts";
 import type { ChatOptions } from "./arguments.ts";
 import { EXIT, type ExitCode, Failure } from "./exit-codes.ts";
-import { channelFailure, runSession, type Session } from "./session.ts";
+import { channelFailure, connected, runSession, type Session } from "./session.ts";
 import type { Terminal } from "./terminal.ts";
 import { eventLine, oneLine } from "./words.ts";
 
@@ -51,16 +51,6 @@ async function converse(
       .catch((error: unknown) => terminal.note(terminal.paint.bad(oneLine(why(error)))));
   }
   finish(EXIT.done);
-}
-
-function connected({ state }: Session["client"]): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const review = () => {
-    if (state.get().kind === "live") resolve();
-  };
-  const end = state.subscribe(review);
-  review();
-  return promise.finally(end);
 }
 
 function why(error: unknown): string {

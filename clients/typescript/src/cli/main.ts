@@ -4,6 +4,7 @@ import { type Command, readCommand, USAGE } from "./arguments.ts";
 import { chat } from "./chat.ts";
 import { EXIT, type ExitCode, Failure } from "./exit-codes.ts";
 import { paintFor } from "./paint.ts";
+import { presence } from "./presence.ts";
 import type { Terminal } from "./terminal.ts";
 import { watch } from "./watch.ts";
 import { oneLine } from "./words.ts";
@@ -36,6 +37,8 @@ function run(command: Command): Promise<ExitCode> | ExitCode {
       return watch(command, terminal);
     case "chat":
       return chat(command, terminal);
+    case "presence":
+      return presence(command, terminal);
   }
 }
 

@@ -1,5 +1,7 @@
 import { Client } from "../client.ts";
 import type { LinkState } from "../link/state.ts";
+import { jsonCodec } from "../protocol/json-codec.ts";
+import { messagePackCodec } from "../protocol/message-pack-codec.ts";
 import type { Channel } from "../protocol/messages.ts";
 import type { Refused } from "../subscription/events.ts";
 import type { LinkOptions } from "./arguments.ts";
@@ -27,7 +29,12 @@ export async function runSession(
   begin: (session: Session) => void,
 ): Promise<ExitCode> {
   const { url, who } = options;
-  const client = new Client({ url, proof: proofOf(who, url) });
+  const client = new Client({
+    url,
+    proof: proofOf(who, url),
+    codec: options.format === "msgpack" ? messagePackCodec : jsonCodec,
+    ...(!options.deflate && { inflate: null }),
+  });
   const ending = Promise.withResolvers<ExitCode>();
   const session = { client, finish: ending.resolve, fail: ending.reject };
   const { ended } = terminal;
@@ -51,6 +58,17 @@ export async function runSession(
     patience.end();
     client.close();
   }
+}
+
+/** Resolves when there is a connection. */
+export function connected({ state }: Client): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const review = () => {
+    if (state.get().kind === "live") resolve();
+  };
+  const end = state.subscribe(review);
+  review();
+  return promise.finally(end);
 }
 
 /** Why a channel is not given, as the end of a run; `null` where it is asked for again by itself. */

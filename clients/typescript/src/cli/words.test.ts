@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import type { Channel } from "../protocol/messages.ts";
 import type { SubscriptionEvent } from "../subscription/events.ts";
 import { paintFor } from "./paint.ts";
-import { eventLine, linkLine } from "./words.ts";
+import { eventLine, linkLine, presenceLines } from "./words.ts";
 
 const plain = paintFor(false, {});
 const url = new URL("ws://h:4200/ws");
@@ -63,6 +63,20 @@ it.each<[Partial<SubscriptionEvent<Channel>>, string | null]>([
   [{ type: "resumed", channel: "chat" }, null],
 ])("says of %o: %s", (event, line) => {
   expect(eventLine(event as SubscriptionEvent<Channel>, plain)).toBe(line);
+});
+
+it.each([
+  [{ connections: 1 }, "chat 1 connection"],
+  [
+    {
+      connections: 3,
+      people: [{ user: "u", name: "Ana\u001b[2J", role: "admin" as const }],
+      more: true,
+    },
+    "chat 3 connections\n  Ana [2J admin\n  and others",
+  ],
+])("says who watches: %o", (present, lines) => {
+  expect(presenceLines("chat", present, plain)).toBe(lines);
 });
 
 it.each([

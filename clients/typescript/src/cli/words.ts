@@ -5,6 +5,7 @@ import type {
   LayerList,
   MetricsSample,
   OutputState,
+  Present,
   StreamState,
 } from "../protocol/messages.ts";
 import type { SubscriptionEvent } from "../subscription/events.ts";
@@ -23,6 +24,16 @@ export function eventLine(event: SubscriptionEvent<Channel>, paint: Paint): stri
     default:
       return line(event.time, event.type, summary(event), paint);
   }
+}
+
+/** Who watches a channel, as lines for people. */
+export function presenceLines(channel: Channel, present: Present, paint: Paint): string {
+  const { connections, people, more } = present;
+  const count = `${connections} ${connections === 1 ? "connection" : "connections"}`;
+  const named = (people ?? []).map(({ name, role }) => `  ${oneLine(name)} ${paint.dim(role)}`);
+  return [`${paint.bold(channel)} ${count}`, ...named, ...(more ? ["  and others"] : [])].join(
+    "\n",
+  );
 }
 
 /** The link as one line for people. */

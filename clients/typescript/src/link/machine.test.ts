@@ -17,6 +17,7 @@ const livePhase = {
   listeningSince: NOW - HELD_FOR,
   pingedAt: null,
   nextPingAt: NOW + 500,
+  answerBy: null,
   stale: false,
   hearsEvents: true,
   heartbeatMs: 10_000,
@@ -214,5 +215,34 @@ describe("the silence", () => {
     expect(dueAt(opening, TIMING)).toBe(NOW - 100 + TIMING.openMs);
     expect(dueAt(refused, TIMING)).toBeNull();
     expect(dueAt(closed, TIMING)).toBeNull();
+  });
+});
+
+describe.each<[string, LinkInput]>([
+  ["a pause", { type: "shown", lateMs: 5_000 }],
+  ["another network", { type: "network-returned" }],
+])("after %s", (_, input) => {
+  const asked = step(live, input, world);
+  const at = (ms: number) => ({ ...world, now: NOW + ms });
+
+  it("the server is asked at once, and has little time to answer", () => {
+    expect(asked.effects).toEqual(PING);
+    const early = step(asked.link, { type: "timer", lateMs: 0 }, at(TIMING.wakeMs - 1));
+    expect(early.link.phase.at).toBe("live");
+    const { link, effects } = step(early.link, { type: "timer", lateMs: 0 }, at(TIMING.wakeMs));
+    expect(effects).toEqual(OPEN);
+    expect(link).toMatchObject({ attempt: 0, reconnects: 1 });
+  });
+
+  it("anything that is heard is an answer", () => {
+    const heard = step(asked.link, { type: "heard" }, at(100)).link;
+    const later = step(heard, { type: "timer", lateMs: 0 }, at(TIMING.wakeMs)).link;
+    expect(later.phase).toMatchObject({ at: "live", stale: false });
+  });
+
+  it("the moment is not slept through", () => {
+    const patient = { ...TIMING, pingMs: 60_000, staleMs: 60_000 };
+    const { link } = step(live, input, { ...world, timing: patient });
+    expect(dueAt(link, patient)).toBe(NOW + TIMING.wakeMs);
   });
 });

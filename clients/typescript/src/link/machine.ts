@@ -49,6 +49,8 @@ interface Live {
   /** When the oldest ping without an answer was sent. */
   readonly pingedAt: number | null;
   readonly nextPingAt: number;
+  /** When the connection is given up unless something is heard, after a pause or on another network. */
+  readonly answerBy: number | null;
   readonly stale: boolean;
   readonly hearsEvents: boolean;
   readonly heartbeatMs: number;
@@ -144,7 +146,7 @@ export function step(link: Link, input: LinkInput, world: LinkWorld): LinkStep {
     case "welcomed":
       return phase.at === "opening" ? welcome(link, input.heartbeatMs, world) : stay(link);
     case "heard":
-      return changeLive(link, { heardAt: world.now, stale: false });
+      return changeLive(link, { heardAt: world.now, stale: false, answerBy: null });
     case "pong":
       return changeLive(link, { pingedAt: null });
     case "server-hears":
@@ -177,7 +179,8 @@ export function dueAt({ phase }: Link, timing: Timing): number | null {
       return phase.since + timing.openMs;
     case "live": {
       const patience = phase.stale ? timing.silentMs : timing.staleMs;
-      return Math.min(phase.nextPingAt, quietSince(phase) + patience);
+      const { nextPingAt, answerBy } = phase;
+      return Math.min(nextPingAt, quietSince(phase) + patience, answerBy ?? nextPingAt);
     }
     case "waiting":
       return phase.retryAt;
@@ -232,6 +235,7 @@ function welcome(link: Link, heartbeatMs: number, { now, timing }: LinkWorld): L
     listeningSince: now,
     pingedAt: null,
     nextPingAt: now + timing.pingMs,
+    answerBy: null,
     stale: false,
     hearsEvents: true,
     heartbeatMs,
@@ -291,7 +295,7 @@ function networkReturned(link: Link, world: LinkWorld): LinkStep {
   if (phase.at === "opening") return openAfresh(link, world);
   if (isStale(phase)) return openAfresh(counted(link), world);
   // It may be another network, on which this connection leads nowhere.
-  return phase.at === "live" ? ping(link, phase, world) : stay(link);
+  return phase.at === "live" ? probe(link, phase, world) : stay(link);
 }
 
 function shown(link: Link, lateMs: number, world: LinkWorld): LinkStep {
@@ -328,11 +332,17 @@ function watch(link: Link, live: Live, lateMs: number, world: LinkWorld): LinkSt
     heartbeatMs: live.heartbeatMs,
   });
   if (next === "reconnect") return openAfresh(counted(link), world);
-  if (next === "probe") return ping(link, { ...live, listeningSince: now }, world);
+  if (next === "probe") return probe(link, { ...live, listeningSince: now }, world);
+  if (live.answerBy !== null && now >= live.answerBy) return openAfresh(counted(link), world);
   const quietMs = now - quietSince(live);
   if (quietMs >= timing.silentMs) return ended(link, BROKEN, "", world);
   const watched = { ...live, stale: live.stale || quietMs >= timing.staleMs };
   return now >= live.nextPingAt ? ping(link, watched, world) : stay({ ...link, phase: watched });
+}
+
+/** Asks whether the server is there, where it probably is not. */
+function probe(link: Link, live: Live, world: LinkWorld): LinkStep {
+  return ping(link, { ...live, answerBy: world.now + world.timing.wakeMs }, world);
 }
 
 function ping(link: Link, live: Live, { now, timing }: LinkWorld): LinkStep {

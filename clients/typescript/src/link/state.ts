@@ -29,6 +29,8 @@ export interface LinkFigures {
   readonly reconnects: number;
   /** How often events were missed and asked for again. */
   readonly gaps: number;
+  /** Frames that came deflated; stays 0 where the platform cannot inflate, or was told not to. */
+  readonly inflated: number;
   /** Frames that were no message of the protocol. */
   readonly unreadable: number;
   /** Tries in a row that did not lead to a connection. */
@@ -39,6 +41,7 @@ export const NO_FIGURES: LinkFigures = {
   roundTripMs: null,
   reconnects: 0,
   gaps: 0,
+  inflated: 0,
   unreadable: 0,
   failedTries: 0,
 };

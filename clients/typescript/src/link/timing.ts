@@ -14,6 +14,8 @@ export interface Timing {
   readonly staleMs: number;
   /** Nothing heard for this long: the connection is given up. */
   readonly silentMs: number;
+  /** The same after a pause or on another network, where the connection has probably ended. */
+  readonly wakeMs: number;
 }
 
 /** Notices a lost link within ten seconds and asks the server little. */
@@ -24,4 +26,5 @@ export const DEFAULT_TIMING: Timing = {
   pingMs: 3_000,
   staleMs: 5_000,
   silentMs: 10_000,
+  wakeMs: 3_000,
 };

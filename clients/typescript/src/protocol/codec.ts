@@ -8,13 +8,13 @@ export type Decoded = ServerMessage | null;
 
 /**
  * One subprotocol: how messages become frames and back. Whatever the form is, the messages are the
- * same. `decode` may take its time, as inflating does in a browser; frames are handled in the order
- * in which they came all the same.
+ * same. `decode` may take its time, as inflating does; frames are handled in the order in which they came
+ * all the same.
  */
 export interface Codec {
   /** The name that the server is offered. */
   readonly subprotocol: string;
   encode(message: ClientMessage): Frame;
-  /** `frame` is a text, or an `ArrayBuffer` of a binary frame. */
+  /** `frame` is a text, or an `ArrayBuffer` of a binary frame or of what was inflated. */
   decode(frame: unknown): Decoded | Promise<Decoded>;
 }

@@ -1,78 +1,16 @@
 import type { Codec } from "./codec.ts";
-import type { ServerMessage } from "./messages.ts";
+import { readServerMessage } from "./server-message.ts";
 
-/** Text frames with one JSON object each: the one form that the server speaks today. */
+/** Text frames with one JSON object each. What was inflated is read from bytes. */
 export const jsonCodec: Codec = {
   subprotocol: "stream-manager.v1+json",
   encode: (message) => JSON.stringify(message),
   decode(frame) {
-    if (typeof frame !== "string") return null;
     try {
-      return readServerMessage(JSON.parse(frame));
+      const text = frame instanceof ArrayBuffer ? new TextDecoder().decode(frame) : String(frame);
+      return readServerMessage(JSON.parse(text));
     } catch {
       return null;
     }
   },
 };
-
-/** Takes a value for a message when everything that the client relies on is there. */
-export function readServerMessage(value: unknown): ServerMessage | null {
-  if (!isObject(value) || typeof value.type !== "string") return null;
-  const fits = Object.hasOwn(FITS, value.type) && FITS[value.type as ServerMessage["type"]](value);
-  return fits ? (value as ServerMessage) : null;
-}
-
-type Fields = Readonly<Record<string, unknown>>;
-
-const FITS: Record<ServerMessage["type"], (fields: Fields) => boolean> = {
-  welcome: ({ session, heartbeat_ms, limits, authenticated }) =>
-    isText(session) && isCount(heartbeat_ms) && isObject(limits) && isBoolean(authenticated),
-  subscribed: (fields) =>
-    isCount(fields.id) &&
-    isText(fields.channel) &&
-    isText(fields.stream) &&
-    isBoolean(fields.recovered) &&
-    isText(fields.epoch) &&
-    isCount(fields.offset),
-  ack: ({ id }) => isCount(id),
-  event: isEvent,
-  batch: ({ events }) => Array.isArray(events) && events.every(isEvent),
-  error: ({ id, code, detail, retry_after_ms }) =>
-    isCountOrNothing(id) && isText(code) && isText(detail) && isCountOrNothing(retry_after_ms),
-  pong: ({ id }) => isCount(id),
-  link: ({ live }) => isBoolean(live),
-  goodbye: ({ reason, reconnect_after_ms }) => isText(reason) && isCount(reconnect_after_ms),
-};
-
-function isEvent(value: unknown): boolean {
-  if (!isObject(value)) return false;
-  const { channel, stream, offset, time, event } = value;
-  return (
-    isText(channel) &&
-    isText(stream) &&
-    isCount(offset) &&
-    isText(time) &&
-    isText(event) &&
-    "data" in value
-  );
-}
-
-function isObject(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === "string";
-}
-
-function isBoolean(value: unknown): value is boolean {
-  return typeof value === "boolean";
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
-}
-
-function isCountOrNothing(value: unknown): boolean {
-  return value === undefined || value === null || isCount(value);
-}

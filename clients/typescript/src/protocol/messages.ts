@@ -12,9 +12,11 @@ export type EventMessage = Schemas["EventMessage"];
 export type LayerList = Schemas["LayerList"];
 export type MetricsSample = Schemas["MetricsSample"];
 export type OutputState = Schemas["OutputState"];
+export type Present = Schemas["Present"];
 export type Position = Schemas["Position"];
 export type ServerMessage = Schemas["ServerMessage"];
 export type StreamState = Schemas["StreamState"];
+export type Watcher = Schemas["Watcher"];
 
 /** A message of one `type`. */
 export type ServerSays<T extends ServerMessage["type"]> = Extract<ServerMessage, { type: T }>;

@@ -554,7 +554,8 @@ export interface paths {
         /**
          * Changes a layer by a JSON merge patch.
          * @description `If-Match` is the layer's revision that the caller has read. A patch that changes nothing
-         *     raises no revision.
+         *     raises no revision. One that comes too late is answered with both versions of each field that it
+         *     would change: those that nobody else has changed since can be sent again as they are.
          */
         patch: operations["update_layer"];
         trace?: never;
@@ -8189,7 +8190,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The layer has changed; `ETag` is its revision now. */
+            /** @description The layer has changed; `ETag` is its revision now, and `conflicts` has both versions of each field that the patch would change. */
             412: {
                 headers: {
                     [name: string]: unknown;

@@ -77,6 +77,37 @@ describe("a draft", () => {
   });
 });
 
+describe("a draft that somebody else has overtaken", () => {
+  const overtaken = () => {
+    const onCommit = vi.fn((value: string) => value !== "");
+    const props = { label: "Value", disabled: false, onCommit };
+    const { rerender } = render(<DraftField {...props} value="Old" />);
+    enter("Mine");
+    rerender(<DraftField {...props} value="Theirs" />);
+    fireEvent.blur(field());
+    return onCommit;
+  };
+
+  it("is shown with theirs before it takes its place", () => {
+    const onCommit = overtaken();
+    expect(onCommit).not.toHaveBeenCalled();
+    expect(field().value).toBe("Mine");
+    expect(isInvalid()).toBe(true);
+    expect(screen.getByRole("alert").textContent).toContain("“Theirs”");
+    fireEvent.blur(field());
+    expect(onCommit).toHaveBeenCalledWith("Mine");
+    expect(screen.queryByRole("alert")).toBeNull();
+  });
+
+  it("gives way to theirs on Escape", () => {
+    const onCommit = overtaken();
+    fireEvent.keyDown(field(), { key: "Escape" });
+    expect(field().value).toBe("Theirs");
+    expect(onCommit).not.toHaveBeenCalled();
+    expect(isInvalid()).toBe(false);
+  });
+});
+
 it("says beside a form's field what is wrong with it, or what to know", () => {
   const note = () => document.getElementById(field().getAttribute("aria-describedby") ?? "");
   const props = { label: "Value", hint: "Ten letters", value: "", onChange: () => {} };

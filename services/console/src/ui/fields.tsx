@@ -66,26 +66,47 @@ interface DraftFieldProps {
   readonly onCommit: (value: string) => boolean;
 }
 
-/** A text that is taken when it is finished: on leaving the field, or on Enter where it is one line. */
+/** What is being written, and what was there when that began. */
+interface Draft {
+  readonly text: string;
+  readonly over: string;
+}
+
+/**
+ * A text that is taken when it is finished: on leaving the field, or on Enter where it is one line. Where
+ * somebody else has changed it since it was begun, both versions are shown first.
+ */
 export function DraftField(props: DraftFieldProps) {
   const { label, value, disabled, maxLength, rows, isSecret, onCommit } = props;
-  const [draft, setDraft] = useState<string | null>(null);
+  const [draft, setDraft] = useState<Draft | null>(null);
   const [refused, setRefused] = useState(false);
+  const [met, setMet] = useState(false);
+  const noteId = useId();
 
   const commit = () => {
     if (draft === null) return;
-    const taken = draft === value || onCommit(draft);
+    const meets = draft.over !== value && draft.text !== value;
+    setMet(meets);
+    // The person knows of theirs from now on.
+    if (meets) setDraft({ ...draft, over: value });
+    if (meets) return;
+    const taken = draft.text === value || onCommit(draft.text);
     setRefused(!taken);
     if (taken) setDraft(null);
+  };
+  const drop = () => {
+    setDraft(null);
+    setRefused(false);
+    setMet(false);
   };
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === "Enter" && rows === undefined) commit();
     if (event.key === "Escape" && draft !== null) {
       event.stopPropagation();
-      setDraft(null);
-      setRefused(false);
+      drop();
     }
   };
+  const write = (text: string) => setDraft({ text, over: draft?.over ?? value });
 
   return (
     <Field label={label}>
@@ -93,16 +114,27 @@ export function DraftField(props: DraftFieldProps) {
         const field = {
           id,
           className: "input",
-          value: draft ?? value,
+          value: draft?.text ?? value,
           disabled,
           maxLength,
-          "aria-invalid": refused,
-          onChange: (event: { target: { value: string } }) => setDraft(event.target.value),
+          "aria-invalid": refused || met,
+          "aria-describedby": met ? noteId : undefined,
+          onChange: (event: { target: { value: string } }) => write(event.target.value),
           onBlur: commit,
           onKeyDown,
           ...(isSecret && { type: "password", autoComplete: "new-password" }),
         };
-        return rows === undefined ? <input {...field} /> : <textarea rows={rows} {...field} />;
+        return (
+          <>
+            {rows === undefined ? <input {...field} /> : <textarea rows={rows} {...field} />}
+            {met && (
+              <p id={noteId} className="field__note" data-tone="warn" role="alert">
+                Somebody else wrote “{value}” meanwhile. Leave the field again to replace it; Escape
+                takes theirs.
+              </p>
+            )}
+          </>
+        );
       }}
     </Field>
   );

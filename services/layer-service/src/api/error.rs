@@ -128,14 +128,12 @@ fn refused(rejected: Rejected) -> ApiProblem {
                 Refusal::NoSuchGroup(_) => ApiProblem::new(ProblemCode::GroupNotFound),
                 Refusal::GroupLocked(_) => ApiProblem::new(ProblemCode::GroupLocked),
                 Refusal::GroupsFull { .. } => ApiProblem::new(ProblemCode::GroupLimit),
-                Refusal::Stale { current, .. } | Refusal::GroupStale { current, .. } => {
-                    let problem = ApiProblem::new(ProblemCode::RevisionStale);
-                    // The entity tag of a batch is the scene's, and not what was stale here.
-                    if at.is_empty() {
-                        problem.etag(etag(current))
-                    } else {
-                        problem
-                    }
+                Refusal::GroupStale { current, .. } => stale(current, at.is_empty()),
+                Refusal::Stale {
+                    current, clashes, ..
+                } => {
+                    let conflicts = clashes.iter().map(conflict).collect();
+                    stale(current, at.is_empty()).conflicts(conflicts)
                 }
             };
             let errors = if at.is_empty() {
@@ -145,6 +143,17 @@ fn refused(rejected: Rejected) -> ApiProblem {
             };
             problem.detail(detail).errors(errors)
         }
+    }
+}
+
+/// What is stale is at this revision now. The entity tag of a batch is the scene's, and not what
+/// was stale here.
+fn stale(current: u64, is_alone: bool) -> ApiProblem {
+    let problem = ApiProblem::new(ProblemCode::RevisionStale);
+    if is_alone {
+        problem.etag(etag(current))
+    } else {
+        problem
     }
 }
 

@@ -147,7 +147,8 @@ pub(crate) async fn create_layer(
 /// Changes a layer by a JSON merge patch.
 ///
 /// `If-Match` is the layer's revision that the caller has read. A patch that changes nothing
-/// raises no revision.
+/// raises no revision. One that comes too late is answered with both versions of each field that it
+/// would change: those that nobody else has changed since can be sent again as they are.
 #[utoipa::path(
     patch, path = "/api/layers/{id}", tag = "layer-service", params(LayerPath, LayersQuery, ("If-Match" = String, Header, description = "The layer's `ETag`.")),
     request_body(content((LayerPatch = "application/json"), (LayerPatch = "application/merge-patch+json"))),
@@ -157,7 +158,7 @@ pub(crate) async fn create_layer(
         (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The role does not allow it.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such stream, scene or layer.", body = Problem, content_type = "application/problem+json"),
-        (status = 412, description = "The layer has changed; `ETag` is its revision now.", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "The layer has changed; `ETag` is its revision now, and `conflicts` has both versions of each field that the patch would change.", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Fields are out of bounds; `errors` names each.", body = Problem, content_type = "application/problem+json"),
         (status = 423, description = "The layer is locked.", body = Problem, content_type = "application/problem+json"),

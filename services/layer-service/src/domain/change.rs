@@ -21,10 +21,11 @@ use sm_common::secret::SourceSecret;
 use super::draft::{Canvas, Draft};
 use super::fault::Faults;
 use super::field::{Members, integer};
+use super::history::Clash;
 use super::network::Vault;
 use super::playback::{PlaybackOrder, plays};
 use super::proposal::{Action, Expected, Operation, Proposal};
-use super::{ingest, network, ordering, patch};
+use super::{ingest, network, ordering, patch, stale};
 
 /// What is said of a file that is not there.
 const NO_SUCH_ASSET: &str = "there is no such asset; upload it to /api/assets first";
@@ -152,7 +153,12 @@ pub(crate) enum Refusal {
     #[error("there is no layer {0}")]
     NoSuchLayer(LayerId),
     #[error("layer {layer} is at revision {current} now; read it again")]
-    Stale { layer: LayerId, current: u64 },
+    Stale {
+        layer: LayerId,
+        current: u64,
+        /// What a patch would change of what the layer is now.
+        clashes: Vec<Clash>,
+    },
     #[error("layer {0} is locked; set `locked` to false, and nothing else, first")]
     Locked(LayerId),
     #[error("the scene holds {max} layers, which is the most it may")]
@@ -433,7 +439,10 @@ impl Work<'_> {
         patch: &Value,
         at: &str,
     ) -> Result<Option<Step>, Refusal> {
-        let layer = self.find(id, expected)?.clone();
+        let layer = match self.find(id, expected) {
+            Ok(layer) => layer.clone(),
+            Err(refusal) => return Err(self.with_clashes(refusal, patch)),
+        };
         let Some(members) = patch.as_object() else {
             self.faults.shape(at, "must be an object");
             return Ok(None);
@@ -638,7 +647,25 @@ impl Work<'_> {
         if holds(expected, current) {
             Ok(layer)
         } else {
-            Err(Refusal::Stale { layer: id, current })
+            Err(Refusal::Stale {
+                layer: id,
+                current,
+                clashes: Vec::new(),
+            })
+        }
+    }
+
+    /// A refusal of `patch`, with both versions of what it would change where it came too late.
+    fn with_clashes(&self, refusal: Refusal, patch: &Value) -> Refusal {
+        let Refusal::Stale { layer, current, .. } = refusal else {
+            return refusal;
+        };
+        let mut layers = self.scene.layers.iter();
+        let known = layers.find(|known| known.id == layer);
+        Refusal::Stale {
+            layer,
+            current,
+            clashes: known.map_or_else(Vec::new, |known| stale::clashes(known, patch)),
         }
     }
 

@@ -171,22 +171,29 @@ fn a_stale_revision_is_told_the_current_one() {
     let scene = scene(&["a"]);
     let id = scene.layers[0].id;
     let old = || Some(Expected::new("0".to_owned()));
-    let stale = Refusal::Stale {
+    let stale = |clashes| Refusal::Stale {
         layer: id,
         current: 1,
+        clashes,
     };
     let patch = json!({"opacity": "broken"});
+    let both = vec![Clash {
+        layer: Some(id),
+        pointer: "/opacity".to_owned(),
+        wanted: json!("broken"),
+        current: json!(1.0),
+    }];
     let action = Action::Update {
         id,
         expected: old(),
         patch,
     };
-    assert_eq!(refusal(&scene, &Proposal::of(action)), stale);
+    assert_eq!(refusal(&scene, &Proposal::of(action)), stale(both));
     let action = Action::Delete {
         id,
         expected: old(),
     };
-    assert_eq!(refusal(&scene, &Proposal::of(action)), stale);
+    assert_eq!(refusal(&scene, &Proposal::of(action)), stale(Vec::new()));
     let proposal = Proposal::of(delete(id)).expecting(old());
     assert!(matches!(
         apply(scene, &proposal, &surroundings()),

@@ -21,6 +21,7 @@ mod proposal;
 mod samples;
 pub(crate) mod scene_list;
 mod source;
+mod stale;
 pub(crate) mod templates;
 mod text_style;
 mod ticker;

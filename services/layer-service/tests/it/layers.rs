@@ -98,6 +98,37 @@ async fn a_stale_revision_is_answered_with_the_current_one() {
 }
 
 #[tokio::test]
+async fn a_patch_that_comes_too_late_is_answered_with_both_versions_and_the_rest_can_be_sent() {
+    let app = App::start().await;
+    let layer = app.create("a").await;
+    let place = path_of(&layer);
+    let theirs = json!({"opacity": 0.5, "transform": {"x": 7}});
+    let _theirs = app.api.patch(&place, "\"1\"", &theirs).await.expect(200);
+    let mine = json!({"opacity": 0.2, "transform": {"x": 7, "y": 3}, "name": "a"});
+    let stale = app.api.patch(&place, "\"1\"", &mine).await;
+    let stale = stale.expect_problem(412, "revision.stale");
+    let id = &layer["id"];
+    assert_eq!(
+        stale.body["conflicts"],
+        json!([
+            {"layer": id, "pointer": "/opacity", "wanted": 0.2, "current": 0.5},
+            {"layer": id, "pointer": "/transform/y", "wanted": 3, "current": 0},
+        ])
+    );
+    let rest = json!({"transform": {"y": 3}});
+    let tag = stale.header("etag").to_owned();
+    let merged = app.api.patch(&place, &tag, &rest).await.expect(200).body;
+    assert_eq!(merged["opacity"], 0.5);
+    assert_eq!(merged["transform"]["x"], 7);
+    assert_eq!(merged["transform"]["y"], 3);
+    let update = json!({"op": "update", "id": id, "if_match": 1, "patch": {"opacity": 0.2}});
+    let body = json!({"operations": [update]});
+    let refused = app.api.post("/api/layers/batch", &body).await;
+    let refused = refused.expect_problem(412, "revision.stale");
+    assert_eq!(refused.body["conflicts"][0]["current"], 0.5);
+}
+
+#[tokio::test]
 async fn changes_need_the_revision_they_are_for() {
     let app = App::start().await;
     let layer = app.create("a").await;

@@ -1,6 +1,7 @@
 //! The way out of a connection: the hub and the session put frames in, the thread's writer takes
 //! them out. Nobody waits for the reader.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
@@ -17,6 +18,9 @@ use super::wire;
 use super::writer::Writer;
 use crate::hub::Delivery;
 use crate::metrics::{Metrics, Tally};
+
+/// Most answers to pings that wait for one reader.
+const PONGS_MAX: usize = 16;
 
 /// Whether a connection can still be written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +61,8 @@ struct State {
     stage: Stage,
     /// A ping is due.
     ping: bool,
-    /// The answer to the client's newest ping, if it is due.
-    pong: Option<Bytes>,
+    /// The answers to the client's pings that are due.
+    pongs: VecDeque<Bytes>,
     /// How many of the queue's bytes are counted as waiting: none that go at once.
     counted: usize,
     /// What was taken out, and the kernel has not taken yet.
@@ -93,7 +97,7 @@ impl Outbox {
                 queue: Queue::new(limits),
                 stage: Stage::Open,
                 ping: false,
-                pong: None,
+                pongs: VecDeque::new(),
                 counted: 0,
                 rest: None,
                 is_enlisted: false,
@@ -146,9 +150,13 @@ impl Outbox {
         self.write(|state| state.ping = true);
     }
 
-    /// Answers the client's ping, ahead of what waits. Only the newest is answered.
+    /// Answers the client's ping, ahead of what waits. Of more than [`PONGS_MAX`] the newest takes the
+    /// place of the one before it, as the protocol allows (RFC 6455, section 5.5.3).
     pub(crate) fn pong(&self, frame: Bytes) {
-        self.write(|state| state.pong = Some(frame));
+        self.write(|state| {
+            state.pongs.truncate(PONGS_MAX.saturating_sub(1));
+            state.pongs.push_back(frame);
+        });
     }
 
     /// Closes after what waits. The first to close a connection is the one who says why.
@@ -346,7 +354,7 @@ impl Outbox {
         if matches!(state.stage, Stage::Closed | Stage::Gone) {
             return None;
         }
-        if let Some(pong) = state.pong.take() {
+        if let Some(pong) = state.pongs.pop_front() {
             return Some(pong);
         }
         if std::mem::take(&mut state.ping) {

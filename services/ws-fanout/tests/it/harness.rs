@@ -207,10 +207,23 @@ impl World {
 
 /// The test's own access to Redis.
 fn patient_bus(redis: &Redis) -> Bus {
-    let config = BusConfig {
+    let config = BusConfig::at(redis.url());
+    bus(BusConfig {
         timeout_ms: 30_000,
-        ..BusConfig::at(redis.url())
-    };
+        ..config
+    })
+}
+
+/// Another access to Redis, which keeps histories of this length.
+pub(crate) fn bus_with_history(redis: &Redis, history_max: usize) -> Bus {
+    let config = BusConfig::at(redis.url());
+    bus(BusConfig {
+        history_max,
+        ..config
+    })
+}
+
+fn bus(config: BusConfig) -> Bus {
     let instance = InstanceId::generate("test");
     Bus::new(config, "test", instance, SystemClock::shared()).unwrap()
 }

@@ -1,9 +1,10 @@
 //! Clients that do what no library does: odd handshakes, hostile frames, and no reading at all.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use sm_test_kit::{Answer, Api, Running};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
@@ -34,8 +35,13 @@ pub(crate) async fn handshake(service: &Running, path: &str, headers: &[(&str, &
 
 /// A frame as a client sends it, masked. `first` holds the flags and the opcode.
 pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    beginning(first, payload.len(), payload)
+}
+
+/// The beginning of a frame that says it has `length` bytes.
+pub(crate) fn beginning(first: u8, length: usize, payload: &[u8]) -> Vec<u8> {
     const MASK: [u8; 4] = [7, 77, 177, 250];
-    let mut bytes = head(first, u64::try_from(payload.len()).unwrap());
+    let mut bytes = head(first, u64::try_from(length).unwrap());
     bytes.extend_from_slice(&MASK);
     bytes.extend(
         payload
@@ -74,22 +80,41 @@ impl RawSocket {
         token: &str,
         receive_bytes: Option<u32>,
     ) -> Self {
+        Self::open_at(service.kit().http_address(), path, token, receive_bytes).await
+    }
+
+    /// The same, to a service at this address, and as nobody where the token is empty.
+    pub(crate) async fn open_at(
+        address: SocketAddr,
+        path: &str,
+        token: &str,
+        receive_bytes: Option<u32>,
+    ) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         if let Some(bytes) = receive_bytes {
             socket.set_recv_buffer_size(bytes).unwrap();
         }
-        let stream = socket.connect(service.kit().http_address()).await.unwrap();
+        let stream = socket.connect(address).await.unwrap();
         let mut socket = Self { stream };
+        let proof = if token.is_empty() {
+            String::new()
+        } else {
+            format!("authorization: Bearer {token}\r\n")
+        };
         let request = format!(
             "GET {path} HTTP/1.1\r\nhost: test\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
-             sec-websocket-version: 13\r\nsec-websocket-key: {KEY}\r\n\
-             authorization: Bearer {token}\r\n\r\n"
+             sec-websocket-version: 13\r\nsec-websocket-key: {KEY}\r\n{proof}\r\n"
         );
         socket.send(request.as_bytes()).await;
         let mut answer = Vec::new();
-        while !answer.ends_with(b"\r\n\r\n") {
-            answer.push(socket.read(1).await.unwrap()[0]);
-        }
+        let head = async {
+            while !answer.ends_with(b"\r\n\r\n") {
+                answer.push(socket.stream.read_u8().await.unwrap());
+            }
+        };
+        timeout(READ_TIMEOUT, head)
+            .await
+            .expect("the handshake is answered");
         let answer = String::from_utf8(answer).unwrap().to_lowercase();
         assert!(answer.starts_with("http/1.1 101"), "{answer}");
         // The accept key of RFC 6455, section 1.3.
@@ -112,15 +137,36 @@ impl RawSocket {
 
     /// The next frame: its first byte and its payload; `None` at the end.
     pub(crate) async fn receive(&mut self) -> Option<(u8, Vec<u8>)> {
-        let start = self.read(2).await?;
-        assert_eq!(start[1] & 0x80, 0, "a server masks nothing");
-        let length = match start[1] {
-            126 => u64::from(u16::from_be_bytes(self.read(2).await?.try_into().unwrap())),
-            127 => u64::from_be_bytes(self.read(8).await?.try_into().unwrap()),
-            short => u64::from(short),
+        receive(&mut self.stream).await
+    }
+
+    /// Sends bytes, `step` at a time, and hears meanwhile: every frame up to the close frame, or to
+    /// the end.
+    pub(crate) async fn exchange(&mut self, bytes: &[u8], step: usize) -> Vec<(u8, Vec<u8>)> {
+        let (mut reading, mut writing) = self.stream.split();
+        let mut heard = Vec::new();
+        let hear = async {
+            while let Some(frame) = receive(&mut reading).await {
+                heard.push(frame);
+                if matches!(heard.last(), Some((CLOSE, _))) {
+                    return;
+                }
+            }
         };
-        let payload = self.read(usize::try_from(length).unwrap()).await?;
-        Some((start[0], payload))
+        let say = async {
+            for part in bytes.chunks(step) {
+                // The server may have closed already.
+                if writing.write_all(part).await.is_err() {
+                    break;
+                }
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = hear => {}
+            () = say => {}
+        }
+        heard
     }
 
     /// The next frame of this kind; passes over everything else.
@@ -138,13 +184,27 @@ impl RawSocket {
         let payload = self.receive_kind(CLOSE).await;
         u16::from_be_bytes([payload[0], payload[1]])
     }
+}
 
-    async fn read(&mut self, bytes: usize) -> Option<Vec<u8>> {
-        let mut buffer = vec![0; bytes];
-        timeout(READ_TIMEOUT, self.stream.read_exact(&mut buffer))
-            .await
-            .expect("the server sends something or closes")
-            .ok()?;
-        Some(buffer)
-    }
+async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> Option<(u8, Vec<u8>)> {
+    let start = read(stream, 2).await?;
+    assert_eq!(start[1] & 0x80, 0, "a server masks nothing");
+    let length = match start[1] {
+        126 => u64::from(u16::from_be_bytes(
+            read(stream, 2).await?.try_into().unwrap(),
+        )),
+        127 => u64::from_be_bytes(read(stream, 8).await?.try_into().unwrap()),
+        short => u64::from(short),
+    };
+    let payload = read(stream, usize::try_from(length).unwrap()).await?;
+    Some((start[0], payload))
+}
+
+async fn read(stream: &mut (impl AsyncRead + Unpin), bytes: usize) -> Option<Vec<u8>> {
+    let mut buffer = vec![0; bytes];
+    timeout(READ_TIMEOUT, stream.read_exact(&mut buffer))
+        .await
+        .expect("the server sends something or closes")
+        .ok()?;
+    Some(buffer)
 }

@@ -6,6 +6,7 @@ import { IconButton } from "../../ui/icon-button.tsx";
 import { Message } from "../../ui/message.tsx";
 import type { Direction } from "./history.ts";
 import { fieldLabel } from "./kinds.ts";
+import { show } from "./show-value.ts";
 
 /** Undo and redo, named after what they would do; also Ctrl+Z and Ctrl+Shift+Z. */
 export function HistoryButtons({ blocked }: { readonly blocked: string | null }) {
@@ -86,7 +87,7 @@ export function HistoryNote() {
     >
       {conflicts.length === 0 ? failure.message : "Somebody else has changed the same since. "}
       {conflicts.map(({ layer, pointer, wanted, current }) => (
-        <span key={`${layer} ${pointer}`} className="layer-note__conflict">
+        <span key={`${layer} ${pointer}`} className="layer-note__field">
           {nameOf(layer)}, {pointer ? fieldLabel(pointer) : "all of it"}: {show(current)} now, would
           be {show(wanted)}.
         </span>
@@ -110,9 +111,4 @@ function isTaken({ target }: KeyboardEvent): boolean {
   if (target instanceof HTMLTextAreaElement) return true;
   if (target instanceof HTMLInputElement) return WRITTEN_IN.has(target.type);
   return target instanceof HTMLElement && target.isContentEditable;
-}
-
-function show(value: unknown): string {
-  if (value === null || value === undefined) return "nothing";
-  return typeof value === "string" ? `“${value}”` : JSON.stringify(value);
 }

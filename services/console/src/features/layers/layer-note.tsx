@@ -2,6 +2,8 @@ import { useEffect } from "react";
 import { useRuntime } from "../../runtime-context.ts";
 import { Message } from "../../ui/message.tsx";
 import { fieldLabel } from "./kinds.ts";
+import { LayerConflicts } from "./layer-conflicts.tsx";
+import { show } from "./show-value.ts";
 import type { Note } from "./writer.ts";
 
 /** How long a note that asks for nothing stays. */
@@ -28,6 +30,11 @@ export function LayerNote({ layer, note }: LayerNoteProps) {
       return (
         <Message tone="calm" onDismiss={dismiss}>
           Somebody else changed this layer too. Both changes hold.
+          {note.theirs.map(({ pointer, before, after }) => (
+            <span key={pointer} className="layer-note__field">
+              Theirs: {fieldLabel(pointer)} from {show(before)} to {show(after)}.
+            </span>
+          ))}
         </Message>
       );
     case "failed":
@@ -48,41 +55,6 @@ export function LayerNote({ layer, note }: LayerNoteProps) {
         </Message>
       );
     case "conflict":
-      return (
-        <Message
-          tone="warn"
-          alert
-          actions={
-            <>
-              <button
-                type="button"
-                className="button"
-                onClick={() => layerWriter.settle(layer, "mine")}
-              >
-                Keep mine
-              </button>
-              <button
-                type="button"
-                className="button"
-                onClick={() => layerWriter.settle(layer, "theirs")}
-              >
-                Use theirs
-              </button>
-            </>
-          }
-        >
-          Somebody else changed the same field.{" "}
-          {note.conflicts.map(({ pointer, mine, theirs }) => (
-            <span key={pointer} className="layer-note__conflict">
-              {fieldLabel(pointer)}: yours {show(mine)}, theirs {show(theirs)}.
-            </span>
-          ))}
-        </Message>
-      );
+      return <LayerConflicts layer={layer} conflicts={note.conflicts} />;
   }
-}
-
-function show(value: unknown): string {
-  if (typeof value === "string") return `“${value}”`;
-  return typeof value === "boolean" ? (value ? "on" : "off") : JSON.stringify(value);
 }

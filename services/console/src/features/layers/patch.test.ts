@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { conflicts, laidOver, leaves } from "./patch.ts";
+import { fromLeaves, laidOver, leaves, type Patch, valueAt } from "./patch.ts";
 import { textLayer } from "./samples.ts";
 
 describe("laying a patch over a layer", () => {
@@ -20,22 +20,13 @@ describe("laying a patch over a layer", () => {
   });
 });
 
-describe("a change that meets somebody else's", () => {
-  const base = textLayer();
-
-  it("merges when they changed other fields", () => {
-    const theirs = laidOver(base, { opacity: 0.2, transform: { x: 5 } });
-    expect(conflicts(base, { source: { text: "mine" }, transform: { y: 9 } }, theirs)).toEqual([]);
-  });
-
-  it("merges when both wrote the same value", () => {
-    expect(conflicts(base, { opacity: 0.2 }, laidOver(base, { opacity: 0.2 }))).toEqual([]);
-  });
-
-  it("conflicts on the field that both changed, and on no other", () => {
-    const theirs = laidOver(base, { source: { text: "theirs" }, opacity: 0.2 });
-    expect(conflicts(base, { source: { text: "mine" }, visible: false }, theirs)).toEqual([
-      { pointer: "/source/text", mine: "mine", theirs: "theirs" },
-    ]);
-  });
+it("is put together from fields as it is taken apart", () => {
+  const patch: Patch = {
+    opacity: 1,
+    name: null,
+    source: { text: "a", items: ["b"], style: { size: 4 } },
+  };
+  const fields = leaves(patch).map((pointer) => [pointer, valueAt(patch, pointer)] as const);
+  expect(fromLeaves(fields)).toEqual(patch);
+  expect(fromLeaves([])).toEqual({});
 });

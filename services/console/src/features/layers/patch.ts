@@ -1,5 +1,3 @@
-import type { Layer } from "../../api/types.ts";
-
 /** A part of a layer's fields, nested as in the layer: a JSON merge patch (RFC 7396). */
 export type Patch = { readonly [field: string]: Json };
 export type Json = string | number | boolean | null | readonly Json[] | Patch;
@@ -30,32 +28,22 @@ export function valueAt(target: unknown, pointer: string): unknown {
   return value;
 }
 
-/** The same field, changed by two people to different values. */
-export interface Conflict {
-  readonly pointer: string;
-  readonly mine: unknown;
-  readonly theirs: unknown;
+/** The patch of these fields, given by JSON Pointers. */
+export function fromLeaves(fields: readonly (readonly [pointer: string, value: unknown])[]): Patch {
+  return fields.reduce<Patch>((patch, [pointer, value]) => {
+    const names = pointer.split("/").slice(1);
+    return laidOver(
+      patch,
+      names.reduceRight<Json>((inner, name) => ({ [name]: inner }), value as Json) as Patch,
+    );
+  }, {});
 }
 
-/**
- * What stands in the way of writing `patch`, made against `base`, onto `theirs`. Fields that only one
- * side changed, or both to the same value, do not.
- */
-export function conflicts(base: Layer, patch: Patch, theirs: Layer): Conflict[] {
-  return leaves(patch).flatMap((pointer) => {
-    const before = valueAt(base, pointer);
-    const now = valueAt(theirs, pointer);
-    const mine = valueAt(patch, pointer);
-    const free = isSame(now, before) || isSame(now, mine);
-    return free ? [] : [{ pointer, mine, theirs: now }];
-  });
-}
-
-function isSame(a: unknown, b: unknown): boolean {
+export function isSame(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
-function isObject(value: unknown): value is object {
+export function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

@@ -99,26 +99,70 @@ describe("writing a layer", () => {
     writer.change("layer-a", { source: { text: "mine" } });
     await clock.advance(0);
     await settled(3);
-    expect(note()).toEqual({ kind: "merged" });
+    const theirs = [{ pointer: "/opacity", before: 1, after: 0.2 }];
+    expect(note()).toEqual({ kind: "merged", theirs });
     expect(shown()).toMatchObject({ opacity: 0.2, source: { text: "mine" } });
   });
 
-  it("asks when somebody else changed the same field, and keeps mine when told", async () => {
-    const { server, clock, writer, shown, note, settled } = scene();
-    server.rival = { opacity: 0.2 };
-    writer.change("layer-a", { opacity: 0.7 });
-    await clock.advance(0);
-    await settled(3);
-    expect(note()).toMatchObject({
+  /** Meets somebody else's change of opacity and text with one of opacity, name and text. */
+  const met = async () => {
+    const all = scene();
+    all.server.rival = { opacity: 0.2, source: { text: "theirs" } };
+    all.writer.change("layer-a", { opacity: 0.7, name: "Mine", source: { text: "mine" } });
+    await all.clock.advance(0);
+    await all.settled(4);
+    return all;
+  };
+  const conflict = (pointer: string, base: unknown, mine: unknown, theirs: unknown) => ({
+    pointer,
+    base,
+    mine,
+    theirs,
+  });
+
+  it("asks about the fields that somebody else changed too, and writes the others", async () => {
+    const { server, shown, note } = await met();
+    expect(note()).toEqual({
       kind: "conflict",
-      conflicts: [{ pointer: "/opacity", mine: 0.7, theirs: 0.2 }],
+      conflicts: [
+        conflict("/opacity", 1, 0.7, 0.2),
+        conflict("/source/text", "Hello", "mine", "theirs"),
+      ],
     });
-    expect(shown()?.opacity).toBe(0.2);
-    writer.settle("layer-a", "mine");
+    expect(server.patches).toEqual([{ name: "Mine" }]);
+    expect(server.layer).toMatchObject({ opacity: 0.2, source: { text: "theirs" } });
+    // Nobody's text disappears while it is not decided.
+    expect(shown()).toMatchObject({ name: "Mine", opacity: 0.7, source: { text: "mine" } });
+  });
+
+  it("is told field by field what to keep", async () => {
+    const { server, clock, writer, shown, note, settled } = await met();
+    writer.settle("layer-a", ["/opacity"], "mine");
+    expect(note()).toMatchObject({ conflicts: [{ pointer: "/source/text" }] });
     await clock.advance(100);
     await settled();
-    expect(server.layer.opacity).toBe(0.7);
+    expect(server.patches).toHaveLength(1);
+    writer.settle("layer-a", ["/source/text"], "theirs");
+    await clock.advance(100);
+    await settled(2);
+    expect(server.layer).toMatchObject({ opacity: 0.7, source: { text: "theirs" } });
+    expect(shown()).toMatchObject({ opacity: 0.7, source: { text: "theirs" } });
     expect(note()).toBeNull();
+    expect(writer.edits.get().size).toBe(0);
+  });
+
+  it("keeps what is changed before it is decided, and writes it after that", async () => {
+    const { server, clock, writer, note, settled } = await met();
+    writer.change("layer-a", { source: { text: "mine, longer" }, visible: false });
+    await clock.advance(200);
+    await settled();
+    expect(server.patches).toHaveLength(1);
+    expect(note()).toMatchObject({ conflicts: [{}, { mine: "mine, longer" }] });
+    writer.settle("layer-a", ["/opacity", "/source/text"], "mine");
+    await clock.advance(100);
+    await settled(2);
+    const mine = { opacity: 0.7, visible: false, source: { text: "mine, longer" } };
+    expect(server.layer).toMatchObject(mine);
   });
 
   it("undoes a refused change here and says why", async () => {

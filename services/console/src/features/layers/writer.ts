@@ -3,15 +3,16 @@ import type { Failure } from "../../api/problem.ts";
 import type { Layer, LayerPatch } from "../../api/types.ts";
 import type { Clock } from "../../clock.ts";
 import { Observable } from "../../observable.ts";
-import { type Conflict, conflicts, laidOver, leaves, type Patch } from "./patch.ts";
+import { type Change, type Conflict, type Merge, merge } from "./merge.ts";
+import { fromLeaves, laidOver, leaves, type Patch, valueAt } from "./patch.ts";
 import type { LayerStore } from "./store.ts";
 
 /** Something to tell about a layer's own changes. */
 export type Note =
-  /** Somebody else changed other fields meanwhile; both changes hold. */
-  | { readonly kind: "merged" }
-  /** Somebody else changed the same fields. */
-  | { readonly kind: "conflict"; readonly conflicts: readonly Conflict[]; readonly patch: Patch }
+  /** Somebody else changed these other fields meanwhile; both changes hold. */
+  | { readonly kind: "merged"; readonly theirs: readonly Change[] }
+  /** Somebody else changed the same fields; everything else is merged, and what is changed from now on waits. */
+  | { readonly kind: "conflict"; readonly conflicts: readonly Conflict[] }
   /** The change was refused and is undone here; `patch` can be tried again where that may help. */
   | { readonly kind: "failed"; readonly failure: Failure; readonly patch: Patch | null };
 
@@ -29,7 +30,8 @@ const REBASES_MAX = 4;
 
 /**
  * Writes changes of layers: shown at once, sent at most ten times a second, one request per layer on
- * its way, and the last value always sent. A stale revision is fetched anew and merged field by field.
+ * its way, and the last value always sent. A stale revision is fetched anew and merged field by field; a
+ * person decides about fields that both sides changed.
  */
 export class LayerWriter {
   readonly edits = new Observable<ReadonlyMap<string, Edit>>(new Map());
@@ -49,18 +51,20 @@ export class LayerWriter {
     const line = this.line(id);
     line.known = this.store.layer(id) ?? line.known;
     line.waiting = laidOver(line.waiting ?? {}, patch);
-    line.note = line.note?.kind === "conflict" ? line.note : null;
+    if (line.note?.kind === "conflict") hold(line, line.note.conflicts);
+    else line.note = null;
     this.show(id, line);
     this.schedule(id, line);
   }
 
-  /** Settles a conflict. */
-  settle(id: string, keep: "mine" | "theirs"): void {
+  /** Settles a conflict, or the part of it that is about these fields. */
+  settle(id: string, pointers: readonly string[], keep: "mine" | "theirs"): void {
     const line = this.line(id);
     if (line.note?.kind !== "conflict") return;
-    const { patch } = line.note;
-    line.note = null;
-    if (keep === "mine") line.waiting = laidOver(patch, line.waiting ?? {});
+    const settled = line.note.conflicts.filter(({ pointer }) => pointers.includes(pointer));
+    const open = line.note.conflicts.filter((conflict) => !settled.includes(conflict));
+    if (keep === "mine") line.waiting = laidOver(line.waiting ?? {}, mineOf(settled));
+    line.note = open.length > 0 ? { kind: "conflict", conflicts: open } : null;
     this.show(id, line);
     this.schedule(id, line);
   }
@@ -98,26 +102,28 @@ export class LayerWriter {
     const result = await this.write(base, patch);
     line.sending = null;
     line.note = result ?? line.note;
-    if (result && result.kind !== "merged") line.waiting = null;
+    if (result?.kind === "failed") line.waiting = null;
+    if (result?.kind === "conflict") hold(line, result.conflicts);
     this.show(id, line);
     this.schedule(id, line);
   }
 
-  /** Writes until it fits; the result says what there is to tell. */
+  /** Writes what can be written, until it fits; the result says what there is to tell. */
   private async write(base: Layer, patch: Patch): Promise<Note | null> {
     let onto = base;
+    let merged: Merge = { patch, conflicts: [], theirs: [] };
     for (let round = 0; round < REBASES_MAX; round++) {
-      const outcome = await this.patch(onto, patch);
+      if (leaves(merged.patch).length === 0) return noteOf(merged);
+      const outcome = await this.patch(onto, merged.patch);
       if (outcome.ok) {
         this.store.put(outcome.data);
-        return othersChanged(base, onto) ? { kind: "merged" } : null;
+        return noteOf(merged);
       }
       if (outcome.failure.status !== 412) return this.failed(onto.id, outcome.failure, patch);
       const theirs = await this.fetch(onto);
       if (!theirs.ok) return this.failed(onto.id, theirs.failure, patch);
       this.store.put(theirs.data);
-      const found = conflicts(base, patch, theirs.data);
-      if (found.length > 0) return { kind: "conflict", conflicts: found, patch };
+      merged = merge(base, patch, theirs.data);
       onto = theirs.data;
     }
     return { kind: "failed", failure: TOO_BUSY, patch };
@@ -158,7 +164,8 @@ export class LayerWriter {
 
   private show(id: string, line: Line): void {
     const edits = new Map(this.edits.get());
-    const overlay = laidOver(line.sending ?? {}, line.waiting ?? {});
+    const held = line.note?.kind === "conflict" ? mineOf(line.note.conflicts) : {};
+    const overlay = laidOver(laidOver(line.sending ?? {}, held), line.waiting ?? {});
     if (leaves(overlay).length === 0 && !line.note) edits.delete(id);
     else edits.set(id, { overlay, note: line.note });
     this.edits.set(edits);
@@ -187,8 +194,26 @@ const TOO_BUSY: Failure = {
   retryAfterMs: null,
 };
 
-function othersChanged(base: Layer, onto: Layer): boolean {
-  const fields = ({ name, source, transform, opacity, visible, locked }: Layer) =>
-    JSON.stringify([name, source, transform, opacity, visible, locked]);
-  return base.revision !== onto.revision && fields(base) !== fields(onto);
+function noteOf({ conflicts, theirs }: Merge): Note | null {
+  if (conflicts.length > 0) return { kind: "conflict", conflicts };
+  return theirs.length > 0 ? { kind: "merged", theirs } : null;
+}
+
+/** What is wanted of fields that are in conflict waits with the conflict, in its newest version. */
+function hold(line: Line, conflicts: readonly Conflict[]): void {
+  const waiting = line.waiting ?? {};
+  const fields = leaves(waiting).map((pointer) => [pointer, valueAt(waiting, pointer)] as const);
+  const newest = new Map(fields);
+  const rest = fields.filter(([field]) => !conflicts.some(({ pointer }) => pointer === field));
+  line.waiting = rest.length > 0 ? fromLeaves(rest) : null;
+  line.note = {
+    kind: "conflict",
+    conflicts: conflicts.map((conflict) =>
+      newest.has(conflict.pointer) ? { ...conflict, mine: newest.get(conflict.pointer) } : conflict,
+    ),
+  };
+}
+
+function mineOf(conflicts: readonly Conflict[]): Patch {
+  return fromLeaves(conflicts.map(({ pointer, mine }) => [pointer, mine] as const));
 }

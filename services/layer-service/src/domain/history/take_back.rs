@@ -20,13 +20,13 @@ use crate::domain::proposal::{Action, Operation};
 const GROUP: &str = "/group";
 
 /// Something that others have changed since.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Clash {
     /// The layer; none for the order of the layers and for groups.
     pub(crate) layer: Option<LayerId>,
     /// JSON Pointer within the layer, or `/groups/` and a group's identifier; empty for all of it.
     pub(crate) pointer: String,
-    /// What taking the step back would make of it; null for nothing.
+    /// What the step or the patch would make of it; null for nothing.
     pub(crate) wanted: Value,
     /// What it is now; null for nothing.
     pub(crate) current: Value,

@@ -1,5 +1,8 @@
 import { expect, it } from "vitest";
-import { jsonCodec, readServerMessage } from "./json-codec.ts";
+import { jsonCodec } from "./json-codec.ts";
+import { writeMessagePack } from "./message-pack.ts";
+import { messagePackCodec } from "./message-pack-codec.ts";
+import { readServerMessage } from "./server-message.ts";
 
 const event = {
   channel: "chat",
@@ -32,6 +35,7 @@ const messages: Record<string, unknown>[] = [
 it.each(messages)("reads $type, with fields of a newer server", (message) => {
   const newer = { ...message, novelty: 1 };
   expect(jsonCodec.decode(JSON.stringify(newer))).toEqual(newer);
+  expect(messagePackCodec.decode(writeMessagePack(newer).buffer)).toEqual(newer);
 });
 
 it.each(
@@ -53,7 +57,10 @@ it.each([
   ['{"type":"pong","id":-1}'],
   ['{"type":"pong","id":1.5}'],
   ['{"type":"batch","events":[{}]}'],
+  ['{"type":"ack","id":1,"present":{"connections":"two"}}'],
+  ['{"type":"ack","id":1,"present":{"connections":2,"people":"Ana"}}'],
   [new ArrayBuffer(4)],
 ])("does not read %s", (frame) => {
   expect(jsonCodec.decode(frame)).toBeNull();
+  expect(messagePackCodec.decode(frame)).toBeNull();
 });

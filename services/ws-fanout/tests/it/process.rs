@@ -1,0 +1,153 @@
+//! The service as a process of its own, which can be killed and weighed.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+use sm_test_kit::{Api, Issuer, until};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::harness::SOON;
+
+/// Serves an issuer's public keys, as api-gateway does. Ends with the value.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    url: String,
+    serving: JoinHandle<()>,
+}
+
+impl Keys {
+    pub(crate) async fn of(issuer: &Issuer) -> Self {
+        let keys = serde_json::to_string(issuer.jwks()).unwrap();
+        let length = keys.len();
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\
+             connection: close\r\n\r\n{keys}"
+        );
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/jwks.json", listener.local_addr().unwrap());
+        let serving = tokio::spawn(async move {
+            while let Ok((mut socket, _peer)) = listener.accept().await {
+                // Whoever asks has sent its short question by then.
+                let _ = socket.readable().await;
+                let _ = socket.try_read(&mut [0; 4096]);
+                let _ = socket.write_all(answer.as_bytes()).await;
+            }
+        });
+        Self { url, serving }
+    }
+}
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+/// One process of the service. Killed with the value.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    http: SocketAddr,
+    metrics: SocketAddr,
+    health: SocketAddr,
+}
+
+impl Process {
+    /// Starts a process, and waits until it is ready.
+    pub(crate) async fn start(redis: &str, keys: &Keys, changes: &[(&str, &str)]) -> Self {
+        let mut settings = BTreeMap::from([
+            ("http.bind", "127.0.0.1"),
+            ("http.port", "0"),
+            ("ws.port", "0"),
+            ("ops.metrics_port", "0"),
+            ("ops.health_port", "0"),
+            ("redis.url", redis),
+            ("auth.jwks_url", keys.url.as_str()),
+        ]);
+        settings.extend(changes.iter().copied());
+        let variables = settings.into_iter().map(|(key, value)| {
+            let name = key.to_uppercase().replace('.', "__");
+            (format!("SM__{name}"), value)
+        });
+        let mut child = Command::new(env!("CARGO_BIN_EXE_ws-fanout"))
+            .envs(variables)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = BufReader::new(child.stdout.take().unwrap());
+        let listening = tokio::task::spawn_blocking(move || {
+            let mut lines = log.lines().map_while(Result::ok);
+            let listening = lines.find_map(|line| addresses(&line));
+            // Read on: a full pipe would hold the process.
+            std::thread::spawn(move || lines.for_each(drop));
+            listening
+        });
+        let [http, metrics, health] = listening.await.unwrap().expect("the process starts");
+        let process = Self {
+            child,
+            http,
+            metrics,
+            health,
+        };
+        let health = Api::new(format!("http://{}", process.health));
+        until("the process is ready", SOON, || async {
+            health.get("/health/ready").await.status.is_success()
+        })
+        .await;
+        process
+    }
+
+    /// The address of its API.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// The address of its WebSocket.
+    pub(crate) fn url(&self) -> String {
+        format!("ws://{}/ws", self.http)
+    }
+
+    /// The value of a metric; 0 while it has none.
+    pub(crate) async fn metric(&self, name: &str) -> f64 {
+        let text = Api::new(format!("http://{}", self.metrics))
+            .get("/metrics")
+            .await
+            .text;
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0.0, |value| value.trim().parse().unwrap())
+    }
+
+    /// The most memory that it has had so far, in bytes.
+    pub(crate) fn peak_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .unwrap();
+        let kibibytes: u64 = line.trim().strip_suffix(" kB").unwrap().parse().unwrap();
+        kibibytes * 1024
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // At once, as a lost machine.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Where the process listens for requests, metrics and health, in the line of its log that says so.
+fn addresses(line: &str) -> Option<[SocketAddr; 3]> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    let address = |name: &str| line.get(name)?.as_str()?.parse().ok();
+    Some([address("http")?, address("metrics")?, address("health")?])
+}

@@ -4,6 +4,7 @@
 
 mod chat;
 mod handover;
+mod uploads;
 mod whep;
 
 use std::path::{Path, PathBuf};

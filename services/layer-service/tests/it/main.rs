@@ -10,6 +10,7 @@
 mod access;
 mod app;
 mod assets;
+mod attack_table;
 mod attacks;
 mod batch;
 mod bodies;
@@ -26,4 +27,6 @@ mod operations;
 mod order;
 mod outage;
 mod playback;
+mod resumable;
 mod scenes;
+mod thumbnails;

@@ -1,5 +1,8 @@
-# stream-engine and its media worker: the only image with GStreamer, and with it x264, whose licence
-# is the GPL.
+# stream-engine and its media worker, and layer-service, which has the worker look into uploaded videos
+# and sounds (ADR 56): the two images with GStreamer, and with it x264, whose licence is the GPL. They
+# share all layers but the last.
+#
+#   docker build --target stream-engine --file deploy/engine.Dockerfile .
 #
 # BINARIES=build compiles here; BINARIES=prebuilt takes deploy/prebuilt, which `make prebuilt` fills
 # from a build on a Debian 12 machine.
@@ -19,9 +22,9 @@ WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,id=stream-manager-target,target=/src/target,sharing=locked \
-    cargo build --locked --release -p sm-stream-engine -p sm-media-engine \
+    cargo build --locked --release -p sm-stream-engine -p sm-media-engine -p sm-layer-service \
  && mkdir /binaries \
- && cp target/release/stream-engine target/release/media-worker /binaries/
+ && cp target/release/stream-engine target/release/media-worker target/release/layer-service /binaries/
 
 FROM scratch AS binaries-prebuilt
 COPY deploy/prebuilt /binaries
@@ -54,10 +57,19 @@ RUN groupadd --gid 65532 stream-manager \
  && useradd --uid 65532 --gid 65532 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin stream-manager \
  && install --directory --owner=65532 --group=65532 --mode=0750 \
         /var/lib/stream-manager /var/lib/stream-manager/assets /var/lib/stream-manager/live /var/lib/stream-manager/recordings
-COPY --from=binaries /binaries/stream-engine /binaries/media-worker /usr/local/bin/
-COPY --chmod=0755 deploy/engine-entrypoint.sh /usr/local/bin/engine-entrypoint
+COPY --from=binaries /binaries/media-worker /usr/local/bin/
 USER 65532:65532
-EXPOSE 4200 4202/udp 4203/udp 4290 4291
+EXPOSE 4200 4290 4291
+
+FROM runtime AS layer-service
+COPY --from=binaries /binaries/layer-service /usr/local/bin/
+ENTRYPOINT ["layer-service"]
+HEALTHCHECK CMD ["layer-service", "healthcheck"]
+
+FROM runtime AS stream-engine
+COPY --from=binaries /binaries/stream-engine /usr/local/bin/
+COPY --chmod=0755 deploy/engine-entrypoint.sh /usr/local/bin/engine-entrypoint
+EXPOSE 4202/udp 4203/udp
 # Starts stream-engine again when it dies, so that the picture stays up meanwhile.
 ENTRYPOINT ["engine-entrypoint"]
 HEALTHCHECK CMD ["stream-engine", "healthcheck"]

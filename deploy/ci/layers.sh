@@ -21,6 +21,7 @@ never() {
 never sm-common actix-web tokio redis deadpool-redis reqwest sm-bus sm-service-kit
 never sm-media-protocol actix-web tokio redis deadpool-redis gstreamer
 never sm-media-files sm-common actix-web tokio redis reqwest gstreamer
+never sm-probe sm-common actix-web tokio redis reqwest gstreamer
 never sm-bus actix-web sm-service-kit gstreamer
 never sm-service-kit sm-bus redis gstreamer
 never sm-media-engine actix-web redis sm-bus sm-service-kit

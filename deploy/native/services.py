@@ -59,6 +59,8 @@ def own(settings: Settings, replica: Replica) -> dict[str, str]:
         },
         "layer-service": {
             "SM__ASSETS__DIRECTORY": str(settings.data / "assets"),
+            "SM__PROBE__PICTURE_PROGRAM": str(settings.binaries / "layer-service"),
+            "SM__PROBE__MEDIA_PROGRAM": str(settings.binaries / "media-worker"),
             "SM__DEMO__SEED": demo,
             "SM__INGEST__SECRET_FILE": str(settings.secrets / "ingest-secret"),
             "SM__INGEST__RTMP_URL": os.environ.get("INGEST_RTMP_URL", ""),

@@ -135,6 +135,12 @@ pub const ASSETS_REVISION: &str = "sm:{assets}:revision";
 /// When a layer was last about to show an uploaded file, by identifier, in milliseconds since the
 /// Unix epoch (hash). layer-service; goes with the file.
 pub const ASSET_CLAIMS: &str = "sm:{assets}:claims";
+/// Uploads that come in pieces, by identifier (hash). layer-service; each goes when it is given up, or
+/// some time after it is complete.
+pub const ASSET_UPLOADS: &str = "sm:{assets}:uploads";
+/// When a layer was last seen to use an uploaded file, by identifier, in milliseconds since the Unix
+/// epoch (hash). layer-service, where unused files are not kept for ever; goes with the file.
+pub const ASSETS_USED: &str = "sm:{assets}:used";
 
 /// A channel's history (stream, bounded). The commit script.
 pub fn history(stream: &StreamId, channel: Channel) -> String {

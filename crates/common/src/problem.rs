@@ -192,12 +192,28 @@ problem_codes! {
     ChatBanNotFound, "chat.ban.not-found", 404, "This person is not silenced", false;
     /// No such asset.
     AssetNotFound, "asset.not-found", 404, "There is no such asset", false;
-    /// Neither a picture nor a video that we take.
+    /// Nothing can be seen of the asset, or nobody looked when it was uploaded.
+    AssetThumbnailNone, "asset.thumbnail.none", 404, "There is no thumbnail of the asset", false;
+    /// No picture, video, sound or font that we take, or a broken one.
     AssetUnsupported, "asset.type.unsupported", 415, "The file is of no supported type", false;
     /// The file is larger than the limit, or the quota is used up.
     AssetTooLarge, "asset.too-large", 413, "The file is too large", false;
     /// The picture has more pixels than the limit.
     AssetDimensions, "asset.dimensions.too-large", 422, "The picture has too many pixels", false;
+    /// A video, a sound or an animation is longer than the limit.
+    AssetTooLong, "asset.too-long", 422, "The file lasts too long", false;
+    /// Looking into the file took more time or memory than the limit, or ended the process that did it.
+    AssetTooCostly, "asset.too-costly", 422, "The file takes too much to be decoded", false;
+    /// The disk is full, or would be.
+    AssetStorageFull, "asset.storage.full", 507, "There is no space left for files", false;
+    /// The upload was cancelled, refused or given up, or never begun.
+    AssetUploadNotFound, "asset.upload.not-found", 404, "There is no such upload", false;
+    /// The piece is not the next one.
+    AssetUploadOffset, "asset.upload.offset", 409, "The upload goes on at another offset", false;
+    /// Two pieces of an upload at a time.
+    AssetUploadLocked, "asset.upload.locked", 423, "Another piece of the upload is just arriving", true;
+    /// `Tus-Resumable` is missing, or names another version.
+    AssetUploadVersion, "asset.upload.version", 412, "This version of tus is not spoken here", false;
     /// The upload ended before the file did.
     AssetIncomplete, "asset.upload.incomplete", 400, "The upload ended too early", false;
     /// A layer uses the asset.

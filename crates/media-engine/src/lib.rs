@@ -7,6 +7,7 @@
 //!   the next host must know, `hosting` how the worker lives without one.
 //! - `scene` finds what a new scene changes; `layer` holds one file for each kind of layer.
 //! - `renderer` draws a web page, in a process of its own beside the worker.
+//! - `probe` looks into an uploaded video or sound, in a process that layer-service starts.
 //! - `pipeline` is what is on air: composer, encoder, segment writer. It knows no decoder.
 //! - `tap` lets readers on this machine have what the encoders make, as they make it.
 //! - `output` brings what the encoders make to servers and into recordings, each by itself.
@@ -29,6 +30,7 @@ mod number;
 mod output;
 mod picture;
 mod pipeline;
+mod probe;
 mod process;
 mod renderer;
 mod scene;
@@ -40,6 +42,7 @@ mod timeline;
 mod worker;
 
 pub use log::Log;
+pub use probe::probe;
 pub use process::{lead_group, prefer, socket};
 pub use renderer::render_web;
 pub use worker::run;

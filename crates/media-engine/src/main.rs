@@ -1,4 +1,5 @@
-//! `media-worker`: started by stream-engine, one for each stream on air.
+//! `media-worker`: started by stream-engine, one for each stream on air; and by layer-service, to look
+//! into an uploaded video or sound.
 
 use std::io;
 use std::process::ExitCode;
@@ -21,6 +22,9 @@ fn main() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(_untold) => ExitCode::FAILURE,
         };
+    }
+    if stream == sm_probe::ARGUMENT {
+        return sm_media_engine::probe(std::env::args().nth(2));
     }
     // It becomes part of every line of the log.
     let stream = stream.parse::<StreamId>().unwrap_or_default();

@@ -9,6 +9,8 @@ use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::fontdb::Database;
 use resvg::usvg::{ImageHrefResolver, ImageKind, Options, Tree, roxmltree};
 
+use crate::thumbnail::Thumbnail;
+
 /// What a drawing may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SvgLimits {
@@ -134,6 +136,23 @@ impl Drawing {
     /// The drawing stretched over this many pixels: red, green, blue and alpha, premultiplied, row
     /// by row; `None` when there is no memory for it.
     pub fn draw(&self, width: u32, height: u32) -> Option<Vec<u8>> {
+        self.sheet(width, height).map(Pixmap::take)
+    }
+
+    /// What can be seen of it, at most `side_max` pixels on a side.
+    pub fn thumbnail(&self, side_max: u32) -> Option<Thumbnail> {
+        let (width, height) = self.size(u32::MAX);
+        let longer = u64::from(width.max(height));
+        let side = |side: u32| {
+            let scaled = u64::from(side) * u64::from(side_max) / longer.max(1);
+            u32::try_from(scaled).unwrap_or(side_max).max(1)
+        };
+        let (width, height) = (side(width), side(height));
+        let pixels = self.sheet(width, height)?.take_demultiplied();
+        Thumbnail::of_pixels(width, height, pixels, side_max)
+    }
+
+    fn sheet(&self, width: u32, height: u32) -> Option<Pixmap> {
         let mut sheet = Pixmap::new(width, height)?;
         let size = self.tree.size();
         #[expect(
@@ -144,7 +163,7 @@ impl Drawing {
         let scale =
             Transform::from_scale(width as f32 / size.width(), height as f32 / size.height());
         resvg::render(&self.tree, scale, &mut sheet.as_mut());
-        Some(sheet.take())
+        Some(sheet)
     }
 }
 
@@ -220,6 +239,21 @@ mod tests {
         }
         assert!(drawing.draw(0, 10).is_none());
         assert!(drawing.draw(u32::MAX, u32::MAX).is_none());
+    }
+
+    #[test]
+    fn a_thumbnail_shows_the_whole_drawing() {
+        for (side_max, size) in [(10, (10, 5)), (80, (80, 40))] {
+            let drawing = read(&svg(r##"<rect width="20" height="20" fill="#f00"/>"##)).unwrap();
+            let thumbnail = drawing.thumbnail(side_max).unwrap();
+            assert_eq!(thumbnail.media_type, "image/png");
+            let picture = image::load_from_memory(&thumbnail.bytes)
+                .unwrap()
+                .to_rgba8();
+            assert_eq!(picture.dimensions(), size);
+            assert_eq!(picture.get_pixel(1, 1).0, [255, 0, 0, 255]);
+            assert_eq!(picture.get_pixel(size.0 - 1, 1).0[3], 0);
+        }
     }
 
     #[test]

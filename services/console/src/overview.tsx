@@ -1,3 +1,4 @@
+import { AssetPanel } from "./features/assets/asset-panel.tsx";
 import { ChatPanel } from "./features/chat/chat-panel.tsx";
 import { LayerPanel } from "./features/layers/layer-panel.tsx";
 import { OutputPanel } from "./features/outputs/output-panel.tsx";
@@ -26,6 +27,7 @@ export function Overview() {
         <div className="overview__composing">
           <ScenePanel />
           <LayerPanel />
+          <AssetPanel />
         </div>
         <ChatPanel />
       </main>

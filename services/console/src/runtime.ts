@@ -6,6 +6,7 @@ import type { StreamState } from "./api/types.ts";
 import { systemClock } from "./clock.ts";
 import { Announcer } from "./features/announcements/announcer.ts";
 import { announceLink, announceOutputs, announceStream } from "./features/announcements/rules.ts";
+import { AssetStore } from "./features/assets/store.ts";
 import { Moderation } from "./features/chat/moderation.ts";
 import { ChatRoom } from "./features/chat/room.ts";
 import { ChatStore } from "./features/chat/store.ts";
@@ -54,6 +55,7 @@ export interface Runtime {
   readonly outputs: OutputStore;
   readonly outputWriter: OutputWriter;
   readonly recordings: RecordingStore;
+  readonly assets: AssetStore;
   readonly chat: ChatStore;
   readonly chatRoom: ChatRoom;
   readonly moderation: Moderation;
@@ -145,6 +147,7 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
     outputs,
     outputWriter: new OutputWriter(api, outputs, stream),
     recordings: new RecordingStore(api, stream),
+    assets: new AssetStore(api),
     chat,
     chatRoom,
     moderation,

@@ -8,7 +8,7 @@ use sm_service_kit::health::Need;
 use sm_service_kit::{Kit, resources};
 
 use crate::api::{self, Context, Ingest};
-use crate::assets::{Assets, Catalog};
+use crate::assets::{Assets, Catalog, Prober};
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::scenes::Scenes;
@@ -35,6 +35,7 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     );
     let assets = Assets::new(
         config.assets.clone(),
+        Prober::new(config.probe.clone(), &config.assets),
         catalog,
         scenes.clone(),
         Arc::clone(kit.clock()),
@@ -71,6 +72,12 @@ fn watch_health(kit: &Kit, bus: &Bus, assets: &Assets) {
         .dependency("assets-directory", Need::Optional, move || {
             let files = files.clone();
             async move { files.check().await }
+        });
+    let prober = assets.prober().clone();
+    kit.health()
+        .dependency("media-probe", Need::Optional, move || {
+            let prober = prober.clone();
+            async move { prober.check().await }
         });
     kit.health().component(tasks::COMPONENT, Need::Required);
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sm_bus::{BusConfig, ListBounds};
 use sm_common::address::NetworkPolicy;
 use sm_common::id::StreamId;
-use sm_media_files::SvgLimits;
+use sm_probe::Limits;
 use sm_service_kit::config::{
     AuthConfig, EventHandlerConfig, HttpConfig, KitConfig, OpsConfig, ServiceConfig,
     TelemetryConfig,
@@ -36,6 +36,8 @@ pub struct Config {
     pub(crate) assets: AssetsConfig,
     /// `[variables]`
     pub(crate) variables: VariablesConfig,
+    /// `[probe]`
+    pub(crate) probe: ProbeConfig,
     /// `[demo]`
     pub(crate) demo: DemoConfig,
     /// `[sources]`
@@ -84,12 +86,32 @@ pub(crate) struct AssetsConfig {
     pub(crate) svg_depth_max: usize,
     pub(crate) svg_parts_max: u64,
     pub(crate) font_bytes_max: u64,
+    pub(crate) frames_max: u64,
+    duration_s_max: u64,
+    pub(crate) disk_free_bytes_min: u64,
     pub(crate) uploads_max: usize,
     pub(crate) upload_timeout_s: u64,
     pub(crate) idle_timeout_s: u64,
     pub(crate) claim_ms: u64,
     pub(crate) sweep_interval_s: u64,
     pub(crate) orphan_age_s: u64,
+    unused_keep_s: u64,
+    pub(crate) resumable_max: usize,
+    resumable_keep_s: u64,
+}
+
+/// `[probe]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProbeConfig {
+    pub(crate) picture_program: PathBuf,
+    pub(crate) media_program: PathBuf,
+    pub(crate) at_once_max: usize,
+    timeout_ms: u64,
+    memory_bytes_max: u64,
+    cpu_s_max: u64,
+    thumbnail_side: u32,
+    pub(crate) thumbnail_bytes_max: u64,
 }
 
 /// `[variables]`
@@ -172,13 +194,31 @@ impl AssetsConfig {
         }
     }
 
-    pub(crate) fn svg_limits(&self) -> SvgLimits {
-        SvgLimits {
-            bytes_max: self.svg_bytes_max,
-            depth_max: self.svg_depth_max,
-            weight_max: self.svg_parts_max,
-            ..SvgLimits::default()
+    /// What a file, and looking into it, may take.
+    pub(crate) const fn probe_limits(&self, probe: &ProbeConfig) -> Limits {
+        Limits {
+            side_max: self.image_side_max,
+            pixels_max: self.image_pixels_max,
+            frames_max: self.frames_max,
+            duration_ms_max: self.duration_s_max.saturating_mul(1000),
+            svg_bytes_max: self.svg_bytes_max,
+            svg_depth_max: self.svg_depth_max,
+            svg_parts_max: self.svg_parts_max,
+            font_bytes_max: self.font_bytes_max,
+            thumbnail_side: probe.thumbnail_side,
+            memory_bytes_max: probe.memory_bytes_max,
+            cpu_s_max: probe.cpu_s_max,
         }
+    }
+
+    /// How long an upload waits for its next piece.
+    pub(crate) const fn resumable_keep(&self) -> Duration {
+        Duration::from_secs(self.resumable_keep_s)
+    }
+
+    /// How long files are kept that nobody uses; `None` for ever.
+    pub(crate) fn unused_keep(&self) -> Option<Duration> {
+        (self.unused_keep_s > 0).then(|| Duration::from_secs(self.unused_keep_s))
     }
 
     pub(crate) const fn upload_timeout(&self) -> Duration {
@@ -202,6 +242,12 @@ impl AssetsConfig {
     }
 }
 
+impl ProbeConfig {
+    pub(crate) const fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout_ms)
+    }
+}
+
 impl ServiceConfig for Config {
     fn kit(&self) -> KitConfig {
         KitConfig {
@@ -216,6 +262,8 @@ impl ServiceConfig for Config {
 
 #[cfg(test)]
 mod tests {
+    use sm_media_files::SvgLimits;
+
     use super::*;
 
     #[test]
@@ -230,7 +278,16 @@ mod tests {
         } = config.assets;
         assert!(file_bytes_max <= total_bytes_max);
         // What is taken here must be shown by the worker.
-        assert_eq!(config.assets.svg_limits(), SvgLimits::default());
+        let shown = SvgLimits::default();
+        let taken = config.assets.probe_limits(&config.probe);
+        assert_eq!(
+            (
+                taken.svg_bytes_max,
+                taken.svg_depth_max,
+                taken.svg_parts_max
+            ),
+            (shown.bytes_max, shown.depth_max, shown.weight_max)
+        );
         // A change must be over before its claim on a file is, and an upload before its file
         // counts as forgotten.
         assert!(config.assets.claim() > config.scene.write_timeout());

@@ -11,6 +11,7 @@ mod assets;
 mod config;
 mod domain;
 mod metrics;
+mod probe;
 mod scenes;
 mod store;
 mod tasks;
@@ -20,6 +21,7 @@ use sm_service_kit::About;
 pub use api::openapi;
 pub use app::serve;
 pub use config::Config;
+pub use probe::probe;
 
 /// What this service is.
 pub const ABOUT: About = About {

@@ -11,6 +11,7 @@ pub(crate) struct Metrics {
     conflicts: IntCounter,
     uploads: IntCounterVec,
     uploads_in_progress: IntGauge,
+    swept: IntCounterVec,
     assets_bytes: IntGauge,
     assets_bytes_max: IntGauge,
 }
@@ -24,6 +25,19 @@ pub(crate) enum UploadOutcome {
     Duplicate,
     /// Not kept: refused, cut, or no Redis.
     Refused,
+}
+
+/// What a sweep gave back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Swept {
+    /// A file that never got a name, or was losing it.
+    Unnamed,
+    /// A file with a name that nobody knows.
+    Unknown,
+    /// A file that nobody has used for long.
+    Unused,
+    /// An upload that nobody went on with.
+    Abandoned,
 }
 
 impl Metrics {
@@ -48,6 +62,13 @@ impl Metrics {
                 "sm_assets_uploads_in_progress",
                 "Uploads that this process is taking.",
             )?,
+            swept: IntCounterVec::new(
+                Opts::new(
+                    "sm_assets_swept_total",
+                    "Files and uploads that were given back because nobody needs them.",
+                ),
+                &["what"],
+            )?,
             assets_bytes: IntGauge::new(
                 "sm_assets_bytes",
                 "Size of all uploaded files, as last read.",
@@ -61,6 +82,7 @@ impl Metrics {
         registry.register(Box::new(metrics.conflicts.clone()))?;
         registry.register(Box::new(metrics.uploads.clone()))?;
         registry.register(Box::new(metrics.uploads_in_progress.clone()))?;
+        registry.register(Box::new(metrics.swept.clone()))?;
         registry.register(Box::new(metrics.assets_bytes.clone()))?;
         registry.register(Box::new(metrics.assets_bytes_max.clone()))?;
         Ok(metrics)
@@ -85,6 +107,16 @@ impl Metrics {
             UploadOutcome::Refused => "refused",
         };
         self.uploads.with_label_values(&[outcome]).inc();
+    }
+
+    pub(crate) fn count_swept(&self, what: Swept, count: u64) {
+        let what = match what {
+            Swept::Unnamed => "unnamed",
+            Swept::Unknown => "unknown",
+            Swept::Unused => "unused",
+            Swept::Abandoned => "abandoned",
+        };
+        self.swept.with_label_values(&[what]).inc_by(count);
     }
 
     pub(crate) const fn uploads_in_progress(&self) -> &IntGauge {

@@ -28,7 +28,7 @@ use crate::domain::{
     Surroundings, Vault, apply, demo_layers,
 };
 use crate::metrics::Metrics;
-use crate::store::{Found, Loaded, SceneStore};
+use crate::store::{Found, Loaded, SceneStore, Uses};
 
 pub(crate) use self::history::{History, StepRequest, Taken};
 
@@ -294,17 +294,15 @@ impl Scenes {
         written.map_err(SceneError::Unconfirmed)
     }
 
-    /// A layer of any stream that shows the file.
-    pub(crate) async fn user_of(&self, asset: &AssetId) -> Result<Option<LayerId>, BusError> {
+    /// Where files are used, in all scenes of all streams.
+    pub(crate) async fn uses(&self) -> Result<Uses, BusError> {
         let mut streams: BTreeSet<StreamId> = self.config.stream.ids.iter().cloned().collect();
         streams.extend(self.store.streams().await?);
+        let mut uses = Uses::new();
         for stream in &streams {
-            let user = self.store.user_of(stream, asset).await?;
-            if user.is_some() {
-                return Ok(user);
-            }
+            self.store.add_uses(stream, &mut uses).await?;
         }
-        Ok(None)
+        Ok(uses)
     }
 
     /// Forgets secrets that no layer has named for long.

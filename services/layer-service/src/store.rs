@@ -8,6 +8,7 @@ mod history;
 mod hosted;
 mod list;
 mod secrets;
+mod uses;
 mod variables;
 
 use std::collections::BTreeMap;
@@ -22,7 +23,7 @@ use sm_common::event::{
     GroupCreated, GroupDeleted, GroupUpdated, LayerCreated, LayerDeleted, LayerReordered,
     LayerUpdated,
 };
-use sm_common::id::{AssetId, LayerId, SceneId, StreamId};
+use sm_common::id::{LayerId, SceneId, StreamId};
 use sm_common::layer::Layer;
 use sm_common::scene::{Scene, SceneDocument};
 use sm_common::stream::LayerStatus;
@@ -31,6 +32,7 @@ use sm_service_kit::http::RequestContext;
 pub(crate) use self::history::{NextSteps, Page};
 pub(crate) use self::hosted::Hosted;
 pub(crate) use self::list::{FoundList, LoadedList};
+pub(crate) use self::uses::Uses;
 use crate::config::SceneConfig;
 use crate::domain::history::Record;
 use crate::domain::{Applied, Step};
@@ -261,23 +263,6 @@ impl SceneStore {
                 }
             })
             .collect()
-    }
-
-    /// A layer of any scene of `stream` that shows the file.
-    pub(crate) async fn user_of(
-        &self,
-        stream: &StreamId,
-        asset: &AssetId,
-    ) -> Result<Option<LayerId>, BusError> {
-        let key = keys::layers(stream);
-        let texts: Vec<String> = self.bus.query(redis::cmd("HVALS").arg(&key)).await?;
-        for text in texts {
-            let layer: Layer = read(&key, &text)?;
-            if layer.source.assets().any(|known| known == asset) {
-                return Ok(Some(layer.id));
-            }
-        }
-        Ok(None)
     }
 
     /// Every stream that may have a scene, beside the configured ones.

@@ -4,6 +4,7 @@
 
 mod chat;
 mod handover;
+mod uploads;
 mod values;
 mod whep;
 

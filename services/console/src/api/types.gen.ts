@@ -84,12 +84,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the uploaded files, newest first. */
+        /** Lists the uploaded files with where each is used, newest first. */
         get: operations["list_assets"];
         put?: never;
         /**
-         * Takes a picture or a video, as the member `file` of a form.
-         * @description Its bytes decide what it is. The same content is kept once: a second upload is answered with
+         * Takes a picture, a video, a sound or a font, as the member `file` of a form.
+         * @description Its bytes decide what it is, and it is decoded before it is taken. The same content is kept once: a second upload is answered with
          *     the first one's asset and 200.
          */
         post: operations["upload_asset"];
@@ -106,11 +106,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Reads what is known of an uploaded file. */
+        /** Reads what is known of an uploaded file, and where it is used. */
         get: operations["read_asset"];
         put?: never;
         post?: never;
-        /** Deletes an uploaded file that no layer shows. */
+        /** Deletes an uploaded file that no layer uses. */
         delete: operations["delete_asset"];
         options?: never;
         head?: never;
@@ -132,6 +132,72 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/assets/{id}/thumbnail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Hands out a small picture of an uploaded file: of a picture, of a video soon after its
+         *     beginning, of two letters of a font.
+         */
+        get: operations["read_asset_thumbnail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/assets/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begins an upload that may come in pieces, to any replica, and go on after a loss: tus 1.0.
+         * @description Space is kept free for it until it is complete or given up. Each piece follows as a `PATCH`;
+         *     after the last one the file is taken as `POST /api/assets` would, and `Content-Location` is the asset.
+         */
+        post: operations["begin_upload"];
+        delete?: never;
+        /** Says what is spoken of tus, and how large a file may be. */
+        options: operations["describe_uploads"];
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/assets/uploads/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Gives an upload up, and its space back. What it has become stays. */
+        delete: operations["cancel_upload"];
+        options?: never;
+        /** Says how far an upload has come, and what it has become. */
+        head: operations["read_upload"];
+        /**
+         * Takes the next piece of an upload, and with the last one the file.
+         * @description A piece that is cut off is not lost: `HEAD` says how much of it has arrived. A file that is refused is
+         *     gone with its upload. When the last answer was lost, or the file could not be taken for now, an empty
+         *     piece at the end asks again.
+         */
+        patch: operations["continue_upload"];
         trace?: never;
     };
     "/api/auth/login": {
@@ -1367,6 +1433,8 @@ export interface components {
         };
         /** @description An uploaded file. Its content never changes: the identifier is its digest. */
         Asset: {
+            /** @description The codec of the sound, such as `MPEG-4 AAC`. */
+            audio_codec?: string | null;
             /**
              * Format: int64
              * @description Size in bytes.
@@ -1375,8 +1443,20 @@ export interface components {
             /** @description When it was first uploaded. */
             created_at: components["schemas"]["Timestamp"];
             /**
+             * Format: int64
+             * @description Length in milliseconds, of what moves or sounds.
+             */
+            duration_ms?: number | null;
+            /** @description The name of a font's family. */
+            family?: string | null;
+            /**
+             * Format: int64
+             * @description Frames of an animated picture.
+             */
+            frames?: number | null;
+            /**
              * Format: int32
-             * @description Height in pixels, where the header says it.
+             * @description Height in pixels, of what can be seen.
              */
             height?: number | null;
             /** @description SHA-256 of the content. */
@@ -1387,9 +1467,13 @@ export interface components {
             media_type: string;
             /** @description The name it was uploaded under. */
             name: string;
+            /** @description The media type of its thumbnail; absent where there is none to be had. */
+            thumbnail?: string | null;
+            /** @description The codec of a video's picture, such as `H.264`. */
+            video_codec?: string | null;
             /**
              * Format: int32
-             * @description Width in pixels, where the header says it.
+             * @description Width in pixels, of what can be seen.
              */
             width?: number | null;
         };
@@ -1400,6 +1484,21 @@ export interface components {
          * @enum {string}
          */
         AssetKind: "image" | "video" | "audio" | "font";
+        /** @description A layer that shows an uploaded file, plays it, or is written in it. */
+        AssetUse: {
+            /** @description The layer of the scene. */
+            layer: components["schemas"]["LayerId"];
+            /** @description Its name. */
+            layer_name: string;
+            /** @description Whether the scene is the one that is wanted on air. */
+            on_air: boolean;
+            /** @description The scene of the stream. */
+            scene: components["schemas"]["SceneId"];
+            /** @description Its name. */
+            scene_name: string;
+            /** @description The stream. */
+            stream: components["schemas"]["StreamId"];
+        };
         /**
          * @description What follows the end of a file that does not start again.
          * @enum {string}
@@ -5175,6 +5274,11 @@ export interface components {
              */
             file: string;
         };
+        /** @description An uploaded file, and where it is used. */
+        UsedAsset: components["schemas"]["Asset"] & {
+            /** @description Every layer that uses it. While there is one, the file is not deleted. */
+            uses: components["schemas"]["AssetUse"][];
+        };
         /** @description A person or machine that may sign in. */
         User: {
             /** @description When it was created. */
@@ -5617,7 +5721,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Asset"][];
+                    "application/json": components["schemas"]["UsedAsset"][];
                 };
             };
             /** @description No or no valid token. */
@@ -5727,7 +5831,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Neither a picture nor a video that is taken, or not what the form says. */
+            /** @description No picture, video, sound or font that is taken, not what the form says, or broken. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -5736,7 +5840,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The picture has too many pixels, or the file name is a path. */
+            /** @description The file has too many pixels, lasts too long or takes too much to be decoded, or its name is a path. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5756,6 +5860,15 @@ export interface operations {
             };
             /** @description Redis is away; try again. */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full. */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5783,7 +5896,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Asset"];
+                    "application/json": components["schemas"]["UsedAsset"];
                 };
             };
             /** @description No or no valid token. */
@@ -5870,7 +5983,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A layer shows it. */
+            /** @description A layer uses it; `detail` says which, in which scene, and whether it is on air. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5959,6 +6072,502 @@ export interface operations {
             };
             /** @description The asset cannot be read now. */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_asset_thumbnail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description SHA-256 of its content, in lower-case hexadecimal. */
+                id: components["schemas"]["AssetId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The thumbnail, a JPEG or a PNG. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/*": unknown;
+                };
+            };
+            /** @description The caller has it. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such asset, or nothing to be seen of it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The asset cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    begin_upload: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 1.0.0 */
+                "Tus-Resumable": string;
+                /** @description Bytes of the whole file. */
+                "Upload-Length": number;
+                /** @description `filename` and `filetype`, each with its value in Base64. */
+                "Upload-Metadata"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The upload may begin. */
+            201: {
+                headers: {
+                    /** @description The upload, relative to this address. */
+                    Location?: string;
+                    /** @description When it is given up, unless something arrives before. */
+                    "Upload-Expires"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A header cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another version of tus. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The file is too large, or the quota is used up. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many uploads have begun. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full. */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    describe_uploads: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description See the headers. */
+            204: {
+                headers: {
+                    /** @description creation, expiration, termination */
+                    "Tus-Extension"?: string;
+                    /** @description Bytes of the largest file. */
+                    "Tus-Max-Size"?: number;
+                    /** @description 1.0.0 */
+                    "Tus-Version"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    cancel_upload: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 1.0.0 */
+                "Tus-Resumable": string;
+            };
+            path: {
+                /** @description The upload. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such upload. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another version of tus. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A piece is just arriving. */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_upload: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 1.0.0 */
+                "Tus-Resumable": string;
+            };
+            path: {
+                /** @description The upload. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description See the headers. */
+            200: {
+                headers: {
+                    /** @description The asset, once the upload is complete. */
+                    "Content-Location"?: string;
+                    /** @description Bytes of the whole file. */
+                    "Upload-Length"?: number;
+                    /** @description Bytes that have arrived: where the next piece begins. */
+                    "Upload-Offset"?: number;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such upload. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Another version of tus. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    continue_upload: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 1.0.0 */
+                "Tus-Resumable": string;
+                /** @description Where in the file the piece begins: what has arrived so far. */
+                "Upload-Offset": number;
+            };
+            path: {
+                /** @description The upload. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/offset+octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description The piece has arrived. */
+            204: {
+                headers: {
+                    /** @description The asset, after the last piece. */
+                    "Content-Location"?: string;
+                    /** @description When the upload is given up, unless something arrives before. */
+                    "Upload-Expires"?: string;
+                    /** @description Bytes that have arrived in all. */
+                    "Upload-Offset"?: number;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A header cannot be read, or the piece was cut off. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such upload. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing more of the piece has arrived in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The upload goes on at another offset; `HEAD` says which. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another version of tus. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The piece goes beyond the announced length. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The file is not taken, or this is no piece. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The file has too many pixels, lasts too long or takes too much to be decoded. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another piece is just arriving. */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many uploads at a time. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full. */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };

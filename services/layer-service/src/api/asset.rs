@@ -3,7 +3,7 @@ use actix_web::http::header::{CONTENT_LENGTH, LOCATION};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
-use sm_common::asset::Asset;
+use sm_common::asset::{Asset, UsedAsset};
 use sm_common::id::AssetId;
 use sm_common::problem::{Problem, ProblemCode};
 use sm_service_kit::ApiProblem;
@@ -24,9 +24,9 @@ pub(crate) struct AssetPath {
     pub(crate) id: AssetId,
 }
 
-/// Takes a picture or a video, as the member `file` of a form.
+/// Takes a picture, a video, a sound or a font, as the member `file` of a form.
 ///
-/// Its bytes decide what it is. The same content is kept once: a second upload is answered with
+/// Its bytes decide what it is, and it is decoded before it is taken. The same content is kept once: a second upload is answered with
 /// the first one's asset and 200.
 #[utoipa::path(
     post, path = "/api/assets", tag = "layer-service",
@@ -39,10 +39,11 @@ pub(crate) struct AssetPath {
         (status = 403, description = "The role does not allow it.", body = Problem, content_type = "application/problem+json"),
         (status = 408, description = "The file did not arrive in time.", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The file is too large, or the quota is used up.", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "Neither a picture nor a video that is taken, or not what the form says.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "The picture has too many pixels, or the file name is a path.", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "No picture, video, sound or font that is taken, not what the form says, or broken.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The file has too many pixels, lasts too long or takes too much to be decoded, or its name is a path.", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "Too many uploads at a time.", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Redis is away; try again.", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "The disk is full.", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = [])),
 )]
@@ -71,11 +72,11 @@ pub(crate) async fn upload_asset(
         .json(asset))
 }
 
-/// Lists the uploaded files, newest first.
+/// Lists the uploaded files with where each is used, newest first.
 #[utoipa::path(
     get, path = "/api/assets", tag = "layer-service",
     responses(
-        (status = 200, description = "The assets.", body = Vec<Asset>),
+        (status = 200, description = "The assets.", body = Vec<UsedAsset>),
         (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The role does not allow it.", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The assets cannot be read now.", body = Problem, content_type = "application/problem+json"),
@@ -86,21 +87,15 @@ pub(crate) async fn list_assets(
     _caller: Authorized<ReadStream>,
     context: Data<Context>,
 ) -> Result<HttpResponse, ApiProblem> {
-    let inventory = context.assets.catalog().inventory().await;
-    let mut assets: Vec<Asset> = inventory
-        .map_err(ApiError::from)?
-        .assets
-        .into_values()
-        .collect();
-    assets.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
-    Ok(HttpResponse::Ok().json(assets))
+    let listed = context.assets.list().await.map_err(ApiError::from)?;
+    Ok(HttpResponse::Ok().json(listed))
 }
 
-/// Reads what is known of an uploaded file.
+/// Reads what is known of an uploaded file, and where it is used.
 #[utoipa::path(
     get, path = "/api/assets/{id}", tag = "layer-service", params(AssetPath),
     responses(
-        (status = 200, description = "The asset.", body = Asset),
+        (status = 200, description = "The asset.", body = UsedAsset),
         (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The role does not allow it.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such asset.", body = Problem, content_type = "application/problem+json"),
@@ -113,10 +108,12 @@ pub(crate) async fn read_asset(
     Path(AssetPath { id }): Path<AssetPath>,
     context: Data<Context>,
 ) -> Result<HttpResponse, ApiProblem> {
-    Ok(HttpResponse::Ok().json(find(&context, &id).await?))
+    let asset = find(&context, &id).await?;
+    let uses = context.assets.uses(&id).await.map_err(ApiError::from)?;
+    Ok(HttpResponse::Ok().json(UsedAsset { asset, uses }))
 }
 
-/// Deletes an uploaded file that no layer shows.
+/// Deletes an uploaded file that no layer uses.
 #[utoipa::path(
     delete, path = "/api/assets/{id}", tag = "layer-service", params(AssetPath),
     responses(
@@ -124,7 +121,7 @@ pub(crate) async fn read_asset(
         (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The role does not allow it.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such asset.", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "A layer shows it.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "A layer uses it; `detail` says which, in which scene, and whether it is on air.", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Redis is away; try again.", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = [])),

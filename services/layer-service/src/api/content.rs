@@ -23,9 +23,9 @@ use super::error::ApiError;
 /// Read from the disk at once, in bytes.
 const READ_BYTES: usize = 64 * 1024;
 /// Content never changes under its digest, and is for signed-in people alone.
-const CACHE: &str = "private, max-age=31536000, immutable";
+pub(crate) const CACHE: &str = "private, max-age=31536000, immutable";
 /// Uploaded bytes never run as a page of ours.
-const SANDBOX: &str = "default-src 'none'; sandbox";
+pub(crate) const SANDBOX: &str = "default-src 'none'; sandbox";
 
 /// Hands out the content of an uploaded file; one `Range` of it where asked for.
 #[utoipa::path(

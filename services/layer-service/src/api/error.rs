@@ -3,10 +3,11 @@ use std::time::Duration;
 
 use sm_bus::BusError;
 use sm_common::problem::{Conflict, FieldError, ProblemCode};
+use sm_probe::RefusalKind;
 use sm_service_kit::ApiProblem;
 use sm_service_kit::http::etag;
 
-use crate::assets::{RemoveError, UploadError};
+use crate::assets::{ProbeError, RemoveError, ResumeError, UploadError};
 use crate::domain::history::Clash;
 use crate::domain::upload::Unacceptable;
 use crate::domain::{Faults, ListRefusal, Refusal, Rejected};
@@ -23,6 +24,8 @@ pub(crate) enum ApiError {
     #[error(transparent)]
     Upload(#[from] UploadError),
     #[error(transparent)]
+    Resume(#[from] ResumeError),
+    #[error(transparent)]
     Remove(#[from] RemoveError),
     #[error(transparent)]
     Bus(#[from] BusError),
@@ -35,6 +38,7 @@ impl From<ApiError> for ApiProblem {
         match error {
             ApiError::Scene(error) => scene(error),
             ApiError::Upload(error) => upload(error),
+            ApiError::Resume(error) => resume(error),
             ApiError::Remove(error) => remove(error),
             ApiError::Bus(error) => bus(error),
             ApiError::Content(_) => Self::internal(error),
@@ -185,16 +189,47 @@ fn upload(error: UploadError) -> ApiProblem {
             told(ProblemCode::AssetDimensions)
         }
         UploadError::Unacceptable(
-            Unacceptable::Type { .. }
-            | Unacceptable::Lie { .. }
-            | Unacceptable::Header
-            | Unacceptable::Drawing(_)
-            | Unacceptable::Font
-            | Unacceptable::FontSize { .. },
+            Unacceptable::Type { .. } | Unacceptable::Lie { .. } | Unacceptable::Header,
         ) => told(ProblemCode::AssetUnsupported),
+        UploadError::Probe(error) => probe(error),
+        UploadError::DiskFull => told(ProblemCode::AssetStorageFull),
         UploadError::Disk(_) => ApiProblem::internal(error),
         UploadError::Contended => ApiProblem::unavailable(error),
         UploadError::Bus(cause) => bus(cause),
+    }
+}
+
+fn resume(error: ResumeError) -> ApiProblem {
+    let detail = error.to_string();
+    let told = |code| ApiProblem::new(code).detail(detail);
+    match error {
+        ResumeError::NotFound(_) => told(ProblemCode::AssetUploadNotFound),
+        ResumeError::Offset { .. } => told(ProblemCode::AssetUploadOffset),
+        ResumeError::Locked => {
+            told(ProblemCode::AssetUploadLocked).retry_after(Duration::from_secs(1))
+        }
+        ResumeError::Beyond { .. } => told(ProblemCode::AssetTooLarge),
+        ResumeError::Cut { cause, .. } => told(ProblemCode::AssetIncomplete).cause(cause),
+        ResumeError::Slow { .. } => told(ProblemCode::BodyTimeout),
+        ResumeError::TooMany(_) => told(ProblemCode::RateLimited).retry_after(CAPACITY_AGAIN),
+        ResumeError::Upload(error) => upload(error),
+    }
+}
+
+fn probe(error: ProbeError) -> ApiProblem {
+    let told = |code| ApiProblem::new(code).detail(error.to_string());
+    match &error {
+        ProbeError::Refused(refusal) => told(match refusal.kind {
+            RefusalKind::Broken => ProblemCode::AssetUnsupported,
+            RefusalKind::Dimensions => ProblemCode::AssetDimensions,
+            RefusalKind::Length => ProblemCode::AssetTooLong,
+        }),
+        ProbeError::Costly(_) => told(ProblemCode::AssetTooCostly),
+        ProbeError::Absent { program } => {
+            let cause = format!("there is no {}", program.display());
+            told(ProblemCode::Unavailable).cause(cause)
+        }
+        ProbeError::Run(_) => ApiProblem::internal(error),
     }
 }
 

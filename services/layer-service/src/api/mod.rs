@@ -12,11 +12,15 @@ mod ingest;
 mod layer;
 mod order;
 mod playback;
+mod resumable;
 mod scene;
 mod shape;
 mod template;
+mod thumbnail;
 mod variable;
 
+use actix_web::http::Method;
+use actix_web::middleware::DefaultHeaders;
 use actix_web::web::{self, Data, ServiceConfig};
 use sm_common::auth::Identity;
 use sm_service_kit::ApiProblem;
@@ -25,8 +29,10 @@ use utoipa::OpenApi;
 use self::error::ApiError;
 pub(crate) use self::ingest::Ingest;
 use self::layer::LayersQuery;
+use self::resumable::TUS_RESUMABLE;
 use crate::assets::Assets;
 use crate::domain::Proposal;
+use crate::domain::resumable::VERSION;
 use crate::scenes::{Changed, Scenes};
 
 /// What handlers work with.
@@ -127,12 +133,29 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
                     .get(asset::list_assets)
                     .post(asset::upload_asset),
             )
+            // Before assets: it is not the name of one.
+            .service(
+                web::resource("/api/assets/uploads")
+                    .wrap(DefaultHeaders::new().add((TUS_RESUMABLE, VERSION)))
+                    .post(resumable::begin_upload)
+                    .route(web::method(Method::OPTIONS).to(resumable::describe_uploads)),
+            )
+            .service(
+                web::resource("/api/assets/uploads/{id}")
+                    .wrap(DefaultHeaders::new().add((TUS_RESUMABLE, VERSION)))
+                    .route(web::head().to(resumable::read_upload))
+                    .patch(resumable::continue_upload)
+                    .delete(resumable::cancel_upload),
+            )
             .service(
                 web::resource("/api/assets/{id}")
                     .get(asset::read_asset)
                     .delete(asset::delete_asset),
             )
-            .service(web::resource("/api/assets/{id}/content").get(content::read_asset_content));
+            .service(web::resource("/api/assets/{id}/content").get(content::read_asset_content))
+            .service(
+                web::resource("/api/assets/{id}/thumbnail").get(thumbnail::read_asset_thumbnail),
+            );
     }
 }
 
@@ -178,9 +201,15 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
         scene::reorder_scenes,
         asset::list_assets,
         asset::upload_asset,
+        resumable::describe_uploads,
+        resumable::begin_upload,
+        resumable::read_upload,
+        resumable::continue_upload,
+        resumable::cancel_upload,
         asset::read_asset,
         asset::delete_asset,
         content::read_asset_content,
+        thumbnail::read_asset_thumbnail,
     ),
     tags((name = "layer-service", description = "Compose the picture."))
 )]

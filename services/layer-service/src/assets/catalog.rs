@@ -11,7 +11,9 @@ use sm_bus::{Bus, BusError, Commit, CommitOutcome, Guard, keys, redis};
 use sm_common::asset::Asset;
 use sm_common::clock::Timestamp;
 use sm_common::id::AssetId;
+use uuid::Uuid;
 
+use crate::domain::resumable::ResumableUpload;
 use crate::store::{read, write};
 
 /// The index, or the wanted part of it, at one revision.
@@ -19,6 +21,8 @@ use crate::store::{read, write};
 pub(crate) struct Inventory {
     revision: u64,
     pub(crate) assets: BTreeMap<AssetId, Asset>,
+    /// Uploads that come in pieces; all of them, or none where only some files were wanted.
+    pub(crate) uploads: BTreeMap<Uuid, ResumableUpload>,
 }
 
 impl Inventory {
@@ -26,6 +30,17 @@ impl Inventory {
     pub(crate) fn bytes(&self) -> u64 {
         let sizes = self.assets.values().map(|asset| asset.bytes);
         sizes.fold(0, u64::saturating_add)
+    }
+
+    /// Space that is kept free for uploads that are not complete, but for the one named.
+    pub(crate) fn reserved(&self, except: Option<Uuid>) -> u64 {
+        let others = self
+            .uploads
+            .values()
+            .filter(|upload| Some(upload.id) != except);
+        others
+            .map(ResumableUpload::reserved)
+            .fold(0, u64::saturating_add)
     }
 
     fn guard(&self) -> Guard {
@@ -60,9 +75,17 @@ impl Catalog {
             .cmd("GET")
             .arg(keys::ASSETS_REVISION)
             .cmd("HVALS")
-            .arg(keys::ASSETS);
-        let (revision, texts): (Option<u64>, Vec<String>) = self.bus.pipeline(&pipeline).await?;
-        inventory(revision, texts)
+            .arg(keys::ASSETS)
+            .cmd("HVALS")
+            .arg(keys::ASSET_UPLOADS);
+        let (revision, texts, uploads): (Option<u64>, Vec<String>, Vec<String>) =
+            self.bus.pipeline(&pipeline).await?;
+        let mut inventory = inventory(revision, texts)?;
+        for text in uploads {
+            let upload: ResumableUpload = read(keys::ASSET_UPLOADS, &text)?;
+            inventory.uploads.insert(upload.id, upload);
+        }
+        Ok(inventory)
     }
 
     /// Those of `ids` that exist.
@@ -99,6 +122,35 @@ impl Catalog {
         self.committed(commit).await
     }
 
+    /// An upload that comes in pieces.
+    pub(crate) async fn upload(&self, id: Uuid) -> Result<Option<ResumableUpload>, BusError> {
+        let field = id.to_string();
+        self.bus.hash_document(keys::ASSET_UPLOADS, &field).await
+    }
+
+    /// Adds an upload that comes in pieces to what was read. `false` when the index has changed
+    /// since.
+    pub(crate) async fn add_upload(
+        &self,
+        read: &Inventory,
+        upload: &ResumableUpload,
+    ) -> Result<bool, BusError> {
+        let commit = read.next(Commit::new());
+        self.committed(with_upload(commit, upload)?).await
+    }
+
+    /// Writes how far an upload has come.
+    pub(crate) async fn write_upload(&self, upload: &ResumableUpload) -> Result<(), BusError> {
+        let commit = with_upload(Commit::new(), upload)?;
+        self.committed(commit).await.map(drop)
+    }
+
+    pub(crate) async fn remove_upload(&self, id: Uuid) -> Result<(), BusError> {
+        let uploads = keys::ASSET_UPLOADS.to_owned();
+        let commit = Commit::new().hash_delete(uploads, &id.to_string());
+        self.committed(commit).await.map(drop)
+    }
+
     /// Removes a file from what was read, unless it has been claimed since `claim`. `false` when
     /// that, or the index, has changed.
     pub(crate) async fn remove(
@@ -113,6 +165,7 @@ impl Catalog {
             .next(Commit::new())
             .guard(Guard::field(claims(), id.as_str(), claim.as_deref()))
             .hash_delete(keys::ASSETS.to_owned(), id.as_str())
+            .hash_delete(keys::ASSETS_USED.to_owned(), id.as_str())
             .hash_delete(claims(), id.as_str());
         self.committed(commit).await
     }
@@ -141,10 +194,41 @@ impl Catalog {
         Ok(at.map(Timestamp::from_unix_millis))
     }
 
+    /// Notes that layers use these files now.
+    pub(crate) async fn note_used(&self, ids: &[&AssetId], now: Timestamp) -> Result<(), BusError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let mut command = redis::cmd("HSET");
+        command.arg(keys::ASSETS_USED);
+        for id in ids {
+            command.arg(id.as_str()).arg(now.as_unix_millis());
+        }
+        let _new: i64 = self.bus.query(&command).await?;
+        Ok(())
+    }
+
+    /// When layers were last seen to use files.
+    pub(crate) async fn last_used(&self) -> Result<BTreeMap<AssetId, Timestamp>, BusError> {
+        let mut command = redis::cmd("HGETALL");
+        command.arg(keys::ASSETS_USED);
+        let found: Vec<(String, i64)> = self.bus.query(&command).await?;
+        let known = found.into_iter().filter_map(|(id, at)| {
+            let id = id.parse::<AssetId>().ok()?;
+            Some((id, Timestamp::from_unix_millis(at)))
+        });
+        Ok(known.collect())
+    }
+
     async fn committed(&self, commit: Commit) -> Result<bool, BusError> {
         let outcome = self.bus.commit(commit, Vec::new()).await?;
         Ok(matches!(outcome, CommitOutcome::Committed(_)))
     }
+}
+
+fn with_upload(commit: Commit, upload: &ResumableUpload) -> Result<Commit, BusError> {
+    let uploads = keys::ASSET_UPLOADS.to_owned();
+    Ok(commit.hash_set(uploads, &upload.id.to_string(), write(upload)?))
 }
 
 fn inventory(
@@ -159,5 +243,6 @@ fn inventory(
     Ok(Inventory {
         revision: revision.unwrap_or(0),
         assets,
+        uploads: BTreeMap::new(),
     })
 }

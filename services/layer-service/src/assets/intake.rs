@@ -1,5 +1,8 @@
 //! Takes an upload from the network to the disk, in pieces, within its limits.
 
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use actix_multipart::{Field, Multipart, MultipartError};
@@ -9,7 +12,6 @@ use futures_util::StreamExt as _;
 use sha2::{Digest as _, Sha256};
 use sm_common::asset::AssetKind;
 use sm_common::id::AssetId;
-use sm_media_files::{Drawing, SvgError, SvgLimits};
 use tokio::io::AsyncWriteExt as _;
 use tokio::io::BufWriter;
 use tokio::time::timeout;
@@ -23,7 +25,7 @@ use crate::domain::upload::{
 /// The one member of the form.
 const FIELD: &str = "file";
 /// Written to the disk at once, in bytes.
-const WRITE_BYTES: usize = 256 * 1024;
+pub(super) const WRITE_BYTES: usize = 256 * 1024;
 
 /// A whole, acceptable file that has no name yet.
 #[derive(Debug)]
@@ -32,8 +34,6 @@ pub(crate) struct Received {
     pub(crate) name: String,
     pub(crate) content: ContentType,
     pub(crate) bytes: u64,
-    /// Width and height, where the header says them.
-    pub(crate) size: Option<(u32, u32)>,
     pub(crate) staged: Staged,
 }
 
@@ -42,8 +42,6 @@ pub(crate) struct Received {
 pub(crate) struct Limits {
     pub(crate) bytes_max: u64,
     pub(crate) pixels: PixelLimits,
-    pub(crate) svg: SvgLimits,
-    pub(crate) font_bytes_max: u64,
     /// Longest wait for the next part.
     pub(crate) idle: Duration,
 }
@@ -77,7 +75,7 @@ async fn receive_file(
         .content_type()
         .map(|mime| mime.essence_str().to_owned());
 
-    let (file, staged) = files.stage().await.map_err(UploadError::Disk)?;
+    let (file, staged) = files.stage().await.map_err(UploadError::disk)?;
     let mut file = BufWriter::with_capacity(WRITE_BYTES, file);
     let mut digest = Sha256::new();
     let mut head = Vec::with_capacity(HEAD_BYTES);
@@ -99,81 +97,90 @@ async fn receive_file(
             }
         }
         digest.update(&part);
-        file.write_all(&part).await.map_err(UploadError::Disk)?;
+        file.write_all(&part).await.map_err(UploadError::disk)?;
     }
     let content = match content {
         Some(content) => content,
         None => content_type(&head, declared.as_deref())?,
     };
-    file.flush().await.map_err(UploadError::Disk)?;
+    file.flush().await.map_err(UploadError::disk)?;
     let file = file.into_inner();
-    file.sync_all().await.map_err(UploadError::Disk)?;
-    let size = match content.kind {
-        AssetKind::Image if content.media_type == upload::SVG => {
-            Some(read_drawing(&staged, limits).await?)
-        }
-        AssetKind::Image => Some(read_size(&staged, limits.pixels).await?),
-        AssetKind::Font => {
-            read_font(&staged, limits.font_bytes_max).await?;
-            None
-        }
-        AssetKind::Video | AssetKind::Audio => None,
-    };
+    file.sync_all().await.map_err(UploadError::disk)?;
+    check_header(&staged, content, limits.pixels).await?;
     Ok(Received {
         id: AssetId::from_sha256(&digest.finalize().into()),
         name,
         content,
         bytes,
-        size,
         staged,
     })
 }
 
-/// The picture's size, from its header alone: nothing is decoded.
-async fn read_size(staged: &Staged, limits: PixelLimits) -> Result<(u32, u32), UploadError> {
+/// A complete file that came in pieces, as [`receive`] leaves one.
+pub(crate) async fn identify(
+    staged: Staged,
+    name: String,
+    declared: Option<&str>,
+    pixels: PixelLimits,
+) -> Result<Received, UploadError> {
+    let path = staged.path().to_owned();
+    let (digest, head, bytes) = blocking(move || {
+        let mut file = File::open(path)?;
+        let (mut digest, mut head, mut bytes) = (Sha256::new(), Vec::new(), 0_u64);
+        let mut buffer = vec![0; WRITE_BYTES];
+        loop {
+            let count = file.read(&mut buffer)?;
+            let part = buffer.get(..count).unwrap_or_default();
+            if part.is_empty() {
+                break;
+            }
+            let room = HEAD_BYTES.saturating_sub(head.len());
+            head.extend(part.iter().take(room));
+            digest.update(part);
+            bytes = bytes.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        }
+        Ok((digest, head, bytes))
+    })
+    .await
+    .map_err(UploadError::Disk)?;
+    let content = content_type(&head, declared)?;
+    check_header(&staged, content, pixels).await?;
+    Ok(Received {
+        id: AssetId::from_sha256(&digest.finalize().into()),
+        name,
+        content,
+        bytes,
+        staged,
+    })
+}
+
+/// The beginning of a file, as far as its type is told by it.
+pub(crate) async fn read_head(path: PathBuf) -> io::Result<Vec<u8>> {
+    blocking(move || {
+        let mut head = Vec::with_capacity(HEAD_BYTES);
+        let bytes_max = u64::try_from(HEAD_BYTES).unwrap_or(u64::MAX);
+        let _bytes = File::open(path)?.take(bytes_max).read_to_end(&mut head)?;
+        Ok(head)
+    })
+    .await
+}
+
+/// Refuses a picture by what its header says alone: one that is too large costs no process.
+async fn check_header(
+    staged: &Staged,
+    content: ContentType,
+    limits: PixelLimits,
+) -> Result<(), UploadError> {
+    if content.kind != AssetKind::Image || content.media_type == upload::SVG {
+        return Ok(());
+    }
     let path = staged.path().to_owned();
     let size = blocking(move || Ok(imagesize::size(path)))
         .await
-        .map_err(UploadError::Disk)?
+        .map_err(UploadError::disk)?
         .map_err(|_unreadable| Unacceptable::Header)?;
-    Ok(upload::dimensions(size.width, size.height, limits)?)
-}
-
-/// A drawing's size, once it is known that it can be drawn.
-async fn read_drawing(staged: &Staged, limits: Limits) -> Result<(u32, u32), UploadError> {
-    let path = staged.path().to_owned();
-    let Limits { pixels, svg, .. } = limits;
-    let drawing = blocking(move || {
-        let size = std::fs::metadata(&path)?.len();
-        if usize::try_from(size).is_ok_and(|size| size <= svg.bytes_max) {
-            Ok(Drawing::read(&std::fs::read(&path)?, svg))
-        } else {
-            Ok(Err(SvgError::TooLarge {
-                bytes: usize::try_from(size).unwrap_or(usize::MAX),
-                bytes_max: svg.bytes_max,
-            }))
-        }
-    });
-    let drawing = drawing.await.map_err(UploadError::Disk)?;
-    Ok(drawing.map_err(Unacceptable::from)?.size(pixels.side_max))
-}
-
-/// Whether text can be written in a font.
-async fn read_font(staged: &Staged, bytes_max: u64) -> Result<(), UploadError> {
-    let path = staged.path().to_owned();
-    let font = blocking(move || {
-        let bytes = std::fs::metadata(&path)?.len();
-        if bytes > bytes_max {
-            return Ok(Err(Unacceptable::FontSize { bytes, bytes_max }));
-        }
-        let data = std::fs::read(&path)?;
-        let letters = ttf_parser::Face::parse(&data, 0).map(|face| face.number_of_glyphs());
-        Ok(match letters {
-            Ok(letters) if letters > 1 => Ok(()),
-            Ok(_) | Err(_) => Err(Unacceptable::Font),
-        })
-    });
-    Ok(font.await.map_err(UploadError::Disk)??)
+    upload::dimensions(size.width, size.height, limits)?;
+    Ok(())
 }
 
 async fn next_part(form: &mut Multipart, idle: Duration) -> Result<Option<Field>, UploadError> {

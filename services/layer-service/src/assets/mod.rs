@@ -2,29 +2,39 @@
 //!
 //! A file gets its name on the disk before it is in the index, and loses it after: a crash in
 //! between leaves a file that nobody knows, which the sweep gives back, and never an entry
-//! without its file.
+//! without its file. Its thumbnail comes before the entry and goes after it, too.
 
 mod catalog;
 mod files;
 mod intake;
+mod parts;
+mod prober;
+mod resumable;
+mod usage;
 
 use std::io;
 use std::sync::Arc;
 
 use actix_multipart::Multipart;
 use sm_bus::BusError;
-use sm_common::asset::Asset;
+use sm_common::asset::{Asset, AssetUse, UsedAsset};
 use sm_common::clock::SharedClock;
-use sm_common::id::{AssetId, LayerId};
+use sm_common::id::AssetId;
+use sm_probe::{Findings, Look};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use uuid::Uuid;
 
 pub(crate) use self::catalog::{Catalog, Inventory};
 pub(crate) use self::files::Files;
 use self::intake::{Limits, Received};
+use self::parts::Parts;
+pub(crate) use self::prober::{ProbeError, Prober};
+pub(crate) use self::resumable::{Progress, ResumeError};
+use self::usage::describe;
 use crate::config::AssetsConfig;
 use crate::domain::upload::Unacceptable;
-use crate::metrics::{Metrics, UploadOutcome};
+use crate::metrics::{Metrics, Swept, UploadOutcome};
 use crate::scenes::Scenes;
 
 /// Bytes of a form around its file: boundary, headers, name.
@@ -53,6 +63,10 @@ pub(crate) enum UploadError {
     TooMany(usize),
     #[error(transparent)]
     Unacceptable(#[from] Unacceptable),
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
+    #[error("the disk has no space left for it; nothing was kept")]
+    DiskFull,
     #[error("the file cannot be written")]
     Disk(#[source] io::Error),
     #[error("the index of files was changed by others again and again")]
@@ -61,13 +75,25 @@ pub(crate) enum UploadError {
     Bus(#[from] BusError),
 }
 
+impl UploadError {
+    /// Why a file cannot be written.
+    fn disk(error: io::Error) -> Self {
+        use io::ErrorKind::{QuotaExceeded, StorageFull};
+        if matches!(error.kind(), StorageFull | QuotaExceeded) {
+            Self::DiskFull
+        } else {
+            Self::Disk(error)
+        }
+    }
+}
+
 /// Why a file is not removed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RemoveError {
     #[error("there is no asset {0}")]
     NotFound(AssetId),
-    #[error("layer {0} shows it; delete the layer or give it another source first")]
-    InUse(LayerId),
+    #[error("{}; delete the layer or give it another source first", describe(.0))]
+    InUse(Vec<AssetUse>),
     #[error("a layer is just being given it; try again in a few seconds")]
     Claimed,
     #[error("the index of files was changed by others again and again")]
@@ -90,6 +116,8 @@ pub(crate) struct Assets {
     config: AssetsConfig,
     catalog: Catalog,
     files: Files,
+    parts: Parts,
+    prober: Prober,
     scenes: Scenes,
     clock: SharedClock,
     metrics: Metrics,
@@ -99,6 +127,7 @@ pub(crate) struct Assets {
 impl Assets {
     pub(crate) fn new(
         config: AssetsConfig,
+        prober: Prober,
         catalog: Catalog,
         scenes: Scenes,
         clock: SharedClock,
@@ -106,6 +135,8 @@ impl Assets {
     ) -> Self {
         Self {
             files: Files::new(config.directory.clone()),
+            parts: Parts::new(&config.directory),
+            prober,
             uploads: Arc::new(Semaphore::new(config.uploads_max)),
             config,
             catalog,
@@ -121,6 +152,15 @@ impl Assets {
 
     pub(crate) const fn files(&self) -> &Files {
         &self.files
+    }
+
+    /// Bytes of the largest file.
+    pub(crate) const fn file_bytes_max(&self) -> u64 {
+        self.config.file_bytes_max
+    }
+
+    pub(crate) const fn prober(&self) -> &Prober {
+        &self.prober
     }
 
     /// Takes an upload. `length` is what its sender announces.
@@ -143,26 +183,51 @@ impl Assets {
         let _permit = self.uploads.try_acquire().map_err(busy)?;
         let _counted = InProgress::count(&self.metrics);
         // Before the first byte: without Redis nothing could be kept in the end.
-        let bytes_max = self.room(&self.catalog.inventory().await?)?;
+        let bytes_max = self.room(&self.catalog.inventory().await?, None)?;
         if length.is_some_and(|length| length > bytes_max.saturating_add(FORM_BYTES_MAX)) {
             return Err(UploadError::TooLarge { bytes_max });
         }
+        self.check_disk(length.unwrap_or_default()).await?;
         let limits = Limits {
             bytes_max,
             pixels: self.config.pixel_limits(),
-            svg: self.config.svg_limits(),
-            font_bytes_max: self.config.font_bytes_max,
             idle: self.config.idle_timeout(),
         };
         let whole = self.config.upload_timeout();
         let received = timeout(whole, intake::receive(&self.files, form, limits))
             .await
             .map_err(|_elapsed| UploadError::Slow)??;
-        self.keep(&received).await
+        self.admit(&received, None).await
     }
 
-    /// Bytes that one more file may have.
-    fn room(&self, inventory: &Inventory) -> Result<u64, UploadError> {
+    /// Refuses what would leave the disk too full for others.
+    async fn check_disk(&self, bytes: u64) -> Result<(), UploadError> {
+        let free = self.files.free().await.map_err(UploadError::disk)?;
+        if free < self.config.disk_free_bytes_min.saturating_add(bytes) {
+            return Err(UploadError::DiskFull);
+        }
+        Ok(())
+    }
+
+    /// Has a received file looked into, and keeps it. Known content is not looked into again.
+    /// `upload` is the one that the space is kept free for.
+    async fn admit(&self, received: &Received, upload: Option<Uuid>) -> Result<Kept, UploadError> {
+        if let Some(asset) = self.catalog.one(&received.id).await? {
+            let placed = self.files.place(&received.staged, &asset.id).await;
+            placed.map_err(UploadError::disk)?;
+            // It may have been removed meanwhile; then it is as any other.
+            if self.catalog.one(&received.id).await?.is_some() {
+                return Ok(Kept { asset, known: true });
+            }
+        }
+        let file = received.staged.open().await.map_err(UploadError::Disk)?;
+        // In boxes, because they are large and waited for by everything above.
+        let look = Box::pin(self.prober.look(file, received.content)).await?;
+        Box::pin(self.keep(received, look, upload)).await
+    }
+
+    /// Bytes that one more file may have; `upload` is the one that it comes from.
+    fn room(&self, inventory: &Inventory, upload: Option<Uuid>) -> Result<u64, UploadError> {
         let AssetsConfig {
             total_bytes_max,
             file_bytes_max,
@@ -174,45 +239,44 @@ impl Assets {
         if inventory.assets.len() >= files_max {
             return Err(UploadError::TooMany(files_max));
         }
-        Ok(total_bytes_max.saturating_sub(bytes).min(file_bytes_max))
+        let taken = bytes.saturating_add(inventory.reserved(upload));
+        Ok(total_bytes_max.saturating_sub(taken).min(file_bytes_max))
     }
 
     /// Names a received file and lists it.
-    async fn keep(&self, received: &Received) -> Result<Kept, UploadError> {
-        let asset = Asset {
-            id: received.id.clone(),
-            name: received.name.clone(),
-            kind: received.content.kind,
-            media_type: received.content.media_type.to_owned(),
-            bytes: received.bytes,
-            width: received.size.map(|(width, _)| width),
-            height: received.size.map(|(_, height)| height),
-            created_at: self.clock.now(),
+    async fn keep(
+        &self,
+        received: &Received,
+        look: Look,
+        upload: Option<Uuid>,
+    ) -> Result<Kept, UploadError> {
+        let asset = self.asset(received, look.findings);
+        let place = || async {
+            self.files.place(&received.staged, &asset.id).await?;
+            if asset.thumbnail.is_some() {
+                let (id, bytes) = (&asset.id, &look.thumbnail);
+                self.files.place_thumbnail(id, bytes).await?;
+            }
+            Ok(())
         };
-        let place = || self.files.place(&received.staged, &asset.id);
         for _ in 0..ATTEMPTS_MAX {
             let inventory = self.catalog.inventory().await?;
             if let Some(known) = inventory.assets.get(&asset.id) {
-                place().await.map_err(UploadError::Disk)?;
+                place().await.map_err(UploadError::disk)?;
                 return Ok(Kept {
                     asset: known.clone(),
                     known: true,
                 });
             }
-            let bytes_max = self.room(&inventory)?;
+            let bytes_max = self.room(&inventory, upload)?;
             if asset.bytes > bytes_max {
                 return Err(UploadError::TooLarge { bytes_max });
             }
-            place().await.map_err(UploadError::Disk)?;
+            place().await.map_err(UploadError::disk)?;
             if self.catalog.add(&inventory, &asset).await? {
                 // A removal of the same content may have crossed this; see `discard`.
-                if !self
-                    .files
-                    .exists(&asset.id)
-                    .await
-                    .map_err(UploadError::Disk)?
-                {
-                    place().await.map_err(UploadError::Disk)?;
+                if !self.files.has(&asset).await.map_err(UploadError::Disk)? {
+                    place().await.map_err(UploadError::disk)?;
                 }
                 let bytes = inventory.bytes().saturating_add(asset.bytes);
                 self.metrics.note_bytes(bytes, self.config.total_bytes_max);
@@ -226,6 +290,56 @@ impl Assets {
         Err(UploadError::Contended)
     }
 
+    fn asset(&self, received: &Received, findings: Findings) -> Asset {
+        let Findings {
+            size,
+            duration_ms,
+            frames,
+            video_codec,
+            audio_codec,
+            family,
+            thumbnail,
+        } = findings;
+        let content = received.content.decoded(size.is_some());
+        Asset {
+            id: received.id.clone(),
+            name: received.name.clone(),
+            kind: content.kind,
+            media_type: content.media_type.to_owned(),
+            bytes: received.bytes,
+            width: size.map(|(width, _)| width),
+            height: size.map(|(_, height)| height),
+            duration_ms,
+            frames,
+            video_codec,
+            audio_codec,
+            family,
+            thumbnail,
+            created_at: self.clock.now(),
+        }
+    }
+
+    /// Every uploaded file with where it is used, newest first.
+    pub(crate) async fn list(&self) -> Result<Vec<UsedAsset>, BusError> {
+        let inventory = self.catalog.inventory().await?;
+        let mut uses = self.scenes.uses().await?;
+        let assets = inventory.assets.into_values();
+        let mut listed: Vec<UsedAsset> = assets
+            .map(|asset| UsedAsset {
+                uses: uses.remove(&asset.id).unwrap_or_default(),
+                asset,
+            })
+            .collect();
+        let newest = |used: &UsedAsset| (used.asset.created_at, used.asset.id.clone());
+        listed.sort_by_cached_key(|used| std::cmp::Reverse(newest(used)));
+        Ok(listed)
+    }
+
+    /// Where a file is used.
+    pub(crate) async fn uses(&self, id: &AssetId) -> Result<Vec<AssetUse>, BusError> {
+        Ok(self.scenes.uses().await?.remove(id).unwrap_or_default())
+    }
+
     /// Removes a file that no layer of any stream shows.
     pub(crate) async fn remove(&self, id: &AssetId) -> Result<(), RemoveError> {
         for _ in 0..ATTEMPTS_MAX {
@@ -237,8 +351,9 @@ impl Assets {
             let age = claim.map(|claim| self.clock.now().since(claim));
             // The claim is read before the scenes: a change whose claim is old is over, so that
             // the scenes show it; a later claim stops the removal.
-            if let Some(layer) = self.scenes.user_of(id).await? {
-                return Err(RemoveError::InUse(layer));
+            let uses = self.uses(id).await?;
+            if !uses.is_empty() {
+                return Err(RemoveError::InUse(uses));
             }
             if age.is_some_and(|age| age < self.config.claim()) {
                 return Err(RemoveError::Claimed);
@@ -258,13 +373,18 @@ impl Assets {
     /// So one of the two sees the other, and the file stays if it is listed.
     pub(crate) async fn discard(&self, id: &AssetId) {
         let outcome = async {
-            let Some(withdrawn) = self.files.withdraw(id).await? else {
+            let content = self.files.withdraw(id).await?;
+            let thumbnail = self.files.withdraw_thumbnail(id).await?;
+            if matches!(self.catalog.one(id).await, Ok(None)) {
                 return Ok(());
-            };
-            match self.catalog.one(id).await {
-                Ok(None) => Ok(()),
-                // Also when Redis cannot say: a file too many is found by the next sweep.
-                Ok(Some(_)) | Err(_) => self.files.place(&withdrawn, id).await,
+            }
+            // Also when Redis cannot say: a file too many is found by the next sweep.
+            if let Some(content) = content {
+                self.files.place(&content, id).await?;
+            }
+            match thumbnail {
+                Some(thumbnail) => self.files.return_thumbnail(thumbnail, id).await,
+                None => Ok(()),
             }
         };
         let outcome: io::Result<()> = outcome.await;
@@ -273,17 +393,58 @@ impl Assets {
         }
     }
 
-    /// Gives back what killed processes have left behind.
+    /// Gives back what killed processes have left behind, and what nobody has used for long.
     pub(crate) async fn sweep(&self) -> Result<(), UploadError> {
         let now = self.clock.now();
         let age = self.config.orphan_age();
         let old = self.files.old(now, age).await.map_err(UploadError::Disk)?;
+        self.metrics.count_swept(Swept::Unnamed, old.unnamed);
         let inventory = self.catalog.inventory().await?;
         self.metrics
             .note_bytes(inventory.bytes(), self.config.total_bytes_max);
-        for id in old.iter().filter(|id| !inventory.assets.contains_key(id)) {
+        let unknown = |id: &&AssetId| !inventory.assets.contains_key(id);
+        for id in old.names.iter().filter(unknown) {
             tracing::info!(asset.id = %id, "a file that nobody knows is removed");
             self.discard(id).await;
+            self.metrics.count_swept(Swept::Unknown, 1);
+        }
+        self.sweep_uploads(age).await?;
+        self.sweep_unused(&inventory).await
+    }
+
+    /// Removes files that no layer has used for as long as is configured.
+    async fn sweep_unused(&self, inventory: &Inventory) -> Result<(), UploadError> {
+        let Some(keep) = self.config.unused_keep() else {
+            return Ok(());
+        };
+        let uses = self.scenes.uses().await?;
+        let now = self.clock.now();
+        let needed: Vec<&AssetId> = uses.keys().collect();
+        self.catalog.note_used(&needed, now).await?;
+        let last_used = self.catalog.last_used().await?;
+        for asset in inventory.assets.values() {
+            let last = last_used
+                .get(&asset.id)
+                .copied()
+                .max(Some(asset.created_at));
+            let unused = last.map_or(keep, |last| now.since(last));
+            if uses.contains_key(&asset.id) || unused <= keep {
+                continue;
+            }
+            match self.remove(&asset.id).await {
+                Ok(()) => {
+                    tracing::info!(asset.id = %asset.id, "a file that nobody has used for long is removed");
+                    self.metrics.count_swept(Swept::Unused, 1);
+                }
+                Err(RemoveError::Bus(error)) => return Err(error.into()),
+                // Somebody has just begun to use it, or another replica was faster.
+                Err(
+                    RemoveError::InUse(_)
+                    | RemoveError::Claimed
+                    | RemoveError::NotFound(_)
+                    | RemoveError::Contended,
+                ) => {}
+            }
         }
         Ok(())
     }

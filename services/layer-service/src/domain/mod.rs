@@ -17,6 +17,7 @@ mod patch;
 mod playback;
 mod playlist;
 mod proposal;
+pub(crate) mod resumable;
 #[cfg(test)]
 mod samples;
 pub(crate) mod scene_list;

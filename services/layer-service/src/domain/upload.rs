@@ -1,7 +1,7 @@
 //! What an uploaded file may be, decided by its bytes.
 
 use sm_common::asset::AssetKind;
-use sm_media_files::{SvgError, looks_like_svg};
+use sm_media_files::looks_like_svg;
 
 /// Bytes from the beginning of a file that are enough to tell its type.
 pub(crate) const HEAD_BYTES: usize = 4096;
@@ -18,6 +18,24 @@ pub(crate) struct ContentType {
     pub(crate) media_type: &'static str,
 }
 
+impl ContentType {
+    /// The same once the file was decoded: a container of videos without a picture is a sound.
+    pub(crate) fn decoded(self, has_picture: bool) -> Self {
+        if self.kind != AssetKind::Video || has_picture {
+            return self;
+        }
+        let media_type = match self.media_type {
+            "video/webm" => "audio/webm",
+            "video/x-matroska" => "audio/x-matroska",
+            _ => "audio/mp4",
+        };
+        Self {
+            kind: AssetKind::Audio,
+            media_type,
+        }
+    }
+}
+
 /// Why a file cannot be taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unacceptable {
@@ -32,12 +50,6 @@ pub(crate) enum Unacceptable {
     },
     #[error("the header of the picture cannot be read")]
     Header,
-    #[error(transparent)]
-    Drawing(#[from] SvgError),
-    #[error("the font cannot be read, or has no letters")]
-    Font,
-    #[error("the font has {bytes} bytes; at most {bytes_max} are taken")]
-    FontSize { bytes: u64, bytes_max: u64 },
     #[error(
         "the picture has {width}x{height} pixels; at most {side_max} on a side and {pixels_max} in all are taken"
     )]
@@ -223,6 +235,26 @@ mod tests {
         }
         assert!(content_type(mp4, Some("video/quicktime")).is_ok());
         assert!(content_type(mp4, Some("image/png")).is_err());
+    }
+
+    #[test]
+    fn a_container_of_videos_without_a_picture_is_a_sound() {
+        let [mp4, webm, wav] = [
+            b"\0\0\0\x18ftypisom".to_vec(),
+            matroska(b"webm"),
+            b"RIFF\x10\0\0\0WAVEfmt ".to_vec(),
+        ]
+        .map(|head| content_type(&head, None).unwrap());
+        for (content, has_picture, media_type) in [
+            (mp4, true, "video/mp4"),
+            (mp4, false, "audio/mp4"),
+            (webm, false, "audio/webm"),
+            (wav, false, "audio/wav"),
+        ] {
+            let decoded = content.decoded(has_picture);
+            assert_eq!(decoded.media_type, media_type);
+            assert_eq!(decoded.kind == AssetKind::Video, has_picture);
+        }
     }
 
     #[test]

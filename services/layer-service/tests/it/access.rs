@@ -6,6 +6,7 @@ use sm_test_kit::Api;
 use crate::app::{App, path_of, tag_of};
 
 const READS: [&str; 3] = ["/api/layers", "/api/scenes", "/api/assets"];
+const UPLOAD: &str = "/api/assets/uploads/0b9ec6a1-4f0f-4f0e-8f36-5a5e35d50f33";
 const ASSET: &str = "/api/assets/abababababababababababababababababababababababababababababababab";
 
 #[tokio::test]
@@ -25,6 +26,9 @@ async fn reading_takes_a_viewer_and_writing_an_operator() {
         (Method::PUT, "/api/layers/order"),
         (Method::POST, "/api/layers/batch"),
         (Method::POST, "/api/assets"),
+        (Method::POST, "/api/assets/uploads"),
+        (Method::PATCH, UPLOAD),
+        (Method::DELETE, UPLOAD),
         (Method::DELETE, ASSET),
     ] {
         for role in [Role::Viewer, Role::Moderator, Role::Service] {

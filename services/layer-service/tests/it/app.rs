@@ -1,8 +1,11 @@
 //! The service under test, and what its users do.
 
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use image::codecs::gif::GifEncoder;
+use image::{Delay, DynamicImage, Frame, ImageFormat, RgbaImage};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sm_common::auth::Role;
@@ -10,6 +13,8 @@ use sm_layer_service::{ABOUT, Config, serve};
 use sm_test_kit::{Answer, Api, Issuer, Redis, Running, until};
 use tempfile::TempDir;
 
+/// What stands in for the media worker.
+const MEDIA_STAND_IN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/media-stand-in.sh");
 /// Longest wait for anything.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
@@ -133,10 +138,19 @@ impl App {
         self.api.send(request).await
     }
 
-    /// Waits until the directory holds this many files, temporary ones included.
+    /// Waits until the directory holds this many files, temporary ones included, and no thumbnail of
+    /// another.
     pub(crate) async fn expect_files(&self, count: usize) {
         until(&format!("{count} files"), LIMIT, || async {
-            files(self.directory()).len() == count
+            let (small, large): (Vec<_>, Vec<_>) = files(self.directory())
+                .into_iter()
+                .partition(|path| path.starts_with(self.directory().join("thumbnails")));
+            let named = |small: &PathBuf| {
+                large
+                    .iter()
+                    .any(|file| file.file_name() == small.file_name())
+            };
+            large.len() == count && small.iter().all(named)
         })
         .await;
     }
@@ -166,6 +180,8 @@ fn launch(redis: &Redis, issuer: &Issuer, directory: &Path, changes: &[(&str, &s
     let mut all = vec![
         ("redis.url", url.as_str()),
         ("assets.directory", directory.as_str()),
+        ("probe.picture_program", env!("CARGO_BIN_EXE_layer-service")),
+        ("probe.media_program", MEDIA_STAND_IN),
     ];
     all.extend_from_slice(changes);
     let config: Config = Running::config(&ABOUT, &all);
@@ -214,14 +230,41 @@ pub(crate) fn files(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// A PNG whose header says this size; `filler` makes its content unique.
+/// A PNG of this size; `filler` makes its content unique.
 pub(crate) fn png(width: u32, height: u32, filler: &[u8]) -> Vec<u8> {
+    let bytes = usize::try_from(width * height).unwrap() * 4;
+    let pixels = filler.iter().copied().chain(std::iter::repeat(255));
+    let picture = RgbaImage::from_raw(width, height, pixels.take(bytes).collect()).unwrap();
+    encoded(&picture.into(), ImageFormat::Png)
+}
+
+pub(crate) fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    let mut file = Cursor::new(Vec::new());
+    picture.write_to(&mut file, format).unwrap();
+    file.into_inner()
+}
+
+/// The header of a PNG that says this size, and nothing else.
+pub(crate) fn png_header(width: u32, height: u32) -> Vec<u8> {
     let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR".to_vec();
     png.extend_from_slice(&width.to_be_bytes());
     png.extend_from_slice(&height.to_be_bytes());
     png.extend_from_slice(b"\x08\x06\0\0\0\0\0\0\0");
-    png.extend_from_slice(filler);
     png
+}
+
+/// An animation of one pixel.
+pub(crate) fn gif(frames: usize, delay: Duration) -> Vec<u8> {
+    let mut file = Vec::new();
+    let mut encoder = GifEncoder::new(&mut file);
+    for number in 0..frames {
+        let pixel = image::Rgba([u8::try_from(number % 251).unwrap(), 0, 0, 255]);
+        let delay = Delay::from_saturating_duration(delay);
+        let frame = Frame::from_parts(RgbaImage::from_pixel(1, 1, pixel), 0, 0, delay);
+        encoder.encode_frame(frame).unwrap();
+    }
+    drop(encoder);
+    file
 }
 
 /// The beginning of an MP4, and then anything.

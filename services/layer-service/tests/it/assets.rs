@@ -1,9 +1,10 @@
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use sm_test_kit::until;
 
-use crate::app::{App, LIMIT, Upload, color, files, mp4, path_of, png, pointers, tag_of};
+use crate::app::{App, LIMIT, Upload, color, files, gif, mp4, path_of, png, pointers, tag_of};
 
 fn image_layer(asset: &Value) -> Value {
     json!({"name": "logo", "kind": "image", "source": {"asset": asset}})
@@ -36,8 +37,10 @@ async fn an_image_is_kept_under_its_digest() {
     assert_eq!(mode & 0o137, 0, "{mode:o} is more than 0640");
     app.expect_files(1).await;
 
-    assert_eq!(app.api.get("/api/assets").await.body, json!([asset]));
-    assert_eq!(app.api.get(&asset_path(asset)).await.body, *asset);
+    let mut unused = asset.clone();
+    unused["uses"] = json!([]);
+    assert_eq!(app.api.get("/api/assets").await.body, json!([unused]));
+    assert_eq!(app.api.get(&asset_path(asset)).await.body, unused);
 }
 
 #[tokio::test]
@@ -58,7 +61,15 @@ async fn a_video_is_taken_as_well() {
     let created = app.upload(&Upload::new("a.mp4", "video/mp4", &video)).await;
     let asset = created.expect(201).body;
     assert_eq!(asset["kind"], "video");
-    assert_eq!(asset["width"], Value::Null);
+    let known = [
+        "width",
+        "height",
+        "duration_ms",
+        "video_codec",
+        "audio_codec",
+    ];
+    let known = known.map(|field| asset[field].clone());
+    assert_eq!(json!(known), json!([640, 360, 4000, "H.264", "AAC"]));
     let layer =
         json!({"name": "clip", "kind": "video", "source": {"asset": asset["id"], "loop": false}});
     let _created = app.api.post("/api/layers", &layer).await.expect(201);
@@ -99,6 +110,19 @@ async fn a_file_that_a_layer_shows_is_not_deleted() {
         "{}",
         refused.text
     );
+    for words in ["of scene \\\"Main\\\"", "on air"] {
+        assert!(refused.text.contains(words), "{}", refused.text);
+    }
+    let found = app.api.get(&path).await.expect(200);
+    let [place] = found.body["uses"].as_array().unwrap().as_slice() else {
+        panic!("one layer uses it: {}", found.body);
+    };
+    assert_eq!(place["layer"], layer["id"]);
+    assert_eq!(place["scene"], layer["scene"]);
+    let words = ["layer_name", "scene_name", "on_air"].map(|field| place[field].clone());
+    assert_eq!(json!(words), json!(["logo", "Main", true]));
+    let listed = app.api.get("/api/assets").await.expect(200);
+    assert_eq!(listed.body, json!([found.body]));
 
     let blank = json!({"kind": "color", "source": {"color": "#000000"}});
     let answer = app
@@ -253,19 +277,28 @@ async fn drawings_and_animations_are_taken_as_pictures() {
     let app = App::start().await;
     let svg =
         br#"<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" width="40" height="20"/>"#;
-    let gif = b"GIF89a\x28\0\x14\0\0\0\0\x3b".to_vec();
-    for (name, media_type, content) in [
-        ("logo.svg", "image/svg+xml", svg.to_vec()),
-        ("spinner.gif", "image/gif", gif),
+    let moves = gif(3, Duration::from_millis(200));
+    for (name, media_type, content, known) in [
+        (
+            "logo.svg",
+            "image/svg+xml",
+            svg.to_vec(),
+            json!([40, 20, null, null]),
+        ),
+        ("spinner.gif", "image/gif", moves, json!([1, 1, 3, 600])),
+        (
+            "still.gif",
+            "image/gif",
+            gif(1, Duration::ZERO),
+            json!([1, 1, null, null]),
+        ),
     ] {
         let upload = Upload::new(name, media_type, &content);
         let asset = app.upload(&upload).await.expect(201).body;
         assert_eq!(asset["kind"], "image");
         assert_eq!(asset["media_type"], media_type);
-        assert_eq!(
-            (&asset["width"], &asset["height"]),
-            (&json!(40), &json!(20))
-        );
+        let found = ["width", "height", "frames", "duration_ms"].map(|field| asset[field].clone());
+        assert_eq!(json!(found), known, "{name}");
         let layer = image_layer(&asset["id"]);
         let _created = app.api.post("/api/layers", &layer).await.expect(201);
         let content = app
@@ -373,4 +406,68 @@ async fn a_font_is_taken_when_it_is_one_and_kept_while_text_is_written_in_it() {
     );
     let refused = app.api.delete(&asset_path(&asset), "").await;
     let _in_use = refused.expect_problem(409, "asset.in-use");
+}
+
+#[tokio::test]
+async fn a_full_disk_is_said_before_anything_is_sent() {
+    let app = App::with(&[("assets.disk_free_bytes_min", "1000000000000000")]).await;
+    let image = png(8, 8, b"");
+    let refused = app.upload(&Upload::new("a.png", "image/png", &image)).await;
+    let _refused = refused.expect_problem(507, "asset.storage.full");
+    app.expect_files(0).await;
+}
+
+#[tokio::test]
+async fn without_the_media_worker_pictures_are_taken_and_videos_are_not() {
+    let app = App::with(&[("probe.media_program", "/nowhere/media-worker")]).await;
+    let (image, video) = (png(8, 8, b""), mp4(1000));
+    let refused = app.upload(&Upload::new("a.mp4", "video/mp4", &video)).await;
+    let refused = refused.expect_problem(503, "service.unavailable");
+    assert!(!refused.text.contains("nowhere"), "{}", refused.text);
+    app.expect_files(0).await;
+    let _kept = app
+        .upload(&Upload::new("a.png", "image/png", &image))
+        .await
+        .expect(201);
+    let health = reqwest::get(format!("{}/health", app.service.health_url()));
+    let health: Value = health.await.unwrap().json().await.unwrap();
+    assert_eq!(health["status"], "degraded", "{health}");
+}
+
+#[tokio::test]
+async fn files_that_nobody_uses_are_removed_where_that_is_wanted() {
+    let app = App::start().await;
+    let (logo, other) = (png(8, 8, b"logo"), png(8, 8, b"other"));
+    let logo = app.upload(&Upload::new("a.png", "image/png", &logo)).await;
+    let logo = logo.expect(201).body;
+    let layer = image_layer(&logo["id"]);
+    let layer = app.api.post("/api/layers", &layer).await.expect(201).body;
+    let other = app.upload(&Upload::new("b.png", "image/png", &other)).await;
+    let other = asset_path(&other.expect(201).body);
+    let (sweeper, _) = app
+        .replica(&[
+            ("assets.sweep_interval_s", "1"),
+            ("assets.unused_keep_s", "1"),
+            ("assets.claim_ms", "1000"),
+        ])
+        .await;
+    until("the unused one is gone", LIMIT, || async {
+        app.api.get(&other).await.status == 404
+    })
+    .await;
+    let _found = app.api.get(&asset_path(&logo)).await.expect(200);
+    let _deleted = app
+        .api
+        .delete(&path_of(&layer), &tag_of(&layer))
+        .await
+        .expect(204);
+    until("the other one is gone as well", LIMIT, || async {
+        app.api.get(&asset_path(&logo)).await.status == 404
+    })
+    .await;
+    app.expect_files(0).await;
+    let metrics = reqwest::get(format!("{}/metrics", sweeper.metrics_url()));
+    let metrics = metrics.await.unwrap().text().await.unwrap();
+    let line = "sm_assets_swept_total{what=\"unused\"} 2";
+    assert!(metrics.contains(line), "{metrics}");
 }

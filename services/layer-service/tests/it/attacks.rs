@@ -6,7 +6,7 @@ use sm_test_kit::{Answer, until};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::app::{App, BOUNDARY, END, LIMIT, Upload, content_type, mp4, png, pointers};
+use crate::app::{App, BOUNDARY, END, LIMIT, Upload, content_type, mp4, png, png_header, pointers};
 
 async fn nothing_is_kept(app: &App) {
     app.expect_files(0).await;
@@ -77,12 +77,12 @@ async fn a_picture_that_would_not_fit_into_memory_is_refused_by_its_header() {
         (8_192, 8_192),
         (u32::MAX, u32::MAX),
     ] {
-        let image = png(width, height, b"");
+        let image = png_header(width, height);
         let answer = app.upload(&Upload::new("a.png", "image/png", &image)).await;
         let _refused = answer.expect_problem(422, "asset.dimensions.too-large");
     }
     for (what, image) in [
-        ("no pixels", png(0, 10, b"")),
+        ("no pixels", png_header(0, 10)),
         ("half a header", png(8, 8, b"")[..18].to_vec()),
         ("no header", b"\x89PNG\r\n\x1a\n".to_vec()),
         (

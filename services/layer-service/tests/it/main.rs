@@ -10,6 +10,7 @@
 mod access;
 mod app;
 mod assets;
+mod attack_table;
 mod attacks;
 mod batch;
 mod bodies;
@@ -28,6 +29,8 @@ mod operations;
 mod order;
 mod outage;
 mod playback;
+mod resumable;
 mod scenes;
 mod templates;
+mod thumbnails;
 mod variables;

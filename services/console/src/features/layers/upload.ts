@@ -2,6 +2,7 @@ import { type Failure, failureOf, NO_ANSWER } from "../../api/problem.ts";
 import type { Session } from "../../api/session.ts";
 import type { Asset } from "../../api/types.ts";
 import { appUrl } from "../../base-url.ts";
+import { uploadInPieces } from "../assets/resumable.ts";
 
 /** The files that are taken, by what they hold. */
 export const ACCEPTED = {
@@ -14,6 +15,9 @@ export type Uploaded =
   | { readonly ok: true; readonly asset: Asset }
   | { readonly ok: false; readonly failure: Failure };
 
+/** From so many bytes on a file is sent in pieces, so that a loss of the network costs one of them. */
+const PIECES_FROM_BYTES = 16 * 1024 * 1024;
+
 /** Uploads a file. Over XMLHttpRequest, which alone tells how far a request body has got. */
 export async function upload(
   session: Session,
@@ -21,6 +25,7 @@ export async function upload(
   onProgress: (share: number) => void,
   signal: AbortSignal,
 ): Promise<Uploaded> {
+  if (file.size >= PIECES_FROM_BYTES) return uploadInPieces(session, file, onProgress, signal);
   const first = await send(session, file, onProgress, signal);
   const expired = !first.ok && first.failure.status === 401;
   return expired && (await session.renew()) ? send(session, file, onProgress, signal) : first;

@@ -238,7 +238,7 @@ impl Scenes {
             let loaded = self.read(stream, which).await?;
             let applied = self.judge(&loaded, proposal, &assets, &origins).await?;
             let before = &loaded.scene;
-            let record = match Record::of(before, &applied.scene, author, Deed::Change, None) {
+            let record = match Record::of_change(before, &applied, author, Deed::Change, None) {
                 Some(record) => Some(self.join(before, record).await?),
                 None => None,
             };

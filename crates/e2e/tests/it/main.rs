@@ -5,6 +5,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod editing;
 mod faults;
 mod ingest;
 mod layers;

@@ -133,6 +133,10 @@ problem_codes! {
     SceneNotFound, "scene.not-found", 404, "There is no such scene", false;
     /// The stream has as many scenes as it may.
     SceneLimit, "scene.limit-reached", 409, "The stream has as many scenes as it may", false;
+    /// What was sent is no scene, or not all of one; `detail` says what is wrong.
+    SceneFileInvalid, "scene.file.invalid", 422, "The file is no scene that can be taken in", false;
+    /// The file is larger than it may be, packed or unpacked.
+    SceneFileTooLarge, "scene.file.too-large", 413, "The file with the scene is too large", false;
     /// The scene is on air, in preview or the slate.
     SceneInUse, "scene.in-use", 409, "The scene is in use", false;
     /// A stream has at least one scene.

@@ -11,6 +11,7 @@ use crate::api::{self, Context, Ingest};
 use crate::assets::{Assets, Catalog};
 use crate::config::Config;
 use crate::metrics::Metrics;
+use crate::scene_files::SceneFiles;
 use crate::scenes::Scenes;
 use crate::store::SceneStore;
 use crate::tasks;
@@ -44,10 +45,18 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     kit.start().context("start metrics and health")?;
     start_tasks(&kit, &config, &bus, &scenes, &assets);
     let operations_max = config.scene.operations_max;
+    let scene_files = SceneFiles::new(
+        config.scene_files,
+        config.assets.clone(),
+        config.scene.layers_max,
+        scenes.clone(),
+        assets.clone(),
+    );
     let context = Context {
         operations_max,
         scenes,
         assets,
+        scene_files,
         ingest: Ingest::open(&config.ingest)?,
     };
     let served = kit

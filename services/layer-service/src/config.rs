@@ -34,6 +34,8 @@ pub struct Config {
     pub(crate) scene: SceneConfig,
     /// `[assets]`
     pub(crate) assets: AssetsConfig,
+    /// `[scene_files]`
+    pub(crate) scene_files: SceneFilesConfig,
     /// `[demo]`
     pub(crate) demo: DemoConfig,
     /// `[sources]`
@@ -87,6 +89,22 @@ pub(crate) struct AssetsConfig {
     pub(crate) claim_ms: u64,
     pub(crate) sweep_interval_s: u64,
     pub(crate) orphan_age_s: u64,
+}
+
+/// `[scene_files]`
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "each is a limit, as in every section"
+)]
+pub(crate) struct SceneFilesConfig {
+    pub(crate) bytes_max: u64,
+    pub(crate) files_max: usize,
+    pub(crate) scene_bytes_max: u64,
+    pub(crate) ratio_max: u64,
+    pub(crate) index_bytes_max: u64,
+    pub(crate) transfers_max: usize,
 }
 
 /// `[sources]`

@@ -11,6 +11,7 @@ mod assets;
 mod config;
 mod domain;
 mod metrics;
+mod scene_files;
 mod scenes;
 mod store;
 mod tasks;

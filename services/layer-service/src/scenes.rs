@@ -3,6 +3,7 @@
 
 mod capacity;
 mod history;
+mod import;
 mod list;
 
 use std::collections::{BTreeMap, BTreeSet};

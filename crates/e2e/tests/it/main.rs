@@ -12,5 +12,6 @@ mod layers;
 mod on_air;
 mod production;
 mod recovery;
+mod scene_files;
 mod soak;
 mod traces;

@@ -10,6 +10,7 @@ use crate::assets::{RemoveError, UploadError};
 use crate::domain::history::Clash;
 use crate::domain::upload::Unacceptable;
 use crate::domain::{Faults, ListRefusal, Refusal, Rejected};
+use crate::scene_files::SceneFileError;
 use crate::scenes::SceneError;
 
 /// After so long, what was in use may be free.
@@ -25,6 +26,8 @@ pub(crate) enum ApiError {
     #[error(transparent)]
     Remove(#[from] RemoveError),
     #[error(transparent)]
+    SceneFile(#[from] SceneFileError),
+    #[error(transparent)]
     Bus(#[from] BusError),
     #[error("the content of a listed file cannot be read")]
     Content(#[source] io::Error),
@@ -36,6 +39,7 @@ impl From<ApiError> for ApiProblem {
             ApiError::Scene(error) => scene(error),
             ApiError::Upload(error) => upload(error),
             ApiError::Remove(error) => remove(error),
+            ApiError::SceneFile(error) => scene_file(error),
             ApiError::Bus(error) => bus(error),
             ApiError::Content(_) => Self::internal(error),
         }
@@ -183,6 +187,29 @@ fn upload(error: UploadError) -> ApiProblem {
         UploadError::Disk(_) => ApiProblem::internal(error),
         UploadError::Contended => ApiProblem::unavailable(error),
         UploadError::Bus(cause) => bus(cause),
+    }
+}
+
+fn scene_file(error: SceneFileError) -> ApiProblem {
+    let detail = error.to_string();
+    let told = |code| ApiProblem::new(code).detail(detail.clone());
+    match error {
+        SceneFileError::Busy(_) => {
+            told(ProblemCode::RateLimited).retry_after(Duration::from_secs(1))
+        }
+        SceneFileError::Cut { cause } => told(ProblemCode::AssetIncomplete).cause(cause),
+        SceneFileError::Slow => told(ProblemCode::BodyTimeout),
+        SceneFileError::TooLarge(_) | SceneFileError::Bomb(_) => {
+            told(ProblemCode::SceneFileTooLarge)
+        }
+        SceneFileError::NoArchive(_) | SceneFileError::Entry { .. } | SceneFileError::NoJson(_) => {
+            told(ProblemCode::SceneFileInvalid)
+        }
+        SceneFileError::Scene(faults) => invalid(faults),
+        SceneFileError::Asset { source, .. } => upload(source).detail(detail),
+        SceneFileError::Disk(_) => ApiProblem::internal(error),
+        SceneFileError::Scenes(error) => scene(error),
+        SceneFileError::Bus(cause) => bus(cause),
     }
 }
 

@@ -11,6 +11,7 @@ mod layer;
 mod order;
 mod playback;
 mod scene;
+mod scene_file;
 mod shape;
 
 use actix_web::web::{self, Data, ServiceConfig};
@@ -23,6 +24,7 @@ pub(crate) use self::ingest::Ingest;
 use self::layer::LayersQuery;
 use crate::assets::Assets;
 use crate::domain::Proposal;
+use crate::scene_files::SceneFiles;
 use crate::scenes::{Changed, Scenes};
 
 /// What handlers work with.
@@ -32,6 +34,7 @@ pub(crate) struct Context {
     pub(crate) operations_max: usize,
     pub(crate) scenes: Scenes,
     pub(crate) assets: Assets,
+    pub(crate) scene_files: SceneFiles,
     pub(crate) ingest: Ingest,
 }
 
@@ -88,6 +91,7 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
                     .get(scene::list_scenes)
                     .post(scene::create_scene),
             )
+            .service(web::resource("/api/scenes/import").post(scene_file::import_scene))
             .service(web::resource("/api/scenes/order").put(scene::reorder_scenes))
             .service(
                 web::resource("/api/scenes/{id}")
@@ -95,6 +99,7 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
                     .patch(scene::update_scene)
                     .delete(scene::delete_scene),
             )
+            .service(web::resource("/api/scenes/{id}/export").get(scene_file::export_scene))
             .service(web::resource("/api/scenes/{id}/duplicate").post(scene::duplicate_scene))
             .service(
                 web::resource("/api/assets")
@@ -137,6 +142,8 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
         scene::delete_scene,
         scene::duplicate_scene,
         scene::reorder_scenes,
+        scene_file::export_scene,
+        scene_file::import_scene,
         asset::list_assets,
         asset::upload_asset,
         asset::read_asset,

@@ -110,6 +110,11 @@ impl Files {
         tokio::fs::try_exists(self.path(id)).await
     }
 
+    /// The content of an asset, where opening it may block.
+    pub(crate) fn open_blocking(&self, id: &AssetId) -> io::Result<File> {
+        File::open(self.path(id))
+    }
+
     /// The content of an asset, and its size in bytes.
     pub(crate) async fn open(&self, id: &AssetId) -> io::Result<(tokio::fs::File, u64)> {
         let file = tokio::fs::File::open(self.path(id)).await?;

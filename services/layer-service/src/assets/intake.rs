@@ -37,6 +37,16 @@ pub(crate) struct Received {
     pub(crate) staged: Staged,
 }
 
+/// A whole, synced file whose digest is its identifier, of which nothing else is known.
+#[derive(Debug)]
+pub(crate) struct Unpacked {
+    pub(crate) id: AssetId,
+    pub(crate) bytes: u64,
+    /// Its first [`HEAD_BYTES`], as far as it has so many.
+    pub(crate) head: Vec<u8>,
+    pub(crate) staged: Staged,
+}
+
 /// What an upload may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
@@ -64,6 +74,50 @@ pub(crate) async fn receive(
         return Err(UploadError::Member);
     }
     Ok(received)
+}
+
+/// The width and height of a file that is whole, once it is known that it can be used.
+async fn size_of(
+    content: ContentType,
+    staged: &Staged,
+    limits: Limits,
+) -> Result<Option<(u32, u32)>, UploadError> {
+    Ok(match content.kind {
+        AssetKind::Image if content.media_type == upload::SVG => {
+            Some(read_drawing(staged, limits).await?)
+        }
+        AssetKind::Image => Some(read_size(staged, limits.pixels).await?),
+        AssetKind::Font => {
+            read_font(staged, limits.font_bytes_max).await?;
+            None
+        }
+        AssetKind::Video | AssetKind::Audio => None,
+    })
+}
+
+/// Looks at a file that came by another way than a form: `head` are its first bytes.
+pub(crate) async fn examine(
+    found: Unpacked,
+    name: &str,
+    limits: Limits,
+) -> Result<Received, UploadError> {
+    let Unpacked {
+        id,
+        bytes,
+        head,
+        staged,
+    } = found;
+    let name = file_name(Some(name))?;
+    let content = content_type(&head, None)?;
+    let size = size_of(content, &staged, limits).await?;
+    Ok(Received {
+        id,
+        name,
+        content,
+        bytes,
+        size,
+        staged,
+    })
 }
 
 async fn receive_file(
@@ -108,17 +162,7 @@ async fn receive_file(
     file.flush().await.map_err(UploadError::Disk)?;
     let file = file.into_inner();
     file.sync_all().await.map_err(UploadError::Disk)?;
-    let size = match content.kind {
-        AssetKind::Image if content.media_type == upload::SVG => {
-            Some(read_drawing(&staged, limits).await?)
-        }
-        AssetKind::Image => Some(read_size(&staged, limits.pixels).await?),
-        AssetKind::Font => {
-            read_font(&staged, limits.font_bytes_max).await?;
-            None
-        }
-        AssetKind::Video | AssetKind::Audio => None,
-    };
+    let size = size_of(content, &staged, limits).await?;
     Ok(Received {
         id: AssetId::from_sha256(&digest.finalize().into()),
         name,

@@ -20,8 +20,9 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 pub(crate) use self::catalog::{Catalog, Inventory};
-pub(crate) use self::files::Files;
-use self::intake::{Limits, Received};
+pub(crate) use self::files::{Files, Staged, blocking};
+use self::intake::Limits;
+pub(crate) use self::intake::{Received, Unpacked};
 use crate::config::AssetsConfig;
 use crate::domain::upload::Unacceptable;
 use crate::metrics::{Metrics, UploadOutcome};
@@ -147,18 +148,31 @@ impl Assets {
         if length.is_some_and(|length| length > bytes_max.saturating_add(FORM_BYTES_MAX)) {
             return Err(UploadError::TooLarge { bytes_max });
         }
-        let limits = Limits {
-            bytes_max,
-            pixels: self.config.pixel_limits(),
-            svg: self.config.svg_limits(),
-            font_bytes_max: self.config.font_bytes_max,
-            idle: self.config.idle_timeout(),
-        };
+        let limits = self.limits(bytes_max);
         let whole = self.config.upload_timeout();
         let received = timeout(whole, intake::receive(&self.files, form, limits))
             .await
             .map_err(|_elapsed| UploadError::Slow)??;
         self.keep(&received).await
+    }
+
+    fn limits(&self, bytes_max: u64) -> Limits {
+        Limits {
+            bytes_max,
+            pixels: self.config.pixel_limits(),
+            svg: self.config.svg_limits(),
+            font_bytes_max: self.config.font_bytes_max,
+            idle: self.config.idle_timeout(),
+        }
+    }
+
+    /// Judges a file as an upload would be, without keeping it.
+    pub(crate) async fn examine(
+        &self,
+        found: Unpacked,
+        name: &str,
+    ) -> Result<Received, UploadError> {
+        intake::examine(found, name, self.limits(self.config.file_bytes_max)).await
     }
 
     /// Bytes that one more file may have.
@@ -178,7 +192,7 @@ impl Assets {
     }
 
     /// Names a received file and lists it.
-    async fn keep(&self, received: &Received) -> Result<Kept, UploadError> {
+    pub(crate) async fn keep(&self, received: &Received) -> Result<Kept, UploadError> {
         let asset = Asset {
             id: received.id.clone(),
             name: received.name.clone(),

@@ -17,6 +17,7 @@ mod playlist;
 mod proposal;
 #[cfg(test)]
 mod samples;
+pub(crate) mod scene_file;
 pub(crate) mod scene_list;
 mod source;
 mod text_style;

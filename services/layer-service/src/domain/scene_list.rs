@@ -12,7 +12,7 @@ use super::field::{Members, text};
 use super::ordering;
 
 /// Longest name of a scene, in characters.
-const NAME_CHARS_MAX: usize = 100;
+pub(super) const NAME_CHARS_MAX: usize = 100;
 /// What the name of a copy ends with.
 const COPY: &str = " copy";
 

@@ -26,4 +26,5 @@ mod operations;
 mod order;
 mod outage;
 mod playback;
+mod scene_files;
 mod scenes;

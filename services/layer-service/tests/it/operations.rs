@@ -76,6 +76,8 @@ fn the_document_names_every_route() {
             "delete_layer",
             "delete_scene",
             "duplicate_scene",
+            "export_scene",
+            "import_scene",
             "list_assets",
             "list_history",
             "list_layers",

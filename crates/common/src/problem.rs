@@ -159,6 +159,10 @@ problem_codes! {
     HistoryEmpty, "layer.history.empty", 409, "There is no such step", false;
     /// Others have changed since what the step changed; `conflicts` names each.
     HistoryConflict, "layer.history.conflict", 409, "Others have changed the same since", false;
+    /// No such schedule, or it is over.
+    ScheduleNotFound, "schedule.not-found", 404, "There is no such schedule", false;
+    /// The stream has as many schedules as it may.
+    ScheduleLimit, "schedule.limit-reached", 409, "The stream has as many schedules as it may", false;
     /// `If-Match` names an old revision.
     RevisionStale, "revision.stale", 412, "The resource has changed since it was read", false;
     /// `If-Match` is missing.

@@ -3,8 +3,8 @@ use sm_common::chat::ChatMessageDeleted;
 use sm_common::event::{
     Event, LayerCreated, LayerDeleted, LayerReordered, LayerUpdated, SceneCreated, SceneDeleted,
     ScenePreviewChanged, SceneReordered, SceneTakeStarted, SceneTaken, SceneUpdated,
-    StreamErrorCleared, StreamErrorRaised, StreamInterrupted, StreamOutputAdapted,
-    StreamOutputStatusChanged, StreamStateChanged,
+    ScheduleCreated, ScheduleEnded, StreamErrorCleared, StreamErrorRaised, StreamInterrupted,
+    StreamOutputAdapted, StreamOutputStatusChanged, StreamStateChanged,
 };
 use sm_common::performance::MetricsSample;
 use sm_common::stream::LayerStatus;
@@ -46,6 +46,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         ScenePreviewChanged,
         SceneTakeStarted,
         SceneTaken,
+        ScheduleCreated,
+        ScheduleEnded,
         ChatMessageDeleted,
     ))
 )]

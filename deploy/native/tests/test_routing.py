@@ -27,6 +27,7 @@ CONTRACT = [
     (API, "/api/layers", "layer-service", 4200, "/api/layers"),
     (API, "/api/layers/0b/x?stream=main", "layer-service", 4200, "/api/layers/0b/x?stream=main"),
     (API, "/api/scenes", "layer-service", 4200, "/api/scenes"),
+    (API, "/api/schedules", "layer-service", 4200, "/api/schedules"),
     (API, "/api/assets/1/content", "layer-service", 4200, "/api/assets/1/content"),
     (API, "/api/analytics/summary", "analytics", 4200, "/api/analytics/summary"),
     (API, "/ws", "ws-fanout", 4201, "/ws"),

@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::scene_files::SceneFiles;
 use crate::scenes::Scenes;
+use crate::schedules::Schedules;
 use crate::store::SceneStore;
 use crate::tasks;
 
@@ -52,9 +53,13 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         scenes.clone(),
         assets.clone(),
     );
+    let schedules = Schedules::new(&config, scenes.clone(), bus.clone());
+    kit.lifecycle()
+        .spawn(schedules.clone().keep(kit.lifecycle().stopping().clone()));
     let context = Context {
         operations_max,
         scenes,
+        schedules,
         assets,
         scene_files,
         ingest: Ingest::open(&config.ingest)?,

@@ -34,6 +34,8 @@ pub struct Config {
     pub(crate) scene: SceneConfig,
     /// `[assets]`
     pub(crate) assets: AssetsConfig,
+    /// `[schedules]`
+    pub(crate) schedules: SchedulesConfig,
     /// `[scene_files]`
     pub(crate) scene_files: SceneFilesConfig,
     /// `[demo]`
@@ -89,6 +91,24 @@ pub(crate) struct AssetsConfig {
     pub(crate) claim_ms: u64,
     pub(crate) sweep_interval_s: u64,
     pub(crate) orphan_age_s: u64,
+}
+
+/// `[schedules]`
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SchedulesConfig {
+    pub(crate) waiting_max: usize,
+    pub(crate) ended_max: usize,
+    pub(crate) look_every_ms: u64,
+    pub(crate) grace_s: u64,
+    pub(crate) grace_max_s: u64,
+    pub(crate) ahead_max_s: u64,
+}
+
+impl SchedulesConfig {
+    pub(crate) const fn look_every(&self) -> Duration {
+        Duration::from_millis(self.look_every_ms)
+    }
 }
 
 /// `[scene_files]`

@@ -13,6 +13,7 @@ mod domain;
 mod metrics;
 mod scene_files;
 mod scenes;
+mod schedules;
 mod store;
 mod tasks;
 

@@ -5,6 +5,7 @@ mod capacity;
 mod history;
 mod import;
 mod list;
+mod scheduled;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};

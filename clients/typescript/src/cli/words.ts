@@ -86,6 +86,10 @@ function summary(event: Told): string {
       return event.data.preview ?? "nothing";
     case "scene.take.started":
       return event.data.take.scene;
+    case "schedule.created":
+      return event.data.name;
+    case "schedule.ended":
+      return `${event.data.schedule.name} ${event.data.outcome}`;
     case "chat.message.posted":
       return messageWords(event.data);
     case "chat.message.deleted":

@@ -23,6 +23,8 @@ export interface ChannelEvents {
     "scene.take.started": Schemas["SceneTakeStarted"];
     "scene.taken": Schemas["SceneTaken"];
     "scene.updated": Schemas["SceneUpdated"];
+    "schedule.created": Schemas["ScheduleCreated"];
+    "schedule.ended": Schemas["ScheduleEnded"];
   };
   "metrics": {
     "stream.metrics.sampled": Schemas["MetricsSample"];
@@ -48,7 +50,7 @@ export interface ChannelSnapshots {
 /** The types of events that each channel carries. */
 export const CHANNEL_EVENTS: Readonly<Record<keyof ChannelEvents, readonly string[]>> = {
   "chat": ["chat.message.deleted", "chat.message.posted"],
-  "layer-updates": ["layer.created", "layer.deleted", "layer.reordered", "layer.status.changed", "layer.updated", "scene.created", "scene.deleted", "scene.preview.changed", "scene.reordered", "scene.take.started", "scene.taken", "scene.updated"],
+  "layer-updates": ["layer.created", "layer.deleted", "layer.reordered", "layer.status.changed", "layer.updated", "scene.created", "scene.deleted", "scene.preview.changed", "scene.reordered", "scene.take.started", "scene.taken", "scene.updated", "schedule.created", "schedule.ended"],
   "metrics": ["stream.metrics.sampled"],
   "stream-state": ["stream.error.cleared", "stream.error.raised", "stream.interrupted", "stream.output.adapted", "stream.output.status.changed", "stream.state.changed"],
 };

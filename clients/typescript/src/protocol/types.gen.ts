@@ -370,6 +370,22 @@ export interface components {
          * @enum {string}
          */
         EncoderPreset: "ultrafast" | "superfast" | "veryfast" | "faster" | "fast" | "medium";
+        /** @description A schedule that is over. */
+        EndedSchedule: {
+            /** @description Why, where it was not done. */
+            detail?: string | null;
+            /** @description When. */
+            ended_at: components["schemas"]["Timestamp"];
+            /** @description What became of it. */
+            outcome: components["schemas"]["ScheduleOutcome"];
+            /**
+             * Format: int64
+             * @description The scene's revision after the change, where it was made.
+             */
+            scene_revision?: number | null;
+            /** @description What was to be done. */
+            schedule: components["schemas"]["ScheduleSummary"];
+        };
         /** @description The engine process that holds the stream. */
         EngineLease: {
             /** @description Its host's name. */
@@ -435,7 +451,7 @@ export interface components {
          * @description What happened.
          * @enum {string}
          */
-        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.output.status.changed" | "stream.output.adapted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "chat.message.posted" | "chat.message.deleted";
+        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.output.status.changed" | "stream.output.adapted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "schedule.created" | "schedule.ended" | "chat.message.posted" | "chat.message.deleted";
         /** @description What somebody pushes to an `ingest` layer. */
         FeedPerformance: {
             /** @description Codec of the sound, such as `aac`; absent until sound came. */
@@ -1532,6 +1548,43 @@ export interface components {
             /** @description The scene now. */
             scene: components["schemas"]["SceneSummary"];
         };
+        /** @description A change is to be made later. Carries what is known of it but the change itself. */
+        ScheduleCreated: components["schemas"]["ScheduleSummary"];
+        /** @description A scheduled change was made, or will not be. */
+        ScheduleEnded: components["schemas"]["EndedSchedule"];
+        /**
+         * Format: uuid
+         * @description A change that is made later.
+         */
+        ScheduleId: string;
+        /**
+         * @description What became of a schedule.
+         * @enum {string}
+         */
+        ScheduleOutcome: "done" | "failed" | "skipped" | "cancelled";
+        /** @description A change that is to be made, without what it changes. */
+        ScheduleSummary: {
+            /** @description When it was asked for. */
+            created_at: components["schemas"]["Timestamp"];
+            due_at?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: int64
+             * @description How late it may be made, in seconds. Later it is skipped.
+             */
+            grace_s: number;
+            /** @description The schedule. */
+            id: components["schemas"]["ScheduleId"];
+            /** @description What it is for. */
+            name: string;
+            /** @description The scene whose layers it changes. */
+            scene: components["schemas"]["SceneId"];
+            /** @description When. */
+            trigger: components["schemas"]["Trigger"];
+            /** @description Who asked for it; the change is theirs. */
+            user_id: components["schemas"]["UserId"];
+            /** @description Their name. */
+            user_name: string;
+        };
         /**
          * Format: uuid
          * @description The secret of a network source.
@@ -1988,6 +2041,33 @@ export interface components {
          * @enum {string}
          */
         TransitionKind: "cut" | "fade" | "wipe" | "slide";
+        /** @description When a change is to be made. */
+        Trigger: {
+            /** @description The moment. */
+            at: components["schemas"]["Timestamp"];
+            /** @enum {string} */
+            kind: "at";
+        } | {
+            /**
+             * Format: int64
+             * @description How much later, in milliseconds.
+             */
+            delay_ms: number;
+            /** @enum {string} */
+            kind: "after-take";
+            /** @description The scene. */
+            scene: components["schemas"]["SceneId"];
+        } | {
+            /**
+             * Format: int64
+             * @description How much later, in milliseconds.
+             */
+            delay_ms: number;
+            /** @enum {string} */
+            kind: "at-end";
+            /** @description The layer. */
+            layer: components["schemas"]["LayerId"];
+        };
         /**
          * Format: uuid
          * @description A person or machine that signs in.

@@ -577,6 +577,49 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/scenes/{id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Hands a scene out as one file, with the uploaded files that its layers need.
+         * @description A ZIP archive of `scene.json` and `assets/DIGEST`. Passwords, passphrases and stream keys are not
+         *     in it; `needs_secret` says of which layers. The same scene gives the same bytes.
+         */
+        get: operations["export_scene"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/scenes/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes a scene in from a file that `GET /api/scenes/{id}/export` made, here or elsewhere.
+         * @description The scene and its layers are new and come at the end of the list; files that are there already are
+         *     kept once. All of it is looked at before anything is kept. Layers whose sources had a secret are
+         *     named in the answer.
+         */
+        post: operations["import_scene"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/scenes/order": {
         parameters: {
             query?: never;
@@ -592,6 +635,47 @@ export interface paths {
         put: operations["reorder_scenes"];
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the changes that wait to be made, and the newest that are over. */
+        get: operations["list_schedules"];
+        put?: never;
+        /**
+         * Makes a change of layers later: at a moment, after a take, or at the end of what a layer plays.
+         * @description The change is the caller's, whole or not at all, once whatever replicas do, and can be taken back
+         *     like any other. It is tried out now, and what is wrong with it is said now. When it is due it is
+         *     judged again; a refusal then is its outcome. It survives restarts; one that nobody could make
+         *     within `grace_s` is skipped.
+         */
+        post: operations["create_schedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schedules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Withdraws a change that waits. */
+        delete: operations["cancel_schedule"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1721,6 +1805,22 @@ export interface components {
          * @enum {string}
          */
         EncoderPreset: "ultrafast" | "superfast" | "veryfast" | "faster" | "fast" | "medium";
+        /** @description A schedule that is over. */
+        EndedSchedule: {
+            /** @description Why, where it was not done. */
+            detail?: string | null;
+            /** @description When. */
+            ended_at: components["schemas"]["Timestamp"];
+            /** @description What became of it. */
+            outcome: components["schemas"]["ScheduleOutcome"];
+            /**
+             * Format: int64
+             * @description The scene's revision after the change, where it was made.
+             */
+            scene_revision?: number | null;
+            /** @description What was to be done. */
+            schedule: components["schemas"]["ScheduleSummary"];
+        };
         /** @description The engine process that holds the stream. */
         EngineLease: {
             /** @description Its host's name. */
@@ -1799,7 +1899,7 @@ export interface components {
          * @description What happened.
          * @enum {string}
          */
-        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.output.status.changed" | "stream.output.adapted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "chat.message.posted" | "chat.message.deleted";
+        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.output.status.changed" | "stream.output.adapted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "schedule.created" | "schedule.ended" | "chat.message.posted" | "chat.message.deleted";
         /** @description What somebody pushes to an `ingest` layer. */
         FeedPerformance: {
             /** @description Codec of the sound, such as `aac`; absent until sound came. */
@@ -2023,6 +2123,13 @@ export interface components {
         ImageSource: {
             /** @description The picture. */
             asset: components["schemas"]["AssetId"];
+        };
+        /** @description A scene that was taken in. */
+        ImportedScene: {
+            /** @description Layers whose sources had a password or passphrase, which is in no file: set it again. */
+            needs_secrets: components["schemas"]["LayerId"][];
+            /** @description The new scene. */
+            scene: components["schemas"]["Scene"];
         };
         /**
          * @description Where somebody publishes to a layer, and with which key. Whoever has this can put a picture on
@@ -2774,6 +2881,25 @@ export interface components {
              * @example Interview
              */
             name: string;
+        };
+        /** @description A change to make later. */
+        NewSchedule: {
+            /**
+             * Format: int64
+             * @description How late the change may be made, in seconds.
+             * @default 60
+             */
+            grace_s: number | null;
+            /**
+             * @description 1 to 100 characters.
+             * @example News
+             */
+            name: string;
+            /** @description As in `POST /api/layers/batch`. */
+            operations: unknown[];
+            scene?: components["schemas"]["SceneId"] | null;
+            /** @description When. */
+            trigger: components["schemas"]["Trigger"];
         };
         /** @description A change of the layers of a scene, for everybody to read. */
         Note: {
@@ -3915,6 +4041,50 @@ export interface components {
             /** @description The scene now. */
             scene: components["schemas"]["SceneSummary"];
         };
+        /** @description A change is to be made later. Carries what is known of it but the change itself. */
+        ScheduleCreated: components["schemas"]["ScheduleSummary"];
+        /** @description A scheduled change was made, or will not be. */
+        ScheduleEnded: components["schemas"]["EndedSchedule"];
+        /**
+         * Format: uuid
+         * @description A change that is made later.
+         */
+        ScheduleId: string;
+        /** @description The schedules of a stream. */
+        ScheduleList: {
+            /** @description Those that are over, newest first. */
+            ended: components["schemas"]["EndedSchedule"][];
+            /** @description Those that wait, oldest first. */
+            waiting: components["schemas"]["WaitingSchedule"][];
+        };
+        /**
+         * @description What became of a schedule.
+         * @enum {string}
+         */
+        ScheduleOutcome: "done" | "failed" | "skipped" | "cancelled";
+        /** @description A change that is to be made, without what it changes. */
+        ScheduleSummary: {
+            /** @description When it was asked for. */
+            created_at: components["schemas"]["Timestamp"];
+            due_at?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: int64
+             * @description How late it may be made, in seconds. Later it is skipped.
+             */
+            grace_s: number;
+            /** @description The schedule. */
+            id: components["schemas"]["ScheduleId"];
+            /** @description What it is for. */
+            name: string;
+            /** @description The scene whose layers it changes. */
+            scene: components["schemas"]["SceneId"];
+            /** @description When. */
+            trigger: components["schemas"]["Trigger"];
+            /** @description Who asked for it; the change is theirs. */
+            user_id: components["schemas"]["UserId"];
+            /** @description Their name. */
+            user_name: string;
+        };
         /**
          * Format: uuid
          * @description The secret of a network source.
@@ -4636,6 +4806,33 @@ export interface components {
             duration_ms?: number | null;
             easing?: components["schemas"]["Easing"] | null;
         };
+        /** @description When a change is to be made. */
+        Trigger: {
+            /** @description The moment. */
+            at: components["schemas"]["Timestamp"];
+            /** @enum {string} */
+            kind: "at";
+        } | {
+            /**
+             * Format: int64
+             * @description How much later, in milliseconds.
+             */
+            delay_ms: number;
+            /** @enum {string} */
+            kind: "after-take";
+            /** @description The scene. */
+            scene: components["schemas"]["SceneId"];
+        } | {
+            /**
+             * Format: int64
+             * @description How much later, in milliseconds.
+             */
+            delay_ms: number;
+            /** @enum {string} */
+            kind: "at-end";
+            /** @description The layer. */
+            layer: components["schemas"]["LayerId"];
+        };
         /** @description What to change about a person. What is absent stays. */
         UpdateUser: {
             /** @description True ends every sign-in of the person. */
@@ -4768,6 +4965,11 @@ export interface components {
              * @description Time watched by all together, in seconds.
              */
             watch_time_s?: number | null;
+        };
+        /** @description A change that waits to be made. */
+        WaitingSchedule: components["schemas"]["ScheduleSummary"] & {
+            /** @description As in `POST /api/layers/batch`. */
+            operations: unknown;
         };
         /** @description Somebody who watches a channel. */
         Watcher: {
@@ -7740,6 +7942,210 @@ export interface operations {
             };
         };
     };
+    export_scene: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description The scene. */
+                id: components["schemas"]["SceneId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": unknown;
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or scene. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many scenes at a time. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The scene cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    import_scene: {
+        parameters: {
+            query?: {
+                /** @description The scene's name, 1 to 100 characters; the one in the file unless said otherwise. */
+                name?: string;
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The file. */
+        requestBody?: {
+            content: {
+                "application/zip": unknown;
+            };
+        };
+        responses: {
+            /** @description The new scene. */
+            201: {
+                headers: {
+                    /** @description The scene's revision. */
+                    ETag?: string;
+                    /** @description The scene. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportedScene"];
+                };
+            };
+            /** @description The file was cut off, or scene.json is not of the expected shape. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The file did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The stream has as many scenes as it may, or the scene more layers. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The file, or what it would be unpacked, is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A file of the scene is none that is taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The file is no scene (`scene.file.invalid`), or fields of scene.json are out of bounds; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many scenes at a time. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     reorder_scenes: {
         parameters: {
             query?: {
@@ -7826,6 +8232,217 @@ export interface operations {
             };
             /** @description `If-Match` is missing. */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_schedules: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The schedules. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleList"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The schedules cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_schedule: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSchedule"];
+            };
+        };
+        responses: {
+            /** @description It waits. */
+            201: {
+                headers: {
+                    /** @description The schedule. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleSummary"];
+                };
+            };
+            /** @description The body is not of the expected shape. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream, scene or layer. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The stream has as many schedules as it may, or the scene would hold more layers than it may. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are out of bounds, such as a moment that is past; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A layer is locked. */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_schedule: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description The schedule. */
+                id: components["schemas"]["ScheduleId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It will not be made. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such schedule, or it is over. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

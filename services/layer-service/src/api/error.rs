@@ -12,6 +12,7 @@ use crate::domain::upload::Unacceptable;
 use crate::domain::{Faults, ListRefusal, Refusal, Rejected};
 use crate::scene_files::SceneFileError;
 use crate::scenes::SceneError;
+use crate::schedules::ScheduleError;
 
 /// After so long, what was in use may be free.
 const CAPACITY_AGAIN: Duration = Duration::from_secs(10);
@@ -26,6 +27,8 @@ pub(crate) enum ApiError {
     #[error(transparent)]
     Remove(#[from] RemoveError),
     #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+    #[error(transparent)]
     SceneFile(#[from] SceneFileError),
     #[error(transparent)]
     Bus(#[from] BusError),
@@ -39,6 +42,7 @@ impl From<ApiError> for ApiProblem {
             ApiError::Scene(error) => scene(error),
             ApiError::Upload(error) => upload(error),
             ApiError::Remove(error) => remove(error),
+            ApiError::Schedule(error) => schedule(error),
             ApiError::SceneFile(error) => scene_file(error),
             ApiError::Bus(error) => bus(error),
             ApiError::Content(_) => Self::internal(error),
@@ -187,6 +191,19 @@ fn upload(error: UploadError) -> ApiProblem {
         UploadError::Disk(_) => ApiProblem::internal(error),
         UploadError::Contended => ApiProblem::unavailable(error),
         UploadError::Bus(cause) => bus(cause),
+    }
+}
+
+fn schedule(error: ScheduleError) -> ApiProblem {
+    let detail = error.to_string();
+    let told = |code| ApiProblem::new(code).detail(detail);
+    match error {
+        ScheduleError::NotFound(_) => told(ProblemCode::ScheduleNotFound),
+        ScheduleError::Full(_) => told(ProblemCode::ScheduleLimit),
+        ScheduleError::Invalid(faults) => invalid(faults),
+        ScheduleError::Contended => ApiProblem::unavailable(error),
+        ScheduleError::Scenes(error) => scene(error),
+        ScheduleError::Bus(cause) => bus(cause),
     }
 }
 

@@ -12,6 +12,7 @@ mod order;
 mod playback;
 mod scene;
 mod scene_file;
+mod schedule;
 mod shape;
 
 use actix_web::web::{self, Data, ServiceConfig};
@@ -26,6 +27,7 @@ use crate::assets::Assets;
 use crate::domain::Proposal;
 use crate::scene_files::SceneFiles;
 use crate::scenes::{Changed, Scenes};
+use crate::schedules::Schedules;
 
 /// What handlers work with.
 #[derive(Clone, Debug)]
@@ -35,6 +37,7 @@ pub(crate) struct Context {
     pub(crate) scenes: Scenes,
     pub(crate) assets: Assets,
     pub(crate) scene_files: SceneFiles,
+    pub(crate) schedules: Schedules,
     pub(crate) ingest: Ingest,
 }
 
@@ -102,6 +105,12 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
             .service(web::resource("/api/scenes/{id}/export").get(scene_file::export_scene))
             .service(web::resource("/api/scenes/{id}/duplicate").post(scene::duplicate_scene))
             .service(
+                web::resource("/api/schedules")
+                    .get(schedule::list_schedules)
+                    .post(schedule::create_schedule),
+            )
+            .service(web::resource("/api/schedules/{id}").delete(schedule::cancel_schedule))
+            .service(
                 web::resource("/api/assets")
                     .get(asset::list_assets)
                     .post(asset::upload_asset),
@@ -144,6 +153,9 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
         scene::reorder_scenes,
         scene_file::export_scene,
         scene_file::import_scene,
+        schedule::list_schedules,
+        schedule::create_schedule,
+        schedule::cancel_schedule,
         asset::list_assets,
         asset::upload_asset,
         asset::read_asset,

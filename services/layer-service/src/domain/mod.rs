@@ -19,6 +19,7 @@ mod proposal;
 mod samples;
 pub(crate) mod scene_file;
 pub(crate) mod scene_list;
+pub(crate) mod schedule;
 mod source;
 mod text_style;
 mod ticker;

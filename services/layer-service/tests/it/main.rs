@@ -28,3 +28,4 @@ mod outage;
 mod playback;
 mod scene_files;
 mod scenes;
+mod schedules;

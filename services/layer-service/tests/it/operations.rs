@@ -68,10 +68,12 @@ fn the_document_names_every_route() {
     assert_eq!(
         operations,
         [
+            "cancel_schedule",
             "change_layers",
             "command_playback",
             "create_layer",
             "create_scene",
+            "create_schedule",
             "delete_asset",
             "delete_layer",
             "delete_scene",
@@ -82,6 +84,7 @@ fn the_document_names_every_route() {
             "list_history",
             "list_layers",
             "list_scenes",
+            "list_schedules",
             "read_asset",
             "read_asset_content",
             "read_ingest",

@@ -143,8 +143,10 @@ class Routed(unittest.TestCase):
             body = b"x" * (16 * 1024 * 1024 + 1)
             announced = {"Content-Length": str(len(body))}
             self.assertEqual(traefik.request(API, "/api/layers", "POST", headers=announced)[0], 413)
-            status, _, answer = traefik.request(API, "/api/assets", "POST", body)
-            self.assertEqual((status, json.loads(answer)["received"]), (200, len(body)))
+            self.assertEqual(traefik.request(API, "/api/scenes", "POST", headers=announced)[0], 413)
+            for path in ("/api/assets", "/api/scenes/import"):
+                status, _, answer = traefik.request(API, path, "POST", body)
+                self.assertEqual((status, json.loads(answer)["received"]), (200, len(body)))
         with self.subTest("a client cannot pretend to have come through a prefix"):
             for header in ("X-Forwarded-Prefix", "X_Forwarded_Prefix"):
                 answer = json.loads(traefik.request(API, "/api/health", headers={header: "/evil"})[2])

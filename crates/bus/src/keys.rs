@@ -112,6 +112,21 @@ pub fn layer_redo(stream: &StreamId, scene: SceneId, user: UserId) -> String {
     format!("sm:{{{stream}}}:layer-redo:{scene}:{user}")
 }
 
+/// Changes of layers that are to be made later, by identifier (hash). layer-service; never expires.
+pub fn schedules(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:schedules")
+}
+
+/// Raised with each of [`schedules`] that is added (counter). layer-service; never expires.
+pub fn schedules_revision(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:schedules-revision")
+}
+
+/// What became of them (stream, bounded). layer-service.
+pub fn schedules_ended(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:schedules-ended")
+}
+
 /// Who changed the layers of a scene, what and when (stream, bounded). layer-service; goes with the
 /// scene.
 pub fn layer_history(stream: &StreamId, scene: SceneId) -> String {

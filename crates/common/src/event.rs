@@ -17,6 +17,7 @@ use crate::layer::Layer;
 use crate::output::OutputState;
 use crate::performance::MetricsSample;
 use crate::scene::SceneSummary;
+use crate::schedule::{EndedSchedule, ScheduleSummary};
 use crate::stream::{Interruption, LayerStatus, StreamError, StreamState};
 use crate::transition::{SceneTransition, Take};
 use crate::variable::Variables;
@@ -201,6 +202,10 @@ event_types! {
     SceneTakeStarted, "scene.take.started", SceneTakeStarted;
     /// A scene is in the picture.
     SceneTaken, "scene.taken", SceneTaken;
+    /// A change is to be made later.
+    ScheduleCreated, "schedule.created", ScheduleCreated;
+    /// A scheduled change was made, or will not be.
+    ScheduleEnded, "schedule.ended", ScheduleEnded;
     /// Somebody wrote.
     ChatMessagePosted, "chat.message.posted", ChatMessage;
     /// A message was taken away.
@@ -247,7 +252,9 @@ impl EventType {
             | Self::SceneReordered
             | Self::ScenePreviewChanged
             | Self::SceneTakeStarted
-            | Self::SceneTaken => Channel::LayerUpdates,
+            | Self::SceneTaken
+            | Self::ScheduleCreated
+            | Self::ScheduleEnded => Channel::LayerUpdates,
             Self::ChatMessagePosted
             | Self::ChatMessageDeleted
             | Self::ChatMessageEdited
@@ -286,6 +293,8 @@ impl EventType {
             | Self::ScenePreviewChanged
             | Self::SceneTakeStarted
             | Self::SceneTaken
+            | Self::ScheduleCreated
+            | Self::ScheduleEnded
             | Self::ChatMessagePosted
             | Self::ChatMessageDeleted
             | Self::ChatMessageEdited
@@ -479,6 +488,16 @@ pub struct SceneTaken {
     /// Which take it was.
     pub number: u64,
 }
+
+/// A change is to be made later. Carries what is known of it but the change itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+pub struct ScheduleCreated(pub ScheduleSummary);
+
+/// A scheduled change was made, or will not be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+pub struct ScheduleEnded(pub EndedSchedule);
 
 /// A CloudEvents 1.0 document in JSON form.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -123,6 +123,8 @@ uuid_ids! {
     ConnectionId,
     /// The secret of a network source.
     SecretId,
+    /// A change that is made later.
+    ScheduleId,
 }
 
 text_ids! {

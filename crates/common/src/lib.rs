@@ -24,6 +24,7 @@ pub mod program;
 pub mod recording;
 pub mod resources;
 pub mod scene;
+pub mod schedule;
 pub mod secret;
 pub mod sprite;
 pub mod stream;

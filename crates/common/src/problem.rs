@@ -133,6 +133,10 @@ problem_codes! {
     SceneNotFound, "scene.not-found", 404, "There is no such scene", false;
     /// The stream has as many scenes as it may.
     SceneLimit, "scene.limit-reached", 409, "The stream has as many scenes as it may", false;
+    /// What was sent is no scene, or not all of one; `detail` says what is wrong.
+    SceneFileInvalid, "scene.file.invalid", 422, "The file is no scene that can be taken in", false;
+    /// The file is larger than it may be, packed or unpacked.
+    SceneFileTooLarge, "scene.file.too-large", 413, "The file with the scene is too large", false;
     /// The scene is on air, in preview or the slate.
     SceneInUse, "scene.in-use", 409, "The scene is in use", false;
     /// A stream has at least one scene.
@@ -163,6 +167,10 @@ problem_codes! {
     HistoryEmpty, "layer.history.empty", 409, "There is no such step", false;
     /// Others have changed since what the step changed; `conflicts` names each.
     HistoryConflict, "layer.history.conflict", 409, "Others have changed the same since", false;
+    /// No such schedule, or it is over.
+    ScheduleNotFound, "schedule.not-found", 404, "There is no such schedule", false;
+    /// The stream has as many schedules as it may.
+    ScheduleLimit, "schedule.limit-reached", 409, "The stream has as many schedules as it may", false;
     /// `If-Match` names an old revision; for a patch, `conflicts` has both versions of what it would
     /// change.
     RevisionStale, "revision.stale", 412, "The resource has changed since it was read", false;

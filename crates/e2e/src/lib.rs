@@ -9,6 +9,8 @@
 )]
 
 mod collector;
+mod editing;
+mod fleet;
 mod peers;
 mod picture;
 mod playlist;
@@ -17,6 +19,8 @@ mod soak;
 mod stack;
 
 pub use collector::Collector;
+pub use editing::{EditingPlan, EditingReport, edit};
+pub use fleet::Fleet;
 pub use peers::{Camera, Mortal, RtmpServer, SrtListener};
 pub use picture::{Rgb, Still};
 pub use playlist::{Playlist, Probe, Watched, watch};

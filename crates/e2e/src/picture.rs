@@ -42,6 +42,16 @@ impl Still {
         Self { width, pixels }
     }
 
+    /// The most that any part of any pixel differs from the same in another frame of that size.
+    pub fn difference(&self, other: &Self) -> u8 {
+        assert_eq!(self.pixels.len(), other.pixels.len(), "frames of one size");
+        let parts = self.pixels.iter().zip(&other.pixels);
+        parts
+            .map(|(one, other)| one.abs_diff(*other))
+            .max()
+            .unwrap_or_default()
+    }
+
     /// The colour at a place.
     pub fn at(&self, x: usize, y: usize) -> Rgb {
         let place = (y * self.width + x) * 3;

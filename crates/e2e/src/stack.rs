@@ -206,8 +206,7 @@ impl Stack {
 
     fn manage(&self, command: &str, more: &[&str]) {
         let root = root();
-        let binaries = root.join("target").join("debug");
-        let binaries = option_env!("SM_E2E_BIN").map_or(binaries, PathBuf::from);
+        let binaries = binaries();
         let mut run = Command::new("python3");
         run.arg(root.join("deploy/native/stack.py"))
             .arg(command)
@@ -273,6 +272,12 @@ fn signal(signal: &str, pid: u32) {
         .status()
         .unwrap();
     assert!(sent.success());
+}
+
+/// Where the programs under test are.
+pub(crate) fn binaries() -> PathBuf {
+    let built = root().join("target").join("debug");
+    option_env!("SM_E2E_BIN").map_or(built, PathBuf::from)
 }
 
 /// The top of the repository.

@@ -6,7 +6,7 @@ use sm_common::chat::{
 use sm_common::event::{
     Event, GroupCreated, GroupDeleted, GroupUpdated, LayerCreated, LayerDeleted, LayerReordered,
     LayerUpdated, SceneCreated, SceneDeleted, ScenePreviewChanged, SceneReordered,
-    SceneTakeStarted, SceneTaken, SceneUpdated, StreamErrorCleared, StreamErrorRaised,
+    SceneTakeStarted, SceneTaken, SceneUpdated, ScheduleCreated, ScheduleEnded, StreamErrorCleared, StreamErrorRaised,
     StreamInterrupted, StreamOutputAdapted, StreamOutputStatusChanged, StreamStateChanged,
     VariablesChanged,
 };
@@ -54,6 +54,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         ScenePreviewChanged,
         SceneTakeStarted,
         SceneTaken,
+        ScheduleCreated,
+        ScheduleEnded,
         ChatMessageDeleted,
         ChatMessageEdited,
         ChatPinsChanged,

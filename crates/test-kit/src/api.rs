@@ -75,7 +75,8 @@ impl Api {
         self.try_send(self.request(Method::GET, path)).await
     }
 
-    async fn try_send(&self, request: RequestBuilder) -> Option<Answer> {
+    /// Sends a request; `None` where nobody answers, or not to the end.
+    pub async fn try_send(&self, request: RequestBuilder) -> Option<Answer> {
         let answer = request.send().await.ok()?;
         let (status, headers) = (answer.status(), answer.headers().clone());
         let text = answer.text().await.ok()?;

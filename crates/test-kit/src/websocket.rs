@@ -92,12 +92,16 @@ impl Socket {
 
     /// Says something to a server that may be gone.
     pub async fn try_say(&mut self, message: &ClientMessage) -> Result<(), Refusal> {
+        let frame = self.frame(message);
+        self.stream.send(frame).await
+    }
+
+    fn frame(&self, message: &ClientMessage) -> Message {
         let written = self.subprotocol.write(message).unwrap();
-        let frame = match self.subprotocol {
+        match self.subprotocol {
             Subprotocol::Json => Message::text(String::from_utf8(written).unwrap()),
             Subprotocol::MessagePack => Message::binary(written),
-        };
-        self.stream.send(frame).await
+        }
     }
 
     /// Says something in a deflated frame.
@@ -173,30 +177,45 @@ impl Socket {
     /// Subscribes to a channel of the main stream, after `since` where given; passes over what is
     /// heard before the answer.
     pub async fn subscribe(&mut self, channel: Channel, since: Option<Position>) -> Subscription {
+        let subscription = self.try_subscribe(channel, since).await;
+        subscription.expect("the subscription is answered")
+    }
+
+    /// The same; `None` where the connection is lost before the answer, or the answer is a refusal.
+    pub async fn try_subscribe(
+        &mut self,
+        channel: Channel,
+        since: Option<Position>,
+    ) -> Option<Subscription> {
         let stream = StreamId::default();
-        self.say(&ClientMessage::Subscribe {
+        let message = ClientMessage::Subscribe {
             id: 1,
             channel,
             stream,
             since,
             sample: false,
-        })
-        .await;
+        };
+        let sent = self.stream.send(self.frame(&message)).await;
+        sent.ok()?;
         loop {
+            let message = self.hear_or_close().await.ok()?;
+            if let ServerMessage::Error { id: Some(1), .. } = message {
+                return None;
+            }
             if let ServerMessage::Subscribed {
                 epoch,
                 offset,
                 recovered,
                 snapshot,
                 ..
-            } = self.hear().await
+            } = message
             {
                 let position = Position { epoch, offset };
-                return Subscription {
+                return Some(Subscription {
                     position,
                     recovered,
                     snapshot,
-                };
+                });
             }
         }
     }

@@ -30,6 +30,7 @@ CONTRACT = [
     (API, "/api/groups/0b", "layer-service", 4200, "/api/groups/0b"),
     (API, "/api/variables", "layer-service", 4200, "/api/variables"),
     (API, "/api/templates/countdown", "layer-service", 4200, "/api/templates/countdown"),
+    (API, "/api/schedules", "layer-service", 4200, "/api/schedules"),
     (API, "/api/assets/1/content", "layer-service", 4200, "/api/assets/1/content"),
     (API, "/api/analytics/summary", "analytics", 4200, "/api/analytics/summary"),
     (API, "/ws", "ws-fanout", 4201, "/ws"),
@@ -145,8 +146,10 @@ class Routed(unittest.TestCase):
             body = b"x" * (16 * 1024 * 1024 + 1)
             announced = {"Content-Length": str(len(body))}
             self.assertEqual(traefik.request(API, "/api/layers", "POST", headers=announced)[0], 413)
-            status, _, answer = traefik.request(API, "/api/assets", "POST", body)
-            self.assertEqual((status, json.loads(answer)["received"]), (200, len(body)))
+            self.assertEqual(traefik.request(API, "/api/scenes", "POST", headers=announced)[0], 413)
+            for path in ("/api/assets", "/api/scenes/import"):
+                status, _, answer = traefik.request(API, path, "POST", body)
+                self.assertEqual((status, json.loads(answer)["received"]), (200, len(body)))
         with self.subTest("a client cannot pretend to have come through a prefix"):
             for header in ("X-Forwarded-Prefix", "X_Forwarded_Prefix"):
                 answer = json.loads(traefik.request(API, "/api/health", headers={header: "/evil"})[2])

@@ -11,7 +11,9 @@ use crate::api::{self, Context, Ingest};
 use crate::assets::{Assets, Catalog, Prober};
 use crate::config::Config;
 use crate::metrics::Metrics;
+use crate::scene_files::SceneFiles;
 use crate::scenes::Scenes;
+use crate::schedules::Schedules;
 use crate::store::SceneStore;
 use crate::tasks;
 
@@ -45,10 +47,22 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     kit.start().context("start metrics and health")?;
     start_tasks(&kit, &config, &bus, &scenes, &assets);
     let operations_max = config.scene.operations_max;
+    let scene_files = SceneFiles::new(
+        config.scene_files,
+        config.assets.clone(),
+        config.scene.layers_max,
+        scenes.clone(),
+        assets.clone(),
+    );
+    let schedules = Schedules::new(&config, scenes.clone(), bus.clone());
+    kit.lifecycle()
+        .spawn(schedules.clone().keep(kit.lifecycle().stopping().clone()));
     let context = Context {
         operations_max,
         scenes,
+        schedules,
         assets,
+        scene_files,
         ingest: Ingest::open(&config.ingest)?,
     };
     let served = kit

@@ -38,6 +38,10 @@ pub struct Config {
     pub(crate) variables: VariablesConfig,
     /// `[probe]`
     pub(crate) probe: ProbeConfig,
+    /// `[schedules]`
+    pub(crate) schedules: SchedulesConfig,
+    /// `[scene_files]`
+    pub(crate) scene_files: SceneFilesConfig,
     /// `[demo]`
     pub(crate) demo: DemoConfig,
     /// `[sources]`
@@ -119,6 +123,40 @@ pub(crate) struct ProbeConfig {
 #[serde(deny_unknown_fields)]
 pub(crate) struct VariablesConfig {
     pub(crate) count_max: usize,
+}
+
+/// `[schedules]`
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SchedulesConfig {
+    pub(crate) waiting_max: usize,
+    pub(crate) ended_max: usize,
+    pub(crate) look_every_ms: u64,
+    pub(crate) grace_s: u64,
+    pub(crate) grace_max_s: u64,
+    pub(crate) ahead_max_s: u64,
+}
+
+impl SchedulesConfig {
+    pub(crate) const fn look_every(&self) -> Duration {
+        Duration::from_millis(self.look_every_ms)
+    }
+}
+
+/// `[scene_files]`
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "each is a limit, as in every section"
+)]
+pub(crate) struct SceneFilesConfig {
+    pub(crate) bytes_max: u64,
+    pub(crate) files_max: usize,
+    pub(crate) scene_bytes_max: u64,
+    pub(crate) ratio_max: u64,
+    pub(crate) index_bytes_max: u64,
+    pub(crate) transfers_max: usize,
 }
 
 /// `[sources]`

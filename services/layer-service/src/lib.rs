@@ -12,7 +12,9 @@ mod config;
 mod domain;
 mod metrics;
 mod probe;
+mod scene_files;
 mod scenes;
+mod schedules;
 mod store;
 mod tasks;
 

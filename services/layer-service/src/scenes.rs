@@ -4,7 +4,9 @@
 mod capacity;
 mod copying;
 mod history;
+mod import;
 mod list;
+mod scheduled;
 mod templates;
 mod variables;
 
@@ -241,7 +243,7 @@ impl Scenes {
             let assets = self.catalog.find(&named).await?;
             let applied = self.judge(&loaded, proposal, &assets, &origins).await?;
             let before = &loaded.scene;
-            let record = match Record::of(before, &applied.scene, author, Deed::Change, None) {
+            let record = match Record::of_change(before, &applied, author, Deed::Change, None) {
                 Some(record) => Some(self.join(before, record).await?),
                 None => None,
             };

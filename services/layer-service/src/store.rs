@@ -7,6 +7,7 @@
 mod history;
 mod hosted;
 mod list;
+mod schedules;
 mod secrets;
 mod uses;
 mod variables;
@@ -32,6 +33,7 @@ use sm_service_kit::http::RequestContext;
 pub(crate) use self::history::{NextSteps, Page};
 pub(crate) use self::hosted::Hosted;
 pub(crate) use self::list::{FoundList, LoadedList};
+pub(crate) use self::schedules::Kept;
 pub(crate) use self::uses::Uses;
 use crate::config::SceneConfig;
 use crate::domain::history::Record;
@@ -142,14 +144,26 @@ impl SceneStore {
         applied: &Applied,
         record: Option<&Record>,
     ) -> Result<bool, BusError> {
+        let commit = self.plan(Commit::new(), before, applied, record)?;
+        self.committed(commit, self.events(applied)?).await
+    }
+
+    /// Adds to a commit what a proposal made of `before`.
+    fn plan(
+        &self,
+        commit: Commit,
+        before: &Scene,
+        applied: &Applied,
+        record: Option<&Record>,
+    ) -> Result<Commit, BusError> {
         let guard = scene_guard(before);
-        let commit = write_scene(Commit::new().guard(guard), before, &applied.scene)?;
+        let commit = write_scene(commit.guard(guard), before, &applied.scene)?;
         let commit = write_secrets(commit, applied)?;
         let mut commit = secrets::let_go(commit, before, &applied.scene);
         if let Some(record) = record {
             commit = self.write_history(commit, &applied.scene, record)?;
         }
-        self.committed(commit, self.events(applied)?).await
+        Ok(commit)
     }
 
     /// Writes the first scene of a stream, with the events of its layers. `false` when there is

@@ -105,6 +105,10 @@ function summary(event: Told): string {
       return event.data.preview ?? "nothing";
     case "scene.take.started":
       return event.data.take.scene;
+    case "schedule.created":
+      return event.data.name;
+    case "schedule.ended":
+      return `${event.data.schedule.name} ${event.data.outcome}`;
     case "chat.message.posted":
     case "chat.message.edited":
       return messageWords(event.data);

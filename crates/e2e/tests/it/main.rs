@@ -5,11 +5,13 @@
     reason = "tests fail by panicking"
 )]
 
+mod editing;
 mod faults;
 mod ingest;
 mod layers;
 mod on_air;
 mod production;
 mod recovery;
+mod scene_files;
 mod soak;
 mod traces;

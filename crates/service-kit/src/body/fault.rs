@@ -34,6 +34,14 @@ impl Faults {
         }
     }
 
+    /// Notes what was found wrong with another part of the body.
+    pub fn append(&mut self, others: Self) {
+        self.misshapen |= others.misshapen;
+        for FieldError { pointer, detail } in others.errors {
+            self.push(pointer, detail);
+        }
+    }
+
     /// Whether nothing is wrong.
     pub const fn is_empty(&self) -> bool {
         self.errors.is_empty()

@@ -124,6 +124,8 @@ fn read_event(event: &Event) -> Result<Noted, PayloadError> {
         | EventType::ScenePreviewChanged
         | EventType::SceneTakeStarted
         | EventType::SceneTaken
+        | EventType::ScheduleCreated
+        | EventType::ScheduleEnded
         | EventType::ChatMessageDeleted
         | EventType::ChatMessageEdited
         | EventType::ChatPinsChanged

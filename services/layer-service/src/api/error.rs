@@ -11,7 +11,9 @@ use crate::assets::{ProbeError, RemoveError, ResumeError, UploadError};
 use crate::domain::history::Clash;
 use crate::domain::upload::Unacceptable;
 use crate::domain::{Faults, ListRefusal, Refusal, Rejected};
+use crate::scene_files::SceneFileError;
 use crate::scenes::SceneError;
+use crate::schedules::ScheduleError;
 
 /// After so long, what was in use may be free.
 const CAPACITY_AGAIN: Duration = Duration::from_secs(10);
@@ -28,6 +30,10 @@ pub(crate) enum ApiError {
     #[error(transparent)]
     Remove(#[from] RemoveError),
     #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+    #[error(transparent)]
+    SceneFile(#[from] SceneFileError),
+    #[error(transparent)]
     Bus(#[from] BusError),
     #[error("the content of a listed file cannot be read")]
     Content(#[source] io::Error),
@@ -40,6 +46,8 @@ impl From<ApiError> for ApiProblem {
             ApiError::Upload(error) => upload(error),
             ApiError::Resume(error) => resume(error),
             ApiError::Remove(error) => remove(error),
+            ApiError::Schedule(error) => schedule(error),
+            ApiError::SceneFile(error) => scene_file(error),
             ApiError::Bus(error) => bus(error),
             ApiError::Content(_) => Self::internal(error),
         }
@@ -230,6 +238,42 @@ fn probe(error: ProbeError) -> ApiProblem {
             told(ProblemCode::Unavailable).cause(cause)
         }
         ProbeError::Run(_) => ApiProblem::internal(error),
+    }
+}
+
+fn schedule(error: ScheduleError) -> ApiProblem {
+    let detail = error.to_string();
+    let told = |code| ApiProblem::new(code).detail(detail);
+    match error {
+        ScheduleError::NotFound(_) => told(ProblemCode::ScheduleNotFound),
+        ScheduleError::Full(_) => told(ProblemCode::ScheduleLimit),
+        ScheduleError::Invalid(faults) => invalid(faults),
+        ScheduleError::Contended => ApiProblem::unavailable(error),
+        ScheduleError::Scenes(error) => scene(error),
+        ScheduleError::Bus(cause) => bus(cause),
+    }
+}
+
+fn scene_file(error: SceneFileError) -> ApiProblem {
+    let detail = error.to_string();
+    let told = |code| ApiProblem::new(code).detail(detail.clone());
+    match error {
+        SceneFileError::Busy(_) => {
+            told(ProblemCode::RateLimited).retry_after(Duration::from_secs(1))
+        }
+        SceneFileError::Cut { cause } => told(ProblemCode::AssetIncomplete).cause(cause),
+        SceneFileError::Slow => told(ProblemCode::BodyTimeout),
+        SceneFileError::TooLarge(_) | SceneFileError::Bomb(_) => {
+            told(ProblemCode::SceneFileTooLarge)
+        }
+        SceneFileError::NoArchive(_) | SceneFileError::Entry { .. } | SceneFileError::NoJson(_) => {
+            told(ProblemCode::SceneFileInvalid)
+        }
+        SceneFileError::Scene(faults) => invalid(faults),
+        SceneFileError::Asset { source, .. } => upload(source).detail(detail),
+        SceneFileError::Disk(_) => ApiProblem::internal(error),
+        SceneFileError::Scenes(error) => scene(error),
+        SceneFileError::Bus(cause) => bus(cause),
     }
 }
 

@@ -14,6 +14,8 @@ mod order;
 mod playback;
 mod resumable;
 mod scene;
+mod scene_file;
+mod schedule;
 mod shape;
 mod template;
 mod thumbnail;
@@ -33,7 +35,9 @@ use self::resumable::TUS_RESUMABLE;
 use crate::assets::Assets;
 use crate::domain::Proposal;
 use crate::domain::resumable::VERSION;
+use crate::scene_files::SceneFiles;
 use crate::scenes::{Changed, Scenes};
+use crate::schedules::Schedules;
 
 /// What handlers work with.
 #[derive(Clone, Debug)]
@@ -42,6 +46,8 @@ pub(crate) struct Context {
     pub(crate) operations_max: usize,
     pub(crate) scenes: Scenes,
     pub(crate) assets: Assets,
+    pub(crate) scene_files: SceneFiles,
+    pub(crate) schedules: Schedules,
     pub(crate) ingest: Ingest,
 }
 
@@ -120,6 +126,7 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
                     .get(scene::list_scenes)
                     .post(scene::create_scene),
             )
+            .service(web::resource("/api/scenes/import").post(scene_file::import_scene))
             .service(web::resource("/api/scenes/order").put(scene::reorder_scenes))
             .service(
                 web::resource("/api/scenes/{id}")
@@ -127,7 +134,14 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
                     .patch(scene::update_scene)
                     .delete(scene::delete_scene),
             )
+            .service(web::resource("/api/scenes/{id}/export").get(scene_file::export_scene))
             .service(web::resource("/api/scenes/{id}/duplicate").post(scene::duplicate_scene))
+            .service(
+                web::resource("/api/schedules")
+                    .get(schedule::list_schedules)
+                    .post(schedule::create_schedule),
+            )
+            .service(web::resource("/api/schedules/{id}").delete(schedule::cancel_schedule))
             .service(
                 web::resource("/api/assets")
                     .get(asset::list_assets)
@@ -199,6 +213,11 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
         scene::delete_scene,
         scene::duplicate_scene,
         scene::reorder_scenes,
+        scene_file::export_scene,
+        scene_file::import_scene,
+        schedule::list_schedules,
+        schedule::create_schedule,
+        schedule::cancel_schedule,
         asset::list_assets,
         asset::upload_asset,
         resumable::describe_uploads,

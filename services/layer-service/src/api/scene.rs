@@ -25,7 +25,7 @@ use crate::scenes::SceneError;
 #[into_params(parameter_in = Path)]
 pub(crate) struct ScenePath {
     /// The scene.
-    id: SceneId,
+    pub(super) id: SceneId,
 }
 
 /// Lists the scenes of a stream, without their layers.

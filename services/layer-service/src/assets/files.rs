@@ -190,6 +190,11 @@ impl Files {
         Ok(content && thumbnail)
     }
 
+    /// The content of an asset, where opening it may block.
+    pub(crate) fn open_blocking(&self, id: &AssetId) -> io::Result<File> {
+        File::open(self.path(id))
+    }
+
     /// The content of an asset, and its size in bytes.
     pub(crate) async fn open(&self, id: &AssetId) -> io::Result<(tokio::fs::File, u64)> {
         let file = tokio::fs::File::open(self.path(id)).await?;

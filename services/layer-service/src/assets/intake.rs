@@ -37,6 +37,16 @@ pub(crate) struct Received {
     pub(crate) staged: Staged,
 }
 
+/// A whole, synced file whose digest is its identifier, of which nothing else is known.
+#[derive(Debug)]
+pub(crate) struct Unpacked {
+    pub(crate) id: AssetId,
+    pub(crate) bytes: u64,
+    /// Its first [`HEAD_BYTES`], as far as it has so many.
+    pub(crate) head: Vec<u8>,
+    pub(crate) staged: Staged,
+}
+
 /// What an upload may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
@@ -62,6 +72,30 @@ pub(crate) async fn receive(
         return Err(UploadError::Member);
     }
     Ok(received)
+}
+
+/// Looks at a file that came by another way than a form: `head` are its first bytes.
+pub(crate) async fn examine(
+    found: Unpacked,
+    name: &str,
+    limits: Limits,
+) -> Result<Received, UploadError> {
+    let Unpacked {
+        id,
+        bytes,
+        head,
+        staged,
+    } = found;
+    let name = file_name(Some(name))?;
+    let content = content_type(&head, None)?;
+    check_header(&staged, content, limits.pixels).await?;
+    Ok(Received {
+        id,
+        name,
+        content,
+        bytes,
+        staged,
+    })
 }
 
 async fn receive_file(

@@ -26,8 +26,9 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 pub(crate) use self::catalog::{Catalog, Inventory};
-pub(crate) use self::files::Files;
-use self::intake::{Limits, Received};
+pub(crate) use self::files::{Files, Staged, blocking};
+use self::intake::Limits;
+pub(crate) use self::intake::{Received, Unpacked};
 use self::parts::Parts;
 pub(crate) use self::prober::{ProbeError, Prober};
 pub(crate) use self::resumable::{Progress, ResumeError};
@@ -188,11 +189,7 @@ impl Assets {
             return Err(UploadError::TooLarge { bytes_max });
         }
         self.check_disk(length.unwrap_or_default()).await?;
-        let limits = Limits {
-            bytes_max,
-            pixels: self.config.pixel_limits(),
-            idle: self.config.idle_timeout(),
-        };
+        let limits = self.limits(bytes_max);
         let whole = self.config.upload_timeout();
         let received = timeout(whole, intake::receive(&self.files, form, limits))
             .await
@@ -211,7 +208,11 @@ impl Assets {
 
     /// Has a received file looked into, and keeps it. Known content is not looked into again.
     /// `upload` is the one that the space is kept free for.
-    async fn admit(&self, received: &Received, upload: Option<Uuid>) -> Result<Kept, UploadError> {
+    pub(crate) async fn admit(
+        &self,
+        received: &Received,
+        upload: Option<Uuid>,
+    ) -> Result<Kept, UploadError> {
         if let Some(asset) = self.catalog.one(&received.id).await? {
             let placed = self.files.place(&received.staged, &asset.id).await;
             placed.map_err(UploadError::disk)?;
@@ -224,6 +225,23 @@ impl Assets {
         // In boxes, because they are large and waited for by everything above.
         let look = Box::pin(self.prober.look(file, received.content)).await?;
         Box::pin(self.keep(received, look, upload)).await
+    }
+
+    const fn limits(&self, bytes_max: u64) -> Limits {
+        Limits {
+            bytes_max,
+            pixels: self.config.pixel_limits(),
+            idle: self.config.idle_timeout(),
+        }
+    }
+
+    /// Judges a file by its first bytes as an upload would be, without keeping it.
+    pub(crate) async fn examine(
+        &self,
+        found: Unpacked,
+        name: &str,
+    ) -> Result<Received, UploadError> {
+        intake::examine(found, name, self.limits(self.config.file_bytes_max)).await
     }
 
     /// Bytes that one more file may have; `upload` is the one that it comes from.

@@ -22,6 +22,7 @@ use sm_common::layer::{Layer, LayerSource};
 use sm_common::scene::Scene;
 use utoipa::ToSchema;
 
+use super::change::{Applied, Step};
 use super::draft::Draft;
 use super::patch;
 
@@ -115,6 +116,19 @@ pub(crate) struct Record {
 }
 
 impl Record {
+    /// Of what a change made of `before`; otherwise as [`Self::of`].
+    pub(crate) fn of_change(
+        before: &Scene,
+        applied: &Applied,
+        author: &Author,
+        deed: Deed,
+        step: Option<&str>,
+    ) -> Option<Self> {
+        let mut record = Self::of(before, &applied.scene, author, deed, step)?;
+        record.entry.difference.note_revisions(&applied.steps);
+        Some(record)
+    }
+
     /// Of what made `after` of `before`; `None` where there is nothing to take back. `step` is the
     /// name of the step that was taken back or made again.
     pub(crate) fn of(
@@ -292,6 +306,20 @@ impl Difference {
             order: needed.then_some(orders),
             deleted,
             groups,
+        }
+    }
+
+    /// Keeps layers that are gone with the last revision that they had: they may have been changed on
+    /// their way out, and nobody is to see a revision twice.
+    fn note_revisions(&mut self, steps: &[Step]) {
+        for step in steps {
+            let Step::Updated { layer, .. } = step else {
+                continue;
+            };
+            let gone = self.deleted.iter_mut().filter(|gone| gone.id == layer.id);
+            for gone in gone {
+                gone.revision = gone.revision.max(layer.revision);
+            }
         }
     }
 

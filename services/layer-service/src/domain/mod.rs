@@ -20,7 +20,9 @@ mod proposal;
 pub(crate) mod resumable;
 #[cfg(test)]
 mod samples;
+pub(crate) mod scene_file;
 pub(crate) mod scene_list;
+pub(crate) mod schedule;
 mod source;
 mod stale;
 pub(crate) mod templates;

@@ -11,7 +11,7 @@ use super::field::{Members, text};
 use super::ordering;
 
 /// Longest name of a scene, in characters.
-const NAME_CHARS_MAX: usize = 100;
+pub(super) const NAME_CHARS_MAX: usize = 100;
 
 /// The scenes of a stream, and what they are wanted for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -162,7 +162,7 @@ impl Scenes {
         let applied = self.judge(&loaded, &proposal, &assets, &origins).await?;
         let before = &loaded.scene;
         let deed = request.direction.deed();
-        let record = Record::of(before, &applied.scene, author, deed, Some(&step.name));
+        let record = Record::of_change(before, &applied, author, deed, Some(&step.name));
         let written = if record.is_some() {
             self.write(before, &applied, &assets, record.as_ref())
                 .await?

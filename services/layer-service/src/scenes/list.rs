@@ -203,7 +203,7 @@ impl Scenes {
         self.list(stream).await
     }
 
-    fn add(
+    pub(super) fn add(
         &self,
         before: &LoadedList,
         scene: SceneId,
@@ -223,7 +223,7 @@ impl Scenes {
         Ok(written)
     }
 
-    async fn load_list(&self, stream: &StreamId) -> Result<LoadedList, SceneError> {
+    pub(super) async fn load_list(&self, stream: &StreamId) -> Result<LoadedList, SceneError> {
         if let FoundList::List(loaded) = self.store.load_list(stream).await? {
             return Ok(*loaded);
         }

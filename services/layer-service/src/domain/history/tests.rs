@@ -284,6 +284,35 @@ fn a_layer_comes_back_with_its_place_and_a_revision_of_its_own() {
 }
 
 #[test]
+fn a_layer_that_changed_on_its_way_out_comes_back_above_its_last_revision() {
+    let before = scene(&["a"]);
+    let author = Author {
+        id: UserId::generate(),
+        name: "a".to_owned(),
+    };
+    let record = |before: &Scene, applied: &Applied| {
+        Record::of_change(before, applied, &author, Deed::Change, None).unwrap()
+    };
+    let layer =
+        json!({"name": "b", "kind": "color", "source": {"color": "#102030"}, "locked": true});
+    let id = LayerId::generate();
+    let created = made(
+        &before,
+        vec![Operation::alone(Action::Create { id, layer })],
+    );
+    let step = record(&before, &created).entry;
+    // It is unlocked before it goes, which is its second revision.
+    let (operations, _) = take_back(&step.difference, &created.scene);
+    let gone = made(&created.scene, operations);
+    assert_eq!(seen(&gone.scene), seen(&before));
+    let step = record(&created.scene, &gone).entry;
+    let (operations, _) = take_back(&step.difference, &gone.scene);
+    let back = made(&gone.scene, operations).scene;
+    assert_eq!(seen(&back), seen(&created.scene));
+    assert_eq!(back.layers[1].revision, 3);
+}
+
+#[test]
 fn a_lock_that_others_set_keeps_the_layer() {
     let before = scene(&["a"]);
     let id = before.layers[0].id;

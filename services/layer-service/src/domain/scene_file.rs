@@ -1,0 +1,317 @@
+//! A scene as a document that another installation can read: its layers as callers decide them, and the
+//! names of the files that they show. No secret is in it, and no key that is valid anywhere.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use sm_common::asset::Asset;
+use sm_common::id::{AssetId, LayerId};
+use sm_common::layer::{Layer, LayerSource};
+use sm_common::scene::Scene;
+
+use super::draft::Draft;
+use super::fault::{Fault, Faults};
+use super::field::{Members, parsed, text};
+use super::proposal::{Action, Operation, Proposal};
+use super::scene_list::NAME_CHARS_MAX;
+
+/// What kind of document it is.
+const FORMAT: &str = "stream-manager-scene";
+/// The version of the document that is written, and the only one that is read.
+const VERSION: u64 = 1;
+/// Longest name of a file, in characters.
+const FILE_NAME_CHARS_MAX: usize = 255;
+
+/// A scene to be written.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct SceneFile {
+    format: &'static str,
+    version: u64,
+    name: String,
+    /// From the back of the picture to the front.
+    layers: Vec<FileLayer>,
+    /// The files that the layers need.
+    assets: Vec<FileAsset>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct FileLayer {
+    id: LayerId,
+    /// A password or passphrase belonged to its source and is not here.
+    needs_secret: bool,
+    layer: Value,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct FileAsset {
+    id: AssetId,
+    name: String,
+}
+
+impl SceneFile {
+    /// `scene` and the names of `assets`, as far as its layers need them.
+    pub(crate) fn of(scene: &Scene, assets: &BTreeMap<AssetId, Asset>) -> Self {
+        let needed: std::collections::BTreeSet<&AssetId> = scene
+            .layers
+            .iter()
+            .flat_map(|layer| layer.source.assets())
+            .collect();
+        let assets = needed.into_iter().filter_map(|id| {
+            let Asset { id, name, .. } = assets.get(id)?;
+            Some(FileAsset {
+                id: id.clone(),
+                name: name.clone(),
+            })
+        });
+        Self {
+            format: FORMAT,
+            version: VERSION,
+            name: scene.name.clone(),
+            layers: scene.layers.iter().map(FileLayer::of).collect(),
+            assets: assets.collect(),
+        }
+    }
+
+    /// The files that belong to it.
+    pub(crate) fn assets(&self) -> Vec<AssetId> {
+        self.assets.iter().map(|asset| asset.id.clone()).collect()
+    }
+}
+
+impl FileLayer {
+    fn of(layer: &Layer) -> Self {
+        let mut document = Draft::of(layer).to_document();
+        if let Some(source) = document.get_mut("source").and_then(Value::as_object_mut) {
+            // A secret and a stream key are of this installation alone.
+            for member in ["secret", "has_password", "has_passphrase", "generation"] {
+                source.remove(member);
+            }
+        }
+        let needs_secret =
+            matches!(&layer.source, LayerSource::Network(source) if source.secret.is_some());
+        Self {
+            id: layer.id,
+            needs_secret,
+            layer: document,
+        }
+    }
+}
+
+/// A scene that was read, to be judged as if somebody created its layers.
+#[derive(Clone, Debug)]
+pub(crate) struct ReadScene {
+    pub(crate) name: String,
+    pub(crate) proposal: Proposal,
+    /// The files that its layers need, with the names that they had.
+    pub(crate) assets: BTreeMap<AssetId, String>,
+    /// New layers whose sources had a secret.
+    pub(crate) needs_secrets: Vec<LayerId>,
+}
+
+/// Reads a document. `draw` hands out identifiers for the new layers.
+pub(crate) fn read(
+    document: &Value,
+    layers_max: usize,
+    draw: impl Fn() -> LayerId,
+) -> Result<ReadScene, Faults> {
+    let mut faults = Faults::default();
+    let scene = read_scene(document, layers_max, draw, &mut faults);
+    scene.filter(|_| faults.is_empty()).ok_or(faults)
+}
+
+fn read_scene(
+    document: &Value,
+    layers_max: usize,
+    draw: impl Fn() -> LayerId,
+    faults: &mut Faults,
+) -> Option<ReadScene> {
+    let mut fields = Members::of(document, "", faults)?;
+    let is = |wanted: Value| {
+        move |value: &Value| {
+            let detail = || Fault::Value(format!("must be {wanted}; nothing else can be read"));
+            (*value == wanted).then_some(()).ok_or_else(detail)
+        }
+    };
+    let format = fields.required("format", faults, is(json!(FORMAT)));
+    let version = fields.required("version", faults, is(json!(VERSION)));
+    // Of another kind or version, everything else may mean something else.
+    format.zip(version)?;
+    let name = fields.required("name", faults, text(1, NAME_CHARS_MAX, false));
+    let layers = fields.required("layers", faults, list(layers_max));
+    let assets = fields.required("assets", faults, list(usize::MAX));
+    fields.finish(faults);
+    let named = read_assets(&assets?, faults);
+    let layers = read_layers(&layers?, faults);
+    let ids: BTreeMap<LayerId, LayerId> = layers.iter().map(|(id, ..)| (*id, draw())).collect();
+    if ids.len() < layers.len() {
+        faults.value("/layers", "must not hold a layer twice");
+    }
+    let new_id = |id: &LayerId| ids.get(id).copied().unwrap_or(*id);
+    let needs_secrets = layers.iter().filter(|(_, _, needs, _)| *needs);
+    let needs_secrets = needs_secrets.map(|(id, ..)| new_id(id)).collect();
+    let (mut operations, mut later) = (Vec::new(), Vec::new());
+    for (id, at, _, mut layer) in layers {
+        let id = new_id(&id);
+        later.extend(take_next(id, &at, &mut layer, new_id));
+        let action = Action::Create { id, layer };
+        operations.push(Operation { at, action });
+    }
+    operations.extend(later);
+    let needed = operations.iter().flat_map(Operation::assets);
+    let assets = needed.map(|id| {
+        let name = named.get(&id).cloned();
+        (id, name.unwrap_or_else(|| "upload".to_owned()))
+    });
+    Some(ReadScene {
+        name: name?,
+        assets: assets.collect(),
+        needs_secrets,
+        proposal: Proposal {
+            operations,
+            ..Proposal::default()
+        },
+    })
+}
+
+/// Takes out what is to follow a layer: that may come after it. The operation that names it again, when
+/// all layers are there; a lock waits for it.
+fn take_next(
+    id: LayerId,
+    at: &str,
+    layer: &mut Value,
+    new_id: impl Fn(&LayerId) -> LayerId,
+) -> Option<Operation> {
+    let next: LayerId = layer.pointer("/source/next")?.as_str()?.parse().ok()?;
+    let source = layer.get_mut("source")?.as_object_mut()?;
+    source.remove("next");
+    // Without a next one it means nothing.
+    let at_end = source.remove("at_end");
+    let locked = layer.as_object_mut()?.remove("locked");
+    let action = Action::Update {
+        id,
+        expected: None,
+        patch: json!({"source": {"next": new_id(&next), "at_end": at_end}, "locked": locked}),
+    };
+    Some(Operation {
+        at: at.to_owned(),
+        action,
+    })
+}
+
+fn list(max: usize) -> impl FnOnce(&Value) -> Result<Vec<Value>, Fault> {
+    move |value| {
+        let items = value.as_array();
+        let items = items.ok_or_else(|| Fault::Shape("must be a list".to_owned()))?;
+        if items.len() > max {
+            return Err(Fault::Value(format!("must hold at most {max}")));
+        }
+        Ok(items.clone())
+    }
+}
+
+/// Each layer: its former identifier, where it stands, whether it had a secret, and what it is.
+fn read_layers(items: &[Value], faults: &mut Faults) -> Vec<(LayerId, String, bool, Value)> {
+    let mut layers = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        let at = format!("/layers/{index}");
+        let Some(mut fields) = Members::of(item, &at, faults) else {
+            continue;
+        };
+        let id = fields.required("id", faults, parsed);
+        let needs = fields.or("needs_secret", false, faults, super::field::boolean);
+        let layer = fields.required("layer", faults, |layer| Ok(layer.clone()));
+        fields.finish(faults);
+        if let (Some(id), Some(needs), Some(layer)) = (id, needs, layer) {
+            layers.push((id, at, needs, layer));
+        }
+    }
+    layers
+}
+
+fn read_assets(items: &[Value], faults: &mut Faults) -> BTreeMap<AssetId, String> {
+    let mut assets = BTreeMap::new();
+    for (index, item) in items.iter().enumerate() {
+        let at = format!("/assets/{index}");
+        let Some(mut fields) = Members::of(item, &at, faults) else {
+            continue;
+        };
+        let id: Option<AssetId> = fields.required("id", faults, parsed);
+        let name = fields.required("name", faults, text(1, FILE_NAME_CHARS_MAX, false));
+        fields.finish(faults);
+        assets.extend(id.zip(name));
+    }
+    assets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::scene;
+    use super::*;
+
+    fn written(scene: &Scene) -> Value {
+        serde_json::to_value(SceneFile::of(scene, &BTreeMap::new())).unwrap()
+    }
+
+    #[test]
+    fn a_scene_is_read_as_it_was_written_with_layers_of_its_own() {
+        let scene = scene(&["a", "b"]);
+        let read = read(&written(&scene), 2, LayerId::generate).unwrap();
+        assert_eq!(read.name, scene.name);
+        assert_eq!(read.proposal.operations.len(), 2);
+        for (operation, layer) in read.proposal.operations.iter().zip(&scene.layers) {
+            let Action::Create { id, layer: sent } = &operation.action else {
+                panic!("{operation:?}");
+            };
+            assert_ne!(*id, layer.id);
+            assert_eq!(*sent, Draft::of(layer).to_document());
+        }
+    }
+
+    #[test]
+    fn what_follows_a_layer_is_named_when_it_is_there() {
+        let mut document = written(&scene(&["a", "b"]));
+        let next = document["layers"][1]["id"].clone();
+        document["layers"][0]["layer"]["source"] = json!({"next": next, "at_end": "next"});
+        document["layers"][0]["layer"]["locked"] = json!(true);
+        let read = read(&document, 2, LayerId::generate).unwrap();
+        let operations = read.proposal.operations;
+        let Action::Create { id, .. } = operations[1].action else {
+            panic!("{operations:?}");
+        };
+        let Action::Update { patch, .. } = &operations[2].action else {
+            panic!("{operations:?}");
+        };
+        assert_eq!(
+            *patch,
+            json!({"source": {"next": id, "at_end": "next"}, "locked": true})
+        );
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_named() {
+        let good = written(&scene(&["a", "b"]));
+        let cases: [(&str, Value, &str); 8] = [
+            ("/format", json!("other"), "/format"),
+            ("/version", json!(2), "/version"),
+            ("/name", json!(""), "/name"),
+            ("/layers", json!({}), "/layers"),
+            ("/layers/1/id", json!("x"), "/layers/1/id"),
+            ("/layers/1/id", good["layers"][0]["id"].clone(), "/layers"),
+            ("/layers/0/layer", Value::Null, "/layers/0/layer"),
+            (
+                "/assets",
+                json!([{"id": "../x", "name": "a"}]),
+                "/assets/0/id",
+            ),
+        ];
+        for (place, value, pointer) in cases {
+            let mut bad = good.clone();
+            *bad.pointer_mut(place).unwrap() = value;
+            let faults = read(&bad, 2, LayerId::generate).unwrap_err();
+            assert_eq!(faults.errors()[0].pointer, pointer, "{bad}");
+        }
+        assert!(read(&good, 1, LayerId::generate).is_err());
+        assert!(read(&json!([]), 1, LayerId::generate).is_err());
+    }
+}

@@ -27,7 +27,8 @@ async fn green(changes: &[(&str, &str)]) -> (Studio, Running, Api) {
     let studio = Studio::open();
     let changes: Vec<_> = [GREEN, BLANK].iter().chain(changes).copied().collect();
     let (engine, api) = studio.engine(&changes);
-    studio.desire(DesiredStatus::Paused, 1).await;
+    // Boxed: it is the largest part of every test here.
+    Box::pin(studio.desire(DesiredStatus::Paused, 1)).await;
     on_air(&api).await;
     (studio, engine, api)
 }

@@ -6,9 +6,9 @@ use sm_common::chat::{
 use sm_common::event::{
     Event, GroupCreated, GroupDeleted, GroupUpdated, LayerCreated, LayerDeleted, LayerReordered,
     LayerUpdated, SceneCreated, SceneDeleted, ScenePreviewChanged, SceneReordered,
-    SceneTakeStarted, SceneTaken, SceneUpdated, ScheduleCreated, ScheduleEnded, StreamErrorCleared, StreamErrorRaised,
-    StreamInterrupted, StreamOutputAdapted, StreamOutputStatusChanged, StreamStateChanged,
-    VariablesChanged,
+    SceneTakeStarted, SceneTaken, SceneUpdated, ScheduleCreated, ScheduleEnded, StreamErrorCleared,
+    StreamErrorRaised, StreamInterrupted, StreamOutputAdapted, StreamOutputStatusChanged,
+    StreamStateChanged, VariablesChanged,
 };
 use sm_common::performance::MetricsSample;
 use sm_common::stream::LayerStatus;

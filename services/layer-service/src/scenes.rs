@@ -238,7 +238,7 @@ impl Scenes {
             let loaded = self.read(stream, which).await?;
             let operations = proposal.operations.iter();
             let named: Vec<AssetId> = operations
-                .flat_map(|operation| operation.assets(&loaded.scene))
+                .flat_map(|operation| operation.assets(&loaded.scene.layers))
                 .collect();
             let assets = self.catalog.find(&named).await?;
             let applied = self.judge(&loaded, proposal, &assets, &origins).await?;

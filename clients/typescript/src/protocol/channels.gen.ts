@@ -18,6 +18,9 @@ export interface ChannelEvents {
     "chat.user.silenced": Schemas["ChatUserSilenced"];
   };
   "layer-updates": {
+    "group.created": Schemas["GroupCreated"];
+    "group.deleted": Schemas["GroupDeleted"];
+    "group.updated": Schemas["GroupUpdated"];
     "layer.created": Schemas["LayerCreated"];
     "layer.deleted": Schemas["LayerDeleted"];
     "layer.reordered": Schemas["LayerReordered"];
@@ -30,6 +33,9 @@ export interface ChannelEvents {
     "scene.take.started": Schemas["SceneTakeStarted"];
     "scene.taken": Schemas["SceneTaken"];
     "scene.updated": Schemas["SceneUpdated"];
+    "schedule.created": Schemas["ScheduleCreated"];
+    "schedule.ended": Schemas["ScheduleEnded"];
+    "variables.changed": Schemas["VariablesChanged"];
   };
   "metrics": {
     "stream.metrics.sampled": Schemas["MetricsSample"];
@@ -55,7 +61,7 @@ export interface ChannelSnapshots {
 /** The types of events that each channel carries. */
 export const CHANNEL_EVENTS: Readonly<Record<keyof ChannelEvents, readonly string[]>> = {
   "chat": ["chat.held.changed", "chat.message.deleted", "chat.message.edited", "chat.message.posted", "chat.pins.changed", "chat.rules.changed", "chat.sampled", "chat.user.restored", "chat.user.silenced"],
-  "layer-updates": ["layer.created", "layer.deleted", "layer.reordered", "layer.status.changed", "layer.updated", "scene.created", "scene.deleted", "scene.preview.changed", "scene.reordered", "scene.take.started", "scene.taken", "scene.updated"],
+  "layer-updates": ["group.created", "group.deleted", "group.updated", "layer.created", "layer.deleted", "layer.reordered", "layer.status.changed", "layer.updated", "scene.created", "scene.deleted", "scene.preview.changed", "scene.reordered", "scene.take.started", "scene.taken", "scene.updated", "schedule.created", "schedule.ended", "variables.changed"],
   "metrics": ["stream.metrics.sampled"],
   "stream-state": ["stream.error.cleared", "stream.error.raised", "stream.interrupted", "stream.output.adapted", "stream.output.status.changed", "stream.state.changed"],
 };

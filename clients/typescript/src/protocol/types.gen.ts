@@ -482,6 +482,22 @@ export interface components {
          * @enum {string}
          */
         EncoderPreset: "ultrafast" | "superfast" | "veryfast" | "faster" | "fast" | "medium";
+        /** @description A schedule that is over. */
+        EndedSchedule: {
+            /** @description Why, where it was not done. */
+            detail?: string | null;
+            /** @description When. */
+            ended_at: components["schemas"]["Timestamp"];
+            /** @description What became of it. */
+            outcome: components["schemas"]["ScheduleOutcome"];
+            /**
+             * Format: int64
+             * @description The scene's revision after the change, where it was made.
+             */
+            scene_revision?: number | null;
+            /** @description What was to be done. */
+            schedule: components["schemas"]["ScheduleSummary"];
+        };
         /** @description The engine process that holds the stream. */
         EngineLease: {
             /** @description Its host's name. */
@@ -547,7 +563,7 @@ export interface components {
          * @description What happened.
          * @enum {string}
          */
-        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.output.status.changed" | "stream.output.adapted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "chat.message.posted" | "chat.message.deleted" | "chat.message.edited" | "chat.pins.changed" | "chat.rules.changed" | "chat.held.changed" | "chat.user.silenced" | "chat.user.restored" | "chat.sampled";
+        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.output.status.changed" | "stream.output.adapted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "group.created" | "group.updated" | "group.deleted" | "variables.changed" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "schedule.created" | "schedule.ended" | "chat.message.posted" | "chat.message.deleted" | "chat.message.edited" | "chat.pins.changed" | "chat.rules.changed" | "chat.held.changed" | "chat.user.silenced" | "chat.user.restored" | "chat.sampled";
         /** @description What somebody pushes to an `ingest` layer. */
         FeedPerformance: {
             /** @description Codec of the sound, such as `aac`; absent until sound came. */
@@ -620,6 +636,111 @@ export interface components {
              */
             offset: number;
         };
+        /** @description Layers of a scene that are handled as one. They lie next to each other in the scene's order. */
+        Group: {
+            /** @description When it was created. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description The group. */
+            id: components["schemas"]["GroupId"];
+            /**
+             * @description Whether it and its layers refuse every change but its unlocking and commands for what they
+             *     play.
+             */
+            locked: boolean;
+            /** @description Its name, 1 to 100 characters. */
+            name: string;
+            /**
+             * Format: double
+             * @description 0 (clear) to 1: multiplies the opacity of each of its layers.
+             */
+            opacity: number;
+            /**
+             * Format: int64
+             * @description Raised by every change of the group itself; the `ETag`.
+             */
+            revision: number;
+            /** @description The scene it belongs to. */
+            scene: components["schemas"]["SceneId"];
+            /** @description How its layers are moved and scaled. */
+            transform: components["schemas"]["GroupTransform"];
+            /** @description How its changes are made, and those of its layers; with a duration of 0, as each layer says. */
+            transition: components["schemas"]["Transition"];
+            /** @description When it was last changed. */
+            updated_at: components["schemas"]["Timestamp"];
+            /** @description Whether its layers are in the picture, as far as they are visible themselves. */
+            visible: boolean;
+        };
+        /** @description Layers were made a group, which each of them is told to belong to. */
+        GroupCreated: {
+            /** @description The new group. */
+            group: components["schemas"]["Group"];
+            /**
+             * Format: int64
+             * @description The scene's revision after the change.
+             */
+            scene_revision: number;
+        };
+        /** @description A group is no more. What became of its layers is told by itself. */
+        GroupDeleted: {
+            /** @description The group. */
+            group: components["schemas"]["GroupId"];
+            /** @description Its scene. */
+            scene: components["schemas"]["SceneId"];
+            /**
+             * Format: int64
+             * @description The scene's revision after the change.
+             */
+            scene_revision: number;
+        };
+        /**
+         * Format: uuid
+         * @description A group of layers of a scene.
+         */
+        GroupId: string;
+        /**
+         * @description How the layers of a group are moved and scaled: each point `p` of them goes to
+         *     `origin + (x, y) + (p - origin) * scale`, in canvas pixels.
+         */
+        GroupTransform: {
+            /**
+             * Format: int32
+             * @description The point that scaling leaves where it is: its distance from the left edge, -16384 to 16384.
+             */
+            origin_x: number;
+            /**
+             * Format: int32
+             * @description Its distance from the upper edge, -16384 to 16384.
+             */
+            origin_y: number;
+            /**
+             * Format: double
+             * @description 0.05 to 20. Boxes, corners and text become so much larger; a source that is shown in its own
+             *     size keeps it.
+             */
+            scale: number;
+            /**
+             * Format: int32
+             * @description To the right, -16384 to 16384.
+             */
+            x: number;
+            /**
+             * Format: int32
+             * @description Downwards, -16384 to 16384.
+             */
+            y: number;
+        };
+        /** @description A group was changed. */
+        GroupUpdated: {
+            /** @description The changed fields, as JSON Pointers such as `/transform/x`. */
+            changed: string[];
+            /** @description The whole new group. */
+            group: components["schemas"]["Group"];
+            /**
+             * Format: int64
+             * @description The scene's revision after the change.
+             */
+            scene_revision: number;
+        };
         /** @description An uploaded picture, stretched over the layer. */
         ImageSource: {
             /** @description The picture. */
@@ -676,6 +797,7 @@ export interface components {
             blend?: components["schemas"]["Blend"];
             /** @description When it was created. */
             created_at: components["schemas"]["Timestamp"];
+            group?: components["schemas"]["GroupId"] | null;
             /** @description The layer. */
             id: components["schemas"]["LayerId"];
             /** @description Whether it refuses every change but unlocking and commands for what it plays. */
@@ -747,6 +869,8 @@ export interface components {
         LayerId: string;
         /** @description A scene's layers: what `GET /api/layers` answers, and the snapshot of `layer-updates`. */
         LayerList: {
+            /** @description The groups that they belong to. */
+            groups?: components["schemas"]["Group"][];
             /** @description From the back of the picture to the front. */
             layers: components["schemas"]["Layer"][];
             /** @description The scene. */
@@ -1649,6 +1773,43 @@ export interface components {
             /** @description The scene now. */
             scene: components["schemas"]["SceneSummary"];
         };
+        /** @description A change is to be made later. Carries what is known of it but the change itself. */
+        ScheduleCreated: components["schemas"]["ScheduleSummary"];
+        /** @description A scheduled change was made, or will not be. */
+        ScheduleEnded: components["schemas"]["EndedSchedule"];
+        /**
+         * Format: uuid
+         * @description A change that is made later.
+         */
+        ScheduleId: string;
+        /**
+         * @description What became of a schedule.
+         * @enum {string}
+         */
+        ScheduleOutcome: "done" | "failed" | "skipped" | "cancelled";
+        /** @description A change that is to be made, without what it changes. */
+        ScheduleSummary: {
+            /** @description When it was asked for. */
+            created_at: components["schemas"]["Timestamp"];
+            due_at?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: int64
+             * @description How late it may be made, in seconds. Later it is skipped.
+             */
+            grace_s: number;
+            /** @description The schedule. */
+            id: components["schemas"]["ScheduleId"];
+            /** @description What it is for. */
+            name: string;
+            /** @description The scene whose layers it changes. */
+            scene: components["schemas"]["SceneId"];
+            /** @description When. */
+            trigger: components["schemas"]["Trigger"];
+            /** @description Who asked for it; the change is theirs. */
+            user_id: components["schemas"]["UserId"];
+            /** @description Their name. */
+            user_name: string;
+        };
         /**
          * Format: uuid
          * @description The secret of a network source.
@@ -2106,11 +2267,61 @@ export interface components {
          * @enum {string}
          */
         TransitionKind: "cut" | "fade" | "wipe" | "slide";
+        /** @description When a change is to be made. */
+        Trigger: {
+            /** @description The moment. */
+            at: components["schemas"]["Timestamp"];
+            /** @enum {string} */
+            kind: "at";
+        } | {
+            /**
+             * Format: int64
+             * @description How much later, in milliseconds.
+             */
+            delay_ms: number;
+            /** @enum {string} */
+            kind: "after-take";
+            /** @description The scene. */
+            scene: components["schemas"]["SceneId"];
+        } | {
+            /**
+             * Format: int64
+             * @description How much later, in milliseconds.
+             */
+            delay_ms: number;
+            /** @enum {string} */
+            kind: "at-end";
+            /** @description The layer. */
+            layer: components["schemas"]["LayerId"];
+        };
         /**
          * Format: uuid
          * @description A person or machine that signs in.
          */
         UserId: string;
+        /** @description A variable of a stream. */
+        VariableName: string;
+        /** @description The variables of a stream. */
+        Variables: {
+            /**
+             * Format: int64
+             * @description Raised by every change; the `ETag`.
+             */
+            revision: number;
+            /** @description The values by name. */
+            values: {
+                [key: string]: components["schemas"]["VariableValue"];
+            };
+        };
+        /** @description Variables of the stream were set, changed or removed. */
+        VariablesChanged: {
+            /** @description The names of those that are different, new or gone. */
+            changed: components["schemas"]["VariableName"][];
+            /** @description All of them, as they are now. */
+            variables: components["schemas"]["Variables"];
+        };
+        /** @description The value of a variable, of one of three types. */
+        VariableValue: string | number | boolean;
         /**
          * @description Where the lines as a whole stand in the layer's box.
          * @enum {string}

@@ -12,7 +12,7 @@ use sm_bus::{Bus, keys, redis};
 use sm_common::auth::Role;
 use sm_common::chat::ChatMessage;
 use sm_common::clock::SystemClock;
-use sm_common::id::{MessageId, StreamId};
+use sm_common::id::StreamId;
 use sm_common::program::ProgramFormat;
 use sm_common::stream::{ChosenScenes, DesiredState, DesiredStatus};
 use sm_test_kit::{Issuer, Redis, until};
@@ -118,14 +118,13 @@ impl Target {
             },
             publisher: Publisher::Event(
                 bus,
-                ChatMessage {
-                    id: MessageId::generate(),
-                    user: issuer.user(Role::Viewer),
-                    name: "viewer".to_owned(),
-                    role: Role::Viewer,
-                    text: String::new(),
-                    sent_at: sm_common::clock::Clock::now(&SystemClock),
-                },
+                ChatMessage::new(
+                    issuer.user(Role::Viewer),
+                    "viewer",
+                    Role::Viewer,
+                    "",
+                    sm_common::clock::Clock::now(&SystemClock),
+                ),
             ),
             redis,
             process,

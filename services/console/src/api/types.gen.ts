@@ -563,6 +563,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the groups of a scene. */
+        get: operations["list_groups"];
+        put?: never;
+        /**
+         * Makes layers a group. Nothing of the picture changes.
+         * @description A layer joins a group later with a patch of its `group`, and leaves it with null. A group whose
+         *     last layer is gone is gone too. `If-Match`, where sent, is the scene's revision.
+         */
+        post: operations["create_group"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/groups/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads one group. */
+        get: operations["read_group"];
+        put?: never;
+        post?: never;
+        /**
+         * Ends a group. Its layers remain and look as they did in it, or go with it.
+         * @description `If-Match` is the group's revision that the caller has read.
+         */
+        delete: operations["delete_group"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes a group by a JSON merge patch: its layers move, fade and hide together.
+         * @description `If-Match` is the group's revision that the caller has read.
+         */
+        patch: operations["update_group"];
+        trace?: never;
+    };
+    "/api/groups/{id}/duplicate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Copies a group with its layers; the copy is right in front of it. Nothing of it is locked. */
+        post: operations["duplicate_group"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/health": {
         parameters: {
             query?: never;
@@ -624,6 +688,26 @@ export interface paths {
          *     would change: those that nobody else has changed since can be sent again as they are.
          */
         patch: operations["update_layer"];
+        trace?: never;
+    };
+    "/api/layers/{id}/duplicate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Copies a layer; the copy is right in front of it, and not locked.
+         * @description `If-Match`, where sent, is the layer's revision that the caller has read.
+         */
+        post: operations["duplicate_layer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/layers/{id}/ingest": {
@@ -703,6 +787,28 @@ export interface paths {
          *     `If-Match`, where sent, is the scene's revision that the caller has read.
          */
         post: operations["change_layers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/layers/copy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Copies layers of a scene into another one, or into the same: all of them, or none.
+         * @description A group comes along if all of its layers are copied; else its layers look as they do in it. The
+         *     copies are not locked. What a copied file was to be followed by follows the copy if it is
+         *     copied too. `If-Match`, where sent, is the revision of the scene that gets the copies.
+         */
+        post: operations["copy_layers"];
         delete?: never;
         options?: never;
         head?: never;
@@ -874,6 +980,49 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/scenes/{id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Hands a scene out as one file, with the uploaded files that its layers need.
+         * @description A ZIP archive of `scene.json` and `assets/DIGEST`. Passwords, passphrases and stream keys are not
+         *     in it; `needs_secret` says of which layers. The same scene gives the same bytes.
+         */
+        get: operations["export_scene"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/scenes/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes a scene in from a file that `GET /api/scenes/{id}/export` made, here or elsewhere.
+         * @description The scene and its layers are new and come at the end of the list; files that are there already are
+         *     kept once. All of it is looked at before anything is kept. Layers whose sources had a secret are
+         *     named in the answer.
+         */
+        post: operations["import_scene"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/scenes/order": {
         parameters: {
             query?: never;
@@ -889,6 +1038,47 @@ export interface paths {
         put: operations["reorder_scenes"];
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the changes that wait to be made, and the newest that are over. */
+        get: operations["list_schedules"];
+        put?: never;
+        /**
+         * Makes a change of layers later: at a moment, after a take, or at the end of what a layer plays.
+         * @description The change is the caller's, whole or not at all, once whatever replicas do, and can be taken back
+         *     like any other. It is tried out now, and what is wrong with it is said now. When it is due it is
+         *     judged again; a refusal then is its outcome. It survives restarts; one that nobody could make
+         *     within `grace_s` is skipped.
+         */
+        post: operations["create_schedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schedules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Withdraws a change that waits. */
+        delete: operations["cancel_schedule"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1052,6 +1242,44 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the templates, with the JSON Schema of each one's parameters. */
+        get: operations["list_templates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/templates/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes the layers of a template, as a group at the front of a scene.
+         * @description Variables that the layers show are set where there are none of their names. `If-Match`, where sent,
+         *     is the scene's revision that the caller has read.
+         */
+        post: operations["use_template"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/users": {
         parameters: {
             query?: never;
@@ -1086,6 +1314,31 @@ export interface paths {
         head?: never;
         /** Changes a person. */
         patch: operations["update_user"];
+        trace?: never;
+    };
+    "/api/variables": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads the variables of a stream, which texts show where they say `{{name}}`. */
+        get: operations["read_variables"];
+        /**
+         * Replaces the variables of a stream: those that are not named are gone.
+         * @description `If-Match` is the revision that the caller has read.
+         */
+        put: operations["replace_variables"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Changes variables of a stream by a JSON merge patch; texts on air show them at once.
+         * @description `If-Match`, where sent, is the revision that the caller has read.
+         */
+        patch: operations["update_variables"];
         trace?: never;
     };
     "/live/{stream}/{file}": {
@@ -1417,6 +1670,15 @@ export interface components {
              */
             video_kbps: number;
         };
+        /** @description Layers that are new. */
+        AddedLayers: {
+            /** @description The groups that are new, too. */
+            groups: components["schemas"]["Group"][];
+            /** @description From the back of the picture to the front. */
+            layers: components["schemas"]["Layer"][];
+            /** @description The scene that they are in now. */
+            scene: components["schemas"]["SceneSummary"];
+        };
         /**
          * @description One of nine points of a box.
          * @enum {string}
@@ -1617,6 +1879,16 @@ export interface components {
              */
             if_match?: number | null;
             /** @enum {string} */
+            op: "duplicate";
+        } | {
+            /** @description The layer. */
+            id: components["schemas"]["LayerId"];
+            /**
+             * Format: int64
+             * @description Its revision before the batch; any unless said otherwise.
+             */
+            if_match?: number | null;
+            /** @enum {string} */
             op: "delete";
         } | {
             /** @description The command. */
@@ -1656,6 +1928,23 @@ export interface components {
             id: components["schemas"]["LayerId"];
             /** @enum {string} */
             op: "delete";
+        } | {
+            /** @description The group. */
+            group: components["schemas"]["Group"];
+            /** @enum {string} */
+            op: "group";
+        } | {
+            /** @description The fields that are different now, as JSON Pointers. */
+            changed: string[];
+            /** @description The group. */
+            group: components["schemas"]["Group"];
+            /** @enum {string} */
+            op: "update-group";
+        } | {
+            /** @description The group. */
+            id: components["schemas"]["GroupId"];
+            /** @enum {string} */
+            op: "ungroup";
         } | {
             /** @enum {string} */
             op: "reorder";
@@ -2235,6 +2524,22 @@ export interface components {
          * @enum {string}
          */
         EncoderPreset: "ultrafast" | "superfast" | "veryfast" | "faster" | "fast" | "medium";
+        /** @description A schedule that is over. */
+        EndedSchedule: {
+            /** @description Why, where it was not done. */
+            detail?: string | null;
+            /** @description When. */
+            ended_at: components["schemas"]["Timestamp"];
+            /** @description What became of it. */
+            outcome: components["schemas"]["ScheduleOutcome"];
+            /**
+             * Format: int64
+             * @description The scene's revision after the change, where it was made.
+             */
+            scene_revision?: number | null;
+            /** @description What was to be done. */
+            schedule: components["schemas"]["ScheduleSummary"];
+        };
         /** @description The engine process that holds the stream. */
         EngineLease: {
             /** @description Its host's name. */
@@ -2313,7 +2618,7 @@ export interface components {
          * @description What happened.
          * @enum {string}
          */
-        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.output.status.changed" | "stream.output.adapted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "chat.message.posted" | "chat.message.deleted" | "chat.message.edited" | "chat.pins.changed" | "chat.rules.changed" | "chat.held.changed" | "chat.user.silenced" | "chat.user.restored" | "chat.sampled";
+        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.output.status.changed" | "stream.output.adapted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "group.created" | "group.updated" | "group.deleted" | "variables.changed" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "schedule.created" | "schedule.ended" | "chat.message.posted" | "chat.message.deleted" | "chat.message.edited" | "chat.pins.changed" | "chat.rules.changed" | "chat.held.changed" | "chat.user.silenced" | "chat.user.restored" | "chat.sampled";
         /** @description What somebody pushes to an `ingest` layer. */
         FeedPerformance: {
             /** @description Codec of the sound, such as `aac`; absent until sound came. */
@@ -2430,6 +2735,162 @@ export interface components {
              * @description Percent of the way from the first edge to the last, 0 to 100.
              */
             offset: number;
+        };
+        /** @description Layers of a scene that are handled as one. They lie next to each other in the scene's order. */
+        Group: {
+            /** @description When it was created. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description The group. */
+            id: components["schemas"]["GroupId"];
+            /**
+             * @description Whether it and its layers refuse every change but its unlocking and commands for what they
+             *     play.
+             */
+            locked: boolean;
+            /** @description Its name, 1 to 100 characters. */
+            name: string;
+            /**
+             * Format: double
+             * @description 0 (clear) to 1: multiplies the opacity of each of its layers.
+             */
+            opacity: number;
+            /**
+             * Format: int64
+             * @description Raised by every change of the group itself; the `ETag`.
+             */
+            revision: number;
+            /** @description The scene it belongs to. */
+            scene: components["schemas"]["SceneId"];
+            /** @description How its layers are moved and scaled. */
+            transform: components["schemas"]["GroupTransform"];
+            /** @description How its changes are made, and those of its layers; with a duration of 0, as each layer says. */
+            transition: components["schemas"]["Transition"];
+            /** @description When it was last changed. */
+            updated_at: components["schemas"]["Timestamp"];
+            /** @description Whether its layers are in the picture, as far as they are visible themselves. */
+            visible: boolean;
+        };
+        /** @description Layers were made a group, which each of them is told to belong to. */
+        GroupCreated: {
+            /** @description The new group. */
+            group: components["schemas"]["Group"];
+            /**
+             * Format: int64
+             * @description The scene's revision after the change.
+             */
+            scene_revision: number;
+        };
+        /** @description A group is no more. What became of its layers is told by itself. */
+        GroupDeleted: {
+            /** @description The group. */
+            group: components["schemas"]["GroupId"];
+            /** @description Its scene. */
+            scene: components["schemas"]["SceneId"];
+            /**
+             * Format: int64
+             * @description The scene's revision after the change.
+             */
+            scene_revision: number;
+        };
+        /**
+         * Format: uuid
+         * @description A group of layers of a scene.
+         */
+        GroupId: string;
+        /** @description The groups of a scene. */
+        GroupList: {
+            /** @description Its groups, in the order they were made. */
+            groups: components["schemas"]["Group"][];
+            /** @description The scene. */
+            scene: components["schemas"]["SceneSummary"];
+        };
+        /** @description A JSON merge patch (RFC 7396) of a group. What is left out stays; null is the default. */
+        GroupPatch: {
+            /** @description Whether it and its layers refuse every change but its unlocking. */
+            locked?: boolean | null;
+            /** @description 1 to 100 characters. */
+            name?: string | null;
+            /**
+             * Format: double
+             * @description 0 (clear) to 1.
+             */
+            opacity?: number | null;
+            transform?: components["schemas"]["GroupTransformPatch"] | null;
+            transition?: components["schemas"]["TransitionPatch"] | null;
+            /** @description Whether its layers are in the picture. */
+            visible?: boolean | null;
+        };
+        /**
+         * @description How the layers of a group are moved and scaled: each point `p` of them goes to
+         *     `origin + (x, y) + (p - origin) * scale`, in canvas pixels.
+         */
+        GroupTransform: {
+            /**
+             * Format: int32
+             * @description The point that scaling leaves where it is: its distance from the left edge, -16384 to 16384.
+             */
+            origin_x: number;
+            /**
+             * Format: int32
+             * @description Its distance from the upper edge, -16384 to 16384.
+             */
+            origin_y: number;
+            /**
+             * Format: double
+             * @description 0.05 to 20. Boxes, corners and text become so much larger; a source that is shown in its own
+             *     size keeps it.
+             */
+            scale: number;
+            /**
+             * Format: int32
+             * @description To the right, -16384 to 16384.
+             */
+            x: number;
+            /**
+             * Format: int32
+             * @description Downwards, -16384 to 16384.
+             */
+            y: number;
+        };
+        /** @description The members of a group's transform to change. */
+        GroupTransformPatch: {
+            /**
+             * Format: int32
+             * @description The point that scaling leaves where it is: its distance from the left edge.
+             */
+            origin_x?: number | null;
+            /**
+             * Format: int32
+             * @description Its distance from the upper edge.
+             */
+            origin_y?: number | null;
+            /**
+             * Format: double
+             * @description How large its layers are made.
+             */
+            scale?: number | null;
+            /**
+             * Format: int32
+             * @description To the right, in canvas pixels.
+             */
+            x?: number | null;
+            /**
+             * Format: int32
+             * @description Downwards.
+             */
+            y?: number | null;
+        };
+        /** @description A group was changed. */
+        GroupUpdated: {
+            /** @description The changed fields, as JSON Pointers such as `/transform/x`. */
+            changed: string[];
+            /** @description The whole new group. */
+            group: components["schemas"]["Group"];
+            /**
+             * Format: int64
+             * @description The scene's revision after the change.
+             */
+            scene_revision: number;
         };
         /** @description What only operators see. */
         HealthDetails: {
@@ -2568,6 +3029,13 @@ export interface components {
         ImageSource: {
             /** @description The picture. */
             asset: components["schemas"]["AssetId"];
+        };
+        /** @description A scene that was taken in. */
+        ImportedScene: {
+            /** @description Layers whose sources had a password or passphrase, which is in no file: set it again. */
+            needs_secrets: components["schemas"]["LayerId"][];
+            /** @description The new scene. */
+            scene: components["schemas"]["Scene"];
         };
         /**
          * @description Where somebody publishes to a layer, and with which key. Whoever has this can put a picture on
@@ -2759,6 +3227,7 @@ export interface components {
             blend?: components["schemas"]["Blend"];
             /** @description When it was created. */
             created_at: components["schemas"]["Timestamp"];
+            group?: components["schemas"]["GroupId"] | null;
             /** @description The layer. */
             id: components["schemas"]["LayerId"];
             /** @description Whether it refuses every change but unlocking and commands for what it plays. */
@@ -2822,6 +3291,15 @@ export interface components {
              * @description The same, 95th percentile.
              */
             to_air_ms_p95?: number | null;
+        };
+        /** @description Layers to copy, and where to. */
+        LayerCopy: {
+            /** @description The place of the hindmost copy from the back; the front unless said otherwise. */
+            index?: number | null;
+            /** @description The layers; each exactly once. The copies keep the order that the layers have. */
+            layers: components["schemas"]["LayerId"][];
+            /** @description The scene that gets the copies. */
+            to: components["schemas"]["SceneId"];
         };
         /** @description Cores for a layer, by kind. What is not named costs next to nothing beyond being composed. */
         LayerCosts: {
@@ -2887,6 +3365,8 @@ export interface components {
         LayerKind: "color" | "test-pattern" | "image" | "video" | "audio" | "playlist" | "text" | "clock" | "gradient" | "countdown" | "ticker" | "network" | "ingest" | "chat" | "web";
         /** @description A scene's layers: what `GET /api/layers` answers, and the snapshot of `layer-updates`. */
         LayerList: {
+            /** @description The groups that they belong to. */
+            groups?: components["schemas"]["Group"][];
             /** @description From the back of the picture to the front. */
             layers: components["schemas"]["Layer"][];
             /** @description The scene. */
@@ -2905,6 +3385,7 @@ export interface components {
              */
             audio_delay_ms?: number | null;
             blend?: components["schemas"]["Blend"] | null;
+            group?: components["schemas"]["GroupId"] | null;
             kind?: components["schemas"]["LayerKind"] | null;
             /** @description Whether it refuses every change but unlocking. */
             locked?: boolean | null;
@@ -3295,6 +3776,27 @@ export interface components {
              */
             user?: string | null;
         };
+        /** @description Layers to make a group. */
+        NewGroup: {
+            /** @description Layers that lie next to each other in the scene's order and are in no group; each once. */
+            layers: components["schemas"]["LayerId"][];
+            /** @description Whether it and its layers refuse every change but its unlocking; not unless said otherwise. */
+            locked?: boolean | null;
+            /**
+             * @description 1 to 100 characters.
+             * @example Lower third
+             */
+            name: string;
+            /**
+             * Format: double
+             * @description 0 (clear) to 1; 1 unless said otherwise.
+             */
+            opacity?: number | null;
+            transform?: components["schemas"]["GroupTransform"] | null;
+            transition?: components["schemas"]["Transition"] | null;
+            /** @description Whether its layers are in the picture; they are unless said otherwise. */
+            visible?: boolean | null;
+        };
         /** @description A layer to create. */
         NewLayer: components["schemas"]["LayerSource"] & {
             /**
@@ -3304,6 +3806,7 @@ export interface components {
              */
             audio_delay_ms: number | null;
             blend?: components["schemas"]["Blend"] | null;
+            group?: components["schemas"]["GroupId"] | null;
             /** @description Its place from the back, 0 to the number of layers; the front unless said otherwise. */
             index?: number | null;
             /**
@@ -3364,6 +3867,35 @@ export interface components {
              * @example Interview
              */
             name: string;
+        };
+        /** @description A change to make later. */
+        NewSchedule: {
+            /**
+             * Format: int64
+             * @description How late the change may be made, in seconds.
+             * @default 60
+             */
+            grace_s: number | null;
+            /**
+             * @description 1 to 100 characters.
+             * @example News
+             */
+            name: string;
+            /** @description As in `POST /api/layers/batch`. */
+            operations: unknown[];
+            scene?: components["schemas"]["SceneId"] | null;
+            /** @description When. */
+            trigger: components["schemas"]["Trigger"];
+        };
+        /**
+         * @description All variables of a stream. A name is 1 to 32 of a-z, 0-9 and `_`, starts with a letter, and is
+         *     none of `viewers`, `uptime` and `clock`.
+         */
+        NewVariables: {
+            /** @description Texts of at most 200 characters, numbers, true and false. */
+            values: {
+                [key: string]: components["schemas"]["VariableValue"];
+            };
         };
         /** @description A change of the layers of a scene, for everybody to read. */
         Note: {
@@ -4372,6 +4904,8 @@ export interface components {
         };
         /** @description A scene with its layers. */
         Scene: {
+            /** @description Its groups of layers. */
+            groups?: components["schemas"]["Group"][];
             /** @description The scene. */
             id: components["schemas"]["SceneId"];
             /** @description Its layers, from the back of the picture to the front. */
@@ -4514,6 +5048,50 @@ export interface components {
             changed: string[];
             /** @description The scene now. */
             scene: components["schemas"]["SceneSummary"];
+        };
+        /** @description A change is to be made later. Carries what is known of it but the change itself. */
+        ScheduleCreated: components["schemas"]["ScheduleSummary"];
+        /** @description A scheduled change was made, or will not be. */
+        ScheduleEnded: components["schemas"]["EndedSchedule"];
+        /**
+         * Format: uuid
+         * @description A change that is made later.
+         */
+        ScheduleId: string;
+        /** @description The schedules of a stream. */
+        ScheduleList: {
+            /** @description Those that are over, newest first. */
+            ended: components["schemas"]["EndedSchedule"][];
+            /** @description Those that wait, oldest first. */
+            waiting: components["schemas"]["WaitingSchedule"][];
+        };
+        /**
+         * @description What became of a schedule.
+         * @enum {string}
+         */
+        ScheduleOutcome: "done" | "failed" | "skipped" | "cancelled";
+        /** @description A change that is to be made, without what it changes. */
+        ScheduleSummary: {
+            /** @description When it was asked for. */
+            created_at: components["schemas"]["Timestamp"];
+            due_at?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: int64
+             * @description How late it may be made, in seconds. Later it is skipped.
+             */
+            grace_s: number;
+            /** @description The schedule. */
+            id: components["schemas"]["ScheduleId"];
+            /** @description What it is for. */
+            name: string;
+            /** @description The scene whose layers it changes. */
+            scene: components["schemas"]["SceneId"];
+            /** @description When. */
+            trigger: components["schemas"]["Trigger"];
+            /** @description Who asked for it; the change is theirs. */
+            user_id: components["schemas"]["UserId"];
+            /** @description Their name. */
+            user_name: string;
         };
         /**
          * Format: uuid
@@ -4908,6 +5486,32 @@ export interface components {
             /** @description The address. */
             url: string;
         } | components["schemas"]["FileTarget"] | Record<string, never>;
+        /** @description The templates. */
+        TemplateList: {
+            templates: components["schemas"]["TemplateSummary"][];
+        };
+        /** @description A template. */
+        TemplateSummary: {
+            /** @description What it makes. */
+            description: string;
+            /** @description As it is named in addresses. */
+            name: string;
+            /** @description A JSON Schema of its parameters; `x-order` is their order in a form. */
+            parameters: {
+                [key: string]: unknown;
+            };
+            /** @description As people call it. */
+            title: string;
+        };
+        /** @description What is to be made with a template. */
+        TemplateUse: {
+            /** @description The group's name, 1 to 100 characters; the template's title unless said otherwise. */
+            name?: string | null;
+            /** @description As the template's schema says; what is left out has the value that it says. */
+            parameters?: {
+                [key: string]: unknown;
+            } | null;
+        };
         /** @description A generated test picture. */
         TestPatternSource: {
             /** @description Which one; SMPTE bars unless said otherwise. */
@@ -5254,6 +5858,33 @@ export interface components {
             duration_ms?: number | null;
             easing?: components["schemas"]["Easing"] | null;
         };
+        /** @description When a change is to be made. */
+        Trigger: {
+            /** @description The moment. */
+            at: components["schemas"]["Timestamp"];
+            /** @enum {string} */
+            kind: "at";
+        } | {
+            /**
+             * Format: int64
+             * @description How much later, in milliseconds.
+             */
+            delay_ms: number;
+            /** @enum {string} */
+            kind: "after-take";
+            /** @description The scene. */
+            scene: components["schemas"]["SceneId"];
+        } | {
+            /**
+             * Format: int64
+             * @description How much later, in milliseconds.
+             */
+            delay_ms: number;
+            /** @enum {string} */
+            kind: "at-end";
+            /** @description The layer. */
+            layer: components["schemas"]["LayerId"];
+        };
         /** @description What to change about a person. What is absent stays. */
         UpdateUser: {
             /** @description True ends every sign-in of the person. */
@@ -5299,6 +5930,39 @@ export interface components {
          * @description A person or machine that signs in.
          */
         UserId: string;
+        /** @description A variable of a stream. */
+        VariableName: string;
+        /** @description The variables of a stream. */
+        Variables: {
+            /**
+             * Format: int64
+             * @description Raised by every change; the `ETag`.
+             */
+            revision: number;
+            /** @description The values by name. */
+            values: {
+                [key: string]: components["schemas"]["VariableValue"];
+            };
+        };
+        /** @description Variables of the stream were set, changed or removed. */
+        VariablesChanged: {
+            /** @description The names of those that are different, new or gone. */
+            changed: components["schemas"]["VariableName"][];
+            /** @description All of them, as they are now. */
+            variables: components["schemas"]["Variables"];
+        };
+        /** @description A JSON merge patch (RFC 7396) of a stream's variables. */
+        VariablesPatch: {
+            /**
+             * @description Texts, numbers, true and false; null removes. What is left out stays, and what there is keeps
+             *     its type.
+             */
+            values: {
+                [key: string]: unknown;
+            };
+        };
+        /** @description The value of a variable, of one of three types. */
+        VariableValue: string | number | boolean;
         /** @description What runs. */
         Version: {
             /** @description The API's version. */
@@ -5391,6 +6055,11 @@ export interface components {
              * @description Time watched by all together, in seconds.
              */
             watch_time_s?: number | null;
+        };
+        /** @description A change that waits to be made. */
+        WaitingSchedule: components["schemas"]["ScheduleSummary"] & {
+            /** @description As in `POST /api/layers/batch`. */
+            operations: unknown;
         };
         /** @description Somebody who watches a channel. */
         Watcher: {
@@ -8363,6 +9032,542 @@ export interface operations {
             };
         };
     };
+    list_groups: {
+        parameters: {
+            query?: {
+                /** @description The scene; the one that is wanted on air unless said otherwise. */
+                scene?: components["schemas"]["SceneId"];
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The groups. */
+            200: {
+                headers: {
+                    /** @description The scene's revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupList"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or scene. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The groups cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_group: {
+        parameters: {
+            query?: {
+                /** @description The scene; the one that is wanted on air unless said otherwise. */
+                scene?: components["schemas"]["SceneId"];
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: {
+                /** @description The `ETag` of the list. */
+                "If-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewGroup"];
+            };
+        };
+        responses: {
+            /** @description The new group. */
+            201: {
+                headers: {
+                    /** @description The group's revision. */
+                    ETag?: string;
+                    /** @description The group. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Group"];
+                };
+            };
+            /** @description The body is not of the expected shape. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or scene. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The scene holds as many groups as it may. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` was sent, and the scene has changed; `ETag` is its revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Layers are not there, in a group already or not next to each other, or fields are out of bounds; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A layer is locked. */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_group: {
+        parameters: {
+            query?: {
+                /** @description The scene; the one that is wanted on air unless said otherwise. */
+                scene?: components["schemas"]["SceneId"];
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description The group. */
+                id: components["schemas"]["GroupId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The group. */
+            200: {
+                headers: {
+                    /** @description The group's revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Group"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream, scene or group. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The group cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_group: {
+        parameters: {
+            query?: {
+                /** @description What is to remain; `layers` unless said otherwise. */
+                remains?: "layers" | "nothing";
+                /** @description The scene; the one that is wanted on air unless said otherwise. */
+                scene?: components["schemas"]["SceneId"];
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header: {
+                /** @description The group's `ETag`. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The group. */
+                id: components["schemas"]["GroupId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream, scene or group. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The group has changed; `ETag` is its revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The group or one of its layers is locked. */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_group: {
+        parameters: {
+            query?: {
+                /** @description The scene; the one that is wanted on air unless said otherwise. */
+                scene?: components["schemas"]["SceneId"];
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header: {
+                /** @description The group's `ETag`. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The group. */
+                id: components["schemas"]["GroupId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GroupPatch"];
+                "application/merge-patch+json": components["schemas"]["GroupPatch"];
+            };
+        };
+        responses: {
+            /** @description The group now. */
+            200: {
+                headers: {
+                    /** @description The group's revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Group"];
+                };
+            };
+            /** @description The body is not of the expected shape. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream, scene or group. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The group has changed; `ETag` is its revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are out of bounds; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The group is locked. */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    duplicate_group: {
+        parameters: {
+            query?: {
+                /** @description The scene; the one that is wanted on air unless said otherwise. */
+                scene?: components["schemas"]["SceneId"];
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description The group. */
+                id: components["schemas"]["GroupId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The copies. */
+            201: {
+                headers: {
+                    /** @description The scene's revision. */
+                    ETag?: string;
+                    /** @description The layers of the scene. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddedLayers"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream, scene or group. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The scene would hold more layers or groups than it may. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The host that has the scene on air has not enough CPU left for its layers (`layer.capacity.exceeded`: how much is needed, what is left and of what). Or Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     read_health: {
         parameters: {
             query?: never;
@@ -8855,6 +10060,92 @@ export interface operations {
             };
         };
     };
+    duplicate_layer: {
+        parameters: {
+            query?: {
+                /** @description The scene; the one that is wanted on air unless said otherwise. */
+                scene?: components["schemas"]["SceneId"];
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description The layer. */
+                id: components["schemas"]["LayerId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The copy. */
+            201: {
+                headers: {
+                    /** @description The copy's revision. */
+                    ETag?: string;
+                    /** @description The copy. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Layer"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream, scene or layer. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The scene holds as many layers as it may. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` was sent, and the layer has changed; `ETag` is its revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The host that has the scene on air has not enough CPU left for its layers (`layer.capacity.exceeded`: how much is needed, what is left and of what). Or Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     read_ingest: {
         parameters: {
             query?: {
@@ -9217,6 +10508,123 @@ export interface operations {
             };
             /** @description A layer is locked. */
             423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The host that has the scene on air has not enough CPU left for its layers (`layer.capacity.exceeded`: how much is needed, what is left and of what). Or Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    copy_layers: {
+        parameters: {
+            query?: {
+                /** @description The scene; the one that is wanted on air unless said otherwise. */
+                scene?: components["schemas"]["SceneId"];
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: {
+                /** @description The `ETag` of the scene that gets the copies. */
+                "If-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LayerCopy"];
+            };
+        };
+        responses: {
+            /** @description The copies. */
+            201: {
+                headers: {
+                    /** @description The revision of the scene that they are in. */
+                    ETag?: string;
+                    /** @description The layers of that scene. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddedLayers"];
+                };
+            };
+            /** @description The body is not of the expected shape. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or scene. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The scene would hold more layers than it may. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` was sent, and the scene has changed; `ETag` is its revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A layer is not there, or named twice; `errors` names each. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10198,6 +11606,210 @@ export interface operations {
             };
         };
     };
+    export_scene: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description The scene. */
+                id: components["schemas"]["SceneId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": unknown;
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or scene. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many scenes at a time. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The scene cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    import_scene: {
+        parameters: {
+            query?: {
+                /** @description The scene's name, 1 to 100 characters; the one in the file unless said otherwise. */
+                name?: string;
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The file. */
+        requestBody?: {
+            content: {
+                "application/zip": unknown;
+            };
+        };
+        responses: {
+            /** @description The new scene. */
+            201: {
+                headers: {
+                    /** @description The scene's revision. */
+                    ETag?: string;
+                    /** @description The scene. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportedScene"];
+                };
+            };
+            /** @description The file was cut off, or scene.json is not of the expected shape. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The file did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The stream has as many scenes as it may, or the scene more layers. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The file, or what it would be unpacked, is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A file of the scene is none that is taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The file is no scene (`scene.file.invalid`), or fields of scene.json are out of bounds; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many scenes at a time. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     reorder_scenes: {
         parameters: {
             query?: {
@@ -10284,6 +11896,217 @@ export interface operations {
             };
             /** @description `If-Match` is missing. */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_schedules: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The schedules. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleList"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The schedules cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_schedule: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSchedule"];
+            };
+        };
+        responses: {
+            /** @description It waits. */
+            201: {
+                headers: {
+                    /** @description The schedule. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleSummary"];
+                };
+            };
+            /** @description The body is not of the expected shape. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream, scene or layer. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The stream has as many schedules as it may, or the scene would hold more layers than it may. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are out of bounds, such as a moment that is past; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A layer is locked. */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_schedule: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description The schedule. */
+                id: components["schemas"]["ScheduleId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It will not be made. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such schedule, or it is over. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11145,6 +12968,164 @@ export interface operations {
             };
         };
     };
+    list_templates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The templates. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateList"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    use_template: {
+        parameters: {
+            query?: {
+                /** @description The scene; the one that is wanted on air unless said otherwise. */
+                scene?: components["schemas"]["SceneId"];
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: {
+                /** @description The `ETag` of the list of layers. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                /** @description The template. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TemplateUse"];
+            };
+        };
+        responses: {
+            /** @description The group and its layers. */
+            201: {
+                headers: {
+                    /** @description The scene's revision. */
+                    ETag?: string;
+                    /** @description The layers of the scene. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddedLayers"];
+                };
+            };
+            /** @description The body is not of the expected shape. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such template, stream or scene. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The scene would hold more layers or groups than it may. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` was sent, and the scene has changed; `ETag` is its revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Parameters are out of bounds; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The host that has the scene on air has not enough CPU left for its layers (`layer.capacity.exceeded`: how much is needed, what is left and of what). Or Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_users: {
         parameters: {
             query?: never;
@@ -11416,6 +13397,285 @@ export interface operations {
                 };
             };
             /** @description Nothing was changed; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_variables: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The variables. */
+            200: {
+                headers: {
+                    /** @description Their revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Variables"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The variables cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replace_variables: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header: {
+                /** @description The `ETag` of the variables. */
+                "If-Match": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewVariables"];
+            };
+        };
+        responses: {
+            /** @description The variables now. */
+            200: {
+                headers: {
+                    /** @description Their revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Variables"];
+                };
+            };
+            /** @description The body is not of the expected shape. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description They have changed; `ETag` is their revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Names or values are out of bounds; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_variables: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: {
+                /** @description The `ETag` of the variables. */
+                "If-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VariablesPatch"];
+                "application/merge-patch+json": components["schemas"]["VariablesPatch"];
+            };
+        };
+        responses: {
+            /** @description The variables now. */
+            200: {
+                headers: {
+                    /** @description Their revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Variables"];
+                };
+            };
+            /** @description The body is not of the expected shape. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` was sent, and they have changed; `ETag` is their revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Names or values are out of bounds, or of another type than before; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -7,7 +7,6 @@ use serde_json::Value;
 use sm_common::group::Group;
 use sm_common::id::{AssetId, GroupId, LayerId, SecretId};
 use sm_common::layer::{Layer, LayerSource, PlaylistSource};
-use sm_common::scene::Scene;
 use utoipa::ToSchema;
 
 use super::fault::{Fault, Faults};
@@ -129,13 +128,14 @@ impl Operation {
         }
     }
 
-    /// The uploaded files that the operation on `scene` names, to be looked up before it is judged.
-    pub(crate) fn assets(&self, scene: &Scene) -> Vec<AssetId> {
+    /// The uploaded files that the operation names, to be looked up before it is judged; `layers` are
+    /// those of the scene.
+    pub(crate) fn assets(&self, layers: &[Layer]) -> Vec<AssetId> {
         let of = |layer: &Layer| layer.source.assets().cloned().collect();
         match &self.action {
             Action::Restore { layer, .. } | Action::Copy { layer, .. } => return of(layer),
             Action::Duplicate { id, .. } => {
-                let original = scene.layers.iter().find(|layer| layer.id == *id);
+                let original = layers.iter().find(|layer| layer.id == *id);
                 return original.map(of).unwrap_or_default();
             }
             Action::Create { .. }
@@ -356,9 +356,8 @@ mod tests {
         let [create, update, delete, reorder] = proposal.operations.as_slice() else {
             panic!("{:?}", proposal.operations);
         };
-        let empty = super::super::samples::scene(&[]);
-        assert_eq!(create.assets(&empty).len(), 1);
-        assert_eq!(update.assets(&empty).len(), 2);
+        assert_eq!(create.assets(&[]).len(), 1);
+        assert_eq!(update.assets(&[]).len(), 2);
         assert_eq!(create.pointer_to("layer"), "/operations/0/layer");
         assert!(
             matches!(&update.action, Action::Update { expected: Some(expected), .. } if expected.is(3))

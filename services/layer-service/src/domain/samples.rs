@@ -2,7 +2,8 @@
 
 use serde_json::json;
 use sm_common::clock::Timestamp;
-use sm_common::id::{LayerId, SceneId, StreamId};
+use sm_common::group::Group;
+use sm_common::id::{GroupId, LayerId, SceneId, StreamId};
 use sm_common::layer::Layer;
 use sm_common::scene::Scene;
 
@@ -32,4 +33,24 @@ pub(crate) fn scene(names: &[&str]) -> Scene {
         layers: names.iter().map(|name| layer(name)).collect(),
         groups: Vec::new(),
     }
+}
+
+/// Makes these layers of the scene a group.
+pub(crate) fn group(scene: &mut Scene, members: &[LayerId]) -> GroupId {
+    let group: Group = serde_json::from_value(json!({
+        "id": GroupId::generate(), "scene": scene.id, "name": "Group",
+        "transform": {"x": 0, "y": 0, "scale": 1.0, "origin_x": 0, "origin_y": 0},
+        "opacity": 1.0, "visible": true, "locked": false,
+        "transition": {"duration_ms": 0, "easing": "linear"},
+        "revision": 1, "created_at": THEN, "updated_at": THEN,
+    }))
+    .unwrap();
+    let id = group.id;
+    scene.groups.push(group);
+    for layer in &mut scene.layers {
+        if members.contains(&layer.id) {
+            layer.group = Some(id);
+        }
+    }
+    id
 }

@@ -1,18 +1,20 @@
 //! A scene as a document that another installation can read: its layers as callers decide them, and the
 //! names of the files that they show. No secret is in it, and no key that is valid anywhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sm_common::asset::Asset;
-use sm_common::id::{AssetId, LayerId};
+use sm_common::group::Group;
+use sm_common::id::{AssetId, GroupId, LayerId};
 use sm_common::layer::{Layer, LayerSource};
 use sm_common::scene::Scene;
 
 use super::draft::Draft;
 use super::fault::{Fault, Faults};
 use super::field::{Members, parsed, text};
+use super::group::GroupDraft;
 use super::proposal::{Action, Operation, Proposal};
 use super::scene_list::NAME_CHARS_MAX;
 
@@ -31,6 +33,7 @@ pub(crate) struct SceneFile {
     name: String,
     /// From the back of the picture to the front.
     layers: Vec<FileLayer>,
+    groups: Vec<FileGroup>,
     /// The files that the layers need.
     assets: Vec<FileAsset>,
 }
@@ -44,6 +47,12 @@ struct FileLayer {
 }
 
 #[derive(Clone, Debug, Serialize)]
+struct FileGroup {
+    layers: Vec<LayerId>,
+    group: Value,
+}
+
+#[derive(Clone, Debug, Serialize)]
 struct FileAsset {
     id: AssetId,
     name: String,
@@ -52,7 +61,7 @@ struct FileAsset {
 impl SceneFile {
     /// `scene` and the names of `assets`, as far as its layers need them.
     pub(crate) fn of(scene: &Scene, assets: &BTreeMap<AssetId, Asset>) -> Self {
-        let needed: std::collections::BTreeSet<&AssetId> = scene
+        let needed: BTreeSet<&AssetId> = scene
             .layers
             .iter()
             .flat_map(|layer| layer.source.assets())
@@ -69,6 +78,11 @@ impl SceneFile {
             version: VERSION,
             name: scene.name.clone(),
             layers: scene.layers.iter().map(FileLayer::of).collect(),
+            groups: scene
+                .groups
+                .iter()
+                .map(|group| FileGroup::of(group, scene))
+                .collect(),
             assets: assets.collect(),
         }
     }
@@ -94,6 +108,17 @@ impl FileLayer {
             id: layer.id,
             needs_secret,
             layer: document,
+        }
+    }
+}
+
+impl FileGroup {
+    fn of(group: &Group, scene: &Scene) -> Self {
+        let layers = scene.layers.iter();
+        let members = layers.filter(|layer| layer.group == Some(group.id));
+        Self {
+            layers: members.map(|layer| layer.id).collect(),
+            group: GroupDraft::of(group).to_document(),
         }
     }
 }
@@ -139,9 +164,11 @@ fn read_scene(
     format.zip(version)?;
     let name = fields.required("name", faults, text(1, NAME_CHARS_MAX, false));
     let layers = fields.required("layers", faults, list(layers_max));
+    let groups = fields.or("groups", Vec::new(), faults, list(layers_max));
     let assets = fields.required("assets", faults, list(usize::MAX));
     fields.finish(faults);
     let named = read_assets(&assets?, faults);
+    let groups = read_groups(&groups?, faults);
     let layers = read_layers(&layers?, faults);
     let ids: BTreeMap<LayerId, LayerId> = layers.iter().map(|(id, ..)| (*id, draw())).collect();
     if ids.len() < layers.len() {
@@ -151,14 +178,43 @@ fn read_scene(
     let needs_secrets = layers.iter().filter(|(_, _, needs, _)| *needs);
     let needs_secrets = needs_secrets.map(|(id, ..)| new_id(id)).collect();
     let (mut operations, mut later) = (Vec::new(), Vec::new());
-    for (id, at, _, mut layer) in layers {
-        let id = new_id(&id);
-        later.extend(take_next(id, &at, &mut layer, new_id));
+    let grouped: BTreeSet<LayerId> = groups.iter().flat_map(|group| &group.1).copied().collect();
+    for (former, at, _, mut layer) in layers {
+        let id = new_id(&former);
+        let next = take_next(id, &at, &mut layer, new_id);
+        if next.is_none() && grouped.contains(&former) {
+            later.extend(take_lock(id, &at, &mut layer));
+        }
+        later.extend(next);
         let action = Action::Create { id, layer };
         operations.push(Operation { at, action });
     }
+    let mut locks = Vec::new();
+    for (at, members, mut group) in groups {
+        let id = GroupId::generate();
+        let lock = group
+            .remove("locked")
+            .filter(|locked| *locked == json!(true));
+        locks.extend(lock.map(|locked| Operation {
+            at: at.clone(),
+            action: Action::UpdateGroup {
+                id,
+                expected: None,
+                patch: json!({"locked": locked}),
+            },
+        }));
+        let members: Vec<LayerId> = members.iter().map(new_id).collect();
+        group.insert("layers".to_owned(), json!(members));
+        let group = Value::Object(group);
+        let action = Action::Group { id, group };
+        operations.push(Operation { at, action });
+    }
     operations.extend(later);
-    let needed = operations.iter().flat_map(Operation::assets);
+    operations.extend(locks);
+    let nothing: &[Layer] = &[];
+    let needed = operations
+        .iter()
+        .flat_map(|operation| operation.assets(nothing));
     let assets = needed.map(|id| {
         let name = named.get(&id).cloned();
         (id, name.unwrap_or_else(|| "upload".to_owned()))
@@ -197,6 +253,46 @@ fn take_next(
         at: at.to_owned(),
         action,
     })
+}
+
+/// Takes a lock out of a layer that a group is to be made of. The operation that locks it again.
+fn take_lock(id: LayerId, at: &str, layer: &mut Value) -> Option<Operation> {
+    let locked = layer.as_object_mut()?.remove("locked")?;
+    let action = Action::Update {
+        id,
+        expected: None,
+        patch: json!({"locked": locked}),
+    };
+    Some(Operation {
+        at: at.to_owned(),
+        action,
+    })
+}
+
+/// Each group: where it stands, the former identifiers of its layers, and what it is.
+fn read_groups(
+    items: &[Value],
+    faults: &mut Faults,
+) -> Vec<(String, Vec<LayerId>, Map<String, Value>)> {
+    let mut groups = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        let at = format!("/groups/{index}");
+        let Some(mut fields) = Members::of(item, &at, faults) else {
+            continue;
+        };
+        let layers = fields.required("layers", faults, parsed);
+        let group = fields.required("group", faults, |group| {
+            let members = group.as_object();
+            members
+                .cloned()
+                .ok_or_else(|| Fault::Shape("must be an object".to_owned()))
+        });
+        fields.finish(faults);
+        if let (Some(layers), Some(group)) = (layers, group) {
+            groups.push((at, layers, group));
+        }
+    }
+    groups
 }
 
 fn list(max: usize) -> impl FnOnce(&Value) -> Result<Vec<Value>, Fault> {
@@ -286,6 +382,40 @@ mod tests {
             *patch,
             json!({"source": {"next": id, "at_end": "next"}, "locked": true})
         );
+    }
+
+    #[test]
+    fn groups_are_made_anew_before_anything_of_them_is_locked() {
+        let mut scene = scene(&["a", "b", "c"]);
+        let members: Vec<LayerId> = scene.layers.iter().take(2).map(|layer| layer.id).collect();
+        let group = super::super::samples::group(&mut scene, &members);
+        scene.layers[0].locked = true;
+        let group = scene.groups.iter_mut().find(|known| known.id == group);
+        group.unwrap().locked = true;
+        let read = read(&written(&scene), 3, LayerId::generate).unwrap();
+        let actions = read.proposal.operations.iter().map(|op| &op.action);
+        let actions: Vec<&Action> = actions.collect();
+        let [
+            Action::Create { id: a, layer },
+            Action::Create { id: b, .. },
+            Action::Create { .. },
+            Action::Group { id, group },
+            Action::Update {
+                id: locked, patch, ..
+            },
+            Action::UpdateGroup {
+                id: closed,
+                patch: closing,
+                ..
+            },
+        ] = actions.as_slice()
+        else {
+            panic!("{actions:?}");
+        };
+        assert_eq!(layer.get("locked"), None);
+        assert_eq!(group["layers"], json!([a, b]));
+        assert_eq!((locked, patch), (a, &json!({"locked": true})));
+        assert_eq!((closed, closing), (id, &json!({"locked": true})));
     }
 
     #[test]

@@ -150,7 +150,7 @@ impl Scenes {
         let stream = &loaded.scene.stream;
         let named: Vec<AssetId> = operations
             .iter()
-            .flat_map(|operation| operation.assets(&loaded.scene))
+            .flat_map(|operation| operation.assets(&loaded.scene.layers))
             .collect();
         let secrets: Vec<SecretId> = operations.iter().filter_map(Operation::secret).collect();
         let origins = self.store.secret_origins(stream, &secrets).await?;

@@ -30,6 +30,7 @@ impl Scenes {
             revision: 0,
             updated_at: self.clock.now(),
             layers: Vec::new(),
+            groups: Vec::new(),
         };
         let nothing = (Inventory::default(), BTreeMap::new(), BTreeMap::new());
         let mut surroundings = self.surroundings(nothing.0, nothing.1, &nothing.2);

@@ -98,12 +98,14 @@ impl Scenes {
         proposal: &Proposal,
     ) -> Result<(Loaded, Applied), SceneError> {
         let operations = proposal.operations.iter();
-        let named: Vec<AssetId> = operations.clone().flat_map(Operation::assets).collect();
-        let secrets: Vec<SecretId> = operations.filter_map(Operation::secret).collect();
+        let secrets: Vec<SecretId> = operations.clone().filter_map(Operation::secret).collect();
         let origins: BTreeMap<SecretId, String> =
             self.store.secret_origins(stream, &secrets).await?;
-        let assets = self.catalog.find(&named).await?;
         let loaded = self.read(stream, which).await?;
+        let named: Vec<AssetId> = operations
+            .flat_map(|operation| operation.assets(&loaded.scene.layers))
+            .collect();
+        let assets = self.catalog.find(&named).await?;
         let applied = self.judge(&loaded, proposal, &assets, &origins).await?;
         Ok((loaded, applied))
     }

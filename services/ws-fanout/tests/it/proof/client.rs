@@ -44,6 +44,7 @@ async fn enter(shared: &Shared, dice: &mut Dice, diary: &mut Diary) -> Socket {
                 channel: Channel::Chat,
                 stream: StreamId::default(),
                 since,
+                sample: false,
             };
             socket.try_say(&subscribe).await.ok()?;
             loop {

@@ -44,11 +44,15 @@ pub(crate) struct UploadPath {
 /// Says what is spoken of tus, and how large a file may be.
 #[utoipa::path(
     options, path = "/api/assets/uploads", tag = "layer-service",
-    responses((status = 204, description = "See the headers.", headers(
-        ("Tus-Version" = String, description = "1.0.0"),
-        ("Tus-Extension" = String, description = "creation, expiration, termination"),
-        ("Tus-Max-Size" = u64, description = "Bytes of the largest file."),
-    ))),
+    responses(
+        (status = 204, description = "See the headers.", headers(
+            ("Tus-Version" = String, description = "1.0.0"),
+            ("Tus-Extension" = String, description = "creation, expiration, termination"),
+            ("Tus-Max-Size" = u64, description = "Bytes of the largest file."),
+        )),
+        (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The role does not allow it.", body = Problem, content_type = "application/problem+json"),
+    ),
     security(("bearer" = [])),
 )]
 pub(crate) async fn describe_uploads(

@@ -96,6 +96,10 @@ impl SceneFile {
 impl FileLayer {
     fn of(layer: &Layer) -> Self {
         let mut document = Draft::of(layer).to_document();
+        // Groups say which layers they have.
+        if let Some(members) = document.as_object_mut() {
+            members.remove("group");
+        }
         if let Some(source) = document.get_mut("source").and_then(Value::as_object_mut) {
             // A secret and a stream key are of this installation alone.
             for member in ["secret", "has_password", "has_passphrase", "generation"] {
@@ -257,7 +261,8 @@ fn take_next(
 
 /// Takes a lock out of a layer that a group is to be made of. The operation that locks it again.
 fn take_lock(id: LayerId, at: &str, layer: &mut Value) -> Option<Operation> {
-    let locked = layer.as_object_mut()?.remove("locked")?;
+    let locked = layer.as_object_mut()?.remove("locked");
+    let locked = locked.filter(|locked| *locked == json!(true))?;
     let action = Action::Update {
         id,
         expected: None,
@@ -280,7 +285,10 @@ fn read_groups(
         let Some(mut fields) = Members::of(item, &at, faults) else {
             continue;
         };
-        let layers = fields.required("layers", faults, parsed);
+        let layers = fields.required("layers", faults, |value| {
+            let layers = serde_json::from_value(value.clone()).ok();
+            layers.ok_or_else(|| Fault::Shape("must be a list of layer identifiers".to_owned()))
+        });
         let group = fields.required("group", faults, |group| {
             let members = group.as_object();
             members

@@ -108,7 +108,7 @@ async fn the_layers_come_in_their_order_with_how_they_do() {
         subscription.snapshot.unwrap(),
         json!({
             "scene": {"id": scene, "name": "Demo", "revision": 7, "updated_at": NOW},
-            "layers": [back, front],
+            "groups": [], "layers": [back, front],
         })
     );
     let published = world.publish_change().await;

@@ -13,6 +13,8 @@ stack=(.venv/bin/python deploy/native/stack.py)
 options=(--net "$net" --data "$data" --bin target/debug
     --set stream-engine.SM__ADMISSION__ENFORCED=false
     --set api-gateway.SM__SIGNING__ACCESS_LIFETIME_S=15
+    # One person posts for all tests.
+    --set ws-fanout.SM__CHAT__BURST=12
     --set ws-fanout.SM__AUTH__LEEWAY_S=0
     --set ws-fanout.SM__WS__HEARTBEAT_MS=1000
     --set ws-fanout.SM__WS__RECONNECT_SPREAD_MS=1000)

@@ -346,7 +346,7 @@ it("says why a message is refused, and when to try again", async () => {
   const { client, live } = start();
   await live();
   const outcomes = await Promise.allSettled(
-    Array.from({ length: 8 }, (_, number) => client.publish("chat", unique(`Flood ${number}`))),
+    Array.from({ length: 24 }, (_, number) => client.publish("chat", unique(`Flood ${number}`))),
   );
   const refused = outcomes.flatMap((outcome) =>
     outcome.status === "rejected" ? [outcome.reason] : [],

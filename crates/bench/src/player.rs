@@ -8,7 +8,8 @@ use tokio::time::{sleep, timeout};
 
 /// How often a player looks.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// What moments and lengths in a playlist may be off, which are rounded: half a frame.
+/// What moments and lengths may be off within a run, whose segments follow on one another frame by
+/// frame: half a frame of 30 a second. What is missing there is a whole segment.
 const ROUNDED: Duration = Duration::from_millis(16);
 /// How long a player waits for an answer before it asks again.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
@@ -90,9 +91,10 @@ impl Player {
 
     pub(crate) fn seen(&self) -> Seen {
         let pairs = self.seen.iter().zip(self.seen.iter().skip(1));
-        let gaps = pairs
-            .map(|(one, next)| next.start.since(one.end))
-            .filter(|gap| *gap > ROUNDED);
+        let gaps = pairs.filter_map(|(one, next)| {
+            let gap = next.start.since(one.end);
+            (one.run != next.run || gap > ROUNDED).then_some(gap)
+        });
         Seen {
             uncovered_ms: gaps.sum::<Duration>().as_secs_f64() * 1000.0,
             wait_s: self.wait.as_secs_f64(),

@@ -46,7 +46,7 @@ export function DeleteLayerDialog({ id, onClose }: DeleteLayerDialogProps) {
           {seen
             ? "It is in the picture now and disappears for everybody who watches."
             : "It is not in the picture now."}{" "}
-          This cannot be undone.
+          Undo brings it back.
         </p>
         {failure && (
           <Message tone="bad" alert>

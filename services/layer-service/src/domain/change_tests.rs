@@ -2,6 +2,7 @@ use serde_json::json;
 
 use super::super::samples::{layer, scene};
 use super::*;
+use crate::domain::history::Clash;
 
 fn surroundings() -> Surroundings {
     Surroundings {

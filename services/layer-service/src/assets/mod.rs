@@ -125,6 +125,13 @@ pub(crate) struct Assets {
     uploads: Arc<Semaphore>,
 }
 
+/// A file that would be taken, and what was seen of it.
+#[derive(Debug)]
+pub(crate) struct Examined {
+    pub(crate) received: Received,
+    look: Look,
+}
+
 impl Assets {
     pub(crate) fn new(
         config: AssetsConfig,
@@ -208,11 +215,7 @@ impl Assets {
 
     /// Has a received file looked into, and keeps it. Known content is not looked into again.
     /// `upload` is the one that the space is kept free for.
-    pub(crate) async fn admit(
-        &self,
-        received: &Received,
-        upload: Option<Uuid>,
-    ) -> Result<Kept, UploadError> {
+    async fn admit(&self, received: &Received, upload: Option<Uuid>) -> Result<Kept, UploadError> {
         if let Some(asset) = self.catalog.one(&received.id).await? {
             let placed = self.files.place(&received.staged, &asset.id).await;
             placed.map_err(UploadError::disk)?;
@@ -221,9 +224,8 @@ impl Assets {
                 return Ok(Kept { asset, known: true });
             }
         }
-        let file = received.staged.open().await.map_err(UploadError::Disk)?;
-        // In boxes, because they are large and waited for by everything above.
-        let look = Box::pin(self.prober.look(file, received.content)).await?;
+        let look = self.look_into(received).await?;
+        // In a box, because it is large and waited for by everything above.
         Box::pin(self.keep(received, look, upload)).await
     }
 
@@ -235,13 +237,28 @@ impl Assets {
         }
     }
 
-    /// Judges a file by its first bytes as an upload would be, without keeping it.
+    /// Judges a file as an upload would be, without keeping it.
     pub(crate) async fn examine(
         &self,
         found: Unpacked,
         name: &str,
-    ) -> Result<Received, UploadError> {
-        intake::examine(found, name, self.limits(self.config.file_bytes_max)).await
+    ) -> Result<Examined, UploadError> {
+        let limits = self.limits(self.config.file_bytes_max);
+        let received = intake::examine(found, name, limits).await?;
+        let look = self.look_into(&received).await?;
+        Ok(Examined { received, look })
+    }
+
+    /// Names an examined file and lists it.
+    pub(crate) async fn keep_examined(&self, examined: Examined) -> Result<Kept, UploadError> {
+        let Examined { received, look } = examined;
+        Box::pin(self.keep(&received, look, None)).await
+    }
+
+    async fn look_into(&self, received: &Received) -> Result<Look, UploadError> {
+        let file = received.staged.open().await.map_err(UploadError::Disk)?;
+        // In a box, because it is large and waited for by everything above.
+        Ok(Box::pin(self.prober.look(file, received.content)).await?)
     }
 
     /// Bytes that one more file may have; `upload` is the one that it comes from.

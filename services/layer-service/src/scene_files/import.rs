@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::archive::Archive;
 use super::{SceneFileError, SceneFiles};
-use crate::assets::{Kept, Received, Staged, blocking};
+use crate::assets::{Examined, Kept, Staged, blocking};
 use crate::domain::scene_file::{self, ReadScene};
 
 /// A scene that was taken in.
@@ -77,11 +77,11 @@ impl SceneFiles {
         kinds.extend(
             received
                 .iter()
-                .map(|file| (file.id.clone(), file.content.kind)),
+                .map(|file| (file.received.id.clone(), file.received.content.kind)),
         );
         let scene = self.scenes.compose(stream, &read, kinds)?;
         let mut added = Vec::new();
-        let outcome = self.keep(&scene, &received, &mut added).await;
+        let outcome = self.keep(&scene, received, &mut added).await;
         if outcome.is_err() {
             for id in &added {
                 if let Err(error) = self.assets.remove(id).await {
@@ -102,7 +102,7 @@ impl SceneFiles {
         mut archive: Archive,
         missing: Vec<AssetId>,
         read: &ReadScene,
-    ) -> Result<Vec<Received>, SceneFileError> {
+    ) -> Result<Vec<Examined>, SceneFileError> {
         let bytes_max = self.uploads.file_bytes_max;
         let mut received = Vec::new();
         // What is not in the archive is missed where a layer is to show it.
@@ -130,15 +130,14 @@ impl SceneFiles {
     async fn keep(
         &self,
         scene: &Scene,
-        received: &[Received],
+        received: Vec<Examined>,
         added: &mut Vec<AssetId>,
     ) -> Result<(), SceneFileError> {
         for file in received {
-            let kept = self.assets.admit(file, None).await;
-            let Kept { asset, known } = kept.map_err(|source| SceneFileError::Asset {
-                id: file.id.clone(),
-                source,
-            })?;
+            let id = file.received.id.clone();
+            let kept = self.assets.keep_examined(file).await;
+            let Kept { asset, known } =
+                kept.map_err(|source| SceneFileError::Asset { id, source })?;
             if !known {
                 added.push(asset.id);
             }

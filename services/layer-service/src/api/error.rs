@@ -271,7 +271,8 @@ fn scene_file(error: SceneFileError) -> ApiProblem {
         }
         SceneFileError::Scene(faults) => invalid(faults),
         SceneFileError::Asset { source, .. } => upload(source).detail(detail),
-        SceneFileError::Disk(_) => ApiProblem::internal(error),
+        SceneFileError::Room(error) => upload(error),
+        SceneFileError::Disk(error) => upload(UploadError::disk(error)),
         SceneFileError::Scenes(error) => scene(error),
         SceneFileError::Bus(cause) => bus(cause),
     }

@@ -103,6 +103,7 @@ pub(crate) async fn export_scene(
         (status = 422, description = "The file is no scene (`scene.file.invalid`), or fields of scene.json are out of bounds; `errors` names each.", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "Too many scenes at a time.", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Redis is away; try again.", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "The disk is full.", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = [])),
 )]

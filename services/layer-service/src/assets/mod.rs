@@ -78,7 +78,8 @@ pub(crate) enum UploadError {
 
 impl UploadError {
     /// Why a file cannot be written.
-    fn disk(error: io::Error) -> Self {
+    /// What an error of the disk means for who sends a file.
+    pub(crate) fn disk(error: io::Error) -> Self {
         use io::ErrorKind::{QuotaExceeded, StorageFull};
         if matches!(error.kind(), StorageFull | QuotaExceeded) {
             Self::DiskFull
@@ -205,7 +206,7 @@ impl Assets {
     }
 
     /// Refuses what would leave the disk too full for others.
-    async fn check_disk(&self, bytes: u64) -> Result<(), UploadError> {
+    pub(crate) async fn check_disk(&self, bytes: u64) -> Result<(), UploadError> {
         let free = self.files.free().await.map_err(UploadError::disk)?;
         if free < self.config.disk_free_bytes_min.saturating_add(bytes) {
             return Err(UploadError::DiskFull);

@@ -39,6 +39,8 @@ impl SceneFiles {
         if length.is_some_and(|length| length > bytes_max) {
             return Err(SceneFileError::TooLarge(bytes_max));
         }
+        let room = self.assets.check_disk(length.unwrap_or_default()).await;
+        room.map_err(SceneFileError::Room)?;
         // Before the first byte: without Redis nothing could be kept in the end.
         self.scenes.list(stream).await?;
         let whole = self.uploads.upload_timeout();

@@ -53,6 +53,8 @@ pub(crate) enum SceneFileError {
         #[source]
         source: UploadError,
     },
+    #[error(transparent)]
+    Room(UploadError),
     #[error("a file cannot be read or written")]
     Disk(#[source] io::Error),
     #[error(transparent)]

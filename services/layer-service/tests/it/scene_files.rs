@@ -277,6 +277,14 @@ async fn a_scene_that_finds_no_room_leaves_no_file_behind() {
 }
 
 #[tokio::test]
+async fn a_full_disk_is_said_before_a_scene_is_sent() {
+    let app = App::with(&[("assets.disk_free_bytes_min", "1000000000000000")]).await;
+    let refused = import(&app.api, b"whatever it is".to_vec()).await;
+    let _refused = refused.expect_problem(507, "asset.storage.full");
+    app.expect_files(0).await;
+}
+
+#[tokio::test]
 async fn scenes_go_out_and_come_in_for_operators_alone() {
     let app = App::start().await;
     let scene = first_scene(&app.api).await;

@@ -60,16 +60,21 @@ fn on_air(outputs: &[WantedOutput]) -> Worker {
     worker
 }
 
+/// How the output adapts as soon as that is wanted: as it was told last, or as it will be told.
 fn wait_for_state(
     worker: &mut Worker,
     output: &WantedOutput,
     wanted: impl Fn(&AdaptiveState) -> bool,
 ) -> AdaptiveState {
-    worker.wait_for_next("report on how the output adapts", |report| match report {
-        Report::Output(report) if report.output == output.id => {
-            report.adaptive.clone().filter(|state| wanted(state))
-        }
+    let told = |report: &Report| match report {
+        Report::Output(report) if report.output == output.id => report.adaptive.clone(),
         _ => None,
+    };
+    if let Some(now) = worker.newest(told).filter(&wanted) {
+        return now;
+    }
+    worker.wait_for_next("report on how the output adapts", |report| {
+        told(report).filter(&wanted)
     })
 }
 

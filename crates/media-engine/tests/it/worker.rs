@@ -283,6 +283,11 @@ impl Worker {
         self.wait_for_next(what, wanted)
     }
 
+    /// What `of` makes of the newest report so far that it takes.
+    pub(crate) fn newest<T>(&self, of: impl Fn(&Report) -> Option<T>) -> Option<T> {
+        self.reports.iter().rev().find_map(of)
+    }
+
     /// What `wanted` makes of the first report to come that it takes.
     pub(crate) fn wait_for_next<T>(
         &mut self,

@@ -2,6 +2,8 @@
 //!
 //! An event is a promise: add optional fields, never change a meaning.
 
+use std::sync::Arc;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -71,15 +73,17 @@ impl std::fmt::Display for Channel {
 
 /// The history a position belongs to. A new one begins whenever offsets start again, so that a
 /// reader can tell "nothing happened" from "history is gone".
+///
+/// Cheap to clone, and to compare with its clones: every subscriber of a channel has one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(transparent)]
+#[serde(from = "String", into = "String")]
 #[schema(value_type = String)]
-pub struct Epoch(String);
+pub struct Epoch(Arc<str>);
 
 impl Epoch {
     /// A new history.
     pub fn generate() -> Self {
-        Self(uuid::Uuid::new_v4().simple().to_string())
+        Self(uuid::Uuid::new_v4().simple().to_string().into())
     }
 
     /// The epoch as text.
@@ -90,7 +94,13 @@ impl Epoch {
 
 impl From<String> for Epoch {
     fn from(text: String) -> Self {
-        Self(text)
+        Self(text.into())
+    }
+}
+
+impl From<Epoch> for String {
+    fn from(epoch: Epoch) -> Self {
+        epoch.as_str().to_owned()
     }
 }
 

@@ -14,7 +14,8 @@
 //! Invariant: whoever follows has been given everything up to the room's tail, but for what is
 //! held for the batch; one that read later than the feed may be ahead of it.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sm_bus::{Heard, Published};
@@ -79,25 +80,25 @@ struct State {
     sent_at: Option<Instant>,
     /// What those hear who asked for a sample.
     sampler: Sampler,
-    subscribers: HashMap<ConnectionId, Subscriber>,
+    /// Those who asked for a sample.
+    sampled: HashSet<ConnectionId>,
+    /// Apart from the others: there are few of them, and every event is kept for each.
+    joining: HashMap<ConnectionId, Joining>,
+    followers: HashMap<ConnectionId, Follower>,
 }
 
 #[derive(Debug)]
-struct Subscriber {
+struct Joining {
     outbox: Outbox,
-    /// Whether it asked for a sample.
-    sampled: bool,
-    stage: Stage,
+    generation: u64,
+    kept: Vec<Arc<EncodedEvent>>,
+    kept_bytes: usize,
 }
 
 #[derive(Debug)]
-enum Stage {
-    Joining {
-        generation: u64,
-        kept: Vec<Arc<EncodedEvent>>,
-        kept_bytes: usize,
-    },
-    Following(Position),
+struct Follower {
+    outbox: Outbox,
+    at: Position,
 }
 
 impl Room {
@@ -113,7 +114,9 @@ impl Room {
                 held_bytes: 0,
                 sent_at: None,
                 sampler: Sampler::new(batching.sample_per_second),
-                subscribers: HashMap::new(),
+                sampled: HashSet::new(),
+                joining: HashMap::new(),
+                followers: HashMap::new(),
             }),
         }
     }
@@ -125,31 +128,31 @@ impl Room {
     /// Adds a subscriber, who keeps from now on what is offered. One that was there starts anew.
     pub(crate) fn enter(&self, connection: ConnectionId, outbox: Outbox) {
         let mut state = self.lock();
-        let subscriber = Subscriber {
-            outbox,
-            sampled: false,
-            stage: Stage::joining(state.generation),
-        };
-        state.subscribers.insert(connection, subscriber);
+        state.remove(connection);
+        let joining = Joining::new(outbox, state.generation);
+        state.joining.insert(connection, joining);
     }
 
     /// Gives a subscriber a sample while there is more than can be read.
     pub(crate) fn sample(&self, connection: ConnectionId) {
-        if let Some(subscriber) = self.lock().subscribers.get_mut(&connection) {
-            subscriber.sampled = true;
+        let mut state = self.lock();
+        if state.has(connection) {
+            state.sampled.insert(connection);
         }
     }
 
     /// Removes a subscriber. Returns whether nobody is left.
     pub(crate) fn leave(&self, connection: ConnectionId) -> bool {
         let mut state = self.lock();
-        state.subscribers.remove(&connection);
-        state.subscribers.is_empty()
+        state.remove(connection);
+        state.subscribers() == 0
     }
 
     /// Everybody in it.
     pub(crate) fn connections(&self) -> Vec<ConnectionId> {
-        self.lock().subscribers.keys().copied().collect()
+        let state = self.lock();
+        let both = state.joining.keys().chain(state.followers.keys());
+        both.copied().collect()
     }
 
     /// Gives a subscriber what was read for it, then what it kept meanwhile.
@@ -158,24 +161,20 @@ impl Room {
         let State {
             tail,
             generation,
-            subscribers,
+            joining,
+            followers,
             ..
         } = &mut *state;
-        let Some(Subscriber { outbox, stage, .. }) = subscribers.get_mut(&connection) else {
+        let Entry::Occupied(mut entry) = joining.entry(connection) else {
             return Joined::Following;
         };
-        let Stage::Joining {
-            generation: entered,
-            kept,
-            kept_bytes,
-        } = stage
-        else {
-            return Joined::Following;
-        };
-        if *entered != *generation || *kept_bytes > self.kept_bytes_max() {
-            *stage = Stage::joining(*generation);
+        let known = entry.get();
+        if known.generation != *generation || known.kept_bytes > self.kept_bytes_max() {
+            let outbox = known.outbox.clone();
+            entry.insert(Joining::new(outbox, *generation));
             return Joined::Outdated;
         }
+        let Joining { outbox, kept, .. } = entry.remove();
         let Opening {
             subscribed,
             mut missed,
@@ -187,7 +186,7 @@ impl Room {
             .is_some_and(|tail| tail.epoch == position.epoch)
         {
             missed.extend(
-                kept.drain(..)
+                kept.into_iter()
                     .filter(|event| event.offset > position.offset),
             );
         }
@@ -196,16 +195,20 @@ impl Room {
         }
         outbox.say(&subscribed);
         for events in self.batches(missed) {
-            outbox.events(&self.delivery(events));
+            outbox.events(&self.delivery(events), Instant::now());
         }
-        *stage = Stage::Following(position);
+        let follower = Follower {
+            outbox,
+            at: position,
+        };
+        followers.insert(connection, follower);
         Joined::Following
     }
 
     /// Gives everybody an event of the live feed: at once after a pause, else with the batch.
     pub(crate) fn offer(&self, heard: &Heard, now: Instant) -> Offered {
         let mut state = self.lock();
-        if state.subscribers.is_empty() {
+        if state.subscribers() == 0 {
             return Offered::Taken;
         }
         match state.order(heard) {
@@ -215,7 +218,7 @@ impl Room {
         }
         let was_held = !state.held.is_empty();
         self.hold(&mut state, heard);
-        let window = self.batching.window_for(state.subscribers.len());
+        let window = self.batching.window_for(state.subscribers());
         let due = state.sent_at.map(|sent_at| sent_at + window);
         match due {
             Some(due) if due > now && !self.is_full(&state) => {
@@ -260,10 +263,8 @@ impl Room {
             epoch: heard.epoch.clone(),
             offset: heard.offset.saturating_sub(1),
         };
-        for subscriber in state.subscribers.values_mut() {
-            if let Stage::Following(at) = &mut subscriber.stage {
-                at.clone_from(&before);
-            }
+        for follower in state.followers.values_mut() {
+            follower.at.clone_from(&before);
         }
         self.hold(&mut state, heard);
         self.flush_locked(&mut state, now);
@@ -279,11 +280,9 @@ impl Room {
         let mut state = self.lock();
         state.generation = state.generation.wrapping_add(1);
         state.tail = Some(position.clone());
-        for Subscriber { outbox, stage, .. } in state.subscribers.values_mut() {
-            if let Stage::Following(at) = stage {
-                outbox.announce(subscribed);
-                *at = position.clone();
-            }
+        for Follower { outbox, at } in state.followers.values_mut() {
+            outbox.announce(subscribed);
+            at.clone_from(position);
         }
     }
 
@@ -334,28 +333,31 @@ impl Room {
         state.held_bytes = 0;
         state.sent_at = Some(now);
         let events = std::mem::take(&mut state.held);
-        let sample = state.sampler_for_somebody();
-        let sample = sample.and_then(|sampler| sampler.take(&events, now));
+        let State {
+            tail,
+            sampler,
+            sampled,
+            followers,
+            ..
+        } = state;
+        let sample = if sampled.is_empty() {
+            None
+        } else {
+            sampler.take(&events, now)
+        };
         let delivery = self.delivery(events);
         let sample = sample.map_or_else(|| Arc::clone(&delivery), |sent| self.delivery(sent));
-        let Some(tail) = state.tail.clone() else {
+        let Some(tail) = tail else {
             return;
         };
-        for subscriber in state.subscribers.values_mut() {
-            let Subscriber {
-                outbox,
-                sampled,
-                stage,
-            } = subscriber;
-            let Stage::Following(at) = stage else {
-                continue;
-            };
-            let delivery = if *sampled { &sample } else { &delivery };
+        for (connection, Follower { outbox, at }) in followers {
+            let is_sampled = !sampled.is_empty() && sampled.contains(connection);
+            let delivery = if is_sampled { &sample } else { &delivery };
             if at.epoch == tail.epoch
                 && let Some(due) = delivery.after(at.offset)
             {
-                outbox.events(&due);
-                at.offset = tail.offset;
+                outbox.events(&due, now);
+                at.clone_from(tail);
             }
         }
     }
@@ -393,13 +395,18 @@ enum Order {
 }
 
 impl State {
-    /// The sampler, where somebody asked for a sample.
-    fn sampler_for_somebody(&mut self) -> Option<&mut Sampler> {
-        let anybody = self
-            .subscribers
-            .values()
-            .any(|subscriber| subscriber.sampled);
-        anybody.then_some(&mut self.sampler)
+    fn subscribers(&self) -> usize {
+        self.joining.len().saturating_add(self.followers.len())
+    }
+
+    fn has(&self, connection: ConnectionId) -> bool {
+        self.joining.contains_key(&connection) || self.followers.contains_key(&connection)
+    }
+
+    fn remove(&mut self, connection: ConnectionId) {
+        self.sampled.remove(&connection);
+        self.joining.remove(&connection);
+        self.followers.remove(&connection);
     }
 
     fn order(&self, published: &Published) -> Order {
@@ -420,27 +427,17 @@ impl State {
 
     fn floor(&self) -> Option<&Position> {
         self.tail.as_ref().or_else(|| {
-            self.subscribers
-                .values()
-                .filter_map(|subscriber| match &subscriber.stage {
-                    Stage::Joining { .. } => None,
-                    Stage::Following(at) => Some(at),
-                })
-                .min_by_key(|at| at.offset)
+            let positions = self.followers.values().map(|follower| &follower.at);
+            positions.min_by_key(|at| at.offset)
         })
     }
 
     /// Adds an event to what joining subscribers keep.
     fn keep(&mut self, event: &Arc<EncodedEvent>, kept_bytes_max: usize) {
-        for subscriber in self.subscribers.values_mut() {
-            if let Stage::Joining {
-                kept, kept_bytes, ..
-            } = &mut subscriber.stage
-            {
-                *kept_bytes = kept_bytes.saturating_add(event.len());
-                if *kept_bytes <= kept_bytes_max {
-                    kept.push(Arc::clone(event));
-                }
+        for joining in self.joining.values_mut() {
+            joining.kept_bytes = joining.kept_bytes.saturating_add(event.len());
+            if joining.kept_bytes <= kept_bytes_max {
+                joining.kept.push(Arc::clone(event));
             }
         }
     }
@@ -454,9 +451,10 @@ impl State {
     }
 }
 
-impl Stage {
-    const fn joining(generation: u64) -> Self {
-        Self::Joining {
+impl Joining {
+    const fn new(outbox: Outbox, generation: u64) -> Self {
+        Self {
+            outbox,
             generation,
             kept: Vec::new(),
             kept_bytes: 0,

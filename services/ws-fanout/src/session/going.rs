@@ -1,8 +1,11 @@
 //! Frames on their way into a socket.
 
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{ErrorKind, IoSlice};
 
 use bytes::{Buf as _, Bytes};
+use rustix::io::Errno;
+use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg};
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 /// Frames and bytes that are given to the kernel in one step, but for one frame that is larger.
@@ -47,16 +50,23 @@ impl Going {
         while !self.frames.is_empty() {
             match self.write(socket) {
                 Ok(written) => self.skip(written),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Sent::Some,
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    forget_readiness(socket);
+                    return Sent::Some;
+                }
                 Err(_) => return Sent::Lost,
             }
         }
         Sent::All
     }
 
-    fn write(&self, socket: &TcpStream) -> io::Result<usize> {
+    /// Asks the kernel straight away: what the runtime knows of the socket lies in memory that is
+    /// seldom at hand, and to look there first costs more than the rare refusal.
+    fn write(&self, socket: &TcpStream) -> Result<usize, Errno> {
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         if let [frame] = self.frames.as_slice() {
-            return socket.try_write(frame);
+            return send(socket, frame, flags);
         }
         let mut slices = [IoSlice::new(&[]); FRAMES_MAX];
         let mut count = 0;
@@ -64,7 +74,8 @@ impl Going {
             *slice = IoSlice::new(frame);
             count += 1;
         }
-        socket.try_write_vectored(slices.get(..count).unwrap_or_default())
+        let slices = slices.get(..count).unwrap_or_default();
+        sendmsg(socket, slices, &mut SendAncillaryBuffer::default(), flags)
     }
 
     /// Forgets the first `written` bytes.
@@ -81,6 +92,13 @@ impl Going {
         }
         drop(self.frames.drain(..whole));
     }
+}
+
+/// Has the runtime wait for the kernel's word before it calls the socket writable again.
+fn forget_readiness(socket: &TcpStream) {
+    let refused = || Err::<(), _>(ErrorKind::WouldBlock.into());
+    // The refusal is all that it is asked for.
+    let _ = socket.try_io(Interest::WRITABLE, refused);
 }
 
 #[cfg(test)]

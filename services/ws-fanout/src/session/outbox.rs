@@ -41,13 +41,16 @@ pub(crate) enum Condition {
 #[derive(Clone)]
 pub(crate) struct Outbox(Arc<Shared>);
 
+/// What each event touches lies at the beginning: between two events of a channel with thousands of
+/// subscribers none of it stays in the processor's cache, and every line costs.
+#[repr(C)]
 struct Shared {
-    state: Mutex<State>,
-    /// Tells the session that the condition may have changed.
-    news: Notify,
-    metrics: Metrics,
     /// Where the frames go, once the connection has been taken over.
     exit: OnceLock<Exit>,
+    state: Mutex<State>,
+    metrics: Metrics,
+    /// Tells the session that the condition may have changed.
+    news: Notify,
 }
 
 struct Exit {
@@ -55,22 +58,24 @@ struct Exit {
     writer: Writer,
 }
 
+/// In the order of use, as [`Shared`].
+#[repr(C)]
 struct State {
-    dialect: Dialect,
-    queue: Queue,
-    stage: Stage,
-    /// A ping is due.
-    ping: bool,
-    /// The answers to the client's pings that are due.
-    pongs: VecDeque<Bytes>,
-    /// How many of the queue's bytes are counted as waiting: none that go at once.
-    counted: usize,
-    /// What was taken out, and the kernel has not taken yet.
-    rest: Option<Box<Going>>,
     /// The writer knows that there is something to send.
     is_enlisted: bool,
     /// The kernel takes nothing more: the session waits until it does.
     is_blocked: bool,
+    /// A ping is due.
+    ping: bool,
+    dialect: Dialect,
+    stage: Stage,
+    queue: Queue,
+    /// What was taken out, and the kernel has not taken yet.
+    rest: Option<Box<Going>>,
+    /// How many of the queue's bytes are counted as waiting: none that go at once.
+    counted: usize,
+    /// The answers to the client's pings that are due.
+    pongs: VecDeque<Bytes>,
 }
 
 enum Stage {
@@ -93,18 +98,18 @@ impl Outbox {
     pub(crate) fn new(dialect: Dialect, limits: QueueLimits, metrics: Metrics) -> Self {
         Self(Arc::new(Shared {
             state: Mutex::new(State {
-                dialect,
-                queue: Queue::new(limits),
-                stage: Stage::Open,
-                ping: false,
-                pongs: VecDeque::new(),
-                counted: 0,
-                rest: None,
                 is_enlisted: false,
                 is_blocked: false,
+                ping: false,
+                dialect,
+                stage: Stage::Open,
+                queue: Queue::new(limits),
+                rest: None,
+                counted: 0,
+                pongs: VecDeque::new(),
             }),
-            news: Notify::new(),
             metrics,
+            news: Notify::new(),
             exit: OnceLock::new(),
         }))
     }
@@ -137,12 +142,13 @@ impl Outbox {
 
     /// Queues a frame.
     pub(crate) fn frame(&self, frame: Bytes) {
-        self.push(|queue, _, now| queue.push_answer(frame, now));
+        let now = Instant::now();
+        self.push(|queue, _| queue.push_answer(frame, now));
     }
 
-    /// Queues events.
-    pub(crate) fn events(&self, delivery: &Arc<Delivery>) {
-        self.push(|queue, dialect, now| queue.push_events(delivery, dialect, now));
+    /// Queues events, which wait from `now` on.
+    pub(crate) fn events(&self, delivery: &Arc<Delivery>, now: Instant) {
+        self.push(|queue, dialect| queue.push_events(delivery, dialect, now));
     }
 
     /// Pings the client, ahead of what waits.
@@ -249,12 +255,12 @@ impl Outbox {
         }
     }
 
-    fn push(&self, push: impl FnOnce(&mut Queue, Dialect, Instant) -> Pushed) {
+    fn push(&self, push: impl FnOnce(&mut Queue, Dialect) -> Pushed) {
         self.write(|state| {
             if !matches!(state.stage, Stage::Open) {
                 return;
             }
-            let pushed = push(&mut state.queue, state.dialect, Instant::now());
+            let pushed = push(&mut state.queue, state.dialect);
             if state.is_blocked {
                 self.count(state);
             }

@@ -16,6 +16,16 @@ pub fn probe(subscription: &InstanceId) -> String {
     format!("sm:probe:{subscription}")
 }
 
+/// Every event of a stream's channel, where Redis is a cluster (shard channel, in the stream's slot).
+pub fn live(stream: &StreamId, channel: Channel) -> String {
+    format!("sm:{{{stream}}}:live:{channel}")
+}
+
+/// What a live subscription to a cluster says to itself, on the node of each stream (shard channel).
+pub fn shard_probe(stream: &StreamId, subscription: &InstanceId) -> String {
+    format!("sm:{{{stream}}}:probe:{subscription}")
+}
+
 /// Instances by the moment of their last report (sorted set). Every service; trimmed on read.
 pub const INSTANCES: &str = "sm:{instances}:seen";
 

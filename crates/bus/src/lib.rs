@@ -7,6 +7,7 @@
 //! that are touched together share a hash tag, so that all of it works on a cluster as well.
 #![warn(missing_docs)]
 
+mod audience;
 mod cluster;
 mod commit;
 mod config;
@@ -25,6 +26,7 @@ mod scenes;
 mod server;
 mod sharded;
 
+pub use audience::Followers;
 pub use commit::{Collection, Commit, CommitOutcome, Guard, ListBounds, OutgoingEvent};
 pub use config::BusConfig;
 pub use connection::Bus;

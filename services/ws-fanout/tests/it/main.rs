@@ -30,6 +30,7 @@ mod heartbeat;
 mod identity;
 mod message_pack;
 mod outage;
+mod people;
 mod presence;
 mod process;
 mod proof;

@@ -75,6 +75,7 @@ pub(crate) struct WsConfig {
     pub(crate) queue_bytes_max: usize,
     pub(crate) queue_age_max_ms: u64,
     pub(crate) conflate_above_bytes: usize,
+    pub(crate) pongs_max: usize,
     pub(crate) close_timeout_ms: u64,
     pub(crate) send_buffer_bytes: usize,
     pub(crate) write_timeout_ms: u32,

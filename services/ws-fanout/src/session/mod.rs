@@ -82,6 +82,7 @@ impl Services {
             bytes_max: self.config.queue_bytes_max,
             age_max: self.config.queue_age_max(),
             conflate_above_bytes: self.config.conflate_above_bytes,
+            pongs_max: self.config.pongs_max,
         };
         let dialect = Dialect {
             subprotocol,

@@ -19,9 +19,6 @@ use super::writer::Writer;
 use crate::hub::Delivery;
 use crate::metrics::{Metrics, Tally};
 
-/// Most answers to pings that wait for one reader.
-const PONGS_MAX: usize = 16;
-
 /// Whether a connection can still be written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Condition {
@@ -63,6 +60,7 @@ struct State {
     ping: bool,
     /// The answers to the client's pings that are due.
     pongs: VecDeque<Bytes>,
+    pongs_max: usize,
     /// How many of the queue's bytes are counted as waiting: none that go at once.
     counted: usize,
     /// What was taken out, and the kernel has not taken yet.
@@ -94,6 +92,7 @@ impl Outbox {
         Self(Arc::new(Shared {
             state: Mutex::new(State {
                 dialect,
+                pongs_max: limits.pongs_max.max(1),
                 queue: Queue::new(limits),
                 stage: Stage::Open,
                 ping: false,
@@ -150,11 +149,12 @@ impl Outbox {
         self.write(|state| state.ping = true);
     }
 
-    /// Answers the client's ping, ahead of what waits. Of more than [`PONGS_MAX`] the newest takes the
+    /// Answers the client's ping, ahead of what waits. Of more than `ws.pongs_max` the newest takes the
     /// place of the one before it, as the protocol allows (RFC 6455, section 5.5.3).
     pub(crate) fn pong(&self, frame: Bytes) {
         self.write(|state| {
-            state.pongs.truncate(PONGS_MAX.saturating_sub(1));
+            let others_max = state.pongs_max.saturating_sub(1);
+            state.pongs.truncate(others_max);
             state.pongs.push_back(frame);
         });
     }

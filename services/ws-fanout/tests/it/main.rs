@@ -17,6 +17,7 @@ mod chat_guests;
 mod chat_messages;
 mod chat_moderation;
 mod chat_notices;
+mod cluster;
 mod conformance;
 mod deflate;
 mod documents;
@@ -37,5 +38,6 @@ mod proof;
 
 mod raw;
 mod recovery;
+mod rolling;
 mod slow_readers;
 mod subscriptions;

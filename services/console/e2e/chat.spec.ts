@@ -192,7 +192,7 @@ test("somebody without an account watches and chats where guests may come", asyn
   await expect(guest.getByTestId("link")).toContainText("Live");
   const text = `A guest says hello, ${Date.now()}`;
   await send(guest, text);
-  await expect(rowOf(page, text)).toContainText("guest");
+  await expect(rowOf(page, text).locator(".chat__role")).toHaveText("guest");
   await expect(rowOf(guest, text).getByRole("button", { name: /^Pin/ })).toHaveCount(0);
   await expect(guest.getByRole("button", { name: "Rules of the chat" })).toHaveCount(0);
   await picture(guest, "chat-guest");

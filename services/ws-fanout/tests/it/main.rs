@@ -13,6 +13,7 @@
 )]
 
 mod chat;
+mod chat_flood;
 mod chat_guests;
 mod chat_messages;
 mod chat_moderation;
@@ -35,7 +36,6 @@ mod people;
 mod presence;
 mod process;
 mod proof;
-
 mod raw;
 mod recovery;
 mod rolling;

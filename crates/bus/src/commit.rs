@@ -1,8 +1,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use deadpool_redis::redis::aio::MultiplexedConnection;
-use deadpool_redis::redis::{FromRedisValue, Script, Value};
+use deadpool_redis::redis::{FromRedisValue, Script, ScriptInvocation, Value};
 use serde::Serialize;
 use sm_common::event::{Epoch, Event, Payload, Position};
 use sm_common::id::StreamId;
@@ -10,6 +9,9 @@ use sm_common::id::StreamId;
 use crate::connection::{Bus, write_document};
 use crate::error::BusError;
 use crate::keys;
+use crate::link::Link;
+use crate::request::Request;
+use crate::server::Server;
 
 static COMMIT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/commit.lua")));
 
@@ -89,6 +91,8 @@ struct PlannedEvent {
     run: String,
     history_max: String,
     channel: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shard: Option<String>,
     also: &'static str,
     stream: String,
     event: String,
@@ -281,6 +285,19 @@ impl Commit {
         self
     }
 
+    /// The call of the script, in a Redis process with this identity.
+    fn invocation(&mut self, run: &str) -> Result<ScriptInvocation<'static>, BusError> {
+        for event in &mut self.plan.events {
+            run.clone_into(&mut event.run);
+        }
+        let mut invocation = COMMIT.prepare_invoke();
+        for key in &self.keys {
+            invocation.key(key);
+        }
+        invocation.arg(write_document(&self.plan)?);
+        Ok(invocation)
+    }
+
     /// The place of `key` among the script's keys, from 1.
     fn key(&mut self, key: String) -> usize {
         if let Some(index) = self.keys.iter().position(|known| *known == key) {
@@ -317,24 +334,25 @@ impl Bus {
         for event in events {
             self.plan_event(&mut commit, event)?;
         }
-        let step = async |connection: &mut MultiplexedConnection| {
-            // Only a connection that is open says which Redis process it leads to.
-            let run = self.run();
-            for event in &mut commit.plan.events {
-                event.run.clone_from(&run);
+        // Boxed: the futures of all who commit hold these.
+        let answer: Vec<Value> = match &self.shared.server {
+            Server::One(one) => {
+                let step = async |link: &mut Link| {
+                    // Only a connection that is open says which Redis process it leads to.
+                    let invocation = commit.invocation(&one.run())?;
+                    let answer = invocation.invoke_async(link).await;
+                    answer.map_err(BusError::Command)
+                };
+                self.within(Box::pin(one.lane.pass(&one.pool, step))).await
             }
-            let plan = write_document(&commit.plan)?;
-            let mut invocation = COMMIT.prepare_invoke();
-            for key in &commit.keys {
-                invocation.key(key);
+            Server::Cluster(cluster) => {
+                let key = commit.keys.first().cloned().unwrap_or_default();
+                // There are several processes: the script asks the one that it runs in.
+                let invocation = commit.invocation("")?;
+                let sending = cluster.send_once(&key, Request::Script(&invocation));
+                self.within(Box::pin(sending)).await
             }
-            invocation.arg(plan);
-            let answer = invocation.invoke_async(connection).await;
-            answer.map_err(BusError::Command)
-        };
-        // Boxed: the futures of all who commit hold this one.
-        let passing = Box::pin(self.shared.lane.pass(&self.shared.pool, step));
-        let answer: Vec<Value> = self.within(passing).await?;
+        }?;
         read_answer(answer).ok_or(BusError::ScriptAnswer { script: "commit" })
     }
 
@@ -353,6 +371,7 @@ impl Bus {
             run: String::new(),
             history_max: self.shared.config.history_max.to_string(),
             channel: channel.as_str(),
+            shard: self.is_cluster().then(|| keys::live(&stream, channel)),
             also,
             stream: stream.to_string(),
             event: write_document(&event)?,
@@ -376,20 +395,24 @@ impl Bus {
         .ok_or(BusError::ScriptAnswer { script: "commit" })
     }
 
-    /// The identity of the running Redis process, which is learned with the first connection.
+    /// The identity of the running Redis process, which is learned with the first connection; empty
+    /// where there are several.
     pub(crate) async fn known_run(&self) -> Result<String, BusError> {
-        if self.run().is_empty() {
+        if self.run().is_empty() && !self.is_cluster() {
             self.ping().await?;
         }
         Ok(self.run())
     }
 
     fn run(&self) -> String {
-        self.shared
-            .run
-            .read()
-            .map(|run| run.clone())
-            .unwrap_or_default()
+        match &self.shared.server {
+            Server::One(one) => one.run(),
+            Server::Cluster(_) => String::new(),
+        }
+    }
+
+    fn is_cluster(&self) -> bool {
+        matches!(self.shared.server, Server::Cluster(_))
     }
 }
 

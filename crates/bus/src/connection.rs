@@ -1,16 +1,18 @@
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use deadpool_redis::redis::{self, Cmd, FromRedisValue, IntoConnectionInfo, Pipeline};
-use deadpool_redis::{Hook, Manager, Pool, Runtime};
+use deadpool_redis::redis::{self, Cmd, FromRedisValue, Pipeline};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sm_common::clock::SharedClock;
 use sm_common::id::InstanceId;
 
+use crate::cluster::Cluster;
 use crate::config::BusConfig;
 use crate::error::BusError;
-use crate::lane::Lane;
+use crate::link::Link;
+use crate::request::Request;
+use crate::server::{One, Server};
 
 /// A service's access to Redis. Cheap to clone.
 #[derive(Clone)]
@@ -19,18 +21,12 @@ pub struct Bus {
 }
 
 pub(crate) struct Shared {
-    pub(crate) pool: Pool,
-    /// The connection that commits share.
-    pub(crate) lane: Lane,
-    pub(crate) client: redis::Client,
+    pub(crate) server: Server,
     pub(crate) config: BusConfig,
     pub(crate) clock: SharedClock,
     pub(crate) instance: InstanceId,
     /// The CloudEvents source of this process.
     pub(crate) source: String,
-    /// Identity of the running Redis process, refreshed with every new connection. A std lock:
-    /// it is held for a copy and never across an await.
-    pub(crate) run: Arc<RwLock<String>>,
 }
 
 impl std::fmt::Debug for Bus {
@@ -50,65 +46,20 @@ impl Bus {
         instance: InstanceId,
         clock: SharedClock,
     ) -> Result<Self, BusError> {
-        let mut info = config
-            .url
-            .as_str()
-            .into_connection_info()
-            .map_err(BusError::Address)?;
-        if !config.password_file.as_os_str().is_empty() {
-            let password = std::fs::read_to_string(&config.password_file).map_err(|source| {
-                BusError::PasswordFile {
-                    path: config.password_file.display().to_string(),
-                    source,
-                }
-            })?;
-            let settings = info.redis_settings().clone().set_password(password.trim());
-            info = info.set_redis_settings(settings);
-        }
-        let client = redis::Client::open(info.clone()).map_err(BusError::Address)?;
-        let timeout = config.timeout();
-        let run = Arc::new(RwLock::new(String::new()));
-        // The client's own limits are shorter than ours may be, and each step is within ours.
-        let unlimited = redis::AsyncConnectionConfig::new()
-            .set_response_timeout(None)
-            .set_connection_timeout(None);
-        let manager = Manager::new_with_config(info, unlimited).map_err(BusError::Address)?;
-        let seen = Arc::clone(&run);
-        let pool = Pool::builder(manager)
-            .max_size(config.connections_max)
-            .runtime(Runtime::Tokio1)
-            .wait_timeout(Some(timeout))
-            .create_timeout(Some(timeout))
-            .recycle_timeout(Some(timeout))
-            .post_create(Hook::async_fn(move |connection, _metrics| {
-                let seen = Arc::clone(&seen);
-                Box::pin(async move {
-                    let server: String = redis::cmd("INFO")
-                        .arg("server")
-                        .query_async(connection)
-                        .await
-                        .map_err(deadpool_redis::HookError::Backend)?;
-                    if let Some(id) = server.lines().find_map(|line| line.strip_prefix("run_id:"))
-                        && let Ok(mut run) = seen.write()
-                    {
-                        id.trim().clone_into(&mut run);
-                    }
-                    Ok(())
-                })
-            }))
-            .build()
-            .map_err(|source| BusError::Pool(deadpool_redis::CreatePoolError::Build(source)))?;
+        let password = password(&config)?;
+        let server = if config.cluster {
+            Server::Cluster(Box::new(Cluster::new(&config, password)?))
+        } else {
+            Server::One(Box::new(One::new(&config, password)?))
+        };
         let source = format!("/{service}/{instance}");
         Ok(Self {
             shared: Arc::new(Shared {
-                pool,
-                lane: Lane::default(),
-                client,
+                server,
                 config,
                 clock,
                 instance,
                 source,
-                run,
             }),
         })
     }
@@ -128,15 +79,6 @@ impl Bus {
         self.shared.config.history_max
     }
 
-    /// Connections in use, and the most there may be.
-    pub fn pool_usage(&self) -> (usize, usize) {
-        let status = self.shared.pool.status();
-        (
-            status.size.saturating_sub(status.available),
-            status.max_size,
-        )
-    }
-
     /// The time of one round trip.
     pub async fn ping(&self) -> Result<Duration, BusError> {
         let start = Instant::now();
@@ -146,41 +88,21 @@ impl Bus {
 
     /// Runs one command, within the configured time.
     pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, BusError> {
-        self.within(async {
-            let mut connection = self.connect().await?;
-            command
-                .query_async(&mut connection)
-                .await
-                .map_err(BusError::Command)
-        })
-        .await
+        self.send(Request::Command(command)).await
     }
 
-    /// Runs several commands in one round trip, within the configured time.
+    /// Runs several commands in one round trip, within the configured time. Their keys share a hash
+    /// tag.
     pub async fn pipeline<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, BusError> {
-        self.within(async {
-            let mut connection = self.connect().await?;
-            pipeline
-                .query_async(&mut connection)
-                .await
-                .map_err(BusError::Command)
-        })
-        .await
+        self.send(Request::Pipeline(pipeline)).await
     }
 
-    /// Runs a script, within the configured time.
+    /// Runs a script, within the configured time. Its keys share a hash tag.
     pub async fn script<T: FromRedisValue>(
         &self,
         invocation: &redis::ScriptInvocation<'_>,
     ) -> Result<T, BusError> {
-        self.within(async {
-            let mut connection = self.connect().await?;
-            invocation
-                .invoke_async(&mut connection)
-                .await
-                .map_err(BusError::Command)
-        })
-        .await
+        self.send(Request::Script(invocation)).await
     }
 
     /// The JSON document in the string at `key`.
@@ -211,8 +133,18 @@ impl Bus {
             .collect()
     }
 
-    pub(crate) async fn connect(&self) -> Result<deadpool_redis::Connection, BusError> {
-        self.shared.pool.get().await.map_err(BusError::Connect)
+    async fn send<T: FromRedisValue>(&self, request: Request<'_>) -> Result<T, BusError> {
+        self.within(async {
+            match &self.shared.server {
+                Server::One(one) => {
+                    let pooled = one.pool.get().await.map_err(BusError::Connect)?;
+                    let sent = request.send(&mut Link::Pooled(pooled)).await;
+                    sent.map_err(BusError::Command)
+                }
+                Server::Cluster(cluster) => cluster.send(request).await,
+            }
+        })
+        .await
     }
 
     /// Every step together, connecting included, takes no longer than the configured time.
@@ -225,6 +157,19 @@ impl Bus {
             .await
             .unwrap_or(Err(BusError::Timeout(limit)))
     }
+}
+
+/// The password in the file that the configuration names, where it names one.
+fn password(config: &BusConfig) -> Result<Option<String>, BusError> {
+    if config.password_file.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let password = std::fs::read_to_string(&config.password_file);
+    let password = password.map_err(|source| BusError::PasswordFile {
+        path: config.password_file.display().to_string(),
+        source,
+    })?;
+    Ok(Some(password.trim().to_owned()))
 }
 
 /// Reads a stored JSON document.

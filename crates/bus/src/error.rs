@@ -22,6 +22,9 @@ pub enum BusError {
     /// No connection in time.
     #[error("no connection to Redis")]
     Connect(#[source] PoolError),
+    /// No connection to any node of the cluster.
+    #[error("no connection to the Redis cluster")]
+    Cluster(#[source] RedisError),
     /// No answer in time.
     #[error("Redis did not answer within {0:?}")]
     Timeout(std::time::Duration),
@@ -56,7 +59,7 @@ impl BusError {
     /// fault of ours.
     pub const fn is_unavailable(&self) -> bool {
         match self {
-            Self::Connect(_) | Self::Timeout(_) | Self::Command(_) => true,
+            Self::Connect(_) | Self::Cluster(_) | Self::Timeout(_) | Self::Command(_) => true,
             Self::Address(_)
             | Self::PasswordFile { .. }
             | Self::Pool(_)

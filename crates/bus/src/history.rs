@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use deadpool_redis::redis;
 use serde::{Deserialize, Serialize};
@@ -8,6 +8,9 @@ use sm_common::id::StreamId;
 use crate::connection::{Bus, read_document};
 use crate::error::BusError;
 use crate::keys;
+
+static BEGIN: LazyLock<redis::Script> =
+    LazyLock::new(|| redis::Script::new(include_str!("scripts/begin.lua")));
 
 /// An event with its position, as it travels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,19 +75,10 @@ impl Bus {
     ) -> Result<Position, BusError> {
         let key = keys::position(stream, channel);
         let run = self.known_run().await?;
-        let mut pipeline = redis::pipe();
-        pipeline.atomic();
-        for (field, value) in [
-            ("epoch", Epoch::generate().as_str()),
-            ("run", &run),
-            ("offset", "0"),
-        ] {
-            let begin = pipeline.cmd("HSETNX").arg(&key).arg(field).arg(value);
-            begin.ignore();
-        }
-        pipeline.cmd("HMGET").arg(&key).arg("epoch").arg("offset");
-        let ((epoch, offset),): ((Option<String>, Option<u64>),) = self.pipeline(&pipeline).await?;
-        position(epoch, offset).ok_or(BusError::ScriptAnswer { script: "commit" })
+        let mut invocation = BEGIN.prepare_invoke();
+        invocation.key(key).arg(Epoch::generate().as_str()).arg(run);
+        let (epoch, offset): (Option<String>, Option<u64>) = self.script(&invocation).await?;
+        position(epoch, offset).ok_or(BusError::ScriptAnswer { script: "begin" })
     }
 
     /// Everything on a channel after `since`, if that is at most `limit` events and all are kept.

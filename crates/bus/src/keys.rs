@@ -16,6 +16,16 @@ pub fn probe(subscription: &InstanceId) -> String {
     format!("sm:probe:{subscription}")
 }
 
+/// Every event of a stream's channel, where Redis is a cluster (shard channel, in the stream's slot).
+pub fn live(stream: &StreamId, channel: Channel) -> String {
+    format!("sm:{{{stream}}}:live:{channel}")
+}
+
+/// What a live subscription to a cluster says to itself, on the node of each stream (shard channel).
+pub fn shard_probe(stream: &StreamId, subscription: &InstanceId) -> String {
+    format!("sm:{{{stream}}}:probe:{subscription}")
+}
+
 /// Instances by the moment of their last report (sorted set). Every service; trimmed on read.
 pub const INSTANCES: &str = "sm:{instances}:seen";
 
@@ -238,9 +248,30 @@ pub fn chat_allowance(stream: &StreamId, user: &str) -> String {
     format!("sm:{{{stream}}}:chat-allowance:{user}")
 }
 
+/// How many WebSocket connections a person has, by process, and until when that holds (hash). ws-fanout; expires.
+pub fn person_connections(user: UserId) -> String {
+    format!("sm:{{person:{user}}}:connections")
+}
+
+/// Until when a person has not earned what they sent over WebSocket, by allowance, in milliseconds since
+/// the Unix epoch (hash). ws-fanout; expires.
+pub fn person_spent(user: UserId) -> String {
+    format!("sm:{{person:{user}}}:spent")
+}
+
 /// Who watches a channel, by process, and until when that holds (hash). ws-fanout; expires.
 pub fn presence(stream: &StreamId, channel: Channel) -> String {
     format!("sm:{{{stream}}}:presence:{channel}")
+}
+
+/// What marks of a stream's clients are made with (string). The lease holder; expires.
+pub fn audience_key(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:audience-key")
+}
+
+/// Which clients follow a stream, by process, and until when that holds (hash). ws-fanout; expires.
+pub fn followers(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:followers")
 }
 
 /// The token bucket of everybody together on a chat (string). ws-fanout; expires.
@@ -333,6 +364,9 @@ mod tests {
             history(&stream, Channel::Chat),
             position(&stream, Channel::Metrics),
             minutes(&stream, 7),
+            live(&stream, Channel::Chat),
+            presence(&stream, Channel::Chat),
+            followers(&stream),
         ] {
             assert!(key.starts_with("sm:{studio-2}:"), "{key}");
         }

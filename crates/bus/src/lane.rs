@@ -8,6 +8,7 @@ use deadpool_redis::redis::{self, RedisError, aio::MultiplexedConnection};
 use deadpool_redis::{Connection, Pool};
 
 use crate::error::BusError;
+use crate::link::Link;
 
 /// How long a connection that has answered is taken to be there without being asked. One that
 /// has gone takes with it what was sent last, which cannot be sent again: it may have happened.
@@ -42,15 +43,15 @@ impl Lane {
     pub(crate) async fn pass<T>(
         &self,
         pool: &Pool,
-        step: impl AsyncFnOnce(&mut MultiplexedConnection) -> Result<T, BusError>,
+        step: impl AsyncFnOnce(&mut Link) -> Result<T, BusError>,
     ) -> Result<T, BusError> {
-        let mut open = self.proven(pool).await?;
+        let open = self.proven(pool).await?;
         let mut passage = Passage {
             lane: self,
             number: open.number,
             has_arrived: false,
         };
-        let outcome = step(&mut open.connection).await;
+        let outcome = step(&mut Link::Shared(open.connection)).await;
         passage.has_arrived = !matches!(&outcome, Err(BusError::Command(error)) if is_lost(error));
         outcome
     }

@@ -3,9 +3,12 @@
 //!
 //! Architecture invariants: no business rule and no HTTP lives here. Every key comes from
 //! [`keys`]. Every event is published by the one script behind [`Bus::commit`], so that it is in
-//! its channel's history before anybody hears of it, with an epoch and an offset without gaps.
+//! its channel's history before anybody hears of it, with an epoch and an offset without gaps. Keys
+//! that are touched together share a hash tag, so that all of it works on a cluster as well.
 #![warn(missing_docs)]
 
+mod audience;
+mod cluster;
 mod commit;
 mod config;
 mod connection;
@@ -15,10 +18,15 @@ mod instances;
 pub mod keys;
 mod lane;
 mod lease;
+mod link;
 mod listen;
 mod log;
+mod request;
 mod scenes;
+mod server;
+mod sharded;
 
+pub use audience::Followers;
 pub use commit::{Collection, Commit, CommitOutcome, Guard, ListBounds, OutgoingEvent};
 pub use config::BusConfig;
 pub use connection::Bus;

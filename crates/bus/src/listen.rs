@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_redis::redis::aio::{PubSub, PubSubSink};
-use deadpool_redis::redis::{self, Msg, RedisResult};
+use deadpool_redis::redis::{self, RedisResult};
 use futures_util::StreamExt as _;
 use sm_common::event::Channel;
 use sm_common::id::InstanceId;
@@ -13,13 +13,15 @@ use tokio_util::sync::CancellationToken;
 use crate::connection::Bus;
 use crate::history::{Heard, Published};
 use crate::keys;
+use crate::server::Server;
+use crate::sharded::ShardedSubscription;
 
 /// Signals that wait for a reader at most; a slower one holds back the socket, never memory.
 const SIGNALS_MAX: usize = 1024;
 /// Longest wait between two attempts to connect.
-const RECONNECT_MAX: Duration = Duration::from_secs(2);
+pub(crate) const RECONNECT_MAX: Duration = Duration::from_secs(2);
 /// Distance between two proofs that the subscription is alive.
-const PROBE_EVERY: Duration = Duration::from_secs(2);
+pub(crate) const PROBE_EVERY: Duration = Duration::from_secs(2);
 
 /// What a live subscription says.
 #[derive(Clone, Debug)]
@@ -57,22 +59,45 @@ impl Bus {
     /// ends when the listener is dropped.
     pub fn listen(&self, channels: &[Channel], shutdown: CancellationToken) -> Listener {
         let (sender, signals) = mpsc::channel(SIGNALS_MAX);
-        let subscription = Subscription {
-            bus: self.clone(),
-            channels: channels.to_vec(),
-            probe: keys::probe(&InstanceId::generate("listener")),
-            renewal: Arc::new(Notify::new()),
-            sender,
+        let renewal = Arc::new(Notify::new());
+        let listener = Listener {
+            signals,
+            renewal: Arc::clone(&renewal),
         };
-        let renewal = Arc::clone(&subscription.renewal);
-        let running = Box::pin(subscription.run());
+        let (bus, channels) = (self.clone(), channels.to_vec());
+        let name = InstanceId::generate("listener");
+        let running = async move {
+            let shared = Arc::clone(&bus.shared);
+            match &shared.server {
+                Server::One(one) => {
+                    let subscription = Subscription {
+                        bus,
+                        channels,
+                        probe: keys::probe(&name),
+                        renewal,
+                        sender,
+                    };
+                    Box::pin(subscription.run(&one.client)).await;
+                }
+                Server::Cluster(cluster) => {
+                    let subscription = ShardedSubscription {
+                        bus,
+                        channels,
+                        name,
+                        renewal,
+                        sender,
+                    };
+                    Box::pin(subscription.run(cluster)).await;
+                }
+            }
+        };
         tokio::spawn(async move { shutdown.run_until_cancelled(running).await });
-        Listener { signals, renewal }
+        listener
     }
 }
 
 /// The reader of the live events has gone.
-struct ReaderGone;
+pub(crate) struct ReaderGone;
 
 /// The proof that the subscription is alive: it hears what it says to itself.
 #[derive(Clone, Copy, Debug)]
@@ -105,11 +130,11 @@ struct Subscription {
 }
 
 impl Subscription {
-    async fn run(self) {
+    async fn run(self, client: &redis::Client) {
         let first = Duration::from_millis(self.bus.shared.config.reconnect_ms);
         let mut wait = first;
         loop {
-            match self.connect().await {
+            match self.connect(client).await {
                 Ok(connection) => {
                     wait = first;
                     let told = self.sender.send(Signal::Up).await;
@@ -132,10 +157,10 @@ impl Subscription {
         }
     }
 
-    async fn connect(&self) -> Result<PubSub, String> {
+    async fn connect(&self, client: &redis::Client) -> Result<PubSub, String> {
         let limit = self.bus.shared.config.timeout();
         let subscribe = async {
-            let mut connection = self.bus.shared.client.get_async_pubsub().await?;
+            let mut connection = client.get_async_pubsub().await?;
             for channel in &self.channels {
                 connection.subscribe(channel.as_str()).await?;
             }
@@ -160,7 +185,10 @@ impl Subscription {
                     Some(message) if message.get_channel_name() == self.probe => {
                         probe = Probe::later();
                     }
-                    Some(message) => self.hear(&message).await?,
+                    Some(message) => {
+                        let channel = message.get_channel_name();
+                        hear(&self.sender, channel, message.get_payload_bytes()).await?;
+                    }
                     None => return Ok(()),
                 },
                 () = self.renewal.notified() => return Ok(()),
@@ -184,24 +212,6 @@ impl Subscription {
         }
     }
 
-    async fn hear(&self, message: &Msg) -> Result<(), ReaderGone> {
-        match serde_json::from_slice::<Published>(message.get_payload_bytes()) {
-            Ok(published) => self
-                .sender
-                .send(Signal::Event(Arc::new(published)))
-                .await
-                .map_err(|_closed| ReaderGone),
-            Err(error) => {
-                tracing::warn!(
-                    channel = message.get_channel_name(),
-                    %error,
-                    "a message on the bus is not an event of ours"
-                );
-                Ok(())
-            }
-        }
-    }
-
     /// Asks whether the connection is there, and says something that the subscription must hear.
     /// `None` when the connection is not.
     async fn send_probe(&self, sink: &mut PubSubSink) -> Option<Probe> {
@@ -218,5 +228,23 @@ impl Subscription {
                 Probe::later()
             }
         })
+    }
+}
+
+/// Tells the reader of a message that came.
+pub(crate) async fn hear(
+    sender: &mpsc::Sender<Signal>,
+    channel: &str,
+    payload: &[u8],
+) -> Result<(), ReaderGone> {
+    match serde_json::from_slice::<Published>(payload) {
+        Ok(published) => sender
+            .send(Signal::Event(Arc::new(published)))
+            .await
+            .map_err(|_closed| ReaderGone),
+        Err(error) => {
+            tracing::warn!(channel, %error, "a message on the bus is not an event of ours");
+            Ok(())
+        }
     }
 }

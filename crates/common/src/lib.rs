@@ -7,6 +7,7 @@
 
 pub mod address;
 pub mod asset;
+pub mod audience;
 pub mod auth;
 pub mod capacity;
 pub mod chat;

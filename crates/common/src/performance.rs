@@ -160,6 +160,13 @@ pub struct Viewers {
     pub current: u64,
     /// The most there were since the stream went live.
     pub peak: u64,
+    /// Distinct clients that follow the stream over a WebSocket, on any replica; null when it is not
+    /// known. A client is told from others by its address and its program, as players are.
+    #[serde(default)]
+    pub connected: Option<u64>,
+    /// Distinct clients that play, follow, or both, each once; null when it is not known.
+    #[serde(default)]
+    pub audience: Option<u64>,
 }
 
 /// One second of a stream, as published on `metrics`.

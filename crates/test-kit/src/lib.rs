@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "tests fail by panicking"
 )]
 #![expect(
@@ -13,6 +14,7 @@
 
 mod api;
 mod capacity;
+mod cluster;
 mod hls;
 mod identity;
 mod proxy;
@@ -24,6 +26,7 @@ mod whep;
 
 pub use api::{Answer, Api};
 pub use capacity::tell_capacity;
+pub use cluster::RedisCluster;
 pub use hls::{HlsFollower, HlsPart, HlsSegment};
 pub use identity::Issuer;
 pub use proxy::LossyProxy;

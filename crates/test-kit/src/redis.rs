@@ -140,7 +140,7 @@ impl Redis {
 
 /// In memory where the system has such a directory: killed processes leave their files there as
 /// well, and a busy disk delays nobody's write.
-fn directory() -> TempDir {
+pub(crate) fn directory() -> TempDir {
     let memory = Path::new("/dev/shm");
     let directory = if memory.is_dir() {
         tempfile::tempdir_in(memory)

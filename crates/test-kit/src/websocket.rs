@@ -4,8 +4,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use sm_common::event::{Channel, Position};
 use sm_common::id::StreamId;
 use sm_common::ws::{
-    ClientMessage, DEFLATED, EventMessage, SUBPROTOCOL_JSON, ServerMessage, Subprotocol, deflate,
-    inflate,
+    ClientMessage, DEFLATED, EventMessage, ServerMessage, Subprotocol, deflate, inflate,
 };
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -54,12 +53,21 @@ impl Socket {
         url: &str,
         token: Option<&str>,
     ) -> Result<Self, Refusal> {
+        let bearer = token.map(|token| format!("Bearer {token}"));
+        let authorization = bearer.as_deref().map(|bearer| ("authorization", bearer));
+        Self::connect_with(subprotocol, url, authorization).await
+    }
+
+    /// Connects to `url` and speaks this subprotocol, with these headers.
+    pub async fn connect_with<'a>(
+        subprotocol: Subprotocol,
+        url: &str,
+        headers: impl IntoIterator<Item = (&'static str, &'a str)>,
+    ) -> Result<Self, Refusal> {
         let mut request = url.into_client_request()?;
-        let headers = request.headers_mut();
-        let name = subprotocol.name();
-        headers.insert("sec-websocket-protocol", name.parse().unwrap());
-        if let Some(token) = token {
-            headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
+        let name = ("sec-websocket-protocol", subprotocol.name());
+        for (name, value) in headers.into_iter().chain([name]) {
+            request.headers_mut().insert(name, value.parse().unwrap());
         }
         let (stream, _answer) = connect_async(request).await?;
         Ok(Self {
@@ -71,18 +79,8 @@ impl Socket {
 
     /// Connects to `url` and asks for `host`, where given.
     pub async fn connect_to_host(url: &str, host: Option<&str>) -> Result<Self, Refusal> {
-        let mut request = url.into_client_request()?;
-        let headers = request.headers_mut();
-        headers.insert("sec-websocket-protocol", SUBPROTOCOL_JSON.parse().unwrap());
-        if let Some(host) = host {
-            headers.insert("host", host.parse().unwrap());
-        }
-        let (stream, _answer) = connect_async(request).await?;
-        Ok(Self {
-            subprotocol: Subprotocol::Json,
-            inflated: 0,
-            stream,
-        })
+        let host = host.map(|host| ("host", host));
+        Self::connect_with(Subprotocol::Json, url, host).await
     }
 
     /// Says something.

@@ -114,6 +114,8 @@ catalogue! {
     LayerChangeToAirMs, "layer_change_to_air_ms", "ms", Gauge, Measured(Decimals::THREE, |s| s.performance.layer_change_to_air_ms), "From the acknowledged write of the latest layer change to the frame that shows it.";
     Viewers, "viewers", "viewers", Gauge, Whole(|s| Some(s.viewers.current)), "Distinct players that asked for the playlist lately.";
     ViewersPeak, "viewers_peak", "viewers", Gauge, Whole(|s| Some(s.viewers.peak)), "The most viewers since the stream went live.";
+    Connected, "connected", "clients", Gauge, Whole(|s| s.viewers.connected), "Distinct clients that followed the stream over a WebSocket.";
+    Audience, "audience", "clients", Gauge, Whole(|s| s.viewers.audience), "Distinct clients that played, followed, or both, each once.";
     ChatMessages, "chat_messages", "messages/s", Events, Counted(Series::ChatMessages), "Chat messages posted.";
     LayerChanges, "layer_changes", "changes/s", Events, Counted(Series::LayerChanges), "Layers created, changed, deleted or put in another order.";
 }
@@ -215,6 +217,8 @@ mod tests {
             viewers: Viewers {
                 current: 3,
                 peak: 9,
+                connected: Some(4),
+                audience: None,
             },
         };
         let row = read_sample(&sample);
@@ -225,6 +229,8 @@ mod tests {
         assert_eq!(value(Metric::BitrateKbps), None, "not measured");
         assert_eq!(value(Metric::AudioRmsDbfs), None, "not a number");
         assert_eq!(value(Metric::ViewersPeak), Some(9));
+        assert_eq!(value(Metric::Connected), Some(4));
+        assert_eq!(value(Metric::Audience), None, "not known");
     }
 
     #[test]

@@ -170,3 +170,39 @@ test("two people and a bot talk, and a moderator keeps order", async ({
   expect(problems).toEqual([]);
   await other.context().close();
 });
+
+test("somebody without an account watches and chats where guests may come", async ({
+  console: page,
+  browser,
+}) => {
+  const guest = await (await browser.newContext()).newPage();
+  await guest.goto("");
+  await guest.getByRole("button", { name: "Watch and chat as a guest" }).click();
+  await expect(guest.getByRole("alert")).toBeVisible();
+
+  const dialog = page.getByRole("dialog");
+  await page.getByRole("button", { name: "Rules of the chat" }).click();
+  await dialog.getByLabel("People without an account may write").check();
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await expect(dialog).toHaveCount(0);
+
+  await guest.goto("#guest");
+  await guest.reload();
+  await expect(guest.getByTestId("guest")).toContainText("You are");
+  await expect(guest.getByTestId("link")).toContainText("Live");
+  const text = `A guest says hello, ${Date.now()}`;
+  await send(guest, text);
+  await expect(rowOf(page, text).locator(".chat__role")).toHaveText("guest");
+  await expect(rowOf(guest, text).getByRole("button", { name: /^Pin/ })).toHaveCount(0);
+  await expect(guest.getByRole("button", { name: "Rules of the chat" })).toHaveCount(0);
+  await picture(guest, "chat-guest");
+  const name = await guest.getByTestId("guest").textContent();
+  await guest.reload();
+  await expect(guest.getByTestId("guest")).toHaveText(name ?? "");
+
+  await page.getByRole("button", { name: "Rules of the chat" }).click();
+  await dialog.getByLabel("People without an account may write").uncheck();
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await expect(dialog).toHaveCount(0);
+  await guest.context().close();
+});

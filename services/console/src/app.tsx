@@ -1,5 +1,6 @@
 import type { Session } from "./api/session.ts";
 import { LiveRegion } from "./features/announcements/live-region.tsx";
+import { GuestPage } from "./features/guests/guest-page.tsx";
 import { ExpiredDialog } from "./features/session/expired-dialog.tsx";
 import { Restoring } from "./features/session/restoring.tsx";
 import { SignInPage } from "./features/session/sign-in-page.tsx";
@@ -21,7 +22,7 @@ export function App({ session, runtime: kept }: AppProps) {
   if (state.kind === "signed-out" || !runtime) return <SignInPage session={session} />;
   return (
     <RuntimeContext value={runtime}>
-      <Overview />
+      {state.kind === "guest" ? <GuestPage /> : <Overview />}
       <LiveRegion announcer={runtime.announcer} />
       {state.kind === "expired" && <ExpiredDialog session={session} name={state.identity.name} />}
     </RuntimeContext>

@@ -13,4 +13,6 @@ if (!root) throw new Error("index.html has no #root");
 const session = browserSession();
 const runtime = keepRuntime(session);
 void session.restore();
+// The address that guests are given.
+if (location.hash === "#guest") void session.comeAsGuest();
 createRoot(root).render(<App session={session} runtime={runtime} />);

@@ -11,10 +11,10 @@ export function useRuntime(): Runtime {
   return runtime;
 }
 
-/** The signed-in person. */
+/** The person, with or without an account. */
 export function useIdentity() {
   const state = useObservable(useRuntime().session.state);
-  return state.kind === "signed-in" || state.kind === "expired" ? state.identity : null;
+  return "identity" in state ? state.identity : null;
 }
 
 /** Why the person may not do something; `null` when they may. */

@@ -9,8 +9,8 @@ export function keepRuntime(session: Session): Observable<Runtime | null> {
   const review = () => {
     const state = session.state.get();
     if (state.kind === "expired") return;
-    const next =
-      state.kind === "signed-in" ? `${state.identity.user} ${state.identity.role}` : null;
+    const { identity } = "identity" in state ? state : { identity: null };
+    const next = identity && `${state.kind} ${identity.user} ${identity.role}`;
     if (next === owner) return;
     owner = next;
     const old = runtime.get();

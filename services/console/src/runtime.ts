@@ -67,8 +67,9 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
   const serverClock = new ServerClock(systemClock);
   const identity = () => {
     const now = session.state.get();
-    return now.kind === "signed-in" || now.kind === "expired" ? now.identity : null;
+    return "identity" in now ? now.identity : null;
   };
+  const isGuest = session.state.get().kind === "guest";
   const role = identity()?.role;
   const mayModerate = role !== undefined && may(role, "moderate-chat");
   const connection = browserClient(api, session, mayModerate);
@@ -85,7 +86,8 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
   const announcer = new Announcer(systemClock);
 
   follow(connection, "stream-state", stream, timed(state, serverClock));
-  follow(connection, "layer-updates", stream, timed(all(layers, scenes, variables), serverClock));
+  if (!isGuest)
+    follow(connection, "layer-updates", stream, timed(all(layers, scenes, variables), serverClock));
   const everyChat = all(chat, chatRoom);
   const chatListener = mayModerate ? all(everyChat, moderation) : everyChat;
   follow(connection, "chat", stream, timed(chatListener, serverClock));
@@ -99,7 +101,8 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
     pollTag = etag ?? pollTag;
     if (answer) state.snapshot(answer);
     if (ok && connection.state.get().kind !== "live") {
-      await Promise.all([layers.load(), scenes.load(), chat.load()]);
+      const others = isGuest ? [] : [layers.load(), scenes.load()];
+      await Promise.all([...others, chat.load()]);
     }
     return ok;
   }, systemClock);
@@ -107,7 +110,7 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
   const reviewPolling = () => {
     const role = identity()?.role;
     const slow = connection.figures.get().failedTries >= POLL_AFTER_TRIES;
-    const withoutMetrics = role !== undefined && !may(role, "read-metrics");
+    const withoutMetrics = !isGuest && role !== undefined && !may(role, "read-metrics");
     if (slow || withoutMetrics) poller.start();
     else poller.stop();
   };

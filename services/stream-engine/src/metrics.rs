@@ -32,6 +32,7 @@ pub(crate) struct Metrics {
     lease_changes: IntCounterVec,
     handovers: IntCounterVec,
     viewers: IntGaugeVec,
+    audience: IntGaugeVec,
     outputs_reduced: IntGaugeVec,
     unwritten_events: IntCounterVec,
     waiting_requests: IntGauge,
@@ -103,6 +104,10 @@ impl Metrics {
                 "sm_engine_viewers",
                 "Distinct players that asked for the playlist lately.",
             )?,
+            audience: gauges(
+                "sm_engine_audience",
+                "Distinct clients that play, follow over a WebSocket, or both; the players alone while it is not known who follows.",
+            )?,
             outputs_reduced: gauges(
                 "sm_engine_outputs_reduced",
                 "Outputs that are sent less than the program because their target is congested.",
@@ -131,6 +136,7 @@ impl Metrics {
         registry.register(Box::new(metrics.lease_held.clone()))?;
         registry.register(Box::new(metrics.lease_changes.clone()))?;
         registry.register(Box::new(metrics.viewers.clone()))?;
+        registry.register(Box::new(metrics.audience.clone()))?;
         registry.register(Box::new(metrics.outputs_reduced.clone()))?;
         registry.register(Box::new(metrics.unwritten_events.clone()))?;
         Ok(metrics)
@@ -162,6 +168,7 @@ impl Metrics {
             lease_changes: self.lease_changes.with_label_values(labels),
             handovers: self.handovers.clone(),
             viewers: self.viewers.with_label_values(labels),
+            audience: self.audience.with_label_values(labels),
             outputs_reduced: self.outputs_reduced.with_label_values(labels),
             unwritten_events: self.unwritten_events.with_label_values(labels),
         }
@@ -262,6 +269,7 @@ pub(crate) struct StreamMetrics {
     lease_changes: IntCounter,
     handovers: IntCounterVec,
     viewers: IntGauge,
+    audience: IntGauge,
     outputs_reduced: IntGauge,
     unwritten_events: IntCounter,
 }
@@ -271,8 +279,10 @@ impl StreamMetrics {
         self.fps.set(performance.fps.unwrap_or(0.0));
         self.bitrate
             .set(performance.bitrate_kbps.unwrap_or(0.0) * 1000.0);
-        self.viewers
-            .set(i64::try_from(viewers.current).unwrap_or(i64::MAX));
+        let whole = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        self.viewers.set(whole(viewers.current));
+        self.audience
+            .set(whole(viewers.audience.unwrap_or(viewers.current)));
     }
 
     /// So many outputs are sent less than the program.

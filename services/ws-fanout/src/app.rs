@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::handshake::{Admission, Origins, Proofs};
 use crate::hub::{Feed, Hub, LIVE_EVENTS};
 use crate::metrics::Metrics;
+use crate::people::People;
 use crate::presence::Presence;
 use crate::replay::Replay;
 use crate::session::Services;
@@ -56,6 +57,8 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     kit.lifecycle().spawn(feed.run());
     let presence = services.presence.clone();
     kit.lifecycle().spawn(presence.run(stopping.clone()));
+    kit.lifecycle()
+        .spawn(services.people.clone().run(stopping.clone()));
     let reporter = bus.clone();
     kit.lifecycle().spawn(resources::report(
         kit.clone(),
@@ -95,6 +98,7 @@ fn listeners(config: &Config, kit: &Kit) -> anyhow::Result<Listeners> {
 
 fn context(config: &Config, kit: &Kit, bus: &Bus, metrics: Metrics) -> Context {
     let hub = Hub::new(&config.fanout, metrics.clone());
+    let admission = Admission::new(&config.ws);
     let services = Services {
         config: Arc::new(config.ws.clone()),
         clock: Arc::clone(kit.clock()),
@@ -102,6 +106,7 @@ fn context(config: &Config, kit: &Kit, bus: &Bus, metrics: Metrics) -> Context {
         leeway: Duration::from_secs(kit.config().auth.leeway_s),
         drain: kit.config().http.drain(),
         proofs: Proofs::new(bus.clone(), kit.authenticator().clone()),
+        people: People::new(bus.clone(), admission.clone(), &config.ws),
         presence: Presence::new(bus.clone(), hub.clone(), config.presence),
         hub,
         replay: Replay::new(bus.clone(), &config.fanout, &config.chat),
@@ -114,7 +119,7 @@ fn context(config: &Config, kit: &Kit, bus: &Bus, metrics: Metrics) -> Context {
             listed: config.ws.origins.clone(),
             trusted_proxies: kit.config().http.trusted_proxies.clone(),
         },
-        admission: Admission::new(&config.ws),
+        admission,
     }
 }
 

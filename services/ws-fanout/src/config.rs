@@ -42,6 +42,10 @@ pub(crate) struct PresenceConfig {
 }
 
 impl PresenceConfig {
+    pub(crate) const fn expiry(&self) -> Duration {
+        Duration::from_millis(self.expiry_ms)
+    }
+
     pub(crate) fn report(&self) -> Duration {
         Duration::from_millis(self.report_ms.max(1))
     }
@@ -65,10 +69,13 @@ pub(crate) struct WsConfig {
     pub(crate) connections_max: usize,
     pub(crate) connections_per_user_max: usize,
     pub(crate) connections_per_address_max: usize,
+    pub(crate) connections_report_ms: u64,
+    pub(crate) connections_expiry_ms: u64,
     pub(crate) deflate_from_bytes: usize,
     pub(crate) queue_bytes_max: usize,
     pub(crate) queue_age_max_ms: u64,
     pub(crate) conflate_above_bytes: usize,
+    pub(crate) pongs_max: usize,
     pub(crate) close_timeout_ms: u64,
     pub(crate) send_buffer_bytes: usize,
     pub(crate) write_timeout_ms: u32,
@@ -78,6 +85,14 @@ pub(crate) struct WsConfig {
 impl WsConfig {
     pub(crate) const fn heartbeat(&self) -> Duration {
         Duration::from_millis(self.heartbeat_ms)
+    }
+
+    pub(crate) fn connections_report(&self) -> Duration {
+        Duration::from_millis(self.connections_report_ms.max(1))
+    }
+
+    pub(crate) const fn connections_expiry(&self) -> Duration {
+        Duration::from_millis(self.connections_expiry_ms)
     }
 
     pub(crate) const fn auth_deadline(&self) -> Duration {

@@ -14,6 +14,7 @@ mod handshake;
 mod hub;
 mod limit;
 mod metrics;
+mod people;
 mod presence;
 mod replay;
 mod session;

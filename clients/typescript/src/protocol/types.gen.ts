@@ -2362,6 +2362,17 @@ export interface components {
         Viewers: {
             /**
              * Format: int64
+             * @description Distinct clients that play, follow, or both, each once; null when it is not known.
+             */
+            audience?: number | null;
+            /**
+             * Format: int64
+             * @description Distinct clients that follow the stream over a WebSocket, on any replica; null when it is not
+             *     known. A client is told from others by its address and its program, as players are.
+             */
+            connected?: number | null;
+            /**
+             * Format: int64
              * @description Distinct players that asked for the playlist lately.
              */
             current: number;

@@ -7,7 +7,9 @@
 --   writes       [{command, key, args}]
 --   pushes       [{key, document, entries_max, bytes_max, keep_ms}]: onto a list, newest first
 --   entries      [{documents, order, id, document, entries_max}]: at the end of an ordered collection
---   events       [{history, position, epoch, run, history_max, channel, also, stream, event}]
+--   events       [{history, position, epoch, run, history_max, channel, shard?, also, stream, event}]:
+--                run is "" where the script is to ask which process it runs in; shard is the shard
+--                channel to publish on, in a cluster
 -- Returns  {'committed', epoch, offset, epoch, offset, ...}
 --          {'replayed', answer}
 --          {'refused', guard from 0, actual value}
@@ -88,17 +90,26 @@ for _, event in ipairs(plan.events) do
     local position = KEYS[event.position]
     local known = redis.call('HMGET', position, 'epoch', 'run')
     local epoch = known[1]
+    local run = event.run
+    if run == '' then
+        run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
+    end
     -- After a restart Redis may have lost its last moment, so offsets that readers hold may be
     -- given out again: a new epoch makes them ask for a snapshot.
-    if not epoch or known[2] ~= event.run then
+    if not epoch or known[2] ~= run then
         epoch = event.epoch
-        redis.call('HSET', position, 'epoch', epoch, 'run', event.run)
+        redis.call('HSET', position, 'epoch', epoch, 'run', run)
     end
     local offset = string.format('%d', redis.call('HINCRBY', position, 'offset', 1))
     redis.call('XADD', KEYS[event.history], 'MAXLEN', '~', event.history_max, offset .. '-0',
         'epoch', epoch, 'event', event.event)
-    redis.call('PUBLISH', event.channel, '{"channel":"' .. event.channel .. '","stream":"' .. event.stream
-        .. '","epoch":"' .. epoch .. '","offset":' .. offset .. ',"event":' .. event.event .. '}')
+    local message = '{"channel":"' .. event.channel .. '","stream":"' .. event.stream
+        .. '","epoch":"' .. epoch .. '","offset":' .. offset .. ',"event":' .. event.event .. '}'
+    if event.shard then
+        redis.call('SPUBLISH', event.shard, message)
+    else
+        redis.call('PUBLISH', event.channel, message)
+    end
     redis.call('PUBLISH', event.also, event.event)
     answer[#answer + 1] = epoch
     answer[#answer + 1] = offset

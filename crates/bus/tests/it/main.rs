@@ -2,6 +2,7 @@
 //! with positions, recovery, leases, and behaviour while Redis is away.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod cluster;
 mod commit;
 mod lease;
 mod live;

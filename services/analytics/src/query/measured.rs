@@ -42,6 +42,8 @@ struct ViewersMeasured {
     average: Option<f64>,
     /// Time watched by all together, in seconds.
     watch_time_s: Option<i64>,
+    /// The most clients at one time that played, followed over a WebSocket, or both.
+    audience_peak: Option<f64>,
 }
 
 /// Picture and encoder.
@@ -181,6 +183,7 @@ struct Totals {
     fps: Option<Stat>,
     bitrate: Option<Stat>,
     viewers: Option<Stat>,
+    audience: Option<Stat>,
     dropped: Vec<Stat>,
     to_air: ToAir,
     /// Whether the row that was added last holds changes to air that only its seconds tell apart.
@@ -193,6 +196,7 @@ impl Totals {
             (&mut self.fps, Metric::Fps),
             (&mut self.bitrate, Metric::BitrateKbps),
             (&mut self.viewers, Metric::Viewers),
+            (&mut self.audience, Metric::Audience),
         ] {
             if let Some(stat) = at(row, metric.column()) {
                 Stat::fold(slot, stat);
@@ -236,6 +240,9 @@ impl Totals {
                 average: mean(self.viewers, Metric::Viewers),
                 // Each sample is a second.
                 watch_time_s: self.viewers.map(|stat| stat.sum),
+                audience_peak: self
+                    .audience
+                    .map(|stat| stat.max(Metric::Audience.decimals())),
             },
             video: VideoMeasured {
                 fps_average: mean(self.fps, Metric::Fps),

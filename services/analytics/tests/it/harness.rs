@@ -92,6 +92,7 @@ impl Harness {
             viewers: Viewers {
                 current: viewers,
                 peak: viewers,
+                ..Viewers::default()
             },
         })
         .await;

@@ -86,6 +86,7 @@ async fn noisy_samples(harness: &Harness, count: u32) {
         viewers: Viewers {
             current: u64::from(40 + second % 5),
             peak: 44,
+            ..Viewers::default()
         },
     };
     for start in (0..count).step_by(100) {

@@ -26,7 +26,7 @@ async fn nothing_is_invented_where_nothing_is_known() {
             "interruptions": {"count": null, "total_ms": null, "longest_ms": null, "list": []},
             "resolution_s": null,
             "samples": 0,
-            "viewers": {"peak": null, "average": null, "watch_time_s": null},
+            "viewers": {"peak": null, "average": null, "watch_time_s": null, "audience_peak": null},
             "video": {"fps_average": null, "bitrate_kbps_average": null, "frames_dropped": null},
             "layer_changes": {
                 "count": null, "to_air_ms_p50": null, "to_air_ms_p95": null,

@@ -1,5 +1,6 @@
 import { appUrl } from "../base-url.ts";
 import { systemClock } from "../clock.ts";
+import type { GuestStore } from "./guests.ts";
 import { Session, type Siblings, type TokenStore } from "./session.ts";
 
 const KEY = "stream-manager.refresh-token";
@@ -9,6 +10,19 @@ const tabStore: TokenStore = {
   save(refreshToken) {
     if (refreshToken) sessionStorage.setItem(KEY, refreshToken);
     else sessionStorage.removeItem(KEY);
+  },
+};
+
+const GUEST_KEY = "stream-manager.guest";
+
+const tabGuests: GuestStore = {
+  load() {
+    const kept = sessionStorage.getItem(GUEST_KEY);
+    return kept === null ? null : JSON.parse(kept);
+  },
+  save(guest) {
+    if (guest) sessionStorage.setItem(GUEST_KEY, JSON.stringify(guest));
+    else sessionStorage.removeItem(GUEST_KEY);
   },
 };
 
@@ -30,6 +44,7 @@ export function browserSession(): Session {
     url: (path) => appUrl(path).href,
     fetch: (request) => fetch(request),
     store: tabStore,
+    guests: tabGuests,
     siblings: tabsOfThisOrigin(),
     clock: systemClock,
   });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ManualClock } from "../clock.ts";
+import type { Guest } from "./guests.ts";
 import { Session, type Siblings } from "./session.ts";
 
 /** The gateway's part: tokens that can be used once, and an account. */
@@ -11,6 +12,10 @@ class FakeGateway {
   /** Whether each exchange asked for a cookie. */
   readonly cookies: boolean[] = [];
   reachable = true;
+  /** Whether guests may come, and stay. */
+  guestsCome = true;
+  /** What proved who chats. */
+  readonly chatted: (string | null)[] = [];
 
   fetch = async (request: Request): Promise<Response> => {
     const path = new URL(request.url).pathname;
@@ -25,6 +30,15 @@ class FakeGateway {
         return body.refresh_token === this.validRefresh
           ? this.tokens()
           : refused("auth.refresh.invalid");
+      case "/api/chat/guests":
+        return this.guestsCome
+          ? json({ token: "guest_1", user: "g", name: "Guest 1", expires_at: "" })
+          : new Response(JSON.stringify({ title: "No", code: "chat.guests.closed", status: 403 }), {
+              status: 403,
+            });
+      case "/api/chat":
+        this.chatted.push(request.headers.get("Authorization"));
+        return this.guestsCome ? json([]) : refused("auth.token.invalid");
       case "/api/auth/logout":
         return new Response(null, { status: 204 });
       default:
@@ -82,6 +96,7 @@ class Tabs {
 function scene(stored: string | null = null, gateway = new FakeGateway(), tabs = new Tabs()) {
   const clock = new ManualClock();
   const store = { token: stored };
+  const guests = { kept: null as Guest | null };
   const session = new Session({
     url: (path) => `http://server.test/${path}`,
     fetch: gateway.fetch,
@@ -91,10 +106,16 @@ function scene(stored: string | null = null, gateway = new FakeGateway(), tabs =
         store.token = token;
       },
     },
+    guests: {
+      load: () => guests.kept,
+      save: (guest) => {
+        guests.kept = guest;
+      },
+    },
     siblings: tabs.siblings(),
     clock,
   });
-  return { gateway, clock, store, session, tabs };
+  return { gateway, clock, store, guests, session, tabs };
 }
 
 const api = () => new Request("http://server.test/api/anything");
@@ -208,5 +229,42 @@ describe("staying signed in", () => {
     await two.session.restore();
     expect(one.session.accessToken()).toBe(two.session.accessToken());
     expect((await one.session.fetch(api())).status).toBe(200);
+  });
+});
+
+describe("a guest", () => {
+  const chat = () => new Request("http://server.test/api/chat?stream=main");
+
+  it("proves who it is to the chat alone", async () => {
+    const { session, gateway, guests } = scene();
+    expect(await session.comeAsGuest()).toBeNull();
+    expect(session.state.get()).toMatchObject({ kind: "guest", identity: { name: "Guest 1" } });
+    expect(guests.kept?.token).toBe("guest_1");
+    await session.fetch(chat());
+    expect(gateway.chatted).toEqual(["Bearer guest_1"]);
+    expect((await session.fetch(api())).status).toBe(401);
+    expect(session.state.get().kind).toBe("guest");
+    expect(session.accessToken()).toBeNull();
+  });
+
+  it("is told where guests may not come", async () => {
+    const { session, gateway } = scene();
+    gateway.guestsCome = false;
+    expect(await session.comeAsGuest()).toMatchObject({ code: "chat.guests.closed" });
+    expect(session.state.get().kind).toBe("signed-out");
+  });
+
+  it("goes when its visit is over, or it signs in", async () => {
+    const { session, gateway, guests } = scene();
+    await session.comeAsGuest();
+    gateway.guestsCome = false;
+    await session.fetch(chat());
+    expect(session.state.get().kind).toBe("signed-out");
+    expect(guests.kept).toBeNull();
+    gateway.guestsCome = true;
+    await session.comeAsGuest();
+    await session.signOut();
+    expect(session.state.get().kind).toBe("signed-out");
+    expect(session.guestToken()).toBeNull();
   });
 });

@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { Observable } from "../observable.ts";
+import { type Guest, type GuestStore, identityOf, opensToGuests } from "./guests.ts";
 import { type Failure, failureOf, NO_ANSWER } from "./problem.ts";
 import type { components } from "./types.gen.ts";
 import type { Identity } from "./types.ts";
@@ -11,6 +12,8 @@ export type SessionState =
   | { readonly kind: "restoring"; readonly failure: Failure | null }
   | { readonly kind: "signed-out" }
   | { readonly kind: "signed-in"; readonly identity: Identity }
+  /** Somebody without an account, who may chat. */
+  | { readonly kind: "guest"; readonly identity: Identity }
   /** The sign-in ended on the server; the page stays as it was, behind the form. */
   | { readonly kind: "expired"; readonly identity: Identity };
 
@@ -33,6 +36,7 @@ export interface SessionOptions {
   readonly url: (path: string) => string;
   readonly fetch: (request: Request) => Promise<Response>;
   readonly store: TokenStore;
+  readonly guests: GuestStore;
   readonly siblings: Siblings;
   readonly clock: Clock;
 }
@@ -49,6 +53,7 @@ export class Session {
   readonly state: Observable<SessionState>;
   private readonly options: SessionOptions;
   private tokens: Tokens | null = null;
+  private guest: Guest | null = null;
   private refreshToken: string | null;
   /** Whether renewals bring a cookie as well. */
   private wantsCookie = false;
@@ -59,9 +64,8 @@ export class Session {
   constructor(options: SessionOptions) {
     this.options = options;
     this.refreshToken = options.store.load();
-    this.state = new Observable<SessionState>(
-      this.refreshToken ? { kind: "restoring", failure: null } : { kind: "signed-out" },
-    );
+    this.guest = this.refreshToken ? null : options.guests.load();
+    this.state = new Observable<SessionState>(this.beginning());
     options.siblings.listen((used, tokens) => {
       if (used === this.refreshToken) this.adopt(tokens);
     });
@@ -70,6 +74,11 @@ export class Session {
   /** The newest access token, for requests that cannot go through {@link fetch}. */
   accessToken(): string | null {
     return this.tokens?.access_token ?? null;
+  }
+
+  /** The token of a guest, which opens the chat alone; null for everybody else. */
+  guestToken(): string | null {
+    return this.guest?.token ?? null;
   }
 
   /** Hears of every new access token. */
@@ -97,6 +106,17 @@ export class Session {
     return failure;
   }
 
+  /** Comes in without an account, to chat; the result says why not. */
+  async comeAsGuest(stream = "main"): Promise<Failure | null> {
+    if (this.state.get().kind !== "signed-out") return null;
+    const answer = await this.ask(`api/chat/guests?stream=${encodeURIComponent(stream)}`, {});
+    if ("failure" in answer) return answer.failure;
+    this.guest = answer.body as Guest;
+    this.options.guests.save(this.guest);
+    this.state.set({ kind: "guest", identity: identityOf(this.guest) });
+    return null;
+  }
+
   async signOut(): Promise<void> {
     const refreshToken = this.refreshToken;
     this.forget();
@@ -106,6 +126,7 @@ export class Session {
 
   /** Sends a request with the access token, and once more with a new one where it was refused. */
   fetch = async (request: Request): Promise<Response> => {
+    if (this.guest) return this.fetchAsGuest(request, this.guest);
     const again = request.clone();
     const response = await this.options.fetch(this.prove(request));
     if (response.status !== 401 || !(await this.renew())) return response;
@@ -150,6 +171,24 @@ export class Session {
     return false;
   }
 
+  private async fetchAsGuest(request: Request, guest: Guest): Promise<Response> {
+    if (!opensToGuests(request.url)) return this.options.fetch(request);
+    request.headers.set("Authorization", `Bearer ${guest.token}`);
+    const response = await this.options.fetch(request);
+    // The visit is over; whoever comes again is another guest.
+    if (response.status === 401 && this.guest === guest) {
+      this.forget();
+      this.state.set({ kind: "signed-out" });
+    }
+    return response;
+  }
+
+  private beginning(): SessionState {
+    if (this.refreshToken) return { kind: "restoring", failure: null };
+    if (this.guest) return { kind: "guest", identity: identityOf(this.guest) };
+    return { kind: "signed-out" };
+  }
+
   private async identify(): Promise<Failure | null> {
     const request = new Request(this.options.url("api/auth/me"));
     try {
@@ -167,6 +206,14 @@ export class Session {
     path: string,
     body: unknown,
   ): Promise<{ tokens: Tokens } | { failure: Failure }> {
+    const answer = await this.ask(path, body);
+    return "failure" in answer ? answer : { tokens: answer.body as Tokens };
+  }
+
+  private async ask(
+    path: string,
+    body: unknown,
+  ): Promise<{ body: unknown } | { failure: Failure }> {
     try {
       const response = await this.options.fetch(
         new Request(this.options.url(path), {
@@ -177,7 +224,7 @@ export class Session {
       );
       const answer: unknown = await response.json().catch(() => null);
       if (!response.ok) return { failure: failureOf(response, answer) };
-      return { tokens: answer as Tokens };
+      return { body: answer };
     } catch {
       return { failure: NO_ANSWER };
     }
@@ -215,5 +262,7 @@ export class Session {
     this.wantsCookie = false;
     this.refreshToken = null;
     this.options.store.save(null);
+    this.guest = null;
+    this.options.guests.save(null);
   }
 }

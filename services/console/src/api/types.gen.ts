@@ -6029,6 +6029,17 @@ export interface components {
         Viewers: {
             /**
              * Format: int64
+             * @description Distinct clients that play, follow, or both, each once; null when it is not known.
+             */
+            audience?: number | null;
+            /**
+             * Format: int64
+             * @description Distinct clients that follow the stream over a WebSocket, on any replica; null when it is not
+             *     known. A client is told from others by its address and its program, as players are.
+             */
+            connected?: number | null;
+            /**
+             * Format: int64
              * @description Distinct players that asked for the playlist lately.
              */
             current: number;
@@ -6040,6 +6051,11 @@ export interface components {
         };
         /** @description Who watched. */
         ViewersMeasured: {
+            /**
+             * Format: double
+             * @description The most clients at one time that played, followed over a WebSocket, or both.
+             */
+            audience_peak?: number | null;
             /**
              * Format: double
              * @description The average over the samples.
@@ -6292,6 +6308,8 @@ export interface operations {
                  *     - `layer_change_to_air_ms` (ms): From the acknowledged write of the latest layer change to the frame that shows it.
                  *     - `viewers` (viewers): Distinct players that asked for the playlist lately.
                  *     - `viewers_peak` (viewers): The most viewers since the stream went live.
+                 *     - `connected` (clients): Distinct clients that followed the stream over a WebSocket.
+                 *     - `audience` (clients): Distinct clients that played, followed, or both, each once.
                  *     - `chat_messages` (messages/s): Chat messages posted.
                  *     - `layer_changes` (changes/s): Layers created, changed, deleted or put in another order.
                  */

@@ -1,4 +1,4 @@
-import { byTicket, Client, ProofError } from "@stream-manager/client";
+import { byTicket, byToken, Client, ProofError } from "@stream-manager/client";
 import { type Api, outcomeOf } from "../api/client.ts";
 import type { Session } from "../api/session.ts";
 import { webSocketUrl } from "../base-url.ts";
@@ -7,13 +7,14 @@ import { webSocketUrl } from "../base-url.ts";
 const TIMING = { pingMs: 1_000, staleMs: 2_000, silentMs: 6_000 };
 
 /**
- * The live link of this page: tickets from the API, renewed with the session's tokens. A page can ask for
+ * The live link of this page: tickets from the API, renewed with the session's tokens, or a guest's token. A page can ask for
  * a sample of a chat that is faster than anybody reads.
  */
 export function browserClient(api: Api, session: Session, sampleChat: boolean): Client {
+  const guestToken = session.guestToken();
   const client = new Client({
     url: () => webSocketUrl("ws"),
-    proof: byTicket(() => fetchTicket(api)),
+    proof: guestToken ? byToken(guestToken) : byTicket(() => fetchTicket(api)),
     timing: TIMING,
     sampleChat,
   });

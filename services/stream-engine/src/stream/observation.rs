@@ -18,6 +18,7 @@ use super::errors::Errors;
 use super::layers::Layers;
 use super::outputs::Outputs;
 use crate::live::playlist::Numbers;
+use crate::live::viewers::Count;
 
 /// The name of the output that every stream has.
 const HLS: &str = "HLS";
@@ -94,8 +95,8 @@ impl Observation {
             performance: Performance::default(),
             delays: Delays::default(),
             viewers: Viewers {
-                current: 0,
                 peak: previous.viewers.peak,
+                ..Viewers::default()
             },
             watching: None,
             worker_restarts: previous.worker_restarts,
@@ -256,11 +257,15 @@ impl Observation {
         }
     }
 
-    /// So many players watch.
-    pub(super) fn watched_by(&mut self, current: u64) -> Viewers {
-        let peak = self.viewers.peak.max(current);
-        self.viewers = Viewers { current, peak };
-        self.watching = Some(current);
+    /// So many watch.
+    pub(super) fn watched_by(&mut self, count: Count) -> Viewers {
+        self.viewers = Viewers {
+            current: count.players,
+            peak: self.viewers.peak.max(count.players),
+            connected: count.connected,
+            audience: count.audience,
+        };
+        self.watching = Some(count.players);
         self.viewers
     }
 
@@ -437,7 +442,10 @@ mod tests {
         first.set_status(StreamStatus::Live, None, at(1));
         first.on_air(4, at(1));
         first.satisfy(9, 4);
-        first.watched_by(7);
+        first.watched_by(Count {
+            players: 7,
+            ..Count::default()
+        });
         for count in 0..30 {
             first.interrupted(Interruption {
                 at: at(count),

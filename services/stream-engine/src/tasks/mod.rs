@@ -1,5 +1,6 @@
 //! Background work beside the streams' own tasks.
 
+mod audience;
 mod resources;
 mod streams;
 

@@ -12,6 +12,7 @@ use sm_service_kit::health::Need;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Interval;
 
+use super::audience::AudienceReader;
 use crate::admission::Admission;
 use crate::chat::{Chat, ChatReader, ReaderEnds};
 use crate::config::Config;
@@ -195,7 +196,6 @@ impl Launcher {
         }
         let archive = Archive::new(&self.config.live.directory, stream)?;
         let live = &self.config.live;
-        let watching = Arc::new(Watching::new(live.viewer_window(), live.viewers_max));
         let metrics = self.metrics.of(stream);
         let doubt = Arc::new(Notify::new());
         let (telling, changed) = watch::channel(None);
@@ -214,6 +214,7 @@ impl Launcher {
             Arc::clone(&doubt),
             metrics.clone(),
         );
+        let watching = self.watch_audience(stream, lease.view.clone());
         let (reading, wanted) = watch::channel(Wanted::default());
         let (playlists, playlist) = watch::channel::<Option<Arc<Playlist>>>(None);
         let (handovers, asked_for) = mpsc::channel(HANDOVERS_MAX);
@@ -284,6 +285,25 @@ impl Launcher {
         lifecycle.spawn(archive::keep(archive, playlist, live.grace()));
         lifecycle.spawn(stream::run(Arc::new(surroundings), inputs));
         Ok(())
+    }
+
+    /// Counts who watches a stream, those included who follow it elsewhere.
+    fn watch_audience(
+        &self,
+        stream: &StreamId,
+        lease: watch::Receiver<LeaseView>,
+    ) -> Arc<Watching> {
+        let live = &self.config.live;
+        let watching = Arc::new(Watching::new(live.viewer_window(), live.viewers_max));
+        let audience = AudienceReader {
+            bus: self.bus.clone(),
+            stream: stream.clone(),
+            watching: Arc::clone(&watching),
+            lease,
+        };
+        let lifecycle = self.kit.lifecycle();
+        lifecycle.spawn(audience.keep_current(lifecycle.stopping().clone()));
+        watching
     }
 
     fn chat_reader(&self, stream: &StreamId, ends: ReaderEnds) -> ChatReader {

@@ -1,14 +1,17 @@
 //! Who may watch, what is answered, and who is counted.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
+use sm_common::audience::Client;
 use sm_common::auth::Role;
 use sm_common::clock::{Clock as _, SystemClock};
-use sm_test_kit::{Answer, Api};
+use sm_test_kit::{Answer, Api, until_some};
 
-use crate::harness::{Studio, until_playlist};
+use crate::harness::{PATIENCE, Studio, until_playlist};
 
 const PLAYLIST: &str = "/live/main/index.m3u8";
 pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -260,7 +263,7 @@ async fn a_snapshot_is_taken_once_for_everybody() {
 #[tokio::test]
 async fn distinct_players_are_counted_through_any_engine() {
     let studio = Studio::open();
-    let engine = studio.engine(&[("live.viewer_window_s", "3")]);
+    let engine = studio.engine(&[("live.viewer_window_s", "5")]);
     studio.go_live().await;
     let host = Studio::another_host();
     let standby = studio.engine_on(&host, &[]);
@@ -277,11 +280,28 @@ async fn distinct_players_are_counted_through_any_engine() {
         let headers = [("x-forwarded-for", address), ("user-agent", agent)];
         drop(ask(api, "GET", PLAYLIST, &headers).await.expect(200));
     }
+    // As ws-fanout says: one of the players follows the stream as well, and so does somebody else.
+    let ttl = Duration::from_mins(1);
+    let key = until_some("somebody counts", PATIENCE, || async {
+        let key = studio.bus.tell_followers(&studio.stream, None, ttl).await;
+        key.unwrap()
+    })
+    .await;
+    let follows = [("203.0.113.2", "hls.js"), ("203.0.113.9", "hls.js")];
+    let marks =
+        follows.map(|(address, agent)| key.mark(&Client::new(address.parse().unwrap(), agent)));
+    let told = studio
+        .bus
+        .tell_followers(&studio.stream, Some((&key, &marks)), ttl);
+    assert_eq!(told.await.unwrap(), Some(key));
     // Four players, and the one that waited for the standby above.
     let watched = studio
-        .until_observed("counted", |observed| observed.viewers.current == 5)
+        .until_observed("counted", |observed| {
+            observed.viewers.current == 5 && observed.viewers.connected == Some(2)
+        })
         .await;
     assert_eq!(watched.viewers.peak, 5);
+    assert_eq!(watched.viewers.audience, Some(6), "each once");
     let later = studio
         .until_observed("they left", |observed| observed.viewers.current == 0)
         .await;

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use actix_http::ws::hash_key;
 use actix_web::http::header::{
     SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+    USER_AGENT,
 };
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use serde::Deserialize;
+use sm_common::id::UserId;
 use sm_common::problem::{Problem, ProblemCode};
 use sm_common::ws::{CloseCode, Subprotocol};
 use sm_service_kit::ApiProblem;
@@ -65,7 +67,11 @@ async fn connect(
     let (protocol, upgrade) = admit(request, context)?;
     let Query(ConnectQuery { ticket }) = query?;
     // Before the ticket is taken: whoever finds no room can come back with it.
-    let place = context.admission.enter(address(request, context));
+    let agent = request.headers().get(USER_AGENT);
+    let agent = agent.and_then(|agent| agent.to_str().ok());
+    let place = context
+        .admission
+        .enter(address(request, context), agent.unwrap_or_default());
     if matches!(place, Err(Full::Process)) {
         services.metrics.limited(Limit::Connections);
         return Err(unavailable(
@@ -76,12 +82,10 @@ async fn connect(
         .proofs
         .of_request(request, ticket.as_deref())
         .await?;
-    let place = place.and_then(|mut place: Place| {
-        if let Some(identity) = &identity {
-            place.belongs_to(identity.user)?;
-        }
-        Ok(place)
-    });
+    let place = match (place, &identity) {
+        (Ok(place), Some(identity)) => settled(place, identity.user, services).await,
+        (place, _) => place,
+    };
     let services = Arc::clone(services);
     let subprotocol = protocol.unwrap_or_default();
     match place {
@@ -97,6 +101,12 @@ async fn connect(
         }),
     }
     Ok(switching(request, protocol))
+}
+
+/// The place of a connection, counted for its person.
+async fn settled(mut place: Place, user: UserId, services: &Services) -> Result<Place, Full> {
+    services.people.admit(&mut place, user).await?;
+    Ok(place)
 }
 
 /// Opens a WebSocket that sends everything back, with the limits of `/ws`.

@@ -5,9 +5,9 @@
 
 use std::collections::HashMap;
 
-use sm_bus::{Bus, Commit, Guard, Heard, keys, redis};
+use sm_bus::{Bus, Commit, Guard, Heard, Published, keys, redis};
 use sm_common::chat::{ChatMessage, ChatNotice};
-use sm_common::event::{Event, EventType, SceneTaken, StreamStateChanged};
+use sm_common::event::{EventType, SceneTaken, StreamStateChanged};
 use sm_common::id::{SceneId, StreamId};
 use sm_common::scene::SceneDocument;
 use sm_common::stream::StreamStatus;
@@ -70,20 +70,51 @@ struct Told {
     take: Option<String>,
 }
 
+/// Whether the stream is on air, and by which event of `stream-state` the chat was told: a replica that
+/// is behind must not tell old news after another one's newer ones.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct OnAir {
+    is_on_air: bool,
+    epoch: String,
+    offset: u64,
+}
+
+impl OnAir {
+    fn write(&self) -> String {
+        let flag = u8::from(self.is_on_air);
+        format!("{flag} {} {}", self.offset, self.epoch)
+    }
+
+    /// Before positions were kept there was the flag alone.
+    fn read(text: &str) -> Self {
+        let mut words = text.split(' ');
+        Self {
+            is_on_air: words.next() == Some("1"),
+            offset: words.next().and_then(|word| word.parse().ok()).unwrap_or(0),
+            epoch: words.next().unwrap_or_default().to_owned(),
+        }
+    }
+
+    fn is_newer_than(&self, other: &Self) -> bool {
+        self.epoch == other.epoch && self.offset >= other.offset
+    }
+}
+
 impl Teller {
     /// Tells what is heard until the process stops.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         while let Some(Some(heard)) = stop.run_until_cancelled(self.heard.recv()).await {
-            let (stream, event) = (&heard.stream, &heard.event);
+            let stream = &heard.stream;
             // Boxed: a process that hears nothing has no room set aside for telling.
-            if let Err(error) = Box::pin(self.tell(stream, event)).await {
-                let kind = event.kind.as_str();
+            if let Err(error) = Box::pin(self.tell(&heard)).await {
+                let kind = heard.event.kind.as_str();
                 tracing::warn!(stream.id = %stream, event = kind, %error, "the chat was not told");
             }
         }
     }
 
-    async fn tell(&mut self, stream: &StreamId, event: &Event) -> Result<(), ChatError> {
+    async fn tell(&mut self, heard: &Published) -> Result<(), ChatError> {
+        let (stream, event) = (&heard.stream, &heard.event);
         if event.kind == EventType::SceneTaken {
             let taken: SceneTaken = event.payload().map_err(sm_bus::BusError::Payload)?;
             return self.tell_taken(stream, taken.scene, taken.number).await;
@@ -93,14 +124,19 @@ impl Teller {
             return Ok(());
         };
         if self.on_air.get(stream) != Some(&on_air) {
-            self.tell_on_air(stream, on_air).await?;
+            self.tell_on_air(heard, on_air).await?;
             self.on_air.insert(stream.clone(), on_air);
         }
         Ok(())
     }
 
-    async fn tell_on_air(&self, stream: &StreamId, on_air: bool) -> Result<(), ChatError> {
-        let value = if on_air { "1" } else { "0" };
+    async fn tell_on_air(&self, heard: &Published, on_air: bool) -> Result<(), ChatError> {
+        let stream = &heard.stream;
+        let news = OnAir {
+            is_on_air: on_air,
+            epoch: heard.epoch.as_str().to_owned(),
+            offset: heard.offset,
+        };
         let notice = if on_air {
             ChatNotice::StreamLive
         } else {
@@ -109,13 +145,14 @@ impl Teller {
         for _ in 0..ATTEMPTS_MAX {
             let told = self.told(stream).await?.on_air;
             // Whoever was told nothing yet knows a stream that is not on air.
-            if told.as_deref().unwrap_or("0") == value {
+            let last = told.as_deref().map(OnAir::read).unwrap_or_default();
+            if last.is_on_air == on_air || last.is_newer_than(&news) {
                 return Ok(());
             }
             let key = keys::chat_told(stream);
             let commit = Commit::new()
                 .guard(Guard::field(key.clone(), "on_air", told.as_deref()))
-                .hash_set(key, "on_air", value);
+                .hash_set(key, "on_air", news.write());
             if self.say(stream, notice.clone(), commit).await? {
                 return Ok(());
             }
@@ -199,5 +236,26 @@ const fn is_on_air(status: StreamStatus) -> Option<bool> {
         | StreamStatus::Reconnecting => Some(true),
         StreamStatus::Offline | StreamStatus::Failed => Some(false),
         StreamStatus::Starting | StreamStatus::Stopping => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_news_are_known_by_their_place_in_the_history() {
+        let at = |epoch: &str, offset| OnAir {
+            is_on_air: true,
+            epoch: epoch.to_owned(),
+            offset,
+        };
+        let told = at("a", 7);
+        assert_eq!(OnAir::read(&told.write()), told);
+        assert!(told.is_newer_than(&at("a", 3)));
+        assert!(!told.is_newer_than(&at("a", 8)));
+        assert!(!told.is_newer_than(&at("b", 3)), "another history");
+        assert!(OnAir::read("1").is_on_air);
+        assert!(!OnAir::read("0").is_newer_than(&at("a", 1)));
     }
 }

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use sm_bus::BusError;
+use sm_common::audience::Client;
 use sm_common::event::Position;
 use sm_common::id::{ConnectionId, StreamId};
 
@@ -52,10 +53,10 @@ impl Membership {
         hub: Hub,
         replay: Replay,
         metrics: Metrics,
-        connection: ConnectionId,
+        (connection, client): (ConnectionId, Client),
         outbox: Outbox,
     ) -> Self {
-        hub.welcome(connection, &outbox);
+        hub.welcome(connection, client, &outbox);
         Self {
             hub,
             replay,

@@ -10,10 +10,11 @@ mod room_tests;
 mod sampling;
 mod watch;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sm_common::id::ConnectionId;
+use sm_common::audience::Client;
+use sm_common::id::{ConnectionId, StreamId};
 use sm_common::ws::{ServerMessage, Watcher};
 
 use crate::config::FanoutConfig;
@@ -51,6 +52,7 @@ struct Connections {
 #[derive(Debug)]
 struct Member {
     outbox: Outbox,
+    client: Client,
     /// Who it is, where that is known.
     person: Option<Box<Watcher>>,
 }
@@ -66,13 +68,14 @@ impl Hub {
     }
 
     /// Adds a connection. It is told when live events do not arrive.
-    pub(crate) fn welcome(&self, connection: ConnectionId, outbox: &Outbox) {
+    pub(crate) fn welcome(&self, connection: ConnectionId, client: Client, outbox: &Outbox) {
         let mut connections = lock(&self.0.connections);
         if !connections.live {
             outbox.say(&ServerMessage::Link { live: false });
         }
         let member = Member {
             outbox: outbox.clone(),
+            client,
             person: None,
         };
         connections.members.insert(connection, member);
@@ -97,6 +100,18 @@ impl Hub {
             member.person.as_deref().cloned()
         });
         Attendance::of(watching.len(), people, people_max)
+    }
+
+    /// Which clients follow any channel of a stream here.
+    pub(crate) fn clients(&self, stream: &StreamId) -> HashSet<Client> {
+        let rooms = self.rooms();
+        let rooms = rooms.iter().filter(|room| room.topic().stream == *stream);
+        let following: HashSet<_> = rooms.flat_map(|room| room.connections()).collect();
+        let connections = lock(&self.0.connections);
+        let members = following
+            .iter()
+            .filter_map(|connection| connections.members.get(connection));
+        members.map(|member| member.client).collect()
     }
 
     /// Removes a connection.

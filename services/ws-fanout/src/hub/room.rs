@@ -275,14 +275,17 @@ impl Room {
         self.flush_locked(&mut self.lock(), now);
     }
 
-    /// Gives everybody who follows a fresh snapshot: what they had is void.
+    /// Gives everybody who follows a fresh snapshot: what they had is void. Whoever has read as much
+    /// of this history by themselves meanwhile needs none.
     pub(crate) fn restart(&self, subscribed: &Announcement, position: &Position) {
         let mut state = self.lock();
         state.generation = state.generation.wrapping_add(1);
         state.tail = Some(position.clone());
         for Follower { outbox, at } in state.followers.values_mut() {
-            outbox.announce(subscribed);
-            at.clone_from(position);
+            if at.epoch != position.epoch || at.offset < position.offset {
+                outbox.announce(subscribed);
+                at.clone_from(position);
+            }
         }
     }
 

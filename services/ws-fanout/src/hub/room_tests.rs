@@ -48,6 +48,7 @@ impl Subscriber {
             bytes_max: 1 << 20,
             age_max: Duration::from_secs(10),
             conflate_above_bytes: 1 << 16,
+            pongs_max: 16,
         };
         let subscriber = Self {
             id: ConnectionId::generate(),
@@ -266,6 +267,28 @@ fn a_new_history_gives_everybody_a_snapshot_and_makes_newcomers_read_again() {
     offer(&room, "new", 7, now + 2 * WINDOW);
     assert_eq!(follower.heard(), "s4 5 s6 7");
     assert_eq!(newcomer.heard(), "s6 7");
+}
+
+#[test]
+fn whoever_has_read_the_new_history_already_is_given_no_other_snapshot() {
+    let room = room();
+    let (before, after) = (Subscriber::entered(&room), Subscriber::entered(&room));
+    before.join(&room, "old", 3, &[]);
+    after.join(&room, "new", 2, &[]);
+    let (_, _) = (before.heard(), after.heard());
+    room.restart(
+        &Announcement::new(subscribed("new", 2)),
+        &position("new", 2),
+    );
+    assert_eq!(
+        (before.heard().as_str(), after.heard().as_str()),
+        ("s2", "")
+    );
+    offer(&room, "new", 3, Instant::now());
+    assert_eq!(
+        (before.heard().as_str(), after.heard().as_str()),
+        ("3", "3")
+    );
 }
 
 #[test]

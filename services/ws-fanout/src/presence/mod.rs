@@ -1,7 +1,8 @@
-//! Who watches a channel, over all replicas. Each process says in Redis who watches there, again
+//! Who watches a channel and how many follow a stream, over all replicas. Each process says in Redis who watches there, again
 //! and again; what it said holds for a while, so that one that died is forgotten by itself.
 
 mod attendance;
+mod followers;
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -15,6 +16,7 @@ use crate::hub::Hub;
 use crate::topic::Topic;
 
 pub(crate) use attendance::Attendance;
+use followers::Followed;
 
 static REPORT: LazyLock<redis::Script> =
     LazyLock::new(|| redis::Script::new(include_str!("report.lua")));
@@ -53,9 +55,12 @@ impl Presence {
         let mut due = interval(self.config.report());
         due.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut said = HashSet::new();
+        let mut followed = Followed::default();
         while stop.run_until_cancelled(due.tick()).await.is_some() {
             self.report_all(&mut said).await;
+            self.report_followers(&mut followed).await;
         }
+        self.forget_followers(followed).await;
         for topic in said {
             // Forgotten soon by itself.
             drop(self.say(&topic, "").await);

@@ -25,6 +25,17 @@ impl Allowance {
         }
     }
 
+    /// The time that earns what has been taken.
+    pub(crate) fn spent(&self, now: Instant) -> Duration {
+        self.earned_at.saturating_duration_since(now)
+    }
+
+    /// Takes at least as much as this time earns, or all that can be saved up.
+    pub(crate) fn spend(&mut self, spent: Duration, now: Instant) {
+        let spent = spent.min(self.ahead_max.saturating_add(self.interval));
+        self.earned_at = self.earned_at.max(now + spent);
+    }
+
     /// Takes one use, or says when the next is earned.
     pub(crate) fn take(&mut self, now: Instant) -> Result<(), Duration> {
         let earned_at = self.earned_at.max(now);
@@ -58,5 +69,22 @@ mod tests {
         now += interval * 100;
         let uses = std::iter::repeat_with(|| allowance.take(now)).take(10);
         assert_eq!(uses.flatten().count(), 4);
+    }
+
+    #[test]
+    fn what_was_spent_elsewhere_is_spent_here() {
+        let interval = Duration::from_millis(50);
+        let now = Instant::now();
+        let mut before = Allowance::new(interval, 4, now);
+        for _ in 0..3 {
+            before.take(now).unwrap();
+        }
+        let mut after = Allowance::new(interval, 4, now);
+        after.spend(before.spent(now), now);
+        assert_eq!(after.take(now), Ok(()));
+        assert_eq!(after.take(now), Err(interval));
+        let mut other = Allowance::new(interval, 4, now);
+        other.spend(Duration::from_hours(1), now);
+        assert_eq!(other.take(now), Err(interval), "never more than there is");
     }
 }

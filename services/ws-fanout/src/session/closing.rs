@@ -32,6 +32,16 @@ const NORMAL: u16 = 1000;
 /// The code that stands in metrics for a connection that broke.
 const BROKEN: u16 = 1006;
 
+impl End {
+    /// Whether the client sent too much, or what nobody can read.
+    pub(crate) const fn is_for_what_was_sent(&self) -> bool {
+        matches!(
+            self,
+            Self::Server(CloseCode::Flooding | CloseCode::BadMessages)
+        )
+    }
+}
+
 impl From<ReadEnd> for End {
     fn from(end: ReadEnd) -> Self {
         match end {

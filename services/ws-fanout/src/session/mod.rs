@@ -33,6 +33,7 @@ use crate::handshake::{Place, Proofs};
 use crate::hub::{Hub, Membership};
 use crate::limit::Limit;
 use crate::metrics::Metrics;
+use crate::people::{People, Spent};
 use crate::presence::Presence;
 use crate::replay::Replay;
 use allowance::Allowance;
@@ -70,6 +71,7 @@ pub(crate) struct Services {
     pub(crate) replay: Replay,
     pub(crate) chat: Chat,
     pub(crate) presence: Presence,
+    pub(crate) people: People,
     pub(crate) metrics: Metrics,
 }
 
@@ -80,6 +82,7 @@ impl Services {
             bytes_max: self.config.queue_bytes_max,
             age_max: self.config.queue_age_max(),
             conflate_above_bytes: self.config.conflate_above_bytes,
+            pongs_max: self.config.pongs_max,
         };
         let dialect = Dialect {
             subprotocol,
@@ -126,7 +129,7 @@ impl Session {
             services.hub.clone(),
             services.replay.clone(),
             services.metrics.clone(),
-            id,
+            (id, place.client()),
             outbox.clone(),
         );
         let now = Instant::now();
@@ -160,13 +163,14 @@ impl Session {
     pub(crate) async fn run(mut self, mut frames: FrameReader) {
         let start = Instant::now();
         let end = self.converse(&mut frames).await;
+        let spent = self.spent();
         let Self {
             services,
             id,
             identity,
             outbox,
             membership,
-            place,
+            mut place,
             ..
         } = self;
         // Whoever leaves hears nothing more.
@@ -177,8 +181,28 @@ impl Session {
             duration_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
             "connection ends"
         );
+        if end.is_for_what_was_sent() {
+            Box::pin(services.people.keep_spent(&place, spent)).await;
+        }
+        place.bring(spent);
         // Boxed: an idle connection has no room set aside for its end.
         Box::pin(closing::finish(services, outbox, frames, place, end)).await;
+    }
+
+    /// What has been taken of the connection's allowances and not earned yet.
+    fn spent(&self) -> Spent {
+        let now = Instant::now();
+        let allowances = [&self.messages, &self.refusals, &self.unreadable];
+        Spent::new(allowances.map(|allowance| allowance.spent(now)))
+    }
+
+    /// Takes from the allowances what the person has taken of them elsewhere.
+    fn spend(&mut self, spent: Spent) {
+        let now = Instant::now();
+        let [messages, refusals, unreadable] = spent.parts();
+        self.messages.spend(messages, now);
+        self.refusals.spend(refusals, now);
+        self.unreadable.spend(unreadable, now);
     }
 
     async fn converse(&mut self, frames: &mut FrameReader) -> End {

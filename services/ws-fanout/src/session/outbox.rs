@@ -19,9 +19,6 @@ use super::writer::Writer;
 use crate::hub::Delivery;
 use crate::metrics::{Metrics, Tally};
 
-/// Most answers to pings that wait for one reader.
-const PONGS_MAX: usize = 16;
-
 /// Whether a connection can still be written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Condition {
@@ -76,6 +73,7 @@ struct State {
     counted: usize,
     /// The answers to the client's pings that are due.
     pongs: VecDeque<Bytes>,
+    pongs_max: usize,
 }
 
 enum Stage {
@@ -103,6 +101,7 @@ impl Outbox {
                 ping: false,
                 dialect,
                 stage: Stage::Open,
+                pongs_max: limits.pongs_max.max(1),
                 queue: Queue::new(limits),
                 rest: None,
                 counted: 0,
@@ -156,11 +155,12 @@ impl Outbox {
         self.write(|state| state.ping = true);
     }
 
-    /// Answers the client's ping, ahead of what waits. Of more than [`PONGS_MAX`] the newest takes the
+    /// Answers the client's ping, ahead of what waits. Of more than `ws.pongs_max` the newest takes the
     /// place of the one before it, as the protocol allows (RFC 6455, section 5.5.3).
     pub(crate) fn pong(&self, frame: Bytes) {
         self.write(|state| {
-            state.pongs.truncate(PONGS_MAX.saturating_sub(1));
+            let others_max = state.pongs_max.saturating_sub(1);
+            state.pongs.truncate(others_max);
             state.pongs.push_back(frame);
         });
     }

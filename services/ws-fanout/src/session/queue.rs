@@ -22,6 +22,8 @@ pub(crate) struct QueueLimits {
     pub(crate) age_max: Duration,
     /// From this many bytes on, the channels that may be conflated are.
     pub(crate) conflate_above_bytes: usize,
+    /// Answers to the client's pings.
+    pub(crate) pongs_max: usize,
 }
 
 /// What became of a push.
@@ -211,6 +213,7 @@ mod tests {
         bytes_max: 4_000,
         age_max: Duration::from_secs(10),
         conflate_above_bytes: 1_000,
+        pongs_max: 16,
     };
 
     const PLAIN: Dialect = Dialect {

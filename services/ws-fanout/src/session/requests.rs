@@ -109,6 +109,8 @@ impl Session {
 
     /// Takes over a proven identity, and the time for which it is proven.
     pub(super) fn identify(&mut self, identity: Identity) {
+        let spent = self.place.take_spent();
+        self.spend(spent);
         let left = identity.expires_at.since(self.services.clock.now());
         let until = Instant::now() + left + self.services.leeway;
         self.deadlines.prove(Proof::Until(until));
@@ -161,7 +163,8 @@ impl Session {
             let detail = "the token is another person's; open a connection of their own";
             return Err(Refusal::new(ProblemCode::TokenInvalid, detail).into());
         }
-        if let Err(full) = self.place.belongs_to(identity.user) {
+        let people = self.services.people.clone();
+        if let Err(full) = people.admit(&mut self.place, identity.user).await {
             self.services.metrics.limited(full.into());
             return Err(Rejection::Close(CloseCode::TooManyConnections));
         }

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use serde_json::Value;
 use sm_common::auth::Role;
 use sm_common::event::Channel;
 use sm_common::ws::{ClientMessage, CloseCode, DEFLATED, ServerMessage, Subprotocol};
@@ -86,6 +87,40 @@ fn the_reference_names_every_message_and_every_channel() {
     for channel in Channel::ALL {
         assert!(text.contains(&format!("| `{channel}` |")), "{channel}");
     }
+}
+
+#[test]
+fn the_conversation_in_the_reference_is_spoken_like_that() {
+    let text = reference();
+    let said: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("> {"))
+        .collect();
+    let heard: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("< {"))
+        .collect();
+    for line in &said {
+        let read = serde_json::from_str::<ClientMessage>(&format!("{{{line}"));
+        read.unwrap_or_else(|error| panic!("{error}: {line}"));
+    }
+    for line in &heard {
+        let message = format!("{{{line}");
+        let read = serde_json::from_str::<ServerMessage>(&message);
+        let read = read.unwrap_or_else(|error| panic!("{error}: {line}"));
+        let as_read: Value = serde_json::to_value(&read).unwrap();
+        assert_eq!(as_read, serde_json::from_str::<Value>(&message).unwrap());
+    }
+    let types = |messages: &[&str]| -> BTreeSet<String> {
+        let kind = |line: &&str| line.split('"').nth(3).unwrap().to_owned();
+        messages.iter().map(kind).collect()
+    };
+    assert_eq!(
+        types(&heard),
+        types_of::<ServerMessage>(),
+        "one of each kind"
+    );
+    assert!(types(&said).len() >= 4);
 }
 
 #[test]

@@ -7,7 +7,9 @@ use std::net::SocketAddr;
 use futures_util::StreamExt as _;
 use futures_util::stream::iter;
 use sm_common::auth::Role;
+use sm_common::clock::{Clock as _, SystemClock};
 use sm_common::event::Channel;
+use sm_common::id::UserId;
 use sm_common::ws::{ClientMessage, Subprotocol, deflate};
 use sm_test_kit::{Socket, until};
 
@@ -155,6 +157,15 @@ impl Siege {
         self.world.issuer.token(Role::Viewer)
     }
 
+    /// The token of somebody who was never here.
+    fn stranger(&self) -> String {
+        let issuer = &self.world.issuer;
+        let now = SystemClock.now().as_unix_seconds();
+        let mut claims = issuer.claims(Role::Viewer, now, now + 600);
+        claims.sub = UserId::generate();
+        issuer.sign(&claims)
+    }
+
     /// Something happens, and the witness hears it next.
     async fn witness_hears(&mut self) {
         for _ in 0..10 {
@@ -181,11 +192,11 @@ impl Siege {
 #[tokio::test]
 async fn floods_end_their_own_connections_and_nothing_else() {
     let mut siege = Box::pin(Siege::begin()).await;
-    let token = siege.token();
     let address = siege.process.address();
     let before = siege.process.peak_bytes();
     for Attack { name, bytes, code } in attacks() {
-        let attackers = (0..ATTACKERS).map(|_| code_of(address, &token, &bytes));
+        let tokens: Vec<_> = (0..ATTACKERS).map(|_| siege.stranger()).collect();
+        let attackers = tokens.iter().map(|token| code_of(address, token, &bytes));
         let codes = futures_util::future::join_all(attackers);
         let (codes, ()) = tokio::join!(codes, siege.witness_hears());
         assert_eq!(codes, vec![Some(code); ATTACKERS], "{name}");

@@ -85,28 +85,11 @@ impl World {
     }
 
     pub(crate) fn desired(&self) -> DesiredState {
-        DesiredState {
-            stream: self.stream.clone(),
-            status: DesiredStatus::Live,
-            generation: 1,
-            revision: 1,
-            since: NOW,
-            changed_by: "test".to_owned(),
-            program: ProgramFormat::default(),
-            ladder: Vec::new(),
-            outputs: Vec::new(),
-            forced: false,
-            chosen: ChosenScenes::default(),
-        }
+        desired(&self.stream)
     }
 
     async fn create_stream(&self) {
-        let desired = self.desired();
-        let mut command = redis::cmd("HSET");
-        command.arg(keys::desired(&self.stream));
-        command.arg("revision").arg(1).arg("doc");
-        command.arg(serde_json::to_string(&desired).unwrap());
-        let _set: i64 = self.bus.query(&command).await.unwrap();
+        create_stream(&self.bus, &self.stream).await;
     }
 
     pub(crate) fn url(&self) -> String {
@@ -205,6 +188,34 @@ impl World {
     }
 }
 
+pub(crate) fn desired(stream: &StreamId) -> DesiredState {
+    DesiredState {
+        stream: stream.clone(),
+        status: DesiredStatus::Live,
+        generation: 1,
+        revision: 1,
+        since: NOW,
+        changed_by: "test".to_owned(),
+        program: ProgramFormat::default(),
+        ladder: Vec::new(),
+        outputs: Vec::new(),
+        forced: false,
+        chosen: ChosenScenes::default(),
+    }
+}
+
+/// Creates a stream, as stream-control does.
+pub(crate) async fn create_stream(bus: &Bus, stream: &StreamId) {
+    let mut command = redis::cmd("HSET");
+    command.arg(keys::desired(stream));
+    command.arg("revision").arg(1).arg("doc");
+    command.arg(serde_json::to_string(&desired(stream)).unwrap());
+    let _set: i64 = bus.query(&command).await.unwrap();
+    let mut announce = redis::cmd("SADD");
+    announce.arg(keys::STREAMS).arg(stream.as_str());
+    let _new: i64 = bus.query(&announce).await.unwrap();
+}
+
 /// The test's own access to Redis.
 fn patient_bus(redis: &Redis) -> Bus {
     let config = BusConfig::at(redis.url());
@@ -228,14 +239,14 @@ fn bus(config: BusConfig) -> Bus {
     Bus::new(config, "test", instance, SystemClock::shared()).unwrap()
 }
 
-fn start_service(redis: &str, issuer: &Issuer, changes: &[(&str, &str)]) -> Running {
+pub(crate) fn start_service(redis: &str, issuer: &Issuer, changes: &[(&str, &str)]) -> Running {
     let mut settings = vec![("redis.url", redis), ("ws.port", "0"), PATIENT];
     settings.extend_from_slice(changes);
     let config = Running::config(&ABOUT, &settings);
     Running::start(ABOUT, config, issuer.key_source(), serve)
 }
 
-async fn ready(service: &Running) {
+pub(crate) async fn ready(service: &Running) {
     let health = Api::new(service.health_url());
     until("the service is ready", SOON, || async {
         health.get("/health/ready").await.status.is_success()

@@ -13,10 +13,12 @@
 )]
 
 mod chat;
+mod chat_flood;
 mod chat_guests;
 mod chat_messages;
 mod chat_moderation;
 mod chat_notices;
+mod cluster;
 mod conformance;
 mod deflate;
 mod documents;
@@ -30,11 +32,12 @@ mod heartbeat;
 mod identity;
 mod message_pack;
 mod outage;
+mod people;
 mod presence;
 mod process;
 mod proof;
-
 mod raw;
 mod recovery;
+mod rolling;
 mod slow_readers;
 mod subscriptions;

@@ -1,8 +1,14 @@
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use sm_bus::Followers;
+use sm_common::audience::{AudienceKey, Client, Mark};
 use sm_common::auth::Role;
 use sm_common::event::Channel;
 use sm_common::id::StreamId;
-use sm_common::ws::{ClientMessage, Present, ServerMessage};
-use sm_test_kit::{LossyProxy, Socket};
+use sm_common::ws::{ClientMessage, Present, ServerMessage, Subprotocol};
+use sm_test_kit::{LossyProxy, Socket, until};
 
 use crate::harness::{IMPATIENT, SOON, World, connect, hear_error, websocket_url};
 
@@ -56,7 +62,7 @@ async fn present(socket: &mut Socket) -> (u64, Option<Vec<Role>>) {
 }
 
 /// Asks until so many watch.
-async fn until_present(socket: &mut Socket, count: u64) -> Option<Vec<Role>> {
+pub(crate) async fn until_present(socket: &mut Socket, count: u64) -> Option<Vec<Role>> {
     let asking = async {
         loop {
             let (connections, roles) = present(socket).await;
@@ -135,4 +141,63 @@ async fn a_process_that_ends_in_good_order_is_forgotten_at_once() {
     until_present(&mut moderator, 1).await;
     drop(other);
     until_present(&mut moderator, 0).await;
+}
+
+/// Follows the state of the stream as the program `agent` at this address.
+async fn follow_as(url: &str, token: &str, address: &str, agent: &str) -> Socket {
+    let bearer = format!("Bearer {token}");
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("user-agent", agent),
+        ("x-forwarded-for", address),
+    ];
+    let connecting = Socket::connect_with(Subprotocol::Json, url, headers);
+    let mut socket = connecting.await.unwrap();
+    socket.subscribe(Channel::StreamState, None).await;
+    socket
+}
+
+/// Waits until these follow, by the marks that the holder of the stream gets.
+async fn until_followed_by(world: &World, key: &AudienceKey, clients: &[(&str, &str)]) {
+    let mark = |(address, agent): &(&str, &str)| {
+        let address: IpAddr = address.parse().unwrap();
+        key.mark(&Client::new(address, agent))
+    };
+    let expected: HashSet<Mark> = clients.iter().map(mark).collect();
+    let held = Duration::from_mins(1);
+    until("those follow", SOON, || async {
+        let followers = world.bus.followers(&world.stream, key, held).await;
+        followers.unwrap() == Followers::All(expected.clone())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_holder_of_a_stream_learns_which_clients_follow_it_anywhere_each_once() {
+    let world = World::with(&quick(&[SHORT])).await;
+    let proxy = LossyProxy::start(world.redis.port());
+    let url = format!("redis://127.0.0.1:{}/", proxy.port());
+    let changes = quick(&[SHORT, IMPATIENT]);
+    let other = world.replica_over(&url, &changes).await;
+    let (here, there) = (world.url(), websocket_url(&other));
+    let token = world.issuer.token(Role::Viewer);
+    let (home, office) = ("203.0.113.1", "203.0.113.2");
+    let _tab = follow_as(&here, &token, home, "Firefox").await;
+    let _other_tab = follow_as(&there, &token, home, "Firefox").await;
+    let _phone = follow_as(&there, &token, home, "Safari").await;
+    let desk = follow_as(&here, &token, office, "Firefox").await;
+    // Connected, and following nothing.
+    let _idle = world.socket(Role::Viewer).await;
+
+    let key = AudienceKey::generate();
+    let all = [(home, "Firefox"), (home, "Safari"), (office, "Firefox")];
+    until_followed_by(&world, &key, &all).await;
+    // Another engine takes the stream, and counts with a key of its own.
+    let key = AudienceKey::generate();
+    until_followed_by(&world, &key, &all).await;
+    desk.cut();
+    until_followed_by(&world, &key, &[(home, "Firefox"), (home, "Safari")]).await;
+    // What happens to Redis' side of a process that is killed.
+    drop(proxy);
+    until_followed_by(&world, &key, &[(home, "Firefox")]).await;
 }

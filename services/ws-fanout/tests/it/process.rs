@@ -125,6 +125,34 @@ impl Process {
         line.map_or(0.0, |value| value.trim().parse().unwrap())
     }
 
+    /// Asks the process to end, as an orchestrator does that replaces it.
+    pub(crate) fn ask_to_end(&self) {
+        let sent = Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+    }
+
+    /// Whether the process has ended, and in good order.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        let status = self.child.try_wait().unwrap();
+        status.is_some_and(|status| {
+            assert!(status.success(), "{status}");
+            true
+        })
+    }
+
+    /// The processor time that it has used so far, in seconds.
+    pub(crate) fn cpu_seconds(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let (_, fields) = stat.rsplit_once(')').unwrap();
+        // The fields `utime` and `stime`, in hundredths of a second.
+        let ticks = fields.split_whitespace().skip(11).take(2);
+        let ticks: u32 = ticks.map(|ticks| ticks.parse::<u32>().unwrap()).sum();
+        f64::from(ticks) / 100.0
+    }
+
     /// The most memory that it has had so far, in bytes.
     pub(crate) fn peak_bytes(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();

@@ -40,7 +40,7 @@ impl Plan {
     clippy::disallowed_methods,
     reason = "how long a test runs is no service's configuration"
 )]
-fn chosen<T: std::str::FromStr>(name: &str, usual: T) -> T {
+pub(crate) fn chosen<T: std::str::FromStr>(name: &str, usual: T) -> T {
     let chosen = std::env::var(name).ok();
     chosen.map_or(usual, |chosen| {
         chosen.parse().ok().expect("a number is given")
@@ -56,7 +56,7 @@ const BURST: usize = 40;
 async fn whatever_is_killed_each_client_hears_the_sequence_or_is_told_that_it_could_not() {
     let plan = Plan::chosen();
     let began = Instant::now();
-    let mut stage = Stage::set(plan.clients).await;
+    let mut stage = Stage::set().await;
     let clients: Vec<_> = (0..plan.clients)
         .map(|number| {
             let seed = plan.seed.wrapping_mul(1_000);

@@ -1,4 +1,5 @@
 import type { Session } from "../../api/session.ts";
+import { GuestEntrance } from "../guests/guest-entrance.tsx";
 import { Brand } from "./brand.tsx";
 import { SignInForm } from "./sign-in-form.tsx";
 import "./session.css";
@@ -11,6 +12,7 @@ export function SignInPage({ session }: { readonly session: Session }) {
           <Brand />
         </h1>
         <SignInForm session={session} />
+        <GuestEntrance session={session} />
       </div>
     </main>
   );

@@ -64,23 +64,33 @@ function Viewers() {
   const { metrics } = useRuntime();
   const current = useRef<HTMLSpanElement>(null);
   const peak = useRef<HTMLSpanElement>(null);
+  const audience = useRef<HTMLSpanElement>(null);
   useEffect(
     () =>
       metrics.onPaint(() => {
         const viewers = metrics.latest?.viewers;
         if (current.current) current.current.textContent = formatNumber(viewers?.current);
         if (peak.current) peak.current.textContent = formatNumber(viewers?.peak);
+        if (audience.current) audience.current.textContent = inAll(viewers?.audience);
       }),
     [metrics],
   );
   return (
-    <span className="live-bar__fact" title="Viewers now, and the most there were">
+    <span
+      className="live-bar__fact"
+      title="Players now, the most there were, and who plays or follows in a page or program, each once"
+    >
       <Eye size={16} aria-hidden />
       <span className="visually-hidden">Viewers now</span>
       <span ref={current} />
       <span className="live-bar__peak">
-        peak <span ref={peak} />
+        peak <span ref={peak} /> <span ref={audience} data-testid="audience" />
       </span>
     </span>
   );
+}
+
+/** How many play or follow, where that is known. */
+function inAll(audience: number | null | undefined): string {
+  return audience == null ? "" : `· ${formatNumber(audience)} in all`;
 }

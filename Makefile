@@ -56,7 +56,7 @@ smoke: ## Run the composed containers for real, scaled, and take them down again
 	@deploy/ci/compose-smoke.sh
 
 ##@ Work on it
-.PHONY: tools fmt lint layers schemas deny audit bench soak editing ci
+.PHONY: tools fmt lint layers schemas deny audit bench soak drill editing ci
 tools: ## Put the pinned tools into .venv
 	@$(STACK) tools
 fmt: ## Format everything
@@ -86,6 +86,8 @@ bench: build test-setup ## Run the benchmarks (B=name for one); prints a table, 
 	@SM_E2E_BIN=$(CURDIR)/target/release cargo run --quiet --release --locked -p sm-bench --bin bench -- $(B)
 soak: build test-setup ## Half an hour of changes, dying sources and dying outputs (MINUTES=30); prints what was seen
 	@SM_E2E_BIN=$(CURDIR)/target/release cargo run --quiet --release --locked -p sm-e2e --bin soak -- $(or $(MINUTES),30)
+drill: build test-setup ## Seven faults on a real stack after an hour of quiet (MINUTES=60): which incident, its cause, the times
+	@SM_E2E_BIN=$(CURDIR)/target/release cargo run --quiet --release --locked -p sm-e2e --bin drill -- $(or $(MINUTES),60)
 editing: build ## Ten thousand changes by eight people while replicas and Redis die (OPERATIONS=10000, SEED=1)
 	@SM_E2E_BIN=$(CURDIR)/target/release cargo run --quiet --release --locked -p sm-e2e --bin editing -- $(or $(OPERATIONS),10000) $(or $(SEED),1)
 ci: test deny ## What has to hold before a change lands

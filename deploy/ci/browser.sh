@@ -27,6 +27,6 @@ fi
 login() { sed -n "s/^$1: //p" "$data/first-login"; }
 username=$(login username) password=$(login password)
 export CONSOLE_URL="http://$net.0.1:8080/" CONSOLE_USER=$username CONSOLE_PASSWORD=$password
-export CHROMIUM
+export CHROMIUM STACK_DATA=$data
 CHROMIUM=$(command -v chromium)
 npm run --prefix services/console --silent e2e -- "$@"

@@ -47,6 +47,9 @@ TEST_PACKAGES = {
     "srt-tools": "srt-live-transmit",
     # A peer of `make bench B=fan-out`.
     "libnginx-mod-nchan": "/usr/lib/nginx/modules/ngx_nchan_module.so",
+    # Whom alerts are sent to, and what reads the rules for it.
+    "prometheus-alertmanager": "prometheus-alertmanager",
+    "prometheus": "promtool",
     # WebKit for layers of kind `web`, and OpenGL in software for it.
     "gstreamer1.0-wpe": f"{LIBRARIES}/gstreamer-1.0/libgstwpe.so",
     "libgl1-mesa-dri": f"{LIBRARIES}/dri/swrast_dri.so",

@@ -37,12 +37,14 @@ export type { Codec, Decoded, Frame } from "./protocol/codec.ts";
 export { jsonCodec } from "./protocol/json-codec.ts";
 export { messagePackCodec } from "./protocol/message-pack-codec.ts";
 export type {
+  Alert,
   Channel,
   ChannelEvents,
   ChannelSnapshots,
   ChatMessage,
   ClientMessage,
   EventMessage,
+  Incident,
   LayerList,
   MetricsSample,
   Position,

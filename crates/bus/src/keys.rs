@@ -206,6 +206,71 @@ pub fn timeline(stream: &StreamId) -> String {
     format!("sm:{{{stream}}}:timeline")
 }
 
+/// What the watch over a stream has seen and decided (hash `revision`, `doc`). analytics; never
+/// expires.
+pub fn watch(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:watch")
+}
+
+/// Alerts that fire now, by identifier (hash). analytics.
+pub fn alerts(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:alerts")
+}
+
+/// Alerts that are over, by identifier (hash, bounded with [`alerts_order`]). analytics.
+pub fn alerts_history(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:alerts-history")
+}
+
+/// The identifiers of alerts that are over, in the order of their end (sorted set, bounded).
+/// analytics.
+pub fn alerts_order(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:alerts-order")
+}
+
+/// Messages to webhooks that wait to be sent, by identifier (hash). analytics; each goes when it was
+/// taken or given up.
+pub fn alert_outbox(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:alert-outbox")
+}
+
+/// Messages to webhooks that were given up, by identifier (hash, bounded with
+/// [`alert_dead_order`]). analytics.
+pub fn alert_dead(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:alert-dead")
+}
+
+/// Their identifiers in the order in which they were given up (sorted set, bounded). analytics.
+pub fn alert_dead_order(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:alert-dead-order")
+}
+
+/// Errors grouped by fingerprint (hash, bounded). analytics.
+pub fn error_groups(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:error-groups")
+}
+
+/// Incidents by identifier (hash, bounded with [`incidents_order`]). analytics.
+pub fn incidents(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:incidents")
+}
+
+/// The identifiers of incidents in the order of their opening (sorted set, bounded). analytics.
+pub fn incidents_order(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:incidents-order")
+}
+
+/// Which replica watches (string). analytics; expires when not renewed.
+pub const WATCH_LEASE: &str = "sm:{alerts}:watch-lease";
+/// Alert rules that people made or changed, by identifier (hash). analytics; never expires.
+pub const ALERT_RULES: &str = "sm:{alerts}:rules";
+/// Their revisions, by identifier (hash). analytics; never expires.
+pub const ALERT_RULE_REVISIONS: &str = "sm:{alerts}:rule-revisions";
+/// Silences and maintenance windows by identifier (hash). analytics; swept when they are over.
+pub const SILENCES: &str = "sm:{alerts}:silences";
+/// Whom alerts are sent to, with their secrets, by identifier (hash). analytics; no answer holds it.
+pub const WEBHOOKS: &str = "sm:{alerts}:webhooks";
+
 /// People by name in lower case (hash). api-gateway; never expires.
 pub const USERS: &str = "sm:{auth}:users";
 

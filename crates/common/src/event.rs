@@ -8,13 +8,16 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::alert::{AlertFired, AlertResolved};
 use crate::chat::{
     ChatHeldChanged, ChatMessage, ChatMessageDeleted, ChatMessageEdited, ChatPinsChanged,
     ChatRulesChanged, ChatSampled, ChatUserRestored, ChatUserSilenced,
 };
 use crate::clock::Timestamp;
 use crate::group::Group;
+use crate::health::SystemHealthChanged;
 use crate::id::{EventId, GroupId, LayerId, SceneId, StreamId, VariableName};
+use crate::incident::{IncidentOpened, IncidentResolved, IncidentUpdated};
 use crate::layer::Layer;
 use crate::output::OutputState;
 use crate::performance::MetricsSample;
@@ -38,15 +41,18 @@ pub enum Channel {
     Metrics,
     /// Chat; none may be missed.
     Chat,
+    /// Alerts, incidents and the health of the system; none may be missed.
+    Alerts,
 }
 
 impl Channel {
     /// Every channel.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::StreamState,
         Self::LayerUpdates,
         Self::Metrics,
         Self::Chat,
+        Self::Alerts,
     ];
 
     /// The channel's name on the WebSocket and on Redis.
@@ -56,6 +62,7 @@ impl Channel {
             Self::LayerUpdates => "layer-updates",
             Self::Metrics => "metrics",
             Self::Chat => "chat",
+            Self::Alerts => "alerts",
         }
     }
 
@@ -234,6 +241,18 @@ event_types! {
     ChatUserRestored, "chat.user.restored", ChatUserRestored;
     /// Messages were left out for a reader who asked for a sample.
     ChatSampled, "chat.sampled", ChatSampled;
+    /// A rule is broken.
+    AlertFired, "alert.fired", AlertFired;
+    /// It holds again.
+    AlertResolved, "alert.resolved", AlertResolved;
+    /// Something went wrong; its cause is a first guess.
+    IncidentOpened, "incident.opened", IncidentOpened;
+    /// More is known of an incident.
+    IncidentUpdated, "incident.updated", IncidentUpdated;
+    /// Everything is right again.
+    IncidentResolved, "incident.resolved", IncidentResolved;
+    /// A part of the system went away, or came back.
+    SystemHealthChanged, "system.health.changed", SystemHealthChanged;
 }
 
 impl EventType {
@@ -274,6 +293,12 @@ impl EventType {
             | Self::ChatUserSilenced
             | Self::ChatUserRestored
             | Self::ChatSampled => Channel::Chat,
+            Self::AlertFired
+            | Self::AlertResolved
+            | Self::IncidentOpened
+            | Self::IncidentUpdated
+            | Self::IncidentResolved
+            | Self::SystemHealthChanged => Channel::Alerts,
         }
     }
 
@@ -313,7 +338,13 @@ impl EventType {
             | Self::ChatHeldChanged
             | Self::ChatUserSilenced
             | Self::ChatUserRestored
-            | Self::ChatSampled => true,
+            | Self::ChatSampled
+            | Self::AlertFired
+            | Self::AlertResolved
+            | Self::IncidentOpened
+            | Self::IncidentUpdated
+            | Self::IncidentResolved => true,
+            Self::SystemHealthChanged => false,
         }
     }
 }

@@ -125,6 +125,16 @@ uuid_ids! {
     SecretId,
     /// A change that is made later.
     ScheduleId,
+    /// One time that an alert rule was broken.
+    AlertId,
+    /// Something that went wrong, from its first sign to its last.
+    IncidentId,
+    /// A time in which alerts are told to nobody.
+    SilenceId,
+    /// Somebody whom alerts are sent to.
+    WebhookId,
+    /// One message to a webhook; the same however often it is sent.
+    DeliveryId,
 }
 
 text_ids! {
@@ -138,6 +148,8 @@ text_ids! {
     RenditionName: "1 to 16 of a-z and 0-9, and neither 'index' nor 'master'", is_rendition,
     /// A variable of a stream.
     VariableName: "1 to 32 of a-z, 0-9 and '_', starting with a letter, and none of viewers, uptime and clock", is_variable,
+    /// An alert rule.
+    RuleId: "1 to 63 of a-z, 0-9 and '-', starting with a letter or digit", is_slug,
     /// One running process of a service, unique among all that ever ran.
     InstanceId: "1 to 63 of a-z, 0-9 and '-', starting with a letter or digit", is_slug,
 }
@@ -159,6 +171,13 @@ impl OutputId {
         Self("recording".to_owned())
     }
 
+    /// A new identifier.
+    pub fn generate() -> Self {
+        Self(Uuid::now_v7().to_string())
+    }
+}
+
+impl RuleId {
     /// A new identifier.
     pub fn generate() -> Self {
         Self(Uuid::now_v7().to_string())

@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 pub mod address;
+pub mod alert;
 pub mod asset;
 pub mod audience;
 pub mod auth;
@@ -14,7 +15,9 @@ pub mod chat;
 pub mod clock;
 pub mod event;
 pub mod group;
+pub mod health;
 pub mod id;
+pub mod incident;
 pub mod ingest;
 pub mod ladder;
 pub mod layer;

@@ -230,6 +230,26 @@ problem_codes! {
     MetricUnknown, "analytics.metric.unknown", 400, "There is no such metric", false;
     /// The range is empty, reversed or too long for its step.
     RangeInvalid, "analytics.range.invalid", 400, "The time range cannot be answered", false;
+    /// No such alert rule.
+    AlertRuleNotFound, "alert.rule.not-found", 404, "There is no such alert rule", false;
+    /// There are as many alert rules as there may be.
+    AlertRuleLimit, "alert.rule.limit-reached", 409, "There are as many alert rules as there may be", false;
+    /// The rule comes with the system.
+    AlertRuleBuiltIn, "alert.rule.built-in", 409, "A built-in rule cannot be deleted", false;
+    /// No such silence, or it is over.
+    SilenceNotFound, "alert.silence.not-found", 404, "There is no such silence", false;
+    /// There are as many silences as there may be.
+    SilenceLimit, "alert.silence.limit-reached", 409, "There are as many silences as there may be", false;
+    /// No such webhook.
+    WebhookNotFound, "alert.webhook.not-found", 404, "There is no such webhook", false;
+    /// There are as many webhooks as there may be.
+    WebhookLimit, "alert.webhook.limit-reached", 409, "There are as many webhooks as there may be", false;
+    /// No such delivery has failed.
+    DeliveryNotFound, "alert.delivery.not-found", 404, "There is no such failed delivery", false;
+    /// No such group of errors.
+    ErrorGroupNotFound, "analytics.error.not-found", 404, "There is no such group of errors", false;
+    /// No such incident, or it is too old.
+    IncidentNotFound, "incident.not-found", 404, "There is no such incident", false;
     /// The path takes WebSocket handshakes alone.
     UpgradeRequired, "ws.upgrade.required", 426, "This path takes WebSocket connections", false;
     /// None of the offered subprotocols is spoken here.

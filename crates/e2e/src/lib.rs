@@ -9,6 +9,7 @@
 )]
 
 mod collector;
+mod drill;
 mod editing;
 mod fleet;
 mod peers;
@@ -19,6 +20,7 @@ mod soak;
 mod stack;
 
 pub use collector::Collector;
+pub use drill::{DrillReport, DrillRow, drill};
 pub use editing::{EditingPlan, EditingReport, edit};
 pub use fleet::Fleet;
 pub use peers::{Camera, Mortal, RtmpServer, SrtListener};

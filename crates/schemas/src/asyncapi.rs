@@ -34,7 +34,7 @@ pub fn asyncapi() -> anyhow::Result<Value> {
             "title": "Stream Manager WebSocket",
             "version": "1",
             "description": format!(
-                "Events of streams, layers, metrics and chat over `/ws`, subprotocol `{json}` (text \
+                "Events of streams, layers, metrics, chat and alerts over `/ws`, subprotocol `{json}` (text \
                  frames) or `{message_pack}` (binary frames, maps of the same fields). A client that gives its last position gets exactly what it missed."
             ),
             "license": {"name": "Apache-2.0"},
@@ -100,6 +100,7 @@ fn snapshot(channel: Channel) -> Value {
         Channel::LayerUpdates => or_null("LayerList"),
         Channel::Metrics => or_null("MetricsSample"),
         Channel::Chat => json!({"type": "array", "items": schema("ChatMessage")}),
+        Channel::Alerts => json!({"type": "array", "items": schema("Alert")}),
     }
 }
 

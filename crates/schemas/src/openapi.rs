@@ -1,4 +1,5 @@
 use serde_json::{Value, json};
+use sm_common::alert::{AlertFired, AlertResolved};
 use sm_common::chat::{
     ChatHeldChanged, ChatMessageDeleted, ChatMessageEdited, ChatPinsChanged, ChatRulesChanged,
     ChatSampled, ChatUserRestored, ChatUserSilenced,
@@ -10,6 +11,8 @@ use sm_common::event::{
     StreamErrorRaised, StreamInterrupted, StreamOutputAdapted, StreamOutputStatusChanged,
     StreamStateChanged, VariablesChanged,
 };
+use sm_common::health::SystemHealthChanged;
+use sm_common::incident::{IncidentOpened, IncidentResolved, IncidentUpdated};
 use sm_common::performance::MetricsSample;
 use sm_common::stream::LayerStatus;
 use sm_common::ws::{ClientMessage, ServerMessage};
@@ -64,6 +67,12 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         ChatUserSilenced,
         ChatUserRestored,
         ChatSampled,
+        AlertFired,
+        AlertResolved,
+        IncidentOpened,
+        IncidentUpdated,
+        IncidentResolved,
+        SystemHealthChanged,
     ))
 )]
 struct Frame;

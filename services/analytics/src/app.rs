@@ -7,12 +7,17 @@ use sm_bus::Bus;
 use sm_service_kit::health::Need;
 use sm_service_kit::{Kit, resources};
 
+use crate::alerts::{AlertStore, StoredSamples};
 use crate::api::{self, Context};
 use crate::config::Config;
+use crate::delivery::{DeliveryStore, Post, Sender, guarded_client};
+use crate::errors::ErrorStore;
+use crate::incidents::IncidentStore;
 use crate::ingest::{self, Ingest};
 use crate::metrics::Metrics;
 use crate::query::Limits;
 use crate::store::Store;
+use crate::watch::{self, Means, Watch};
 
 /// Runs analytics until the process is told to end.
 pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
@@ -30,6 +35,7 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     });
     // Optional: what is stored can be read while nothing new comes in.
     kit.health().component(ingest::COMPONENT, Need::Optional);
+    kit.health().component(watch::COMPONENT, Need::Optional);
     let metrics = Metrics::register(kit.registry()).context("register metrics")?;
     let lag = metrics.clone();
     kit.health()
@@ -37,8 +43,15 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     kit.start().context("start metrics and health")?;
 
     let store = Store::new(bus.clone(), config.retention, config.ingest.stream.clone());
-    let stopping = kit.lifecycle().stopping();
-    let ingest = Ingest::new(store.clone(), config.ingest, metrics, kit.health().clone());
+    let stopping = kit.lifecycle().stopping().clone();
+    let told_on = config.ingest.stream.clone();
+    let health = kit.health().clone();
+    let ingest = Ingest::new(
+        store.clone(),
+        config.ingest,
+        metrics.clone(),
+        health.clone(),
+    );
     kit.lifecycle().spawn(ingest.run(stopping.clone()));
     let reporter = bus.clone();
     kit.lifecycle().spawn(resources::report(
@@ -57,8 +70,45 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         points_max: i64::from(config.query.points_max),
         points_auto: i64::from(config.query.points_auto),
     };
+    let alerts = AlertStore::new(bus.clone(), &config.alerts);
+    let deliveries = DeliveryStore::new(bus.clone(), &config.delivery, &config.alerts);
+    let samples = StoredSamples::new(store.clone(), limits);
+    let means = Means {
+        store: store.clone(),
+        samples: samples.clone(),
+        alerts: alerts.clone(),
+        deliveries: deliveries.clone(),
+        metrics: metrics.clone(),
+        health,
+        told_on,
+    };
+    let watch = Watch::new(means, config.alerts.clone(), config.incidents);
+    kit.lifecycle().spawn(watch.run(stopping.clone()));
+    let policy = config.delivery.policy();
+    let client = guarded_client(policy.clone(), config.delivery.timeout())
+        .context("prepare the sending of messages")?;
+    let sender = Sender::new(
+        (store.clone(), deliveries.clone()),
+        Post::new(client, policy.clone()),
+        &config.delivery,
+        &config.alertmanager,
+        metrics,
+    )
+    .context("prepare the sending to Alertmanager")?;
+    kit.lifecycle().spawn(sender.run(stopping));
+    let context = Context {
+        store,
+        limits,
+        samples,
+        alerts,
+        alerts_config: config.alerts,
+        deliveries,
+        errors: ErrorStore::new(bus.clone()),
+        incidents: IncidentStore::new(bus.clone()),
+        policy,
+    };
     let served = kit
-        .serve(api::routes(Context { store, limits }))
+        .serve(api::routes(context))
         .await
         .context("serve the API");
     // Without this the instance is listed a few seconds longer.

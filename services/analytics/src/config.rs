@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sm_bus::BusConfig;
+use sm_common::address::NetworkPolicy;
 use sm_common::id::StreamId;
 use sm_service_kit::config::{
     AuthConfig, EventHandlerConfig, HttpConfig, KitConfig, OpsConfig, ServiceConfig,
     TelemetryConfig,
 };
+
+use crate::delivery::Patience;
+use crate::incidents::Limits;
 
 /// All settings; `config/default.toml` says what each is for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -27,6 +31,14 @@ pub struct Config {
     pub(crate) retention: RetentionConfig,
     /// `[query]`
     pub(crate) query: QueryConfig,
+    /// `[alerts]`
+    pub(crate) alerts: AlertsConfig,
+    /// `[incidents]`
+    pub(crate) incidents: IncidentsConfig,
+    /// `[delivery]`
+    pub(crate) delivery: DeliveryConfig,
+    /// `[alertmanager]`
+    pub(crate) alertmanager: AlertmanagerConfig,
 }
 
 /// `[ingest]`
@@ -64,6 +76,131 @@ pub(crate) struct RetentionConfig {
 pub(crate) struct QueryConfig {
     pub(crate) points_max: u32,
     pub(crate) points_auto: u32,
+}
+
+/// `[alerts]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AlertsConfig {
+    pub(crate) interval_ms: u64,
+    pub(crate) lease_ms: u64,
+    pub(crate) settle_s: u64,
+    pub(crate) page_max: usize,
+    pub(crate) rules_max: usize,
+    pub(crate) silences_max: usize,
+    pub(crate) history_max: usize,
+    pub(crate) error_groups_max: usize,
+    pub(crate) dry_run_max_s: u32,
+}
+
+impl AlertsConfig {
+    pub(crate) const fn interval(&self) -> Duration {
+        Duration::from_millis(self.interval_ms)
+    }
+
+    pub(crate) const fn lease(&self) -> Duration {
+        Duration::from_millis(self.lease_ms)
+    }
+
+    pub(crate) const fn settle(&self) -> Duration {
+        Duration::from_secs(self.settle_s)
+    }
+}
+
+/// `[incidents]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IncidentsConfig {
+    pub(crate) kept_max: usize,
+    pub(crate) together_ms: u64,
+    pub(crate) siblings_ms: u64,
+    pub(crate) settle_ms: u64,
+    pub(crate) change_s: u64,
+    pub(crate) wanted_s: u64,
+    pub(crate) redis_away_ms: u64,
+    pub(crate) silent_ms: u64,
+    pub(crate) host_busy_lag_ms: f64,
+}
+
+impl IncidentsConfig {
+    pub(crate) const fn limits(&self) -> Limits {
+        Limits {
+            together: Duration::from_millis(self.together_ms),
+            siblings: Duration::from_millis(self.siblings_ms),
+            settle: Duration::from_millis(self.settle_ms),
+            change: Duration::from_secs(self.change_s),
+            wanted: Duration::from_secs(self.wanted_s),
+        }
+    }
+
+    pub(crate) const fn redis_away(&self) -> Duration {
+        Duration::from_millis(self.redis_away_ms)
+    }
+
+    pub(crate) const fn silent(&self) -> Duration {
+        Duration::from_millis(self.silent_ms)
+    }
+}
+
+/// `[delivery]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DeliveryConfig {
+    allow: Vec<ipnet::IpNet>,
+    pub(crate) webhooks_max: usize,
+    pub(crate) outbox_max: usize,
+    pub(crate) dead_max: usize,
+    pub(crate) parallel_max: usize,
+    interval_ms: u64,
+    timeout_ms: u64,
+    attempts_max: u32,
+    retry_first_ms: u64,
+    retry_longest_ms: u64,
+}
+
+impl DeliveryConfig {
+    /// Which networks messages may be sent to.
+    pub(crate) fn policy(&self) -> NetworkPolicy {
+        NetworkPolicy {
+            allow: self.allow.clone(),
+        }
+    }
+
+    pub(crate) const fn interval(&self) -> Duration {
+        Duration::from_millis(self.interval_ms)
+    }
+
+    pub(crate) const fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout_ms)
+    }
+
+    pub(crate) const fn patience(&self) -> Patience {
+        Patience {
+            attempts_max: self.attempts_max,
+            first: Duration::from_millis(self.retry_first_ms),
+            longest: Duration::from_millis(self.retry_longest_ms),
+        }
+    }
+}
+
+/// `[alertmanager]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AlertmanagerConfig {
+    pub(crate) url: String,
+    pub(crate) console_url: String,
+    pub(crate) resend_ms: u64,
+    pub(crate) resolved_keep_s: u64,
+}
+
+impl AlertmanagerConfig {
+    pub(crate) const fn resend(&self) -> Duration {
+        Duration::from_millis(self.resend_ms)
+    }
+
+    pub(crate) const fn resolved_keep(&self) -> Duration {
+        Duration::from_secs(self.resolved_keep_s)
+    }
 }
 
 impl ServiceConfig for Config {

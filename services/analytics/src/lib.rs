@@ -4,21 +4,30 @@
 //! of a minute (`rollup`), both kept in Redis (`store`), and is read back as a series or a
 //! summary (`query`, `api`). [`catalogue`] names every metric.
 //!
+//! Beside it, one replica at a time watches every stream (`watch`): it looks at the rules (`alerts`),
+//! groups errors (`errors`), puts what went wrong together into incidents (`incidents`), and tells
+//! others (`delivery`).
+//!
 //! Architecture invariants: the event log is the only input, never another service's documents.
 //! What is derived from an event is committed together with the position behind it, so that a
 //! restart or a second replica loses and doubles nothing. Nothing is interpolated: what was not
 //! measured is `null`.
 
+mod alerts;
 mod api;
 mod app;
 mod catalogue;
 mod config;
+mod delivery;
+mod errors;
+mod incidents;
 mod ingest;
 mod metrics;
 mod query;
 mod rollup;
 mod store;
 mod timeline;
+mod watch;
 
 use sm_service_kit::About;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 use sm_common::event::Channel;
 
 use crate::rollup::quantity::float;
@@ -16,6 +16,9 @@ pub(crate) struct Metrics {
     ingested: IntCounterVec,
     gaps: IntCounterVec,
     unreadable: IntCounterVec,
+    watched_errors: IntCounter,
+    alerts: IntCounterVec,
+    deliveries: IntCounterVec,
     lag: IntGaugeVec,
     lags: Arc<Mutex<BTreeMap<Log, u64>>>,
 }
@@ -38,7 +41,37 @@ impl Metrics {
             &["channel"],
         )?;
         registry.register(Box::new(lag.clone()))?;
+        let watched_errors = IntCounter::new(
+            "sm_analytics_errors_total",
+            "Errors of streams that were counted in their groups.",
+        )?;
+        let alerts = IntCounterVec::new(
+            Opts::new(
+                "sm_analytics_alerts_total",
+                "Alerts that fired or were resolved.",
+            ),
+            &["change"],
+        )?;
+        let deliveries = IntCounterVec::new(
+            Opts::new(
+                "sm_analytics_deliveries_total",
+                "Messages to webhooks, by what became of the attempt.",
+            ),
+            &["outcome"],
+        )?;
+        for change in ["fired", "resolved"] {
+            alerts.with_label_values(&[change]);
+        }
+        for outcome in ["sent", "failed", "given-up"] {
+            deliveries.with_label_values(&[outcome]);
+        }
+        registry.register(Box::new(watched_errors.clone()))?;
+        registry.register(Box::new(alerts.clone()))?;
+        registry.register(Box::new(deliveries.clone()))?;
         Ok(Self {
+            watched_errors,
+            alerts,
+            deliveries,
             ingested: counter(
                 "sm_analytics_ingested_total",
                 "Events read from the logs and committed.",
@@ -64,6 +97,21 @@ impl Metrics {
         self.gaps.with_label_values(&label).inc_by(u64::from(gap));
     }
 
+    /// Errors were counted in their groups, alerts have fired and were resolved.
+    pub(crate) fn decided(&self, errors: usize, fired: usize, resolved: usize) {
+        self.watched_errors.inc_by(count(errors));
+        for (change, alerts) in [("fired", fired), ("resolved", resolved)] {
+            self.alerts
+                .with_label_values(&[change])
+                .inc_by(count(alerts));
+        }
+    }
+
+    /// A message was sent, or was not taken, or was given up.
+    pub(crate) fn delivered(&self, outcome: &'static str) {
+        self.deliveries.with_label_values(&[outcome]).inc();
+    }
+
     /// So many events of a log have not been read yet.
     pub(crate) fn set_lag(&self, log: &Log, events: u64) {
         let mut lags = self.lags.lock().unwrap_or_else(PoisonError::into_inner);
@@ -84,4 +132,8 @@ impl Metrics {
         let total: u64 = lags.values().sum();
         float(i64::try_from(total).unwrap_or(i64::MAX))
     }
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
 }

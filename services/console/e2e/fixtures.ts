@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { type APIRequestContext, test as base, expect, type Page } from "@playwright/test";
 
 const user = process.env.CONSOLE_USER ?? "admin";
@@ -38,6 +39,12 @@ export class System {
     if (status === "paused") await this.control("resume");
     else if (status === "offline" || status === "failed") await this.control("start");
     await expect.poll(() => this.status(), { timeout: 30_000 }).toBe("live");
+  }
+
+  /** Kills the media worker, as the out-of-memory killer would. */
+  async killWorker(): Promise<void> {
+    const pid = await readFile(`${process.env.STACK_DATA}/run/media-worker-main.pid`, "utf8");
+    process.kill(Number(pid), "SIGKILL");
   }
 
   /** Deletes every layer of this name. */

@@ -4,6 +4,7 @@ import { may } from "./api/permissions.ts";
 import type { Session } from "./api/session.ts";
 import type { StreamState } from "./api/types.ts";
 import { systemClock } from "./clock.ts";
+import { AlertStore } from "./features/alerts/store.ts";
 import { Announcer } from "./features/announcements/announcer.ts";
 import { announceLink, announceOutputs, announceStream } from "./features/announcements/rules.ts";
 import { AssetStore } from "./features/assets/store.ts";
@@ -44,6 +45,7 @@ export interface Runtime {
   readonly state: StreamStore;
   readonly commands: StreamCommands;
   readonly metrics: MetricsLane;
+  readonly alerts: AlertStore;
   readonly layers: LayerStore;
   readonly layerWriter: LayerWriter;
   readonly orderWriter: OrderWriter;
@@ -83,6 +85,7 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
   const outputs = new OutputStore(api, stream);
   const layerHistory = new LayerHistory(api, layers, systemClock, stream);
   const metrics = new MetricsLane((task) => requestAnimationFrame(task));
+  const alerts = new AlertStore(api, stream);
   const announcer = new Announcer(systemClock);
 
   follow(connection, "stream-state", stream, timed(state, serverClock));
@@ -117,6 +120,7 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
   connection.figures.subscribe(reviewPolling);
   if (role && may(role, "read-metrics")) {
     follow(connection, "metrics", stream, timed(metrics, serverClock));
+    follow(connection, "alerts", stream, timed(alerts, serverClock));
   }
 
   if (role && may(role, "edit-layers")) layerHistory.follow();
@@ -139,6 +143,7 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
     state,
     commands: new StreamCommands(api, state, stream),
     metrics,
+    alerts,
     layers,
     layerWriter: new LayerWriter(api, layers, systemClock),
     orderWriter: new OrderWriter(api, layers, stream),

@@ -142,6 +142,7 @@ pub(crate) struct FanoutConfig {
     pub(crate) layer_updates: LogChannelConfig,
     pub(crate) metrics: StateChannelConfig,
     pub(crate) chat: ChatChannelConfig,
+    pub(crate) alerts: LogChannelConfig,
 }
 
 /// A channel whose newest value says all.
@@ -203,10 +204,11 @@ impl FanoutConfig {
             Channel::LayerUpdates => self.layer_updates.lane(),
             Channel::Metrics => self.metrics.lane(),
             Channel::Chat => self.chat.lane(),
+            Channel::Alerts => self.alerts.lane(),
         };
         let sample_per_second = match channel {
             Channel::Chat => self.chat.sample_per_second,
-            Channel::StreamState | Channel::LayerUpdates | Channel::Metrics => 0,
+            Channel::StreamState | Channel::LayerUpdates | Channel::Metrics | Channel::Alerts => 0,
         };
         Batching {
             window: Duration::from_millis(window_ms),

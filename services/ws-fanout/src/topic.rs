@@ -21,7 +21,7 @@ impl std::fmt::Display for Topic {
 pub(crate) const fn permission_to_read(channel: Channel) -> Permission {
     match channel {
         Channel::StreamState | Channel::LayerUpdates => Permission::ReadStream,
-        Channel::Metrics => Permission::ReadAnalytics,
+        Channel::Metrics | Channel::Alerts => Permission::ReadAnalytics,
         Channel::Chat => Permission::Chat,
     }
 }
@@ -30,6 +30,6 @@ pub(crate) const fn permission_to_read(channel: Channel) -> Permission {
 pub(crate) const fn is_public(channel: Channel) -> bool {
     match channel {
         Channel::StreamState => true,
-        Channel::LayerUpdates | Channel::Metrics | Channel::Chat => false,
+        Channel::LayerUpdates | Channel::Metrics | Channel::Chat | Channel::Alerts => false,
     }
 }

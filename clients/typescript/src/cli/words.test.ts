@@ -53,7 +53,23 @@ it.each([
   expect(eventLine(event as unknown as SubscriptionEvent<Channel>, plain)).toContain(words);
 });
 
+it("says what fires, and what went wrong", () => {
+  const alert = { severity: "error", name: "Slow", reason: "fps is 5", fired_at: heard.time };
+  const fired = { ...heard, type: "alert.fired", channel: "alerts", data: alert };
+  expect(eventLine(fired as unknown as SubscriptionEvent<Channel>, plain)).toContain(
+    "alert.fired error: Slow (fps is 5)",
+  );
+  const incident = { severity: "error", title: "engine: killed" };
+  const opened = { ...heard, type: "incident.opened", channel: "alerts", data: incident };
+  expect(eventLine(opened as unknown as SubscriptionEvent<Channel>, plain)).toContain(
+    "error: engine: killed",
+  );
+  const snapshot = { type: "snapshot", channel: "alerts", value: [alert] };
+  expect(eventLine(snapshot as unknown as SubscriptionEvent<Channel>, plain)).toContain("Slow");
+});
+
 it.each<[Partial<SubscriptionEvent<Channel>>, string | null]>([
+  [{ type: "snapshot", channel: "alerts", value: [] }, "now      alerts nothing fires"],
   [{ type: "snapshot", channel: "metrics", value: null }, null],
   [{ type: "snapshot", channel: "chat", value: [] }, null],
   [

@@ -1,5 +1,6 @@
 import type { LinkState } from "../link/state.ts";
 import type {
+  Alert,
   Channel,
   ChatMessage,
   LayerList,
@@ -126,7 +127,20 @@ function summary(event: Told): string {
       return event.data.user;
     case "chat.sampled":
       return `${event.data.left_out} messages left out`;
+    case "alert.fired":
+    case "alert.resolved":
+      return alertWords(event.data);
+    case "incident.opened":
+    case "incident.updated":
+    case "incident.resolved":
+      return `${event.data.severity}: ${event.data.title}`;
+    case "system.health.changed":
+      return `${event.data.component} is ${event.data.state}${because(event.data.reason)}`;
   }
+}
+
+function alertWords({ severity, name, reason }: Alert): string {
+  return `${severity}: ${name}${because(reason)}`;
 }
 
 function untilWords(until: string | null | undefined): string {
@@ -156,6 +170,14 @@ function snapshotLines(channel: Channel, value: unknown, paint: Paint): string |
       if (messages.length === 0) return null;
       const lines = messages.map((message) =>
         line(message.sent_at, "chat.message.posted", messageWords(message), paint),
+      );
+      return lines.join("\n");
+    }
+    case "alerts": {
+      const alerts = value as Alert[];
+      if (alerts.length === 0) return now(channel, "nothing fires", paint);
+      const lines = alerts.map((alert) =>
+        line(alert.fired_at, "alert.fired", alertWords(alert), paint),
       );
       return lines.join("\n");
     }

@@ -6,6 +6,14 @@ type Schemas = components["schemas"];
 
 /** The data of each type of event, by channel. */
 export interface ChannelEvents {
+  "alerts": {
+    "alert.fired": Schemas["AlertFired"];
+    "alert.resolved": Schemas["AlertResolved"];
+    "incident.opened": Schemas["IncidentOpened"];
+    "incident.resolved": Schemas["IncidentResolved"];
+    "incident.updated": Schemas["IncidentUpdated"];
+    "system.health.changed": Schemas["SystemHealthChanged"];
+  };
   "chat": {
     "chat.held.changed": Schemas["ChatHeldChanged"];
     "chat.message.deleted": Schemas["ChatMessageDeleted"];
@@ -52,6 +60,7 @@ export interface ChannelEvents {
 
 /** The value that each channel begins with. */
 export interface ChannelSnapshots {
+  "alerts": Schemas["Alert"][];
   "chat": Schemas["ChatMessage"][];
   "layer-updates": Schemas["LayerList"] | null;
   "metrics": Schemas["MetricsSample"] | null;
@@ -60,6 +69,7 @@ export interface ChannelSnapshots {
 
 /** The types of events that each channel carries. */
 export const CHANNEL_EVENTS: Readonly<Record<keyof ChannelEvents, readonly string[]>> = {
+  "alerts": ["alert.fired", "alert.resolved", "incident.opened", "incident.resolved", "incident.updated", "system.health.changed"],
   "chat": ["chat.held.changed", "chat.message.deleted", "chat.message.edited", "chat.message.posted", "chat.pins.changed", "chat.rules.changed", "chat.sampled", "chat.user.restored", "chat.user.silenced"],
   "layer-updates": ["group.created", "group.deleted", "group.updated", "layer.created", "layer.deleted", "layer.reordered", "layer.status.changed", "layer.updated", "scene.created", "scene.deleted", "scene.preview.changed", "scene.reordered", "scene.take.started", "scene.taken", "scene.updated", "schedule.created", "schedule.ended", "variables.changed"],
   "metrics": ["stream.metrics.sampled"],
@@ -68,6 +78,7 @@ export const CHANNEL_EVENTS: Readonly<Record<keyof ChannelEvents, readonly strin
 
 /** Whether a slow reader of the channel may find events left out. */
 export const CHANNEL_IS_CONFLATED: Readonly<Record<keyof ChannelEvents, boolean>> = {
+  "alerts": false,
   "chat": false,
   "layer-updates": false,
   "metrics": true,

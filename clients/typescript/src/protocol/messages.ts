@@ -4,11 +4,13 @@ import type { components } from "./types.gen.ts";
 
 export type Schemas = components["schemas"];
 
+export type Alert = Schemas["Alert"];
 export type Channel = Schemas["Channel"];
 export type ChatMessage = Schemas["ChatMessage"];
 export type ClientMessage = Schemas["ClientMessage"];
 export type ConnectionLimits = Schemas["ConnectionLimits"];
 export type EventMessage = Schemas["EventMessage"];
+export type Incident = Schemas["Incident"];
 export type LayerList = Schemas["LayerList"];
 export type MetricsSample = Schemas["MetricsSample"];
 export type OutputState = Schemas["OutputState"];

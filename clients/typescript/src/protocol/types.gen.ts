@@ -19,6 +19,54 @@ export interface components {
              */
             video_kbps: number;
         };
+        /** @description One time that a rule was broken, from its firing until it is resolved. */
+        Alert: {
+            /** @description When it had been broken for long enough. */
+            fired_at: components["schemas"]["Timestamp"];
+            /** @description This time. */
+            id: components["schemas"]["AlertId"];
+            /** @description The rule's labels. */
+            labels: {
+                [key: string]: string;
+            };
+            muted?: components["schemas"]["Mute"] | null;
+            /** @description The rule's name. */
+            name: string;
+            /** @description What was seen, in a sentence. */
+            reason: string;
+            /** @description What to do. */
+            remedy: string;
+            resolved_at?: components["schemas"]["Timestamp"] | null;
+            /** @description The rule. */
+            rule: components["schemas"]["RuleId"];
+            /** @description How bad it is, by what the viewer notices. */
+            severity: components["schemas"]["Severity"];
+            /** @description Since when the rule has been broken. */
+            since: components["schemas"]["Timestamp"];
+            /** @description Whether it is on. */
+            state: components["schemas"]["AlertState"];
+            /** @description The stream that it is about. */
+            stream: components["schemas"]["StreamId"];
+            /**
+             * Format: double
+             * @description The value that was last seen, in the metric's unit; null where the rule is about none.
+             */
+            value?: number | null;
+        };
+        /** @description A rule is broken. */
+        AlertFired: components["schemas"]["Alert"];
+        /**
+         * Format: uuid
+         * @description One time that an alert rule was broken.
+         */
+        AlertId: string;
+        /** @description It holds again. */
+        AlertResolved: components["schemas"]["Alert"];
+        /**
+         * @description Whether an alert is on.
+         * @enum {string}
+         */
+        AlertState: "firing" | "resolved";
         /**
          * @description One of nine points of a box.
          * @enum {string}
@@ -67,7 +115,7 @@ export interface components {
          * @description A channel of events. Each stream has its own log and positions on each channel.
          * @enum {string}
          */
-        Channel: "stream-state" | "layer-updates" | "metrics" | "chat";
+        Channel: "stream-state" | "layer-updates" | "metrics" | "chat" | "alerts";
         /**
          * @description The colour of a name. Which shade of it can be read depends on what is behind it, so each client
          *     chooses its own.
@@ -563,7 +611,7 @@ export interface components {
          * @description What happened.
          * @enum {string}
          */
-        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.output.status.changed" | "stream.output.adapted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "group.created" | "group.updated" | "group.deleted" | "variables.changed" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "schedule.created" | "schedule.ended" | "chat.message.posted" | "chat.message.deleted" | "chat.message.edited" | "chat.pins.changed" | "chat.rules.changed" | "chat.held.changed" | "chat.user.silenced" | "chat.user.restored" | "chat.sampled";
+        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.output.status.changed" | "stream.output.adapted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "group.created" | "group.updated" | "group.deleted" | "variables.changed" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "schedule.created" | "schedule.ended" | "chat.message.posted" | "chat.message.deleted" | "chat.message.edited" | "chat.pins.changed" | "chat.rules.changed" | "chat.held.changed" | "chat.user.silenced" | "chat.user.restored" | "chat.sampled" | "alert.fired" | "alert.resolved" | "incident.opened" | "incident.updated" | "incident.resolved" | "system.health.changed";
         /** @description What somebody pushes to an `ingest` layer. */
         FeedPerformance: {
             /** @description Codec of the sound, such as `aac`; absent until sound came. */
@@ -746,6 +794,102 @@ export interface components {
             /** @description The picture. */
             asset: components["schemas"]["AssetId"];
         };
+        /** @description Something that went wrong, from its first sign to its last. */
+        Incident: {
+            /** @description The parts that something is or was wrong with. */
+            affected: string[];
+            /** @description When its first sign was seen where it happened. */
+            began_at: components["schemas"]["Timestamp"];
+            /** @description What may have caused it, the most likely first. */
+            causes: components["schemas"]["IncidentCause"][];
+            /** @description When it was noticed here. */
+            detected_at: components["schemas"]["Timestamp"];
+            /** @description This one. */
+            id: components["schemas"]["IncidentId"];
+            /**
+             * Format: int64
+             * @description From its first sign until the last was gone, in milliseconds.
+             */
+            recovery_ms?: number | null;
+            resolved_at?: components["schemas"]["Timestamp"] | null;
+            /** @description The worst of its signs. */
+            severity: components["schemas"]["Severity"];
+            /** @description Whether it is over. */
+            state: components["schemas"]["IncidentState"];
+            /** @description The stream. */
+            stream: components["schemas"]["StreamId"];
+            /** @description What happened, oldest first. */
+            timeline: components["schemas"]["IncidentMoment"][];
+            /** @description What it is, in a line for people. */
+            title: string;
+        };
+        /** @description What may have caused an incident. */
+        IncidentCause: {
+            /** @description The stable, dotted code of its first sign; null where nothing was seen of it itself. */
+            code?: string | null;
+            /** @description The part: `host`, `redis`, `service:<name>`, `engine`, `source:<layer>`, `layer:<id>`, `output:<id>`. */
+            component: string;
+            /** @description What the score is made of. */
+            evidence: components["schemas"]["IncidentEvidence"][];
+            /** @description What to do about it. */
+            remedy: string;
+            /**
+             * Format: double
+             * @description 0 to 1; comparable within one incident only.
+             */
+            score: number;
+        };
+        /** @description A term of a cause's score. */
+        IncidentEvidence: {
+            /** @description Which. */
+            kind: components["schemas"]["IncidentEvidenceKind"];
+            /**
+             * Format: double
+             * @description 0 to 1.
+             */
+            score: number;
+            /** @description Why, in a sentence. */
+            text: string;
+        };
+        /**
+         * @description What speaks for or against a cause.
+         * @enum {string}
+         */
+        IncidentEvidenceKind: "coverage" | "minimality" | "precedence" | "specificity" | "change";
+        /**
+         * Format: uuid
+         * @description Something that went wrong, from its first sign to its last.
+         */
+        IncidentId: string;
+        /** @description An entry of an incident's timeline. */
+        IncidentMoment: {
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Its stable, dotted code, or the command that was given. */
+            code: string;
+            /** @description The part that it is about. */
+            component: string;
+            /** @description Of what kind. */
+            kind: components["schemas"]["IncidentMomentKind"];
+            /** @description What happened, for people. */
+            text: string;
+        };
+        /**
+         * @description What an entry of a timeline tells of.
+         * @enum {string}
+         */
+        IncidentMomentKind: "sign" | "cleared" | "change" | "cause";
+        /** @description Something went wrong. */
+        IncidentOpened: components["schemas"]["Incident"];
+        /** @description Everything is right again. */
+        IncidentResolved: components["schemas"]["Incident"];
+        /**
+         * @description Whether an incident is over.
+         * @enum {string}
+         */
+        IncidentState: "open" | "resolved";
+        /** @description More is known of an incident: another sign, or another cause. */
+        IncidentUpdated: components["schemas"]["Incident"];
         /**
          * @description How a feed is pushed to us.
          * @enum {string}
@@ -1054,6 +1198,23 @@ export interface components {
             /** @description Who was watching. */
             viewers: components["schemas"]["Viewers"];
         };
+        /** @description Why an alert that fires is sent to nobody. */
+        Mute: {
+            /** @enum {string} */
+            by: "silence";
+            /** @description The silence. */
+            silence: components["schemas"]["SilenceId"];
+        } | {
+            /** @enum {string} */
+            by: "maintenance";
+            /** @description The window. */
+            silence: components["schemas"]["SilenceId"];
+        } | {
+            /** @enum {string} */
+            by: "inhibition";
+            /** @description The rule of that alert. */
+            rule: components["schemas"]["RuleId"];
+        };
         /** @description Live sound and picture that are fetched from elsewhere, stretched over the layer. */
         NetworkSource: {
             /** @description Whether a passphrase is set, of SRT. It is sent as `passphrase` and never shown again. */
@@ -1248,6 +1409,11 @@ export interface components {
          * @enum {string}
          */
         OutputStatus: "stopped" | "connecting" | "live" | "reconnecting" | "failed";
+        /**
+         * @description Whether a part of the system is there.
+         * @enum {string}
+         */
+        PartState: "up" | "down";
         /**
          * @description A generated picture.
          * @enum {string}
@@ -1667,6 +1833,8 @@ export interface components {
          * @enum {string}
          */
         Role: "viewer" | "moderator" | "operator" | "admin" | "service";
+        /** @description An alert rule. */
+        RuleId: string;
         /** @description A scene was created. Its layers, if it is the copy of another, are read where it is kept. */
         SceneCreated: {
             /** @description Its place among the scenes, starting at 0. */
@@ -1918,6 +2086,11 @@ export interface components {
          * @enum {string}
          */
         Severity: "info" | "warning" | "error" | "critical";
+        /**
+         * Format: uuid
+         * @description A time in which alerts are told to nobody.
+         */
+        SilenceId: string;
         /** @description What SRT says of a connection. */
         SrtStats: {
             /**
@@ -2024,6 +2197,17 @@ export interface components {
          * @enum {string}
          */
         StreamStatus: "offline" | "starting" | "live" | "paused" | "degraded" | "reconnecting" | "stopping" | "failed";
+        /** @description A part of the system went away, or came back. */
+        SystemHealthChanged: {
+            /** @description The part: `redis`, or `service:<name>` where no replica of it is left. */
+            component: string;
+            /** @description How that was seen, in a sentence. */
+            reason: string;
+            /** @description Since when. */
+            since: components["schemas"]["Timestamp"];
+            /** @description Whether it is there. */
+            state: components["schemas"]["PartState"];
+        };
         /** @description A scene was put on air. */
         Take: {
             /**

@@ -1,9 +1,13 @@
 use sm_bus::BusError;
-use sm_common::id::StreamId;
+use sm_common::id::{IncidentId, StreamId};
 use sm_common::problem::ProblemCode;
 use sm_service_kit::ApiProblem;
+use sm_service_kit::body::fault::Faults;
+use sm_service_kit::http::etag;
 
+use crate::alerts::{ChangeError, DryRunError};
 use crate::catalogue::Metric;
+use crate::delivery::DeliveryError;
 use crate::query::WindowError;
 
 /// Why a request of this service is refused.
@@ -17,22 +21,99 @@ pub(crate) enum ApiError {
     NoMetric,
     #[error("`to` needs a `from`")]
     OpenRange,
+    #[error("`limit` is at most {max}")]
+    Limit { max: u16 },
+    #[error("`month` is a year and a month, such as 2026-11")]
+    Month,
+    #[error("a rule is tried on at most {longest_s} s; ask for a shorter range")]
+    LongDryRun { longest_s: u32 },
+    #[error("there is no group of errors {fingerprint:?}")]
+    UnknownErrorGroup { fingerprint: String },
+    #[error("there is no incident {0}, or it is too old")]
+    UnknownIncident(IncidentId),
+    #[error("the body is not acceptable")]
+    Body(Faults),
     #[error(transparent)]
     Window(#[from] WindowError),
     #[error(transparent)]
+    DryRun(#[from] DryRunError),
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    #[error(transparent)]
+    Delivery(#[from] DeliveryError),
+    #[error(transparent)]
     Bus(#[from] BusError),
+}
+
+impl From<Faults> for ApiError {
+    fn from(faults: Faults) -> Self {
+        Self::Body(faults)
+    }
 }
 
 impl From<ApiError> for ApiProblem {
     fn from(error: ApiError) -> Self {
         let code = match error {
-            ApiError::Bus(error) if error.is_unavailable() => return Self::unavailable(error),
-            ApiError::Bus(error) => return Self::internal(error),
+            ApiError::Bus(error)
+            | ApiError::Change(ChangeError::Bus(error))
+            | ApiError::Delivery(DeliveryError::Bus(error)) => return bus(error),
+            ApiError::Body(faults) => return body(faults),
+            ApiError::Change(error) => return change(&error),
+            ApiError::Delivery(error) => return delivery(&error),
             ApiError::UnknownStream(_) => ProblemCode::StreamNotFound,
             ApiError::UnknownMetric { .. } => ProblemCode::MetricUnknown,
-            ApiError::NoMetric => ProblemCode::QueryInvalid,
-            ApiError::OpenRange | ApiError::Window(_) => ProblemCode::RangeInvalid,
+            ApiError::NoMetric | ApiError::Limit { .. } | ApiError::Month => {
+                ProblemCode::QueryInvalid
+            }
+            ApiError::OpenRange | ApiError::Window(_) | ApiError::LongDryRun { .. } => {
+                ProblemCode::RangeInvalid
+            }
+            ApiError::DryRun(_) => ProblemCode::ValidationFailed,
+            ApiError::UnknownErrorGroup { .. } => ProblemCode::ErrorGroupNotFound,
+            ApiError::UnknownIncident(_) => ProblemCode::IncidentNotFound,
         };
         Self::new(code).detail(error.to_string())
+    }
+}
+
+fn bus(error: BusError) -> ApiProblem {
+    if error.is_unavailable() {
+        ApiProblem::unavailable(error)
+    } else {
+        ApiProblem::internal(error)
+    }
+}
+
+fn body(faults: Faults) -> ApiProblem {
+    if faults.is_misshapen() {
+        ApiProblem::new(ProblemCode::BodyInvalid)
+            .detail("the body is not of the expected shape; see `errors`")
+            .errors(faults.into_errors())
+    } else {
+        ApiProblem::invalid(faults.into_errors())
+    }
+}
+
+fn change(error: &ChangeError) -> ApiProblem {
+    let told = |code| ApiProblem::new(code).detail(error.to_string());
+    match error {
+        ChangeError::UnknownRule(_) => told(ProblemCode::AlertRuleNotFound),
+        ChangeError::BuiltIn(_) => told(ProblemCode::AlertRuleBuiltIn),
+        ChangeError::TooManyRules(_) => told(ProblemCode::AlertRuleLimit),
+        ChangeError::UnknownSilence(_) => told(ProblemCode::SilenceNotFound),
+        ChangeError::TooManySilences(_) => told(ProblemCode::SilenceLimit),
+        ChangeError::Stale { current } => told(ProblemCode::RevisionStale).etag(etag(current)),
+        ChangeError::Bus(_) => told(ProblemCode::Internal),
+    }
+}
+
+fn delivery(error: &DeliveryError) -> ApiProblem {
+    let told = |code| ApiProblem::new(code).detail(error.to_string());
+    match error {
+        DeliveryError::UnknownWebhook(_) => told(ProblemCode::WebhookNotFound),
+        DeliveryError::TooManyWebhooks(_) => told(ProblemCode::WebhookLimit),
+        DeliveryError::UnknownDelivery(_) => told(ProblemCode::DeliveryNotFound),
+        DeliveryError::Stale { current } => told(ProblemCode::RevisionStale).etag(etag(current)),
+        DeliveryError::Bus(_) => told(ProblemCode::Internal),
     }
 }

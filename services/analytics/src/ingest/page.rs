@@ -38,7 +38,7 @@ pub(super) const fn series_of(channel: Channel) -> Option<Series> {
         Channel::Metrics => Some(Series::Samples),
         Channel::Chat => Some(Series::ChatMessages),
         Channel::LayerUpdates => Some(Series::LayerChanges),
-        Channel::StreamState => None,
+        Channel::StreamState | Channel::Alerts => None,
     }
 }
 
@@ -133,7 +133,13 @@ fn read_event(event: &Event) -> Result<Noted, PayloadError> {
         | EventType::ChatHeldChanged
         | EventType::ChatUserSilenced
         | EventType::ChatUserRestored
-        | EventType::ChatSampled => Noted::Nothing,
+        | EventType::ChatSampled
+        | EventType::AlertFired
+        | EventType::AlertResolved
+        | EventType::IncidentOpened
+        | EventType::IncidentUpdated
+        | EventType::IncidentResolved
+        | EventType::SystemHealthChanged => Noted::Nothing,
     })
 }
 

@@ -7,15 +7,18 @@ use sm_bus::{Bus, BusConfig, keys, redis};
 use sm_common::auth::Role;
 use sm_common::chat::ChatMessage;
 use sm_common::clock::{Clock as _, ManualClock, SystemClock, Timestamp};
-use sm_common::event::{Channel, LayerDeleted, Payload, StreamStateChanged};
+use sm_common::event::{
+    Channel, LayerDeleted, Payload, StreamErrorCleared, StreamErrorRaised, StreamStateChanged,
+};
 use sm_common::id::{InstanceId, LayerId, SceneId, StreamId, UserId};
 use sm_common::performance::{MetricsSample, Performance, Viewers};
 use sm_common::program::ProgramFormat;
 use sm_common::stream::{
-    ChosenScenes, DesiredState, DesiredStatus, ObservedState, StreamState, StreamStatus,
+    ChosenScenes, DesiredState, DesiredStatus, ObservedState, Severity, StreamError, StreamState,
+    StreamStatus,
 };
 use sm_service_kit::Kit;
-use sm_test_kit::{Answer, Api, Issuer, Redis, Running, until};
+use sm_test_kit::{Answer, Api, Issuer, Redis, Running, until, until_some};
 
 /// Longest wait for what should take milliseconds.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
@@ -217,6 +220,124 @@ fn publisher(redis: &Redis, clock: &Arc<ManualClock>, history_max: usize) -> Bus
     let name = "stream-engine";
     let clock: Arc<ManualClock> = Arc::clone(clock);
     Bus::new(config, name, InstanceId::generate(name), clock).unwrap()
+}
+
+impl Harness {
+    /// A replica that looks at rules often, and at a stream as soon as it is on air.
+    pub(crate) fn watching(&self, changes: &[(&str, &str)]) -> Running {
+        let mut settings = vec![
+            ("alerts.interval_ms", "50"),
+            ("alerts.settle_s", "0"),
+            ("incidents.settle_ms", "100"),
+            ("delivery.interval_ms", "50"),
+        ];
+        settings.extend_from_slice(changes);
+        self.replica(&settings)
+    }
+
+    /// The stream has been on air since the start.
+    pub(crate) async fn on_air(&self) {
+        self.status(0, StreamStatus::Live, Some(0)).await;
+    }
+
+    /// Publishes a sample of this very second.
+    pub(crate) async fn fps_now(&self, fps: f64) {
+        self.publish(&MetricsSample {
+            stream: StreamId::default(),
+            at: SystemClock.now(),
+            performance: Performance {
+                fps: Some(fps),
+                ..Performance::default()
+            },
+            viewers: Viewers::default(),
+        })
+        .await;
+    }
+
+    /// Publishes, at the publishers' time, that something went wrong.
+    pub(crate) async fn raise(&self, code: &str, component: &str, message: &str) {
+        let error = error(code, component, message, self.clock.now());
+        self.publish(&StreamErrorRaised(error)).await;
+    }
+
+    /// Publishes the same at this very moment.
+    pub(crate) async fn raise_now(&self, code: &str, component: &str, message: &str) {
+        let error = error(code, component, message, SystemClock.now());
+        self.publish_now(&StreamErrorRaised(error)).await;
+    }
+
+    /// Publishes that it is right again, at this very moment.
+    pub(crate) async fn clear(&self, code: &str, component: &str) {
+        let error = error(code, component, "over", SystemClock.now());
+        self.publish_now(&StreamErrorCleared(error)).await;
+    }
+
+    async fn publish_now<P: Payload>(&self, payload: &P) {
+        let stream = StreamId::default();
+        let bus = self.redis.bus("stream-engine");
+        bus.publish(&stream, payload, None).await.unwrap();
+    }
+
+    /// The types and payloads of all events on `alerts`, oldest first.
+    pub(crate) async fn told(&self) -> Vec<(String, Value)> {
+        let stream = StreamId::default();
+        let newest = self.bus.newest(&stream, Channel::Alerts, 500).await;
+        newest
+            .unwrap()
+            .into_iter()
+            .map(|published| {
+                let event = published.event;
+                (event.kind.as_str().to_owned(), event.data)
+            })
+            .collect()
+    }
+
+    /// How many events of a type there are on `alerts`.
+    pub(crate) async fn told_of(&self, kind: &str) -> usize {
+        let told = self.told().await;
+        told.iter().filter(|(known, _)| known == kind).count()
+    }
+}
+
+fn error(code: &str, component: &str, message: &str, since: Timestamp) -> StreamError {
+    StreamError {
+        code: code.to_owned(),
+        severity: Severity::Error,
+        component: component.to_owned(),
+        message: message.to_owned(),
+        since,
+        count: 1,
+        recovering: true,
+    }
+}
+
+/// A rule that fires as soon as the latest frame rate of the last minute is below 20.
+pub(crate) fn slow_rule() -> Value {
+    serde_json::json!({
+        "name": "Slow",
+        "condition": {
+            "kind": "threshold", "metric": "fps", "side": "below", "value": 20,
+            "over_s": 60, "aggregate": "last",
+        },
+        "severity": "error",
+        "labels": {"team": "studio"},
+        "remedy": "Give it CPU.",
+    })
+}
+
+/// Waits until a list of alerts has as many that fire of the rule, and gives them.
+pub(crate) async fn until_firing(api: &Api, rule: &str, count: usize) -> Vec<Value> {
+    until_some("the rule's alerts fire", LIMIT, || async {
+        let list = api.get("/api/analytics/alerts").await.expect(200).body;
+        let firing = list["firing"].as_array().unwrap();
+        let of_rule: Vec<Value> = firing
+            .iter()
+            .filter(|alert| alert["rule"] == rule)
+            .cloned()
+            .collect();
+        (of_rule.len() == count).then_some(of_rule)
+    })
+    .await
 }
 
 /// The frame rate of a second.

@@ -7,10 +7,17 @@
     reason = "tests fail by panicking, and numbers are kept exactly"
 )]
 
+mod alertmanager;
+mod alerts;
+mod errors;
 mod harness;
+mod incidents;
 mod ingest;
 mod outage;
+mod prometheus;
 mod refusals;
+mod rules;
 mod storage;
 mod summary;
 mod timeseries;
+mod webhooks;

@@ -18,6 +18,303 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/analytics/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists alerts: those that fire now, and those that are over. */
+        get: operations["list_alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/analytics/alerts/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists messages to webhooks that were given up. */
+        get: operations["list_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/analytics/alerts/deliveries/{id}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a message once more that was given up, with the same identifier. */
+        post: operations["resend_delivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/analytics/alerts/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists every alert rule: the built-in ones, as they came or were changed, and the others. */
+        get: operations["list_rules"];
+        put?: never;
+        /** Adds an alert rule. */
+        post: operations["create_rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/analytics/alerts/rules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads an alert rule. */
+        get: operations["read_rule"];
+        put?: never;
+        post?: never;
+        /** Takes an alert rule away; its alert is resolved. A built-in rule is switched off instead. */
+        delete: operations["delete_rule"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes an alert rule by a JSON merge patch.
+         * @description `If-Match` is the revision that the caller has read. Built-in rules are changed in the same way, and
+         *     switched off by `enabled`.
+         */
+        patch: operations["update_rule"];
+        trace?: never;
+    };
+    "/api/analytics/alerts/rules/dry-run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Says when a rule would have fired, without keeping it.
+         * @description Measurements are looked at by the second for the last 6 hours, and by the minute beyond. Errors are
+         *     kept by when they began: a rule about them fires once for each, and is said nothing of its end.
+         */
+        post: operations["try_rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/analytics/alerts/rules/prometheus": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The enabled rules as a rule file for Prometheus, as far as services export what they are about. */
+        get: operations["export_rules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/analytics/alerts/silences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists silences and maintenance windows that are not over. */
+        get: operations["list_silences"];
+        put?: never;
+        /**
+         * Silences alerts for a time, or says that a stream is being worked on.
+         * @description Alerts still fire, and say in `muted` why nobody is sent them. What still fires when the silence ends
+         *     is sent then.
+         */
+        post: operations["create_silence"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/analytics/alerts/silences/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends a silence. */
+        delete: operations["delete_silence"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/analytics/alerts/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists webhooks. No answer holds a secret, or more of an address than its origin. */
+        get: operations["list_webhooks"];
+        put?: never;
+        /**
+         * Adds a webhook, which is told of alerts and incidents from now on.
+         * @description Messages are signed as the Standard Webhooks have it: `webhook-id`, `webhook-timestamp` and
+         *     `webhook-signature`. One may come more than once, with the same `webhook-id`.
+         */
+        post: operations["create_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/analytics/alerts/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes a webhook away; messages that wait for it are not sent. */
+        delete: operations["delete_webhook"];
+        options?: never;
+        head?: never;
+        /** Changes a webhook by a JSON merge patch; a secret that is absent stays. */
+        patch: operations["update_webhook"];
+        trace?: never;
+    };
+    "/api/analytics/errors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the errors of a stream in groups: what has one cause, as far as its words tell, is counted once.
+         * @description A group that somebody has resolved and that is seen again is `regressed`.
+         */
+        get: operations["list_errors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/analytics/errors/{fingerprint}/{action}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Resolves a group of errors, ignores it, or opens it again. */
+        post: operations["change_error"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/analytics/incidents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists incidents: what went wrong together, and what most likely caused it. */
+        get: operations["list_incidents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/analytics/incidents/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads an incident: its causes with what speaks for each, and its timeline. */
+        get: operations["read_incident"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/analytics/incidents/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a stream did over a month: availability, incidents, and the mean times to notice and to repair. */
+        get: operations["read_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/analytics/metrics": {
         parameters: {
             query?: never;
@@ -1679,6 +1976,250 @@ export interface components {
             /** @description The scene that they are in now. */
             scene: components["schemas"]["SceneSummary"];
         };
+        /** @description One time that a rule was broken, from its firing until it is resolved. */
+        Alert: {
+            /** @description When it had been broken for long enough. */
+            fired_at: components["schemas"]["Timestamp"];
+            /** @description This time. */
+            id: components["schemas"]["AlertId"];
+            /** @description The rule's labels. */
+            labels: {
+                [key: string]: string;
+            };
+            muted?: components["schemas"]["Mute"] | null;
+            /** @description The rule's name. */
+            name: string;
+            /** @description What was seen, in a sentence. */
+            reason: string;
+            /** @description What to do. */
+            remedy: string;
+            resolved_at?: components["schemas"]["Timestamp"] | null;
+            /** @description The rule. */
+            rule: components["schemas"]["RuleId"];
+            /** @description How bad it is, by what the viewer notices. */
+            severity: components["schemas"]["Severity"];
+            /** @description Since when the rule has been broken. */
+            since: components["schemas"]["Timestamp"];
+            /** @description Whether it is on. */
+            state: components["schemas"]["AlertState"];
+            /** @description The stream that it is about. */
+            stream: components["schemas"]["StreamId"];
+            /**
+             * Format: double
+             * @description The value that was last seen, in the metric's unit; null where the rule is about none.
+             */
+            value?: number | null;
+        };
+        /**
+         * @description How the values of a window become one.
+         * @enum {string}
+         */
+        AlertAggregate: "mean" | "min" | "max" | "last";
+        /** @description What breaks a rule. */
+        AlertCondition: {
+            /** @description How they become one value. */
+            aggregate?: components["schemas"]["AlertAggregate"];
+            /**
+             * Format: double
+             * @description Where it is right again, on the other side of `value`; the bound itself unless said
+             *     otherwise.
+             */
+            clear?: number | null;
+            /** @enum {string} */
+            kind: "threshold";
+            /** @description The metric. */
+            metric: string;
+            /**
+             * Format: int32
+             * @description The seconds that are looked at, up to now.
+             */
+            over_s: number;
+            /** @description Which side is wrong. */
+            side: components["schemas"]["AlertSide"];
+            /**
+             * Format: double
+             * @description The bound, in the metric's unit.
+             */
+            value: number;
+        } | {
+            /**
+             * Format: double
+             * @description Where it is right again.
+             */
+            clear?: number | null;
+            /** @enum {string} */
+            kind: "rate";
+            /** @description The metric. */
+            metric: string;
+            /**
+             * Format: int32
+             * @description The seconds that are looked at, up to now.
+             */
+            over_s: number;
+            /** @description Which side is wrong. */
+            side: components["schemas"]["AlertSide"];
+            /**
+             * Format: double
+             * @description The bound, in the metric's unit per second.
+             */
+            value: number;
+        } | {
+            /** @enum {string} */
+            kind: "absence";
+            /** @description The metric. */
+            metric: string;
+            /**
+             * Format: int32
+             * @description For so many seconds.
+             */
+            over_s: number;
+        } | {
+            /** @description The error's code, or what it begins with: `output.` stands for every error of an output. */
+            code: string;
+            /** @enum {string} */
+            kind: "error";
+            /** @description The least severity that counts. */
+            least: components["schemas"]["Severity"];
+        } | {
+            /** @enum {string} */
+            kind: "status";
+            /** @description The states. */
+            statuses: components["schemas"]["StreamStatus"][];
+        };
+        /** @description What a rule would have done. */
+        AlertDryRun: {
+            /** @description How often it would have fired. */
+            fired: number;
+            /**
+             * Format: int64
+             * @description For how many seconds in all it would have fired.
+             */
+            firing_s: number;
+            /** @description Where the time begins that it was tried on. */
+            from: components["schemas"]["Timestamp"];
+            /** @description Looks in all. */
+            looks: number;
+            /**
+             * @description Looks at which what it is about was not known: the stream was off air, or nothing was
+             *     measured.
+             */
+            not_judged: number;
+            /**
+             * Format: int64
+             * @description Distance of two looks, in seconds.
+             */
+            step_s: number;
+            /** @description The times, oldest first; at most 200. */
+            times: components["schemas"]["WouldFire"][];
+            /** @description Where it ends. */
+            until: components["schemas"]["Timestamp"];
+        };
+        /** @description A rule is broken. */
+        AlertFired: components["schemas"]["Alert"];
+        /**
+         * Format: uuid
+         * @description One time that an alert rule was broken.
+         */
+        AlertId: string;
+        /** @description What fires, and what did. */
+        AlertList: {
+            /** @description Alerts that fire now, the oldest first; also those that are muted. */
+            firing: components["schemas"]["Alert"][];
+            /** @description Alerts that are over, the newest first. */
+            history: components["schemas"]["Alert"][];
+        };
+        /** @description It holds again. */
+        AlertResolved: components["schemas"]["Alert"];
+        /** @description An alert rule. */
+        AlertRule: {
+            /** @description Whether it comes with the system. It can be changed and switched off, and not deleted. */
+            built_in: boolean;
+            changed_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Name of who last changed it; null for a built-in rule as it came. */
+            changed_by?: string | null;
+            /**
+             * Format: int32
+             * @description For how many seconds it has to hold before the alert is resolved.
+             */
+            clear_for_s: number;
+            /** @description What breaks it. */
+            condition: components["schemas"]["AlertCondition"];
+            /** @description Whether it is looked at. */
+            enabled: boolean;
+            /**
+             * Format: int32
+             * @description For how many seconds it has to be broken before it fires.
+             */
+            for_s: number;
+            /** @description The rule. */
+            id: components["schemas"]["RuleId"];
+            /** @description Rules whose alerts say more: while one of them fires, alerts of this rule are sent to nobody. */
+            inhibited_by?: components["schemas"]["RuleId"][];
+            /** @description What silences and receivers tell alerts by. */
+            labels?: {
+                [key: string]: string;
+            };
+            /** @description Its name. */
+            name: string;
+            /** @description What to do when it fires. */
+            remedy: string;
+            /**
+             * Format: int64
+             * @description Raised by every change; 0 for a built-in rule as it came.
+             */
+            revision: number;
+            /** @description How bad it is, by what the viewer notices. */
+            severity: components["schemas"]["Severity"];
+            stream?: components["schemas"]["StreamId"] | null;
+            /** @description When it is looked at. */
+            when: components["schemas"]["AlertWhen"];
+        };
+        /** @description Every rule. */
+        AlertRuleList: {
+            /** @description The built-in ones first. */
+            rules: components["schemas"]["AlertRule"][];
+        };
+        /**
+         * @description On which side of its bound a value is wrong.
+         * @enum {string}
+         */
+        AlertSide: "above" | "below";
+        /** @description A time in which alerts are told to nobody. */
+        AlertSilence: {
+            /** @description Why. */
+            comment: string;
+            /** @description Name of who made it. */
+            created_by: string;
+            /** @description From when. */
+            from: components["schemas"]["Timestamp"];
+            /** @description The silence. */
+            id: components["schemas"]["SilenceId"];
+            /** @description What it is for. */
+            kind: components["schemas"]["AlertSilenceKind"];
+            /** @description Labels that a rule must have. */
+            labels?: {
+                [key: string]: string;
+            };
+            rule?: components["schemas"]["RuleId"] | null;
+            stream?: components["schemas"]["StreamId"] | null;
+            /** @description Until when. */
+            until: components["schemas"]["Timestamp"];
+        };
+        /**
+         * @description What a silence is for.
+         * @enum {string}
+         */
+        AlertSilenceKind: "silence" | "maintenance";
+        /**
+         * @description Whether an alert is on.
+         * @enum {string}
+         */
+        AlertState: "firing" | "resolved";
+        /**
+         * @description When a rule is looked at.
+         * @enum {string}
+         */
+        AlertWhen: "on-air" | "always";
         /**
          * @description One of nine points of a box.
          * @enum {string}
@@ -1967,7 +2508,7 @@ export interface components {
          * @description A channel of events. Each stream has its own log and positions on each channel.
          * @enum {string}
          */
-        Channel: "stream-state" | "layer-updates" | "metrics" | "chat";
+        Channel: "stream-state" | "layer-updates" | "metrics" | "chat" | "alerts";
         /**
          * @description The colour of a name. Which shade of it can be read depends on what is behind it, so each client
          *     chooses its own.
@@ -2493,11 +3034,23 @@ export interface components {
              */
             top?: number | null;
         };
+        /** @description Messages that were given up. */
+        DeadLetters: {
+            /** @description Messages that were given up, the newest first. */
+            dead: components["schemas"]["WebhookDelivery"][];
+            /** @description How many messages wait to be sent. */
+            waiting: number;
+        };
         /**
          * @description What became of a step.
          * @enum {string}
          */
         Deed: "change" | "undo" | "redo";
+        /**
+         * Format: uuid
+         * @description One message to a webhook; the same however often it is sent.
+         */
+        DeliveryId: string;
         /**
          * @description What is wanted of a stream.
          * @enum {string}
@@ -2570,6 +3123,63 @@ export interface components {
             /** @description The worst there was. */
             severity: components["schemas"]["Severity"];
         };
+        /** @description Errors with one cause, as far as their words tell. */
+        ErrorGroup: {
+            changed_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Name of who changed its state, and when. */
+            changed_by?: string | null;
+            /** @description Stable, dotted code. */
+            code: string;
+            /** @description The components that it was seen at, at most 20. */
+            components: string[];
+            /**
+             * Format: int64
+             * @description How often it was seen.
+             */
+            count: number;
+            /** @description What its errors have in common: `v1:` and a digest of code, kind of component and template. */
+            fingerprint: string;
+            /** @description When it was first seen. */
+            first_seen: components["schemas"]["Timestamp"];
+            /** @description How often in each of the last 24 hours, the latest coming last. */
+            hours: number[];
+            /** @description The kind of component: `worker`, `output`, `layer`, … */
+            kind: string;
+            /** @description When it was last seen. */
+            last_seen: components["schemas"]["Timestamp"];
+            /** @description The latest message. */
+            message: string;
+            /**
+             * Format: int64
+             * @description Raised by every change.
+             */
+            revision: number;
+            /** @description The worst severity so far. */
+            severity: components["schemas"]["Severity"];
+            /** @description What people think of it. */
+            state: components["schemas"]["ErrorGroupState"];
+            /** @description The stream that they are errors of. */
+            stream: components["schemas"]["StreamId"];
+            /** @description The message, with what differs left out. */
+            template: string;
+            /** @description Traces in which it was seen, the latest first, at most 5. */
+            traces: string[];
+        };
+        /**
+         * @description What somebody makes of a group.
+         * @enum {string}
+         */
+        ErrorGroupAction: "resolve" | "ignore" | "reopen";
+        /** @description Errors in groups. */
+        ErrorGroupList: {
+            /** @description The one that was seen last comes first. */
+            groups: components["schemas"]["ErrorGroup"][];
+        };
+        /**
+         * @description What people think of a group.
+         * @enum {string}
+         */
+        ErrorGroupState: "open" | "resolved" | "regressed" | "ignored";
         /** @description A CloudEvents 1.0 document in JSON form. */
         Event: {
             /** @description The payload; its shape follows from `type`. */
@@ -2618,7 +3228,7 @@ export interface components {
          * @description What happened.
          * @enum {string}
          */
-        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.output.status.changed" | "stream.output.adapted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "group.created" | "group.updated" | "group.deleted" | "variables.changed" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "schedule.created" | "schedule.ended" | "chat.message.posted" | "chat.message.deleted" | "chat.message.edited" | "chat.pins.changed" | "chat.rules.changed" | "chat.held.changed" | "chat.user.silenced" | "chat.user.restored" | "chat.sampled";
+        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.output.status.changed" | "stream.output.adapted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "group.created" | "group.updated" | "group.deleted" | "variables.changed" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "schedule.created" | "schedule.ended" | "chat.message.posted" | "chat.message.deleted" | "chat.message.edited" | "chat.pins.changed" | "chat.rules.changed" | "chat.held.changed" | "chat.user.silenced" | "chat.user.restored" | "chat.sampled" | "alert.fired" | "alert.resolved" | "incident.opened" | "incident.updated" | "incident.resolved" | "system.health.changed";
         /** @description What somebody pushes to an `ingest` layer. */
         FeedPerformance: {
             /** @description Codec of the sound, such as `aac`; absent until sound came. */
@@ -3037,6 +3647,107 @@ export interface components {
             /** @description The new scene. */
             scene: components["schemas"]["Scene"];
         };
+        /** @description Something that went wrong, from its first sign to its last. */
+        Incident: {
+            /** @description The parts that something is or was wrong with. */
+            affected: string[];
+            /** @description When its first sign was seen where it happened. */
+            began_at: components["schemas"]["Timestamp"];
+            /** @description What may have caused it, the most likely first. */
+            causes: components["schemas"]["IncidentCause"][];
+            /** @description When it was noticed here. */
+            detected_at: components["schemas"]["Timestamp"];
+            /** @description This one. */
+            id: components["schemas"]["IncidentId"];
+            /**
+             * Format: int64
+             * @description From its first sign until the last was gone, in milliseconds.
+             */
+            recovery_ms?: number | null;
+            resolved_at?: components["schemas"]["Timestamp"] | null;
+            /** @description The worst of its signs. */
+            severity: components["schemas"]["Severity"];
+            /** @description Whether it is over. */
+            state: components["schemas"]["IncidentState"];
+            /** @description The stream. */
+            stream: components["schemas"]["StreamId"];
+            /** @description What happened, oldest first. */
+            timeline: components["schemas"]["IncidentMoment"][];
+            /** @description What it is, in a line for people. */
+            title: string;
+        };
+        /** @description What may have caused an incident. */
+        IncidentCause: {
+            /** @description The stable, dotted code of its first sign; null where nothing was seen of it itself. */
+            code?: string | null;
+            /** @description The part: `host`, `redis`, `service:<name>`, `engine`, `source:<layer>`, `layer:<id>`, `output:<id>`. */
+            component: string;
+            /** @description What the score is made of. */
+            evidence: components["schemas"]["IncidentEvidence"][];
+            /** @description What to do about it. */
+            remedy: string;
+            /**
+             * Format: double
+             * @description 0 to 1; comparable within one incident only.
+             */
+            score: number;
+        };
+        /** @description A term of a cause's score. */
+        IncidentEvidence: {
+            /** @description Which. */
+            kind: components["schemas"]["IncidentEvidenceKind"];
+            /**
+             * Format: double
+             * @description 0 to 1.
+             */
+            score: number;
+            /** @description Why, in a sentence. */
+            text: string;
+        };
+        /**
+         * @description What speaks for or against a cause.
+         * @enum {string}
+         */
+        IncidentEvidenceKind: "coverage" | "minimality" | "precedence" | "specificity" | "change";
+        /**
+         * Format: uuid
+         * @description Something that went wrong, from its first sign to its last.
+         */
+        IncidentId: string;
+        /** @description Incidents. */
+        IncidentList: {
+            /** @description The newest first. */
+            incidents: components["schemas"]["Incident"][];
+        };
+        /** @description An entry of an incident's timeline. */
+        IncidentMoment: {
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Its stable, dotted code, or the command that was given. */
+            code: string;
+            /** @description The part that it is about. */
+            component: string;
+            /** @description Of what kind. */
+            kind: components["schemas"]["IncidentMomentKind"];
+            /** @description What happened, for people. */
+            text: string;
+        };
+        /**
+         * @description What an entry of a timeline tells of.
+         * @enum {string}
+         */
+        IncidentMomentKind: "sign" | "cleared" | "change" | "cause";
+        /** @description Something went wrong. */
+        IncidentOpened: components["schemas"]["Incident"];
+        /** @description Everything is right again. */
+        IncidentResolved: components["schemas"]["Incident"];
+        /**
+         * @description Whether an incident is over.
+         * @enum {string}
+         */
+        IncidentState: "open" | "resolved";
+        /** @description More is known of an incident: another sign, or another cause. */
+        IncidentUpdated: components["schemas"]["Incident"];
         /**
          * @description Where somebody publishes to a layer, and with which key. Whoever has this can put a picture on
          *     air.
@@ -3738,6 +4449,60 @@ export interface components {
             /** @description Send it as `before` for older ones; null when there are none. */
             next?: string | null;
         };
+        /** @description How a stream did over a month. */
+        MonthReport: {
+            /**
+             * Format: double
+             * @description The part of the wanted time that had a picture, 0 to 1; null where the stream was not wanted.
+             */
+            availability?: number | null;
+            /**
+             * Format: double
+             * @description Time of it without a picture, in seconds.
+             */
+            down_s: number;
+            /** @description Where it begins, in UTC. */
+            from: components["schemas"]["Timestamp"];
+            /** @description Incidents that began in the month. */
+            incidents: number;
+            known_from?: components["schemas"]["Timestamp"] | null;
+            /** @description The month, such as `2026-11`. */
+            month: string;
+            /**
+             * Format: double
+             * @description Mean time from an incident's first sign until it was noticed, in seconds.
+             */
+            mttd_s?: number | null;
+            /**
+             * Format: double
+             * @description Mean time from an incident's first sign to its last, in seconds; null where none is over.
+             */
+            mttr_s?: number | null;
+            /** @description Where it ends, or now. */
+            until: components["schemas"]["Timestamp"];
+            /**
+             * Format: double
+             * @description Time in which the stream was on air or should have been, in seconds.
+             */
+            wanted_s: number;
+        };
+        /** @description Why an alert that fires is sent to nobody. */
+        Mute: {
+            /** @enum {string} */
+            by: "silence";
+            /** @description The silence. */
+            silence: components["schemas"]["SilenceId"];
+        } | {
+            /** @enum {string} */
+            by: "maintenance";
+            /** @description The window. */
+            silence: components["schemas"]["SilenceId"];
+        } | {
+            /** @enum {string} */
+            by: "inhibition";
+            /** @description The rule of that alert. */
+            rule: components["schemas"]["RuleId"];
+        };
         /** @description Live sound and picture that are fetched from elsewhere, stretched over the layer. */
         NetworkSource: {
             /** @description Whether a passphrase is set, of SRT. It is sent as `passphrase` and never shown again. */
@@ -3775,6 +4540,36 @@ export interface components {
              *     shown again.
              */
             user?: string | null;
+        };
+        /** @description A rule as somebody writes it. In a patch everything may be left out, and what is left out stays. */
+        NewAlertRule: {
+            /**
+             * Format: int32
+             * @description For how many seconds it has to hold before the alert is resolved; 0 unless said otherwise.
+             */
+            clear_for_s?: number | null;
+            /** @description What breaks it. */
+            condition: components["schemas"]["AlertCondition"];
+            /** @description Whether it is looked at; true unless said otherwise. */
+            enabled?: boolean | null;
+            /**
+             * Format: int32
+             * @description For how many seconds it has to be broken before it fires; 0 unless said otherwise.
+             */
+            for_s?: number | null;
+            /** @description Rules whose alerts say more, at most 16. */
+            inhibited_by?: components["schemas"]["RuleId"][] | null;
+            /** @description What silences and receivers tell alerts by, at most 16. */
+            labels?: {
+                [key: string]: string;
+            } | null;
+            /** @description Its name. */
+            name: string;
+            /** @description What to do when it fires. */
+            remedy: string;
+            severity?: components["schemas"]["Severity"] | null;
+            stream?: components["schemas"]["StreamId"] | null;
+            when?: components["schemas"]["AlertWhen"] | null;
         };
         /** @description Layers to make a group. */
         NewGroup: {
@@ -3887,6 +4682,21 @@ export interface components {
             /** @description When. */
             trigger: components["schemas"]["Trigger"];
         };
+        /** @description A silence as somebody writes it. */
+        NewSilence: {
+            /** @description Why. */
+            comment: string;
+            from?: components["schemas"]["Timestamp"] | null;
+            kind?: components["schemas"]["AlertSilenceKind"] | null;
+            /** @description Labels that a rule must have. */
+            labels?: {
+                [key: string]: string;
+            } | null;
+            rule?: components["schemas"]["RuleId"] | null;
+            stream?: components["schemas"]["StreamId"] | null;
+            /** @description Until when. */
+            until: components["schemas"]["Timestamp"];
+        };
         /**
          * @description All variables of a stream. A name is 1 to 32 of a-z, 0-9 and `_`, starts with a letter, and is
          *     none of `viewers`, `uptime` and `clock`.
@@ -3896,6 +4706,18 @@ export interface components {
             values: {
                 [key: string]: components["schemas"]["VariableValue"];
             };
+        };
+        /** @description A webhook as somebody writes it. In a patch everything may be left out, and what is left out stays. */
+        NewWebhook: {
+            /** @description Whether it is sent anything; true unless said otherwise. */
+            enabled?: boolean | null;
+            least?: components["schemas"]["Severity"] | null;
+            /** @description Its name. */
+            name: string;
+            /** @description What messages are signed with. Never shown again. */
+            secret: components["schemas"]["Secret"];
+            /** @description Where messages are posted, by http or https. Only its origin is shown again. */
+            url: string;
         };
         /** @description A change of the layers of a scene, for everybody to read. */
         Note: {
@@ -4220,6 +5042,11 @@ export interface components {
         OwnLook: {
             color?: components["schemas"]["ChatColor"] | null;
         };
+        /**
+         * @description Whether a part of the system is there.
+         * @enum {string}
+         */
+        PartState: "up" | "down";
         /**
          * @description A generated picture.
          * @enum {string}
@@ -4889,6 +5716,8 @@ export interface components {
          * @enum {string}
          */
         Role: "viewer" | "moderator" | "operator" | "admin" | "service";
+        /** @description An alert rule. */
+        RuleId: string;
         /** @description What the system used at one moment. */
         Sample: {
             /** @description When. */
@@ -5094,6 +5923,12 @@ export interface components {
             user_name: string;
         };
         /**
+         * Format: password
+         * @description A key, a password or a passphrase. `Debug` does not show it; serde does, because what is kept of
+         *     it and the worker's commands carry it. No answer of the API and no event may hold one.
+         */
+        Secret: string;
+        /**
          * Format: uuid
          * @description The secret of a network source.
          */
@@ -5239,6 +6074,16 @@ export interface components {
         Silenced: components["schemas"]["Ban"] & {
             /** @description How many of their messages were taken away. */
             deleted: number;
+        };
+        /**
+         * Format: uuid
+         * @description A time in which alerts are told to nobody.
+         */
+        SilenceId: string;
+        /** @description Every silence that is not over. */
+        SilenceList: {
+            /** @description The one that ends first comes first. */
+            silences: components["schemas"]["AlertSilence"][];
         };
         /** @description Where each small picture is in `sprite.jpg`, and when it was on air. */
         Sprite: {
@@ -5432,6 +6277,17 @@ export interface components {
             services: components["schemas"]["ServiceHealth"][];
             /** @description All in all. */
             status: components["schemas"]["SystemStatus"];
+        };
+        /** @description A part of the system went away, or came back. */
+        SystemHealthChanged: {
+            /** @description The part: `redis`, or `service:<name>` where no replica of it is left. */
+            component: string;
+            /** @description How that was seen, in a sentence. */
+            reason: string;
+            /** @description Since when. */
+            since: components["schemas"]["Timestamp"];
+            /** @description Whether it is there. */
+            state: components["schemas"]["PartState"];
         };
         /** @description What the whole system uses now. What is not known is null. */
         SystemResources: {
@@ -6086,6 +6942,62 @@ export interface components {
             /** @description The person. */
             user: components["schemas"]["UserId"];
         };
+        /** @description The same as it is shown. */
+        Webhook: {
+            /** @description When. */
+            changed_at: components["schemas"]["Timestamp"];
+            /** @description Name of who last changed it. */
+            changed_by: string;
+            /** @description Whether it is sent anything. */
+            enabled: boolean;
+            /** @description The webhook. */
+            id: components["schemas"]["WebhookId"];
+            /** @description The least severity that it is told of. */
+            least: components["schemas"]["Severity"];
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Raised by every change.
+             */
+            revision: number;
+            /** @description Scheme, host and port of its address: a key may be in the rest. */
+            url: string;
+        };
+        /** @description A message that is to be posted to a webhook. */
+        WebhookDelivery: {
+            /**
+             * Format: int32
+             * @description How often it was sent.
+             */
+            attempts: number;
+            /** @description The body, as it is signed and sent. */
+            body: string;
+            /** @description When it came to be. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description Why the last attempt failed. */
+            error?: string | null;
+            /** @description The type of the event that it tells of. */
+            event: string;
+            /** @description The message; the same however often it is sent (`webhook-id`). */
+            id: components["schemas"]["DeliveryId"];
+            /** @description When it is sent next, or was sent last where it was given up. */
+            next_at: components["schemas"]["Timestamp"];
+            /** @description The stream that it is about. */
+            stream: components["schemas"]["StreamId"];
+            /** @description Whom it is for. */
+            webhook: components["schemas"]["WebhookId"];
+        };
+        /**
+         * Format: uuid
+         * @description Somebody whom alerts are sent to.
+         */
+        WebhookId: string;
+        /** @description Every webhook. */
+        WebhookList: {
+            /** @description In the order of their making. */
+            webhooks: components["schemas"]["Webhook"][];
+        };
         /**
          * @description A web page, with what is behind it where it is transparent. Only on engines on which web pages are
          *     switched on.
@@ -6127,6 +7039,16 @@ export interface components {
              */
             zoom?: number;
         };
+        /** @description One time that the rule would have fired. */
+        WouldFire: {
+            /** @description When it would have fired. */
+            fired_at: components["schemas"]["Timestamp"];
+            /** @description What would have been said. */
+            reason: string;
+            resolved_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Since when it was broken. */
+            since: components["schemas"]["Timestamp"];
+        };
     };
     responses: never;
     parameters: never;
@@ -6152,6 +7074,1560 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+        };
+    };
+    list_alerts: {
+        parameters: {
+            query?: {
+                /** @description Most alerts that are over; 0 for none. */
+                limit?: number;
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The alerts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertList"];
+                };
+            };
+            /** @description Nothing has changed. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A parameter cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_deliveries: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The messages. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetters"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resend_delivery: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description The message. */
+                id: components["schemas"]["DeliveryId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It waits to be sent. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such message was given up. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis does not answer, and the change may have been made: read before trying again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rules. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRuleList"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAlertRule"];
+            };
+        };
+        responses: {
+            /** @description The new rule. */
+            201: {
+                headers: {
+                    /** @description The rule's revision. */
+                    ETag?: string;
+                    /** @description The rule. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRule"];
+                };
+            };
+            /** @description The body is not of the expected shape. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There are as many rules as there may be. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are out of bounds; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis does not answer, and the change may have been made: read before trying again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The rule. */
+                id: components["schemas"]["RuleId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rule. */
+            200: {
+                headers: {
+                    /** @description The rule's revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRule"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such rule. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_rule: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The rule's `ETag`. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The rule. */
+                id: components["schemas"]["RuleId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such rule. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is built in. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The rule has changed; `ETag` is its revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis does not answer, and the change may have been made: read before trying again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_rule: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The rule's `ETag`. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The rule. */
+                id: components["schemas"]["RuleId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAlertRule"];
+                "application/merge-patch+json": components["schemas"]["NewAlertRule"];
+            };
+        };
+        responses: {
+            /** @description The rule now. */
+            200: {
+                headers: {
+                    /** @description The rule's revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRule"];
+                };
+            };
+            /** @description The body is not of the expected shape. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such rule. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The rule has changed; `ETag` is its revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are out of bounds; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis does not answer, and the change may have been made: read before trying again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    try_rule: {
+        parameters: {
+            query?: {
+                /** @description Where to begin: RFC 3339, or relative such as `-15m`, `-6h`, `-7d`. */
+                from?: string;
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+                /** @description Where to end, in the same forms. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAlertRule"];
+            };
+        };
+        responses: {
+            /** @description What it would have done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertDryRun"];
+                };
+            };
+            /** @description The body is not of the expected shape, or the range cannot be answered. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are out of bounds; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A rule file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/yaml": string;
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_silences: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The silences. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SilenceList"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_silence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSilence"];
+            };
+        };
+        responses: {
+            /** @description The silence. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertSilence"];
+                };
+            };
+            /** @description The body is not of the expected shape. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There are as many silences as there may be. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are out of bounds; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis does not answer, and the change may have been made: read before trying again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_silence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The silence. */
+                id: components["schemas"]["SilenceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is over. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such silence. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis does not answer, and the change may have been made: read before trying again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_webhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhooks. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookList"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewWebhook"];
+            };
+        };
+        responses: {
+            /** @description The new webhook. */
+            201: {
+                headers: {
+                    /** @description The webhook's revision. */
+                    ETag?: string;
+                    /** @description The webhook. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description The body is not of the expected shape. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There are as many webhooks as there may be. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are out of bounds; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis does not answer, and the change may have been made: read before trying again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_webhook: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The webhook's `ETag`. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The webhook. */
+                id: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such webhook. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The webhook has changed; `ETag` is its revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis does not answer, and the change may have been made: read before trying again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_webhook: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The webhook's `ETag`. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The webhook. */
+                id: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewWebhook"];
+                "application/merge-patch+json": components["schemas"]["NewWebhook"];
+            };
+        };
+        responses: {
+            /** @description The webhook now. */
+            200: {
+                headers: {
+                    /** @description The webhook's revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description The body is not of the expected shape. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such webhook. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The webhook has changed; `ETag` is its revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are out of bounds; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis does not answer, and the change may have been made: read before trying again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_errors: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The groups. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorGroupList"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_error: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description `resolve`, `ignore` or `reopen`. */
+                action: components["schemas"]["ErrorGroupAction"];
+                /** @description The group's fingerprint, such as `v1:0123456789abcdef`. */
+                fingerprint: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The group now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorGroup"];
+                };
+            };
+            /** @description The action is unknown. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such group. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis does not answer, and the change may have been made: read before trying again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_incidents: {
+        parameters: {
+            query?: {
+                /** @description Most incidents. */
+                limit?: number;
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The incidents. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentList"];
+                };
+            };
+            /** @description Nothing has changed. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A parameter cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_incident: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description The incident. */
+                id: components["schemas"]["IncidentId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The incident. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description Nothing has changed. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such incident. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_report: {
+        parameters: {
+            query?: {
+                /** @description The month in UTC, such as `2026-11`; this month unless said otherwise. */
+                month?: string;
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MonthReport"];
+                };
+            };
+            /** @description The month cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

@@ -3,6 +3,11 @@ import type { components, paths } from "./types.gen.ts";
 
 type Schemas = components["schemas"];
 
+export type Alert = Schemas["Alert"];
+export type AlertCondition = Schemas["AlertCondition"];
+export type AlertDryRun = Schemas["AlertDryRun"];
+export type AlertRule = Schemas["AlertRule"];
+export type AlertSilence = Schemas["AlertSilence"];
 export type Anchor = Schemas["Anchor"];
 export type Asset = Schemas["Asset"];
 export type AssetKind = Schemas["AssetKind"];
@@ -43,6 +48,8 @@ export type HeldMessage = Schemas["HeldMessage"];
 export type HistoryList = Schemas["HistoryList"];
 export type HoldCause = Schemas["HoldCause"];
 export type Identity = Schemas["Identity"];
+export type Incident = Schemas["Incident"];
+export type IncidentCause = Schemas["IncidentCause"];
 export type IngestAccess = Schemas["IngestAccess"];
 export type IngestProtocol = Schemas["IngestProtocol"];
 export type Layer = Schemas["Layer"];
@@ -63,6 +70,7 @@ export type MetricsSample = Schemas["MetricsSample"];
 export type ModerationAction = Schemas["ModerationAction"];
 export type ModerationEntry = Schemas["ModerationEntry"];
 export type ModerationLog = Schemas["ModerationLog"];
+export type NewAlertRule = Schemas["NewAlertRule"];
 export type NewOutput = Schemas["NewOutput"];
 export type NetworkSource = Schemas["NetworkSource"];
 export type OnConflict = NonNullable<

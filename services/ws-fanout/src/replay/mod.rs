@@ -137,6 +137,7 @@ impl Replay {
                 Channel::LayerUpdates => self.scene(stream).await?,
                 Channel::Metrics => self.latest_sample(stream).await?,
                 Channel::Chat => self.latest_messages(stream).await?,
+                Channel::Alerts => self.firing(stream).await?,
             };
             if let Some(position) = position {
                 return Ok(Snapshot { value, position });

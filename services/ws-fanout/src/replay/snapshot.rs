@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sm_bus::{BusError, Published, SceneQuery, Which, keys, redis};
+use sm_common::alert::Alert;
 use sm_common::chat::ChatLog;
 use sm_common::event::{Channel, Epoch, Payload, Position};
 use sm_common::id::{LayerId, StreamId};
@@ -98,6 +99,22 @@ impl Replay {
         }
         let messages: Vec<_> = log.messages().collect();
         Ok((write(&messages)?, position))
+    }
+
+    /// The alerts that fire, the oldest first. They and the position are of one moment: both are
+    /// written in one step, and read in one.
+    pub(super) async fn firing(&self, stream: &StreamId) -> Result<Reading, ReplayError> {
+        self.require_stream(stream).await?;
+        let key = keys::alerts(stream);
+        let mut pipeline = redis::pipe();
+        pipeline.atomic();
+        pipeline.cmd("HVALS").arg(&key);
+        ask_position(&mut pipeline, stream, Channel::Alerts);
+        let (texts, position): (Vec<String>, PositionAnswer) = self.bus.pipeline(&pipeline).await?;
+        let alerts = texts.iter().map(|text| read(&key, text));
+        let mut alerts = alerts.collect::<Result<Vec<Alert>, _>>()?;
+        alerts.sort_by_key(|alert| (alert.fired_at, alert.id));
+        Ok((write(&alerts)?, read_position(position)))
     }
 
     /// The newest payloads of type `P`. The last entry of a history is where its channel is.

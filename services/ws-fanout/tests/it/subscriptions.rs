@@ -1,10 +1,15 @@
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use sm_bus::{Commit, keys, redis};
+use sm_common::alert::{Alert, AlertFired, AlertState};
 use sm_common::auth::Role;
 use sm_common::event::{Channel, EventType, StreamStateChanged};
-use sm_common::id::{LayerId, SceneId, StreamId};
+use sm_common::id::{AlertId, LayerId, SceneId, StreamId};
 use sm_common::layer::Layer;
-use sm_common::stream::{LayerState, LayerStatus, ObservedState, StreamState, StreamStatus};
+use sm_common::stream::{
+    LayerState, LayerStatus, ObservedState, Severity, StreamState, StreamStatus,
+};
 use sm_common::ws::{ClientMessage, ServerMessage};
 use sm_test_kit::until;
 
@@ -203,6 +208,42 @@ async fn the_newest_sample_and_the_newest_messages_are_the_snapshots() {
         ["3", "4", "5"]
     );
     assert_eq!((metrics.position.offset, chat.position.offset), (5, 5));
+}
+
+#[tokio::test]
+async fn the_alerts_that_fire_are_the_snapshot_and_what_follows_is_told() {
+    let world = World::start().await;
+    let mut early = world.socket(Role::Operator).await;
+    let none = early.subscribe(Channel::Alerts, None).await;
+    assert_eq!(none.snapshot, Some(json!([])));
+    let alert = Alert {
+        id: AlertId::generate(),
+        rule: "low-frame-rate".parse().unwrap(),
+        name: "The frame rate is low".to_owned(),
+        stream: world.stream.clone(),
+        severity: Severity::Error,
+        labels: BTreeMap::new(),
+        state: AlertState::Firing,
+        reason: "fps is 12".to_owned(),
+        remedy: "Give it CPU.".to_owned(),
+        value: Some(12.0),
+        since: NOW,
+        fired_at: NOW,
+        resolved_at: None,
+        muted: None,
+    };
+    let document = serde_json::to_string(&alert).unwrap();
+    let key = keys::alerts(&world.stream);
+    let commit = Commit::new().hash_set(key, &alert.id.to_string(), document);
+    let fired = AlertFired(alert.clone());
+    let event = world.bus.event(&world.stream, &fired, None).unwrap();
+    world.bus.commit(commit, vec![event]).await.unwrap();
+    let heard = early.events(1).await;
+    assert_eq!(heard[0].data["id"], json!(alert.id));
+    let mut late = world.socket(Role::Operator).await;
+    let snapshot = late.subscribe(Channel::Alerts, None).await;
+    assert_eq!(snapshot.snapshot, Some(json!([alert])));
+    assert_eq!(snapshot.position.offset, 1);
 }
 
 #[tokio::test]

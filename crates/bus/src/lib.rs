@@ -17,6 +17,7 @@ mod lane;
 mod lease;
 mod listen;
 mod log;
+mod revocations;
 mod scenes;
 
 pub use commit::{Collection, Commit, CommitOutcome, Guard, ListBounds, OutgoingEvent};
@@ -28,4 +29,5 @@ pub use history::{Heard, History, Published};
 pub use lease::{Bid, Claim, Heir, HeirKey, Lease, LeaseHolder, LeaseOutcome, Whereabouts};
 pub use listen::{Listener, Signal};
 pub use log::{LogEntry, LogPage};
+pub use revocations::{REVOCATIONS_MAX, RevocationMark};
 pub use scenes::{SceneQuery, StoredScene, StoredScenes, Which};

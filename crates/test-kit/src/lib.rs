@@ -13,6 +13,7 @@
 
 mod api;
 mod capacity;
+mod forgery;
 mod hls;
 mod identity;
 mod proxy;
@@ -24,6 +25,7 @@ mod whep;
 
 pub use api::{Answer, Api};
 pub use capacity::tell_capacity;
+pub use forgery::Forger;
 pub use hls::{HlsFollower, HlsPart, HlsSegment};
 pub use identity::Issuer;
 pub use proxy::LossyProxy;

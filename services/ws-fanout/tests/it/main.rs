@@ -12,6 +12,7 @@
     reason = "a test names the message it waits for, and fails on any other"
 )]
 
+mod attacks;
 mod chat;
 mod chat_guests;
 mod chat_messages;
@@ -36,5 +37,6 @@ mod proof;
 
 mod raw;
 mod recovery;
+mod revocation;
 mod slow_readers;
 mod subscriptions;

@@ -20,7 +20,7 @@ CONSOLE_SOURCE := services/console
 CLIENT_SOURCE := clients/typescript
 
 ##@ Run as plain processes
-.PHONY: setup console build run stop status
+.PHONY: setup console build run stop status rotate-key
 setup: ## Install what is missing (packages by apt, tools into .venv, Rust where there is none)
 	@$(STACK) setup
 console: tools ## Build the console, which the next build of api-gateway embeds
@@ -33,6 +33,9 @@ stop: ## Stop what `make run` started
 	@$(STACK) down
 status: ## Say how each process does
 	@$(STACK) status
+
+rotate-key: ## Let a new key sign tokens from now on, while everything runs (DATA_DIR=)
+	@$(STACK) rotate-key
 
 ##@ Run in containers
 .PHONY: secrets up down ps logs scale roll smoke prebuilt

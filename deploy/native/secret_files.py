@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import secrets
+import time
 from pathlib import Path
 
 # RFC 8410: what stands before the 32 bytes of an Ed25519 key in PKCS#8. Any 32 bytes are a key.
@@ -30,12 +31,23 @@ def write_once(path: Path, make, mode: int) -> str:
     return path.read_text()
 
 
+def add_signing_key(secrets_directory: Path) -> Path:
+    """A newer signing key, which takes over from those that are there."""
+    directory = secrets_directory / "signing-keys"
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Sorted by time for people; the gateways go by the time of the file.
+    key = directory / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(2)}.pem"
+    write_once(key, ed25519_pem, 0o600)
+    return key
+
+
 def for_native(directory: Path) -> None:
     """Files that only their owner reads; the services run as the same user."""
     directory.mkdir(parents=True, exist_ok=True)
     directory.chmod(0o700)
     write_once(directory / "redis-password", lambda: secrets.token_urlsafe(32), 0o600)
     write_once(directory / "jwt-signing-key.pem", ed25519_pem, 0o600)
+    (directory / "signing-keys").mkdir(mode=0o700, exist_ok=True)
     write_once(directory / "playback-secret", lambda: secrets.token_urlsafe(32), 0o600)
     write_once(directory / "ingest-secret", lambda: secrets.token_urlsafe(32), 0o600)
 

@@ -51,6 +51,7 @@ def own(settings: Settings, replica: Replica) -> dict[str, str]:
     table: dict[str, dict[str, str]] = {
         "api-gateway": {
             "SM__SIGNING__KEY_FILE": str(settings.secrets / "jwt-signing-key.pem"),
+            "SM__SIGNING__DIRECTORY": str(settings.secrets / "signing-keys"),
             "SM__FIRST_ADMIN__FILE": str(settings.first_login),
         },
         "stream-control": {

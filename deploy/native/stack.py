@@ -10,6 +10,7 @@
     stack.py up --detach           start what is built, and return when it is on air
     stack.py status | down         ask it, stop it
     stack.py routing               print Traefik's routing as the native run has it
+    stack.py rotate-key            let a new key sign tokens from now on, while everything runs
     stack.py secrets DIRECTORY     make the secrets of the containers
 """
 
@@ -51,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     build.add_argument("--dev", action="store_true", help="the dev profile instead of release")
     secrets = commands.add_parser("secrets")
     secrets.add_argument("directory", type=Path)
-    for name in ("run", "up", "down", "status", "routing"):
+    for name in ("run", "up", "down", "status", "routing", "rotate-key"):
         stack_options(commands.add_parser(name))
     up = commands.choices["up"]
     up.add_argument("--detach", action="store_true", help="leave it running in the background")
@@ -194,6 +195,12 @@ def routing(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def rotate_key(arguments: argparse.Namespace) -> int:
+    key = secret_files.add_signing_key(settings_of(arguments).secrets)
+    machine.say(f"{key.name} signs from a minute from now on; tokens of before stay valid until they end")
+    return 0
+
+
 def secrets(arguments: argparse.Namespace) -> int:
     secret_files.for_compose(arguments.directory)
     return 0
@@ -210,6 +217,7 @@ COMMANDS = {
     "down": down,
     "status": status,
     "routing": routing,
+    "rotate-key": rotate_key,
     "secrets": secrets,
 }
 

@@ -294,6 +294,46 @@ pub fn ws_ticket(digest: &str) -> String {
     format!("sm:{{auth}}:ws-ticket:{digest}")
 }
 
+/// What happened that security is about, and who did it (stream: `doc`). api-gateway appends;
+/// bounded by number and age.
+pub const SECURITY_AUDIT: &str = "sm:{auth}:audit";
+
+/// Attempts that strangers can make, so that they push out nothing of [`SECURITY_AUDIT`] (stream:
+/// `doc`). api-gateway appends; bounded by number and age.
+pub const SECURITY_ATTEMPTS: &str = "sm:{auth}:audit-attempts";
+
+/// What was proven and holds no more, the newest of it (stream: `doc`, a `Revocation` as JSON).
+/// api-gateway writes, every service reads; bounded.
+pub const REVOCATIONS: &str = "sm:{auth}:revocations";
+
+/// A sign-in whose password was right and whose second factor is awaited (hash `doc`, `attempts`).
+/// api-gateway; expires. `digest` is the SHA-256 of the challenge in lower-case hexadecimal.
+pub fn sign_in_challenge(digest: &str) -> String {
+    format!("sm:{{auth}}:sign-in-challenge:{digest}")
+}
+
+/// The second factor that a person is about to enrol (string). api-gateway; expires.
+pub fn second_factor_draft(user: UserId) -> String {
+    format!("sm:{{auth}}:second-factor-draft:{user}")
+}
+
+/// The newest time step of which a person has used a one-time code (string). api-gateway; expires
+/// when none of that step would be taken any more.
+pub fn second_factor_step(user: UserId) -> String {
+    format!("sm:{{auth}}:second-factor-step:{user}")
+}
+
+/// Wrong one-time codes of a person (counter). api-gateway; expires.
+pub fn second_factor_failures(user: UserId) -> String {
+    format!("sm:{{auth}}:second-factor-failures:{user}")
+}
+
+/// Who may choose a password by a link (string). api-gateway; expires. `digest` is the SHA-256 of the
+/// link's secret in lower-case hexadecimal.
+pub fn password_link(digest: &str) -> String {
+    format!("sm:{{auth}}:password-link:{digest}")
+}
+
 /// Failed sign-ins of a name or address by its digest (counter). api-gateway; expires.
 pub fn sign_in_failures(digest: &str) -> String {
     format!("sm:{{auth}}:sign-in-failures:{digest}")

@@ -69,12 +69,28 @@ problem_codes! {
     TokenInvalid, "auth.token.invalid", 401, "The access token is not valid", false;
     /// The token is too old.
     TokenExpired, "auth.token.expired", 401, "The access token has expired", false;
+    /// The sign-in was ended, or what the person may do has changed.
+    TokenRevoked, "auth.token.revoked", 401, "The access token has been revoked", false;
     /// The role does not carry the permission.
     Forbidden, "auth.role.insufficient", 403, "The caller's role does not allow this", false;
     /// Wrong name or password.
     CredentialsInvalid, "auth.credentials.invalid", 401, "The name or the password is wrong", false;
+    /// The challenge is unknown, too old, or was answered too often.
+    ChallengeInvalid, "auth.challenge.invalid", 401, "The challenge is not valid", false;
+    /// The one-time code or recovery code is wrong, or has been used.
+    CodeInvalid, "auth.code.invalid", 401, "The code is wrong", false;
+    /// No second factor is being enrolled, or it took too long.
+    SecondFactorNoDraft, "auth.second-factor.none-pending", 409, "No second factor is being enrolled", false;
+    /// There is no second factor.
+    SecondFactorNone, "auth.second-factor.none", 409, "There is no second factor", false;
+    /// The policy asks people of this role for one.
+    SecondFactorRequired, "auth.second-factor.required", 409, "People of this role need a second factor", false;
+    /// The link is unknown, too old, or has been used.
+    PasswordLinkInvalid, "auth.password-link.invalid", 410, "The link is not valid any more", false;
     /// The refresh token is unknown, used or revoked.
     RefreshInvalid, "auth.refresh.invalid", 401, "The refresh token is not valid", false;
+    /// The sign-in is over, or somebody else's.
+    SessionNotFound, "auth.session.not-found", 404, "There is no such sign-in", false;
     /// No such person.
     UserNotFound, "user.not-found", 404, "There is no such user", false;
     /// The name is taken.

@@ -296,6 +296,8 @@ close_codes! {
     BadMessages = 4502, "too many unreadable messages", false;
     /// One person or address has too many connections.
     TooManyConnections = 4503, "too many connections", false;
+    /// The sign-in was ended: signed out, revoked, disabled, or the password is another.
+    SignedOut = 4504, "signed out", false;
 }
 
 #[cfg(test)]

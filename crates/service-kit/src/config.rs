@@ -101,6 +101,8 @@ pub struct AuthConfig {
     pub leeway_s: u64,
     /// Distance between two reads of the public keys, in seconds.
     pub jwks_refresh_s: u64,
+    /// Distance between two looks for sign-ins that were ended, in milliseconds.
+    pub revocations_every_ms: u64,
     /// Whether anybody may watch and read the stream's state.
     pub public_view: bool,
 }

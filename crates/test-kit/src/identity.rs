@@ -11,9 +11,12 @@ use sm_common::clock::{Clock as _, SystemClock};
 use sm_common::id::{SessionId, UserId};
 use sm_service_kit::auth::KeySource;
 
+use crate::Forger;
+
 /// Mints tokens that a service under test believes.
 pub struct Issuer {
     key: EncodingKey,
+    pkcs8: Vec<u8>,
     jwks: JwkSet,
     users: [UserId; 5],
 }
@@ -44,9 +47,15 @@ impl Issuer {
         }]});
         Self {
             key: EncodingKey::from_ed_der(pkcs8.as_ref()),
+            pkcs8: pkcs8.as_ref().to_vec(),
             jwks: serde_json::from_value(jwks).unwrap(),
             users: std::array::from_fn(|_| UserId::generate()),
         }
+    }
+
+    /// Somebody who makes tokens like this issuer's that nobody may believe.
+    pub fn forger(&self) -> Forger {
+        Forger::new(&self.pkcs8, "test")
     }
 
     /// The public keys, for a service under test.
@@ -91,6 +100,7 @@ impl Issuer {
             name: role.as_str().to_owned(),
             role,
             sid: SessionId::generate(),
+            standing: 0,
             jti: uuid::Uuid::new_v4().to_string(),
             iat: issued_at,
             nbf: issued_at,

@@ -15,6 +15,7 @@
 mod api;
 mod capacity;
 mod cluster;
+mod forgery;
 mod hls;
 mod identity;
 mod proxy;
@@ -27,6 +28,7 @@ mod whep;
 pub use api::{Answer, Api};
 pub use capacity::tell_capacity;
 pub use cluster::RedisCluster;
+pub use forgery::Forger;
 pub use hls::{HlsFollower, HlsPart, HlsSegment};
 pub use identity::Issuer;
 pub use proxy::LossyProxy;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use sm_bus::Bus;
+use sm_service_kit::auth::follow_revocations;
 use sm_service_kit::health::Need;
 use sm_service_kit::{Kit, resources};
 
@@ -40,6 +41,15 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     let lag = metrics.clone();
     kit.health()
         .indicator("ingest_lag_events", move || lag.lag());
+    let revocations = bus.clone();
+    kit.lifecycle().spawn(follow_revocations(
+        kit.clone(),
+        Need::ToStart,
+        move |mark| {
+            let bus = revocations.clone();
+            async move { bus.revocations_after(mark).await }
+        },
+    ));
     kit.start().context("start metrics and health")?;
 
     let store = Store::new(bus.clone(), config.retention, config.ingest.stream.clone());

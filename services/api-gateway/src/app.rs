@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use sm_bus::Bus;
-use sm_service_kit::auth::KeySource;
+use sm_common::clock::SystemClock;
+use sm_service_kit::auth::{KeySource, follow_revocations};
 use sm_service_kit::config::ServiceConfig as _;
 use sm_service_kit::health::Need;
 use sm_service_kit::{Kit, resources};
 
 use crate::api::{self, Context};
+use crate::audit::Trail;
 use crate::config::Config;
 use crate::console::Console;
 use crate::documents::Documents;
@@ -18,13 +20,14 @@ use crate::first_admin::{self, FirstAdmin};
 use crate::metrics::Metrics;
 use crate::passwords::Passwords;
 use crate::resources::History;
-use crate::sign_in::{Sessions, SignIns, Throttle, Tickets};
+use crate::second_factor::Codes;
+use crate::sign_in::{Challenges, Sessions, SignIns, Throttle, Tickets};
 use crate::tokens::{AccessTokens, SigningKeys};
-use crate::users::Users;
+use crate::users::{Links, Users};
 
 /// The gateway's own public keys: nobody else publishes them.
 pub fn own_keys(config: &Config) -> anyhow::Result<Option<KeySource>> {
-    let keys = SigningKeys::read(&config.signing)?.key_set()?;
+    let keys = SigningKeys::read(&config.signing, SystemClock::shared())?.key_set()?;
     Ok(Some(KeySource::Local(keys)))
 }
 
@@ -43,6 +46,15 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         context.config.first_admin.clone(),
         context.config.passwords.chars_min,
     )?;
+    let revocations = bus.clone();
+    kit.lifecycle().spawn(follow_revocations(
+        kit.clone(),
+        Need::ToStart,
+        move |mark| {
+            let bus = revocations.clone();
+            async move { bus.revocations_after(mark).await }
+        },
+    ));
     kit.start().context("start metrics and health")?;
 
     let stopping = kit.lifecycle().stopping();
@@ -51,6 +63,12 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         kit.clone(),
         stopping.clone(),
     ));
+    kit.lifecycle()
+        .spawn(context.trail.clone().keep(stopping.clone()));
+    let authenticator = kit.authenticator().clone();
+    let keys = Arc::clone(&context.sign_ins.access.keys);
+    kit.lifecycle()
+        .spawn(keys.keep_current(move |keys| authenticator.set_keys(keys), stopping.clone()));
     let history = context.history.clone();
     kit.lifecycle()
         .spawn(history.keep(Arc::clone(kit.clock()), stopping.clone()));
@@ -85,16 +103,16 @@ fn watch_health(kit: &Kit, bus: &Bus) {
 }
 
 fn context(config: Config, kit: &Kit, bus: Bus) -> anyhow::Result<Context> {
-    let keys = Arc::new(SigningKeys::read(&config.signing)?);
+    let keys = Arc::new(SigningKeys::read(&config.signing, Arc::clone(kit.clock()))?);
     // The keys that are published and the keys that are believed here are always the same.
     kit.authenticator().set_keys(keys.key_set()?);
     let metrics = Metrics::register(kit.registry()).context("register metrics")?;
     let passwords = Passwords::new(&config.passwords, metrics.clone())?;
-    let users = Users::new(bus.clone());
+    let trail = Trail::new(bus.clone(), config.audit);
+    let users = Users::new(bus.clone(), trail.clone());
     let auth = config.kit().auth;
     let patience = Duration::from_millis(config.redis.timeout_ms);
     Ok(Context {
-        jwks: keys.jwks().clone(),
         sign_ins: SignIns {
             users: users.clone(),
             passwords: passwords.clone(),
@@ -107,8 +125,13 @@ fn context(config: Config, kit: &Kit, bus: Bus) -> anyhow::Result<Context> {
                 lifetime: config.signing.access_lifetime(),
                 clock: Arc::clone(kit.clock()),
             },
+            trail: trail.clone(),
+            challenges: Challenges::new(bus.clone(), config.second_factor.clone()),
+            codes: Codes::new(bus.clone(), config.second_factor.clone()),
             metrics: metrics.clone(),
         },
+        trail,
+        links: Links::new(bus.clone(), Duration::from_secs(config.users.link_s)),
         users,
         passwords,
         tickets: Tickets::new(bus.clone(), config.tickets.lifetime(), metrics),

@@ -7,11 +7,13 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sm_bus::BusConfig;
+use sm_common::auth::Role;
 use sm_service_kit::config::{
     AuthConfig, EventHandlerConfig, HttpConfig, KitConfig, OpsConfig, ServiceConfig,
     TelemetryConfig,
 };
 
+use crate::origin::AddressPolicy;
 use crate::users::Username;
 
 /// Longest lifetime of an access token: nobody can take one back.
@@ -32,12 +34,16 @@ pub struct Config {
     pub(crate) signing: SigningConfig,
     /// `[sessions]`
     pub(crate) sessions: SessionsConfig,
+    /// `[audit]`
+    pub(crate) audit: AuditConfig,
     /// `[tickets]`
     pub(crate) tickets: TicketsConfig,
     /// `[passwords]`
     pub(crate) passwords: PasswordsConfig,
     /// `[sign_in]`
     pub(crate) sign_in: SignInConfig,
+    /// `[second_factor]`
+    pub(crate) second_factor: SecondFactorConfig,
     /// `[users]`
     pub(crate) users: UsersConfig,
     /// `[first_admin]`
@@ -58,6 +64,9 @@ pub struct Config {
 pub(crate) struct SigningConfig {
     pub(crate) key_file: PathBuf,
     pub(crate) previous_key_file: PathBuf,
+    pub(crate) directory: PathBuf,
+    pub(crate) publish_s: u64,
+    pub(crate) reload_ms: u64,
     #[serde(deserialize_with = "access_lifetime")]
     pub(crate) access_lifetime_s: u64,
 }
@@ -69,6 +78,17 @@ pub(crate) struct SessionsConfig {
     pub(crate) idle_s: u64,
     pub(crate) lifetime_s: u64,
     pub(crate) per_user_max: usize,
+    pub(crate) addresses: AddressPolicy,
+}
+
+/// `[audit]`
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AuditConfig {
+    pub(crate) actions_max: usize,
+    pub(crate) attempts_max: usize,
+    pub(crate) keep_days: u64,
+    pub(crate) page_max: usize,
 }
 
 /// `[tickets]`
@@ -79,16 +99,42 @@ pub(crate) struct TicketsConfig {
 }
 
 /// `[passwords]`
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PasswordsConfig {
     pub(crate) chars_min: usize,
     pub(crate) chars_max: usize,
+    pub(crate) breached_file: PathBuf,
     pub(crate) memory_kib: u32,
     pub(crate) iterations: u32,
     pub(crate) lanes: u32,
     pub(crate) concurrent_max: usize,
     pub(crate) waiting_max: usize,
+}
+
+/// `[second_factor]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SecondFactorConfig {
+    pub(crate) issuer: String,
+    pub(crate) required_for: Vec<Role>,
+    pub(crate) challenge_s: u64,
+    pub(crate) attempts_max: u64,
+    pub(crate) failures_max: u64,
+    pub(crate) window_s: u64,
+    pub(crate) draft_s: u64,
+    pub(crate) recovery_codes: usize,
+}
+
+impl SecondFactorConfig {
+    pub(crate) const fn window(&self) -> Duration {
+        Duration::from_secs(self.window_s)
+    }
+
+    /// Whether people of this role sign in with a second factor alone.
+    pub(crate) fn is_required_for(&self, role: Role) -> bool {
+        self.required_for.contains(&role)
+    }
 }
 
 /// `[sign_in]`
@@ -105,6 +151,7 @@ pub(crate) struct SignInConfig {
 #[serde(deny_unknown_fields)]
 pub(crate) struct UsersConfig {
     pub(crate) count_max: usize,
+    pub(crate) link_s: u64,
 }
 
 /// `[first_admin]`
@@ -149,6 +196,14 @@ pub(crate) struct CorsConfig {
 }
 
 impl SigningConfig {
+    pub(crate) const fn publish(&self) -> Duration {
+        Duration::from_secs(self.publish_s)
+    }
+
+    pub(crate) fn reload(&self) -> Duration {
+        Duration::from_millis(self.reload_ms.max(1))
+    }
+
     pub(crate) const fn access_lifetime(&self) -> Duration {
         Duration::from_secs(self.access_lifetime_s)
     }
@@ -161,6 +216,12 @@ impl SessionsConfig {
 
     pub(crate) const fn lifetime(&self) -> Duration {
         Duration::from_secs(self.lifetime_s)
+    }
+}
+
+impl AuditConfig {
+    pub(crate) const fn keep(&self) -> Duration {
+        Duration::from_hours(self.keep_days.saturating_mul(24))
     }
 }
 

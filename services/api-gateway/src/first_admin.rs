@@ -14,6 +14,7 @@ use sm_common::id::{InstanceId, UserId};
 use sm_service_kit::Kit;
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::{Entry, SecurityEvent};
 use crate::config::FirstAdminConfig;
 use crate::passwords::{PasswordError, Passwords};
 use crate::secret::random_text;
@@ -127,13 +128,19 @@ impl FirstAdmin {
                 role: Role::Admin,
                 password: passwords.hash(self.secret().clone()).await?,
             };
-            let created = users.change(|everybody| {
-                if everybody.is_empty() {
-                    everybody.add(self.id, new.clone(), usize::MAX, clock.now())
-                } else {
-                    Err(Refusal::Exists)
-                }
-            });
+            let created = users.change(
+                |everybody| {
+                    if everybody.is_empty() {
+                        everybody.add(self.id, new.clone(), usize::MAX, clock.now())
+                    } else {
+                        Err(Refusal::Exists)
+                    }
+                },
+                |change| {
+                    let entry = Entry::new(SecurityEvent::UserCreated, clock.now());
+                    Some(entry.about(change.person()).detail("the first admin"))
+                },
+            );
             match created.await {
                 Ok(_) | Err(UsersError::Refused(_)) => {}
                 Err(error) => return Err(error.into()),

@@ -7,14 +7,17 @@
 
 mod api;
 mod app;
+mod audit;
 mod config;
 mod console;
 mod documents;
 mod first_admin;
 mod health;
 mod metrics;
+mod origin;
 mod passwords;
 mod resources;
+mod second_factor;
 mod secret;
 mod sign_in;
 mod static_file;

@@ -12,7 +12,9 @@ const HASH_BUCKETS_S: [f64; 8] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
 pub(crate) enum LoginOutcome {
     /// Tokens were given out.
     Success,
-    /// Wrong name or password, or a disabled person.
+    /// The password was right, and the second factor is awaited.
+    Challenged,
+    /// Wrong name, password or code, or a disabled person.
     Refused,
     /// Too many failures lately.
     Throttled,
@@ -93,6 +95,7 @@ impl Metrics {
     pub(crate) fn login(&self, outcome: LoginOutcome) {
         let label = match outcome {
             LoginOutcome::Success => "success",
+            LoginOutcome::Challenged => "challenged",
             LoginOutcome::Refused => "refused",
             LoginOutcome::Throttled => "throttled",
             LoginOutcome::Busy => "busy",

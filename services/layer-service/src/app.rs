@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use sm_bus::Bus;
+use sm_service_kit::auth::follow_revocations;
 use sm_service_kit::health::Need;
 use sm_service_kit::{Kit, resources};
 
@@ -44,6 +45,15 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         metrics,
     );
     watch_health(&kit, &bus, &assets);
+    let revocations = bus.clone();
+    kit.lifecycle().spawn(follow_revocations(
+        kit.clone(),
+        Need::ToStart,
+        move |mark| {
+            let bus = revocations.clone();
+            async move { bus.revocations_after(mark).await }
+        },
+    ));
     kit.start().context("start metrics and health")?;
     start_tasks(&kit, &config, &bus, &scenes, &assets);
     let operations_max = config.scene.operations_max;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use sm_bus::Bus;
 use sm_common::stream::{ChosenScenes, DesiredState, DesiredStatus};
+use sm_service_kit::auth::follow_revocations;
 use sm_service_kit::health::Need;
 use sm_service_kit::{Kit, resources};
 
@@ -41,6 +42,15 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         playback: PlaybackSigner::open(&config.playback.secret_file)?,
         config,
     };
+    let revocations = bus.clone();
+    kit.lifecycle().spawn(follow_revocations(
+        kit.clone(),
+        Need::ToStart,
+        move |mark| {
+            let bus = revocations.clone();
+            async move { bus.revocations_after(mark).await }
+        },
+    ));
     kit.start().context("start metrics and health")?;
 
     let stopping = kit.lifecycle().stopping();

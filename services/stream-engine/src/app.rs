@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use sm_bus::Bus;
+use sm_service_kit::auth::follow_revocations;
 use sm_service_kit::health::Need;
 use sm_service_kit::{Kit, resources};
 
@@ -110,6 +111,15 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         registry,
         config,
     };
+    let revocations = bus.clone();
+    kit.lifecycle().spawn(follow_revocations(
+        kit.clone(),
+        Need::Optional,
+        move |mark| {
+            let bus = revocations.clone();
+            async move { bus.revocations_after(mark).await }
+        },
+    ));
     kit.start().context("start metrics and health")?;
     launcher.run().context("prepare live.directory")?;
     let stop = kit.lifecycle().stopping().clone();

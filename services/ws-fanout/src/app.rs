@@ -7,9 +7,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use rustix::net::sockopt::{set_socket_send_buffer_size, set_tcp_nodelay, set_tcp_user_timeout};
 use sm_bus::Bus;
+use sm_service_kit::auth::{Revocations, follow_revocations};
 use sm_service_kit::health::Need;
 use sm_service_kit::http::{Listeners, serve_upgrading};
 use sm_service_kit::{Kit, resources};
+use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, Context};
 use crate::chat::{Chat, Notices};
@@ -35,10 +37,24 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     let metrics = Metrics::register(kit.registry()).context("register metrics")?;
     let context = context(&config, &kit, &bus, metrics);
     watch_health(&kit, &bus, &context);
+    let revocations = bus.clone();
+    kit.lifecycle().spawn(follow_revocations(
+        kit.clone(),
+        Need::ToStart,
+        move |mark| {
+            let bus = revocations.clone();
+            async move { bus.revocations_after(mark).await }
+        },
+    ));
     kit.start().context("start metrics and health")?;
 
     let services = &context.services;
     let stopping = kit.lifecycle().stopping();
+    kit.lifecycle().spawn(expel_revoked(
+        kit.authenticator().revocations().clone(),
+        services.hub.clone(),
+        stopping.clone(),
+    ));
     let (notices, teller) = Notices::line(&services.chat);
     if let Some(teller) = teller {
         kit.lifecycle().spawn(teller.run(stopping.clone()));
@@ -76,6 +92,14 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     // Without this the instance is listed a few seconds longer.
     drop(bus.forget_instance(kit.instance()).await);
     served
+}
+
+/// Closes the connections of people whose sign-in was ended, or who may do something else by now.
+async fn expel_revoked(revocations: Revocations, hub: Hub, stop: CancellationToken) {
+    let mut news = revocations.news();
+    while let Some(Ok(())) = stop.run_until_cancelled(news.changed()).await {
+        hub.expel(|identity| revocations.covering(identity));
+    }
 }
 
 /// The API's socket and the WebSocket's. Accepted connections inherit the options.

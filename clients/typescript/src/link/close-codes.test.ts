@@ -13,6 +13,7 @@ it.each([
   [1009, "stop"],
   [4500, "sign-in"],
   [4503, "stop"],
+  [4504, "sign-in"],
 ])("after %i: %s", (code, next) => {
   expect(afterClose(code)).toBe(next);
 });

@@ -9,7 +9,8 @@ export type AfterClose =
   /** Do not come back before something has changed. */
   | "stop";
 
-const UNAUTHENTICATED = 4500;
+/** The codes after which a new proof helps: nobody was known, or the sign-in was ended. */
+const SIGN_IN: readonly number[] = [4500, 4504];
 
 /** The code that is reported when the connection broke without a close frame. */
 export const BROKEN = 1006;
@@ -21,7 +22,7 @@ const NOT_FROM_THE_SERVER: readonly number[] = [1005, BROKEN, 1012, 1013, 1014];
 export function afterClose(code: number): AfterClose {
   if (code === 1001 || (code >= 4000 && code < 4500)) return "reconnect";
   if (NOT_FROM_THE_SERVER.includes(code)) return "reconnect";
-  return code === UNAUTHENTICATED ? "sign-in" : "stop";
+  return SIGN_IN.includes(code) ? "sign-in" : "stop";
 }
 
 /** The words for a close code, where the close frame brought none. */

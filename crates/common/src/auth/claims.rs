@@ -5,7 +5,7 @@ use super::Role;
 use crate::clock::Timestamp;
 use crate::id::{SessionId, UserId};
 
-/// The claims of an access token (RFC 9068, `typ` is `at+jwt`). All are required.
+/// The claims of an access token (RFC 9068, `typ` is `at+jwt`). All but `standing` are required.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     /// Issuer.
@@ -20,6 +20,9 @@ pub struct Claims {
     pub role: Role,
     /// The sign-in this token descends from.
     pub sid: SessionId,
+    /// The person's standing when it was issued; raised when what the person may do changes.
+    #[serde(default)]
+    pub standing: u64,
     /// This token.
     pub jti: String,
     /// Issued at, seconds since the Unix epoch.
@@ -41,6 +44,9 @@ pub struct Identity {
     pub role: Role,
     /// The sign-in.
     pub session: SessionId,
+    /// The person's standing when this was proven, see [`Revoked::Standing`](super::Revoked).
+    #[serde(default)]
+    pub standing: u64,
     /// When the proof ends.
     pub expires_at: Timestamp,
 }
@@ -54,6 +60,7 @@ impl From<Claims> for Identity {
             name,
             role,
             sid,
+            standing,
             jti: _,
             iat: _,
             nbf: _,
@@ -64,6 +71,7 @@ impl From<Claims> for Identity {
             name,
             role,
             session: sid,
+            standing,
             expires_at: Timestamp::from_unix_millis(exp.saturating_mul(1000)),
         }
     }

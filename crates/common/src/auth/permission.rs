@@ -44,6 +44,40 @@ impl Permission {
         Self::ReadMetrics,
     ];
 
+    /// Its name in documents.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ReadStream => "stream:read",
+            Self::ReadSummary => "summary:read",
+            Self::Chat => "chat:write",
+            Self::ModerateChat => "chat:moderate",
+            Self::ControlStream => "stream:control",
+            Self::EditLayers => "layers:write",
+            Self::ReadAnalytics => "analytics:read",
+            Self::ReadResources => "resources:read",
+            Self::ReadAudit => "audit:read",
+            Self::ManageUsers => "users:write",
+            Self::ReadMetrics => "metrics:read",
+        }
+    }
+
+    /// What it lets somebody do, for documents.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::ReadStream => "read stream state, layers and scenes, and watch the picture",
+            Self::ReadSummary => "read the summary of the analytics",
+            Self::Chat => "read and send chat",
+            Self::ModerateChat => "remove messages, silence people, set the rules of the chat",
+            Self::ControlStream => "steer streams and their outputs, and read recordings",
+            Self::EditLayers => "change layers, scenes, assets, variables and schedules",
+            Self::ReadAnalytics => "read all analytics, and follow the metrics",
+            Self::ReadResources => "read what every instance uses",
+            Self::ReadAudit => "read the audit trails",
+            Self::ManageUsers => "manage people",
+            Self::ReadMetrics => "read Prometheus metrics",
+        }
+    }
+
     /// Whether `role` carries this permission.
     pub const fn allows(self, role: Role) -> bool {
         use Role::{Admin, Moderator, Operator, Service, Viewer};

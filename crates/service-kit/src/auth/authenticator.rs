@@ -5,10 +5,11 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use jsonwebtoken::jwk::JwkSet;
 use quick_cache::sync::Cache;
-use sm_common::auth::{Identity, KeySet, TokenError, Verifier};
+use sm_common::auth::{Identity, KeySet, Revoked, TokenError, Verifier};
 use sm_common::clock::SharedClock;
 use sm_common::problem::ProblemCode;
 
+use super::Revocations;
 use crate::config::AuthConfig;
 use crate::problem::ApiProblem;
 
@@ -40,12 +41,16 @@ pub enum AuthError {
     /// The token proves nothing.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// What it proves is over.
+    #[error("what the token proves is over: {0:?}")]
+    Revoked(Revoked),
 }
 
 impl From<AuthError> for ApiProblem {
     fn from(error: AuthError) -> Self {
         let code = match &error {
             AuthError::NoKeys => return Self::unavailable(error),
+            AuthError::Revoked(_) => ProblemCode::TokenRevoked,
             AuthError::Token(TokenError::Expired) => ProblemCode::TokenExpired,
             AuthError::Token(
                 TokenError::Malformed
@@ -72,6 +77,7 @@ struct Shared {
     keys: ArcSwapOption<KeySet>,
     /// Tokens whose signature was good under the present keys. Their time is checked every time.
     remembered: Cache<String, Identity>,
+    revocations: Revocations,
     leeway: Duration,
     url: Option<String>,
     client: reqwest::Client,
@@ -101,6 +107,7 @@ impl Authenticator {
                 verifier: Verifier::new(&config.issuer, &config.audience, leeway),
                 keys: ArcSwapOption::from(keys),
                 remembered: Cache::new(REMEMBERED_MAX),
+                revocations: Revocations::default(),
                 leeway,
                 url,
                 client: reqwest::Client::new(),
@@ -114,6 +121,11 @@ impl Authenticator {
     /// Whether anybody may watch and read the stream's state.
     pub fn public_view(&self) -> bool {
         self.shared.public_view
+    }
+
+    /// What was proven and holds no more.
+    pub fn revocations(&self) -> &Revocations {
+        &self.shared.revocations
     }
 
     /// Whether tokens can be verified at all.
@@ -130,6 +142,14 @@ impl Authenticator {
     /// Proves who presents `token`. A token with an unknown key makes the keys be read again, at
     /// most once every few seconds.
     pub async fn verify(&self, token: &str) -> Result<Identity, AuthError> {
+        let identity = self.verify_signature(token).await?;
+        match self.shared.revocations.covering(&identity) {
+            Some(revoked) => Err(AuthError::Revoked(revoked)),
+            None => Ok(identity),
+        }
+    }
+
+    async fn verify_signature(&self, token: &str) -> Result<Identity, AuthError> {
         match self.verify_with_known_keys(token) {
             Err(AuthError::Token(TokenError::UnknownKey { .. }) | AuthError::NoKeys)
                 if self.may_refetch() =>

@@ -3,6 +3,7 @@
 mod authenticator;
 mod extract;
 mod permission;
+mod revocations;
 
 pub use authenticator::{AuthError, Authenticator, KeySource};
 pub use extract::{Authorized, Bearer, Viewer, authorize};
@@ -10,3 +11,4 @@ pub use permission::{
     Chat, ControlStream, EditLayers, ManageUsers, ModerateChat, ReadAnalytics, ReadAudit,
     ReadMetrics, ReadResources, ReadStream, ReadSummary, Requires,
 };
+pub use revocations::{REVOCATIONS, Revocations, follow_revocations};

@@ -12,12 +12,12 @@ use sm_common::incident::{IncidentOpened, IncidentResolved, IncidentUpdated};
 use sm_common::resources::InstanceResources;
 use sm_common::stream::Severity;
 
-use super::{Facts, Watch};
 use super::changes::recent_changes;
 use super::news::{ENGINE, News, Page, read_page};
 use super::state::Watched;
 use super::system::{Away, BUSY, HOST, busy_sign, compare, is_busy, news_of};
 use super::tracks::{self, Outcome};
+use super::{Facts, Watch};
 use crate::alerts::{Condition, Look, Readings, Rule, Samples, Silence, When};
 use crate::catalogue::Metric;
 use crate::delivery::{Delivery, Message};
@@ -129,9 +129,8 @@ impl<S: Samples + Send + Sync> Watch<S> {
         now: Timestamp,
     ) -> Result<Readings, BusError> {
         let is_settled = facts.is_settled(self.alerts.settle(), now);
-        let is_looked_at = |rule: &&Rule| {
-            rule.applies_to(stream) && (is_settled || rule.when == When::Always)
-        };
+        let is_looked_at =
+            |rule: &&Rule| rule.applies_to(stream) && (is_settled || rule.when == When::Always);
         let mut metrics: Vec<Metric> = Vec::new();
         let mut over_s = 0;
         for rule in rules.iter().filter(is_looked_at) {
@@ -319,9 +318,11 @@ impl<S: Samples + Send + Sync> Watch<S> {
         let events = events(bus, stream, &decided)?;
         match bus.commit(commit, events).await? {
             CommitOutcome::Committed(_) | CommitOutcome::Replayed(_) => {
-                self.means
-                    .metrics
-                    .decided(decided.counted, decided.outcome.fired.len(), decided.outcome.resolved.len());
+                self.means.metrics.decided(
+                    decided.counted,
+                    decided.outcome.fired.len(),
+                    decided.outcome.resolved.len(),
+                );
                 for alert in &decided.outcome.fired {
                     tracing::warn!(
                         stream.id = %stream, rule.id = %alert.rule, alert.id = %alert.id,

@@ -15,7 +15,8 @@ use super::Context;
 use super::caller::Caller;
 use super::client::Client;
 use super::error::ApiError;
-use crate::sign_in;
+use crate::second_factor;
+use crate::sign_in::{self, SignedIn};
 use crate::tokens::AccessToken;
 
 /// The cookie that every service takes in place of the header.
@@ -57,6 +58,62 @@ pub(crate) struct Logout {
     refresh_token: SecretString,
 }
 
+/// The answer to a challenge.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SecondStep {
+    /// The `challenge` of the answer to the password.
+    #[schema(value_type = String)]
+    challenge: SecretString,
+    /// What the authenticator app shows now, or a recovery code. Each is good once.
+    #[schema(value_type = String)]
+    code: SecretString,
+    /// Whether to set the access token as the cookie `sm_access` too.
+    #[serde(default)]
+    cookie: bool,
+}
+
+/// The password was right, and the second factor is awaited.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SecondStepRequired {
+    /// Always true.
+    mfa_required: bool,
+    /// For `POST /api/auth/login/second-factor`, once.
+    challenge: String,
+    /// Its lifetime in seconds.
+    expires_in: u64,
+    /// What to enrol first: people of this role need a second factor, and this one has none yet.
+    /// Answering with a code of it enrols it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enrolment: Option<Enrolment>,
+}
+
+/// What an authenticator app is enrolled with.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Enrolment {
+    /// The secret in base 32, for typing it in.
+    secret: String,
+    /// The same with the names, as an `otpauth:` link.
+    otpauth_uri: String,
+    /// The link as a QR code, an SVG document.
+    qr_svg: String,
+}
+
+impl From<second_factor::Enrolment> for Enrolment {
+    fn from(enrolment: second_factor::Enrolment) -> Self {
+        let second_factor::Enrolment {
+            secret,
+            uri,
+            qr_svg,
+        } = enrolment;
+        Self {
+            secret,
+            otpauth_uri: uri,
+            qr_svg,
+        }
+    }
+}
+
 /// What proves a sign-in.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Tokens {
@@ -68,6 +125,10 @@ pub(crate) struct Tokens {
     token_type: &'static str,
     /// Lifetime of the access token in seconds.
     expires_in: u64,
+    /// Codes to sign in with when the authenticator app is gone, each once; only where signing in
+    /// enrolled it. They are not shown again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovery_codes: Option<Vec<String>>,
 }
 
 /// What opens a WebSocket.
@@ -84,6 +145,7 @@ pub(crate) struct Ticket {
     post, path = "/api/auth/login", tag = "api-gateway", request_body = Login,
     responses(
         (status = 200, description = "Signed in.", body = Tokens),
+        (status = 202, description = "The password is right, and the second factor is awaited.", body = SecondStepRequired),
         (status = 400, description = "The body cannot be read.", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "The name or the password is wrong.", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "Too many failures from this address; see `Retry-After`.", body = Problem, content_type = "application/problem+json"),
@@ -100,12 +162,62 @@ pub(crate) async fn login(
         password,
         cookie,
     } = body;
-    let tokens = context
+    let signed_in = context
         .sign_ins
-        .sign_in(&username, password, client.address)
+        .sign_in(&username, password, &context.origin(&client))
         .await
         .map_err(ApiError::from)?;
-    Ok(tokens_answer(tokens, cookie.then_some(&client)))
+    Ok(match signed_in {
+        SignedIn::Done(tokens) => tokens_answer(tokens, None, cookie.then_some(&client)),
+        SignedIn::Awaited(challenge) => {
+            let sign_in::Challenge {
+                text,
+                lifetime_s,
+                enrolment,
+            } = challenge;
+            HttpResponse::Accepted().json(SecondStepRequired {
+                mfa_required: true,
+                challenge: text,
+                expires_in: lifetime_s,
+                enrolment: enrolment.map(Enrolment::from),
+            })
+        }
+    })
+}
+
+/// Signs in whoever has answered a challenge with the second factor. Only so many codes may be
+/// wrong: of a challenge, and of a person.
+#[utoipa::path(
+    post, path = "/api/auth/login/second-factor", tag = "api-gateway", request_body = SecondStep,
+    responses(
+        (status = 200, description = "Signed in.", body = Tokens),
+        (status = 400, description = "The body cannot be read.", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "The code is wrong, or the challenge not valid any more.", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many wrong codes; see `Retry-After`.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Nobody can sign in now; try again.", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn login_second_factor(
+    client: Client,
+    Json(body): Json<SecondStep>,
+    context: Data<Context>,
+) -> Result<HttpResponse, ApiProblem> {
+    let SecondStep {
+        challenge,
+        code,
+        cookie,
+    } = body;
+    let (tokens, recovery_codes) = context
+        .sign_ins
+        .answer(
+            challenge.expose_secret(),
+            code.expose_secret(),
+            &context.origin(&client),
+        )
+        .await
+        .map_err(ApiError::from)?;
+    let cookie_for = cookie.then_some(&client);
+    Ok(tokens_answer(tokens, recovery_codes, cookie_for))
 }
 
 /// Exchanges a refresh token for a new pair. An old one ends the sign-in.
@@ -125,14 +237,14 @@ pub(crate) async fn refresh(
 ) -> Result<HttpResponse, ApiProblem> {
     let tokens = context
         .sign_ins
-        .refresh(body.refresh_token.expose_secret())
+        .refresh(body.refresh_token.expose_secret(), &context.origin(&client))
         .await
         .map_err(ApiError::from)?;
-    Ok(tokens_answer(tokens, body.cookie.then_some(&client)))
+    Ok(tokens_answer(tokens, None, body.cookie.then_some(&client)))
 }
 
-/// Ends a sign-in: no more tokens come of it. Access tokens that were given out end by themselves,
-/// within their quarter of an hour.
+/// Ends a sign-in: no more tokens come of it, and its access tokens and WebSockets end within
+/// seconds.
 #[utoipa::path(
     post, path = "/api/auth/logout", tag = "api-gateway", request_body = Logout,
     responses(
@@ -148,7 +260,7 @@ pub(crate) async fn logout(
 ) -> Result<HttpResponse, ApiProblem> {
     context
         .sign_ins
-        .sign_out(body.refresh_token.expose_secret())
+        .sign_out(body.refresh_token.expose_secret(), &context.origin(&client))
         .await
         .map_err(ApiError::from)?;
     let mut cookie = access_cookie(String::new(), CookieDuration::ZERO, &client);
@@ -196,7 +308,11 @@ pub(crate) async fn create_ws_ticket(
     }))
 }
 
-fn tokens_answer(tokens: sign_in::Tokens, cookie_for: Option<&Client>) -> HttpResponse {
+fn tokens_answer(
+    tokens: sign_in::Tokens,
+    recovery_codes: Option<Vec<String>>,
+    cookie_for: Option<&Client>,
+) -> HttpResponse {
     let sign_in::Tokens { access, refresh } = tokens;
     let AccessToken { text, lifetime } = access;
     let mut answer = HttpResponse::Ok();
@@ -209,6 +325,7 @@ fn tokens_answer(tokens: sign_in::Tokens, cookie_for: Option<&Client>) -> HttpRe
         refresh_token: refresh.reveal(),
         token_type: "Bearer",
         expires_in: lifetime.as_secs(),
+        recovery_codes,
     })
 }
 

@@ -2,7 +2,7 @@ use std::future::{Ready, ready};
 use std::net::IpAddr;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{HeaderMap, USER_AGENT};
 use actix_web::{FromRequest, HttpRequest};
 use ipnet::IpNet;
 use sm_service_kit::ApiProblem;
@@ -10,6 +10,7 @@ use sm_service_kit::config::ServiceConfig as _;
 use sm_service_kit::http::client_address;
 
 use crate::config::Config;
+use crate::origin::{AddressPolicy, Origin, program};
 
 /// Networks whose forwarding headers are believed.
 #[derive(Clone, Debug)]
@@ -30,9 +31,20 @@ pub(super) struct Client {
     pub(super) https: bool,
     /// The path that everything of ours lies under for the client: `/`, or `/stream`.
     pub(super) base_path: String,
+    /// The program, see [`program`].
+    pub(super) program: String,
 }
 
 impl Client {
+    /// Where it comes from, as far as that is kept.
+    pub(super) fn origin(&self, policy: AddressPolicy) -> Origin {
+        Origin {
+            address: self.address,
+            network: policy.keep(self.address),
+            client: self.program.clone(),
+        }
+    }
+
     fn of(peer: IpAddr, headers: &HeaderMap, TrustedProxies(trusted): &TrustedProxies) -> Self {
         let by_proxy = trusted.iter().any(|network| network.contains(&peer));
         let forwarded = |name: &str| {
@@ -47,6 +59,12 @@ impl Client {
             base_path: forwarded("x-forwarded-prefix")
                 .filter(|prefix| is_path(prefix))
                 .map_or_else(|| "/".to_owned(), str::to_owned),
+            program: program(
+                headers
+                    .get(USER_AGENT)
+                    .and_then(|value| value.to_str().ok())
+                    .unwrap_or_default(),
+            ),
         }
     }
 }

@@ -12,5 +12,5 @@ use super::Context;
 pub(crate) async fn read_keys(context: Data<Context>) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "public, max-age=300"))
-        .json(&context.jwks)
+        .json(context.sign_ins.access.keys.jwks())
 }

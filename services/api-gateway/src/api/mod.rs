@@ -1,5 +1,6 @@
 //! The route table of api-gateway.
 
+mod audit;
 mod auth;
 mod caller;
 mod client;
@@ -10,25 +11,29 @@ mod error;
 mod headers;
 mod health;
 mod keys;
+mod password;
 mod resources;
+mod second_factor;
+mod sessions;
 mod users;
 
 use std::sync::Arc;
 
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
-use jsonwebtoken::jwk::JwkSet;
 use sm_bus::Bus;
 use sm_common::clock::SharedClock;
 use utoipa::OpenApi;
 
+use crate::audit::Trail;
 use crate::config::Config;
 use crate::console::Console;
 use crate::documents::Documents;
+use crate::origin::Origin;
 use crate::passwords::Passwords;
 use crate::resources::History;
 use crate::sign_in::{SignIns, Tickets};
-use crate::users::Users;
+use crate::users::{Links, Users};
 
 /// What handlers work with.
 #[derive(Clone, Debug)]
@@ -36,14 +41,22 @@ pub(crate) struct Context {
     pub(crate) config: Config,
     pub(crate) bus: Bus,
     pub(crate) clock: SharedClock,
-    pub(crate) jwks: JwkSet,
     pub(crate) sign_ins: SignIns,
     pub(crate) users: Users,
     pub(crate) passwords: Passwords,
     pub(crate) tickets: Tickets,
+    pub(crate) trail: Trail,
+    pub(crate) links: Links,
     pub(crate) history: History,
     pub(crate) console: Console,
     pub(crate) documents: Documents,
+}
+
+impl Context {
+    /// Where a request comes from, as far as that is kept.
+    fn origin(&self, client: &client::Client) -> Origin {
+        client.origin(self.config.sessions.addresses)
+    }
 }
 
 /// Every path of this service.
@@ -59,10 +72,39 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
             .wrap(from_fn(headers::secure))
             .wrap(from_fn(cors::allow))
             .service(web::resource("/api/auth/login").post(auth::login))
+            .service(web::resource("/api/auth/login/second-factor").post(auth::login_second_factor))
             .service(web::resource("/api/auth/refresh").post(auth::refresh))
             .service(web::resource("/api/auth/logout").post(auth::logout))
             .service(web::resource("/api/auth/me").get(auth::read_me))
             .service(web::resource("/api/auth/ws-ticket").post(auth::create_ws_ticket))
+            .service(
+                web::resource("/api/auth/sessions")
+                    .get(sessions::list_own_sessions)
+                    .delete(sessions::end_own_sessions),
+            )
+            .service(
+                web::resource("/api/auth/sessions/{session}").delete(sessions::end_own_session),
+            )
+            .service(
+                web::resource("/api/auth/second-factor")
+                    .get(second_factor::read_second_factor)
+                    .post(second_factor::begin_second_factor),
+            )
+            .service(
+                web::resource("/api/auth/second-factor/confirm")
+                    .post(second_factor::confirm_second_factor),
+            )
+            .service(
+                web::resource("/api/auth/second-factor/remove")
+                    .post(second_factor::remove_second_factor),
+            )
+            .service(
+                web::resource("/api/auth/second-factor/recovery-codes")
+                    .post(second_factor::renew_recovery_codes),
+            )
+            .service(web::resource("/api/auth/password").post(password::change_own_password))
+            .service(web::resource("/api/auth/password-link").post(password::choose_password))
+            .service(web::resource("/api/auth/audit").get(audit::read_security_audit))
             .service(
                 web::resource("/api/users")
                     .get(users::list_users)
@@ -72,6 +114,23 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
                 web::resource("/api/users/{username}")
                     .patch(users::update_user)
                     .delete(users::delete_user),
+            )
+            .service(
+                web::resource("/api/users/{username}/sessions")
+                    .get(sessions::list_user_sessions)
+                    .delete(sessions::end_user_sessions),
+            )
+            .service(
+                web::resource("/api/users/{username}/sessions/{session}")
+                    .delete(sessions::end_user_session),
+            )
+            .service(
+                web::resource("/api/users/{username}/second-factor")
+                    .delete(second_factor::reset_second_factor),
+            )
+            .service(
+                web::resource("/api/users/{username}/password-link")
+                    .post(password::create_password_link),
             )
             .service(web::resource("/api/resources").get(resources::read_resources))
             .service(web::resource("/api/health").get(health::read_health))
@@ -92,14 +151,31 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
     info(title = "api-gateway", description = "Identities, and views of the whole system."),
     paths(
         auth::login,
+        auth::login_second_factor,
         auth::refresh,
         auth::logout,
         auth::read_me,
         auth::create_ws_ticket,
+        sessions::list_own_sessions,
+        sessions::end_own_sessions,
+        sessions::end_own_session,
+        second_factor::read_second_factor,
+        second_factor::begin_second_factor,
+        second_factor::confirm_second_factor,
+        second_factor::remove_second_factor,
+        second_factor::renew_recovery_codes,
+        password::change_own_password,
+        password::choose_password,
+        audit::read_security_audit,
         users::list_users,
         users::create_user,
         users::update_user,
         users::delete_user,
+        sessions::list_user_sessions,
+        sessions::end_user_sessions,
+        sessions::end_user_session,
+        second_factor::reset_second_factor,
+        password::create_password_link,
         resources::read_resources,
         health::read_health,
         keys::read_keys,

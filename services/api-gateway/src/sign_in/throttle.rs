@@ -1,4 +1,4 @@
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -6,6 +6,7 @@ use sm_bus::redis::Script;
 use sm_bus::{Bus, BusError, keys};
 
 use crate::config::SignInConfig;
+use crate::origin::site;
 use crate::secret::digest;
 
 static ADMIT: LazyLock<Script> =
@@ -38,7 +39,7 @@ pub(crate) enum Admission {
 
 impl Attempt {
     pub(crate) fn new(name: &str, client: IpAddr) -> Self {
-        let network = network(client);
+        let network = site(client);
         // The digests hide names and addresses from whoever reads the keys.
         let pair = digest(&format!("{}\n{network}", name.to_lowercase()));
         let alone = digest(&network.to_string());
@@ -47,17 +48,6 @@ impl Attempt {
                 keys::sign_in_failures(&pair),
                 keys::sign_in_failures(&alone),
             ],
-        }
-    }
-}
-
-/// What one client is taken for: an IPv4 address, or the network that a site gets in IPv6.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
         }
     }
 }

@@ -15,6 +15,7 @@ pub(crate) struct Subject {
     pub(crate) name: String,
     pub(crate) role: Role,
     pub(crate) session: SessionId,
+    pub(crate) standing: u64,
 }
 
 /// A signed access token.
@@ -45,6 +46,7 @@ impl AccessTokens {
             name,
             role,
             session,
+            standing,
         } = subject;
         let claims = Claims {
             iss: self.issuer.clone(),
@@ -53,6 +55,7 @@ impl AccessTokens {
             name,
             role,
             sid: session,
+            standing,
             jti: Uuid::new_v4().to_string(),
             iat: now.as_unix_seconds(),
             nbf: now.as_unix_seconds(),

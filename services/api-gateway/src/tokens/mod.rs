@@ -2,6 +2,7 @@
 
 mod access;
 mod refresh;
+mod ring;
 mod signing;
 
 pub(crate) use access::{AccessToken, AccessTokens, Subject};

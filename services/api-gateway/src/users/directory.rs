@@ -3,7 +3,9 @@ use std::collections::BTreeMap;
 use sm_common::clock::Timestamp;
 use sm_common::id::UserId;
 
-use super::{NewPerson, Patch, Person, Username};
+use super::{Invited, NewPerson, Patch, Person, Username};
+use crate::passwords::PasswordHash;
+use crate::second_factor::SecondFactor;
 
 /// Everybody, at one revision.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +33,10 @@ pub(crate) enum Refusal {
     Full(usize),
     #[error("nobody would be left who can manage people")]
     LastAdmin,
+    #[error("the code has been used")]
+    CodeUsed,
+    #[error("the link has been used, or the password is another by now")]
+    LinkUsed,
 }
 
 impl Change {
@@ -61,6 +67,11 @@ impl Directory {
     /// Everybody, by name.
     pub(crate) fn into_people(self) -> Vec<Person> {
         self.people.into_values().collect()
+    }
+
+    /// The person with this name.
+    pub(crate) fn get(&self, name: &Username) -> Option<&Person> {
+        self.people.get(&name.key())
     }
 
     /// Adds a person, where the name is free and there are fewer than `count_max`.
@@ -95,6 +106,46 @@ impl Directory {
         Ok(Change::Put(Box::new(changed)))
     }
 
+    /// Gives a person the password that they chose by a link, unless they have another by now.
+    pub(crate) fn choose_password(
+        &self,
+        invited: &Invited,
+        password: PasswordHash,
+        now: Timestamp,
+    ) -> Result<Change, Refusal> {
+        let known = self.get(&invited.name).ok_or(Refusal::LinkUsed)?;
+        if known.id != invited.user || known.generation != invited.generation {
+            return Err(Refusal::LinkUsed);
+        }
+        let patch = Patch {
+            password: Some(password),
+            ..Patch::default()
+        };
+        Ok(Change::Put(Box::new(known.clone().patched(patch, now))))
+    }
+
+    /// Takes a recovery code of a person away, where it is still there.
+    pub(crate) fn use_recovery_code(
+        &self,
+        id: UserId,
+        name: &Username,
+        code: &str,
+        now: Timestamp,
+    ) -> Result<Change, Refusal> {
+        let known = self.find(name)?;
+        let factor = known.second_factor.as_ref().filter(|_| known.id == id);
+        let factor = factor.ok_or(Refusal::CodeUsed)?;
+        let recovery = factor.recovery.without(code).ok_or(Refusal::CodeUsed)?;
+        let patch = Patch {
+            second_factor: Some(Some(SecondFactor {
+                recovery,
+                ..factor.clone()
+            })),
+            ..Patch::default()
+        };
+        Ok(Change::Put(Box::new(known.clone().patched(patch, now))))
+    }
+
     /// Removes a person, unless it is the last admin.
     pub(crate) fn remove(&self, name: &Username) -> Result<Change, Refusal> {
         let known = self.find(name)?;
@@ -103,7 +154,7 @@ impl Directory {
     }
 
     fn find(&self, name: &Username) -> Result<&Person, Refusal> {
-        self.people.get(&name.key()).ok_or(Refusal::Unknown)
+        self.get(name).ok_or(Refusal::Unknown)
     }
 
     fn spare_last_admin(&self, leaving: &Person) -> Result<(), Refusal> {
@@ -191,24 +242,35 @@ mod tests {
     }
 
     #[test]
-    fn a_new_password_ends_the_sign_ins_and_a_new_role_does_not() {
+    fn each_change_ends_what_it_must_and_no_more() {
         let directory = directory(&[("ada", Role::Admin), ("bob", Role::Viewer)]);
-        let generation = |patch| {
-            directory
-                .patch(&name("bob"), patch, NOW)
-                .unwrap()
-                .person()
-                .generation
+        let after = |patch| {
+            let change = directory.patch(&name("bob"), patch, NOW).unwrap();
+            (change.person().generation, change.person().standing)
         };
-        let role = Patch {
-            role: Some(Role::Operator),
+        let role = |role| Patch {
+            role: Some(role),
+            ..Patch::default()
+        };
+        let disabled = |disabled| Patch {
+            disabled: Some(disabled),
             ..Patch::default()
         };
         let password = Patch {
             password: serde_json::from_str("\"other\"").ok(),
             ..Patch::default()
         };
-        assert_eq!(generation(role), 0);
-        assert_eq!(generation(password), 1);
+        let sign_out = Patch {
+            sign_out: true,
+            ..Patch::default()
+        };
+        // (sign-ins that end, tokens that end)
+        assert_eq!(after(Patch::default()), (0, 0));
+        assert_eq!(after(role(Role::Viewer)), (0, 0));
+        assert_eq!(after(role(Role::Operator)), (0, 1));
+        assert_eq!(after(disabled(false)), (0, 0));
+        assert_eq!(after(disabled(true)), (1, 1));
+        assert_eq!(after(password), (1, 1));
+        assert_eq!(after(sign_out), (1, 1));
     }
 }

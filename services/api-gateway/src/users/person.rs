@@ -7,6 +7,7 @@ use sm_common::clock::Timestamp;
 use sm_common::id::UserId;
 
 use crate::passwords::PasswordHash;
+use crate::second_factor::SecondFactor;
 
 /// Longest name.
 const USERNAME_CHARS_MAX: usize = 64;
@@ -69,8 +70,14 @@ pub(crate) struct Person {
     pub(crate) password: PasswordHash,
     /// Cannot sign in.
     pub(crate) disabled: bool,
+    /// The second factor, where one was enrolled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) second_factor: Option<SecondFactor>,
     /// Raised when every sign-in so far must end: at a new password and when disabled.
     pub(crate) generation: u64,
+    /// Raised when tokens of before must not be believed any more: then, and at a new role.
+    #[serde(default)]
+    pub(crate) standing: u64,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
 }
@@ -89,6 +96,28 @@ pub(crate) struct Patch {
     pub(crate) role: Option<Role>,
     pub(crate) password: Option<PasswordHash>,
     pub(crate) disabled: Option<bool>,
+    /// Ends every sign-in.
+    pub(crate) sign_out: bool,
+    /// The second factor from now on, or none.
+    pub(crate) second_factor: Option<Option<SecondFactor>>,
+}
+
+/// What was changed, for the audit trail: never what a password was or is.
+impl fmt::Display for Patch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let role = self.role.map(|role| format!("role {role}"));
+        let password = self.password.as_ref().map(|_| "password".to_owned());
+        let disabled = self.disabled.map(|disabled| {
+            let word = if disabled { "disabled" } else { "enabled" };
+            word.to_owned()
+        });
+        let sign_out = self.sign_out.then(|| "signed out".to_owned());
+        let parts: Vec<String> = [role, password, disabled, sign_out]
+            .into_iter()
+            .flatten()
+            .collect();
+        f.write_str(&parts.join(", "))
+    }
 }
 
 impl Person {
@@ -105,7 +134,9 @@ impl Person {
             role,
             password,
             disabled: false,
+            second_factor: None,
             generation: 0,
+            standing: 0,
             created_at: now,
             updated_at: now,
         }
@@ -118,11 +149,19 @@ impl Person {
             role,
             password,
             disabled,
+            sign_out,
+            second_factor,
         } = patch;
-        let ends_sign_ins = password.is_some() || disabled == Some(true);
+        let ends_sign_ins = password.is_some() || disabled == Some(true) || sign_out;
+        if ends_sign_ins || role.is_some_and(|role| role != self.role) {
+            self.standing = self.standing.saturating_add(1);
+        }
         self.role = role.unwrap_or(self.role);
         self.password = password.unwrap_or(self.password);
         self.disabled = disabled.unwrap_or(self.disabled);
+        if let Some(second_factor) = second_factor {
+            self.second_factor = second_factor;
+        }
         if ends_sign_ins {
             self.generation = self.generation.saturating_add(1);
         }

@@ -1,7 +1,10 @@
 use sm_bus::redis;
 use sm_bus::{Bus, BusError, Commit, CommitOutcome, Guard, keys};
 
+use sm_common::auth::{Revocation, Revoked};
+
 use super::{Change, Directory, Person, Refusal, Username};
+use crate::audit::{Entry, Trail};
 
 /// How often a change is tried again when somebody else changes people at the same moment.
 const ATTEMPTS_MAX: usize = 8;
@@ -28,11 +31,12 @@ pub(crate) enum UsersError {
 #[derive(Clone, Debug)]
 pub(crate) struct Users {
     bus: Bus,
+    trail: Trail,
 }
 
 impl Users {
-    pub(crate) const fn new(bus: Bus) -> Self {
-        Self { bus }
+    pub(crate) const fn new(bus: Bus, trail: Trail) -> Self {
+        Self { bus, trail }
     }
 
     /// The person with this name.
@@ -47,15 +51,25 @@ impl Users {
     }
 
     /// Makes a change that `decide` allows for everybody as they are. When others change people
-    /// meanwhile it decides anew.
+    /// meanwhile it decides anew. In the same step what `entry` says of it is noted, and every
+    /// service is told what is over by it.
     pub(crate) async fn change(
         &self,
         decide: impl Fn(&Directory) -> Result<Change, Refusal>,
+        entry: impl Fn(&Change) -> Option<Entry>,
     ) -> Result<Change, UsersError> {
         for _attempt in 0..ATTEMPTS_MAX {
             let (directory, revision) = self.read().await?;
             let change = decide(&directory)?;
-            if self.write(&change, revision.as_deref()).await? {
+            let over = revocation(directory.get(&change.person().name), &change);
+            let mut commit = Commit::new();
+            if let Some(entry) = entry(&change) {
+                commit = self.trail.add_to(commit, &entry)?;
+            }
+            if let Some(over) = over {
+                commit = commit.revoke(&over)?;
+            }
+            if self.write(&change, revision.as_deref(), commit).await? {
                 return Ok(change);
             }
         }
@@ -79,12 +93,17 @@ impl Users {
     }
 
     /// False when the revision is another by now.
-    async fn write(&self, change: &Change, revision: Option<&str>) -> Result<bool, UsersError> {
+    async fn write(
+        &self,
+        change: &Change,
+        revision: Option<&str>,
+        commit: Commit,
+    ) -> Result<bool, UsersError> {
         let person = change.person();
         let key = person.name.key();
         let people = keys::USERS.to_owned();
         let counter = keys::USERS_REVISION.to_owned();
-        let commit = Commit::new().guard(Guard::value(counter.clone(), revision));
+        let commit = commit.guard(Guard::value(counter.clone(), revision));
         let commit = match change {
             Change::Put(person) => {
                 let text = serde_json::to_string(person).map_err(|source| UsersError::Record {
@@ -101,6 +120,22 @@ impl Users {
             CommitOutcome::Refused { .. } => Ok(false),
         }
     }
+}
+
+/// What holds no more after a change of somebody who was `before`.
+fn revocation(before: Option<&Person>, change: &Change) -> Option<Revocation> {
+    let before = before?;
+    let (below, signed_out) = match change {
+        Change::Remove(_) => (u64::MAX, true),
+        Change::Put(after) if after.standing > before.standing => {
+            (after.standing, after.generation > before.generation)
+        }
+        Change::Put(_) => return None,
+    };
+    Some(Revocation {
+        user: before.id,
+        what: Revoked::Standing { below, signed_out },
+    })
 }
 
 fn read_person(text: &str) -> Result<Person, UsersError> {

@@ -53,6 +53,13 @@ impl World {
         path
     }
 
+    /// The signing key, in PKCS#8.
+    pub(crate) fn signing_key(&self) -> Vec<u8> {
+        let pem = std::fs::read_to_string(self.path("signing.pem")).unwrap();
+        let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+        STANDARD.decode(body).unwrap()
+    }
+
     /// Settings of a replica: cheap passwords, a known admin, and `changes`.
     pub(crate) fn config(&self, changes: &[(&str, &str)]) -> Config {
         let url = self.redis.url();
@@ -64,6 +71,7 @@ impl World {
             ("passwords.iterations", "1"),
             ("first_admin.password", PASSWORD),
             ("ops.report_interval_ms", "100"),
+            ("auth.revocations_every_ms", "50"),
         ];
         settings.extend_from_slice(changes);
         Running::config(&ABOUT, &settings)

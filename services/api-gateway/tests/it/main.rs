@@ -1,6 +1,8 @@
 //! api-gateway as its callers see it: real replicas over a real Redis.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod attacks;
+mod audit;
 mod console;
 mod cors;
 mod documents;
@@ -8,8 +10,12 @@ mod first_admin;
 mod harness;
 mod health;
 mod outage;
+mod passwords;
 mod refresh;
 mod resources;
+mod rotation;
+mod second_factor;
+mod sessions;
 mod sign_in;
 mod tickets;
 mod tokens;

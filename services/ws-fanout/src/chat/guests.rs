@@ -50,6 +50,7 @@ impl Chat {
             name: format!("Guest {high:02X}{low:02X}"),
             role: Role::Viewer,
             session: SessionId::generate(),
+            standing: 0,
             expires_at: self.bus.clock().now().plus(lasts),
         };
         let secret = [Uuid::new_v4(), Uuid::new_v4()].map(|part| part.simple().to_string());

@@ -20,6 +20,8 @@ pub(crate) enum Unproven {
     Ticket,
     #[error("the ticket's sign-in has expired")]
     Expired,
+    #[error("the ticket's sign-in was ended, or what its person may do has changed")]
+    Revoked,
     #[error(transparent)]
     Bus(#[from] BusError),
 }
@@ -29,6 +31,7 @@ impl From<Unproven> for ApiProblem {
         let code = match error {
             Unproven::Ticket => ProblemCode::TokenInvalid,
             Unproven::Expired => ProblemCode::TokenExpired,
+            Unproven::Revoked => ProblemCode::TokenRevoked,
             Unproven::Bus(error) if error.is_unavailable() => return Self::unavailable(error),
             Unproven::Bus(error) => return Self::internal(error),
         };
@@ -93,6 +96,14 @@ impl Proofs {
         let now: Timestamp = self.bus.clock().now();
         if identity.expires_at <= now {
             return Err(Unproven::Expired);
+        }
+        if self
+            .authenticator
+            .revocations()
+            .covering(&identity)
+            .is_some()
+        {
+            return Err(Unproven::Revoked);
         }
         Ok(identity)
     }

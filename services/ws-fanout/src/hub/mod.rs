@@ -14,8 +14,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sm_common::audience::Client;
+use sm_common::auth::{Identity, Revoked};
 use sm_common::id::{ConnectionId, StreamId};
-use sm_common::ws::{ServerMessage, Watcher};
+use sm_common::ws::{CloseCode, ServerMessage, Watcher};
 
 use crate::config::FanoutConfig;
 use crate::metrics::Metrics;
@@ -54,7 +55,7 @@ struct Member {
     outbox: Outbox,
     client: Client,
     /// Who it is, where that is known.
-    person: Option<Box<Watcher>>,
+    person: Option<Box<Identity>>,
 }
 
 impl Hub {
@@ -83,7 +84,7 @@ impl Hub {
     }
 
     /// Says who a connection is.
-    pub(crate) fn identify(&self, connection: ConnectionId, person: Watcher) {
+    pub(crate) fn identify(&self, connection: ConnectionId, person: Identity) {
         if let Some(member) = lock(&self.0.connections).members.get_mut(&connection) {
             member.person = Some(Box::new(person));
         }
@@ -96,8 +97,12 @@ impl Hub {
             .map_or_else(Vec::new, |room| room.connections());
         let connections = lock(&self.0.connections);
         let people = watching.iter().filter_map(|connection| {
-            let member = connections.members.get(connection)?;
-            member.person.as_deref().cloned()
+            let person = connections.members.get(connection)?.person.as_deref()?;
+            Some(Watcher {
+                user: person.user,
+                name: person.name.clone(),
+                role: person.role,
+            })
         });
         Attendance::of(watching.len(), people, people_max)
     }
@@ -112,6 +117,22 @@ impl Hub {
             .iter()
             .filter_map(|connection| connections.members.get(connection));
         members.map(|member| member.client).collect()
+    }
+
+    /// Closes the connections of people of whom `covering` says that what they proved is over.
+    pub(crate) fn expel(&self, covering: impl Fn(&Identity) -> Option<Revoked>) {
+        let leaving: Vec<(Outbox, CloseCode)> = {
+            let connections = lock(&self.0.connections);
+            let members = connections.members.values();
+            let leaving = members.filter_map(|member| {
+                let revoked = covering(member.person.as_deref()?)?;
+                Some((member.outbox.clone(), close_code(revoked)))
+            });
+            leaving.collect()
+        };
+        for (outbox, code) in leaving {
+            outbox.condemn(code);
+        }
     }
 
     /// Removes a connection.
@@ -176,6 +197,16 @@ impl Hub {
     /// Every room.
     pub(crate) fn rooms(&self) -> Vec<Arc<Room>> {
         lock(&self.0.rooms).values().cloned().collect()
+    }
+}
+
+/// How a connection ends of which what it proved is over.
+pub(crate) const fn close_code(revoked: Revoked) -> CloseCode {
+    if revoked.is_signed_out() {
+        CloseCode::SignedOut
+    } else {
+        // With a new token it may come back.
+        CloseCode::TokenExpired
     }
 }
 

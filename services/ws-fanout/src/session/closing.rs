@@ -87,7 +87,8 @@ pub(crate) async fn close(
                 | CloseCode::Unauthenticated
                 | CloseCode::Flooding
                 | CloseCode::BadMessages
-                | CloseCode::TooManyConnections => outbox.close(code),
+                | CloseCode::TooManyConnections
+                | CloseCode::SignedOut => outbox.close(code),
             }
             // What the client still says before it has read the close frame is of no interest.
             let handshake = async {

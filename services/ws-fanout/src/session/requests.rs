@@ -1,11 +1,11 @@
 //! What a client asks for.
 
-use sm_common::auth::{Identity, Permission};
+use sm_common::auth::{Identity, Permission, Role, access_to_channel};
 use sm_common::chat::ChatKind;
 use sm_common::event::{Channel, Position};
 use sm_common::id::StreamId;
 use sm_common::problem::ProblemCode;
-use sm_common::ws::{ClientMessage, CloseCode, Present, ServerMessage, Watcher};
+use sm_common::ws::{ClientMessage, CloseCode, Present, ServerMessage};
 use sm_service_kit::ApiProblem;
 use sm_service_kit::auth::AuthError;
 use sm_service_kit::telemetry::traceparent;
@@ -16,9 +16,10 @@ use super::Session;
 use super::deadlines::Proof;
 use super::refusal::Refusal;
 use crate::chat::{Draft, Posted, is_guest_token};
+use crate::hub::close_code;
 use crate::limit::Limit;
 use crate::presence::Attendance;
-use crate::topic::{Topic, is_public, permission_to_read};
+use crate::topic::Topic;
 
 /// Why a request is not carried out.
 enum Rejection {
@@ -114,12 +115,12 @@ impl Session {
         let left = identity.expires_at.since(self.services.clock.now());
         let until = Instant::now() + left + self.services.leeway;
         self.deadlines.prove(Proof::Until(until));
-        let person = Watcher {
-            user: identity.user,
-            name: identity.name.clone(),
-            role: identity.role,
-        };
-        self.services.hub.identify(self.id, person);
+        self.services.hub.identify(self.id, identity.clone());
+        // What was revoked after the proof, and before the hub knew whom to expel.
+        let revocations = self.services.proofs.authenticator().revocations();
+        if let Some(revoked) = revocations.covering(&identity) {
+            self.outbox.condemn(close_code(revoked));
+        }
         self.identity = Some(identity);
     }
 
@@ -237,22 +238,26 @@ impl Session {
 
     /// Whether the connection may read a channel.
     fn require_read(&self, channel: Channel) -> Result<(), Refusal> {
-        let permission = permission_to_read(channel);
-        let is_open = is_public(channel) && self.services.proofs.public_view();
+        let access = access_to_channel(channel);
+        let public_view = self.services.proofs.public_view();
+        let is_open = access.allows(None, public_view);
         match &self.identity {
             Some(_) if self.guest && channel != Channel::Chat && !is_open => Err(Refusal::new(
                 ProblemCode::Forbidden,
                 format!("{channel} is for people with an account; guests have chat"),
             )),
-            Some(identity) if permission.allows(identity.role) => Ok(()),
-            Some(identity) => Err(Refusal::new(
-                ProblemCode::Forbidden,
-                format!(
-                    "{channel} needs the role {} or above; the caller's role is {}",
-                    permission.least_role(),
-                    identity.role
-                ),
-            )),
+            Some(identity) if access.allows(Some(identity.role), public_view) => Ok(()),
+            Some(identity) => {
+                let least = access.permission().map(Permission::least_role);
+                Err(Refusal::new(
+                    ProblemCode::Forbidden,
+                    format!(
+                        "{channel} needs the role {} or above; the caller's role is {}",
+                        least.unwrap_or(Role::Viewer),
+                        identity.role
+                    ),
+                ))
+            }
             None if is_open => Ok(()),
             None => Err(unauthenticated()),
         }

@@ -166,11 +166,17 @@ impl World {
             name: "Ana".to_owned(),
             role,
             session: SessionId::generate(),
+            standing: 0,
             expires_at,
         };
+        self.keep_identity(digest, &identity).await;
+    }
+
+    /// Keeps a ticket that stands for this identity.
+    pub(crate) async fn keep_identity(&self, digest: &str, identity: &Identity) {
         let mut command = redis::cmd("SET");
         command.arg(keys::ws_ticket(digest));
-        command.arg(serde_json::to_string(&identity).unwrap());
+        command.arg(serde_json::to_string(identity).unwrap());
         let _kept: String = self.bus.query(&command).await.unwrap();
     }
 

@@ -12,6 +12,7 @@
     reason = "a test names the message it waits for, and fails on any other"
 )]
 
+mod attacks;
 mod chat;
 mod chat_flood;
 mod chat_guests;
@@ -38,6 +39,7 @@ mod process;
 mod proof;
 mod raw;
 mod recovery;
+mod revocation;
 mod rolling;
 mod slow_readers;
 mod subscriptions;

@@ -1,5 +1,7 @@
 //! Passwords: hashed with argon2id, on threads of their own, a few at a time.
 
+mod policy;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,6 +14,8 @@ use tokio::sync::Semaphore;
 use crate::config::PasswordsConfig;
 use crate::metrics::Metrics;
 use crate::secret::{NoRandomness, random_text};
+
+pub(crate) use policy::{PasswordPolicy, PolicyError};
 
 /// A salted argon2id hash in the PHC string format.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +44,8 @@ pub(crate) enum PasswordError {
     Thread(#[from] tokio::task::JoinError),
     #[error(transparent)]
     Random(#[from] NoRandomness),
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
 }
 
 /// Hashes and compares passwords. Cheap to clone.
@@ -56,6 +62,7 @@ struct Shared {
     admitted: Semaphore,
     /// Of a password that nobody knows: compared where there is no such person.
     nobody: PasswordHash,
+    policy: PasswordPolicy,
     metrics: Metrics,
 }
 
@@ -74,9 +81,20 @@ impl Passwords {
                 running: Semaphore::new(running),
                 admitted: Semaphore::new(running.saturating_add(config.waiting_max)),
                 nobody,
+                policy: PasswordPolicy::open(config)?,
                 metrics,
             }),
         })
+    }
+
+    /// Which passwords may be chosen.
+    pub(crate) fn policy(&self) -> &PasswordPolicy {
+        &self.shared.policy
+    }
+
+    /// The hash of a password that nobody knows, for a person who is to choose one.
+    pub(crate) fn unknown(&self) -> PasswordHash {
+        self.shared.nobody.clone()
     }
 
     /// The hash of a new password.
@@ -150,6 +168,7 @@ mod tests {
         let config = PasswordsConfig {
             chars_min: 8,
             chars_max: 256,
+            breached_file: std::path::PathBuf::new(),
             memory_kib: 64,
             iterations: 1,
             lanes: 1,

@@ -1,13 +1,17 @@
+use std::path::Path;
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
-use deadpool_redis::redis::{self, Cmd, FromRedisValue, IntoConnectionInfo, Pipeline};
+use deadpool_redis::redis::{
+    self, Cmd, ConnectionInfo, FromRedisValue, IntoConnectionInfo, Pipeline, TlsCertificates,
+};
 use deadpool_redis::{Hook, Manager, Pool, Runtime};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sm_common::clock::SharedClock;
 use sm_common::id::InstanceId;
 
+use crate::breaker::Breaker;
 use crate::config::BusConfig;
 use crate::error::BusError;
 use crate::lane::Lane;
@@ -22,6 +26,9 @@ pub(crate) struct Shared {
     pub(crate) pool: Pool,
     /// The connection that commits share.
     pub(crate) lane: Lane,
+    /// The connection that allowances are taken over: requests that are counted keep no commit waiting.
+    pub(crate) counters: Lane,
+    pub(crate) breaker: Breaker,
     pub(crate) client: redis::Client,
     pub(crate) config: BusConfig,
     pub(crate) clock: SharedClock,
@@ -65,7 +72,8 @@ impl Bus {
             let settings = info.redis_settings().clone().set_password(password.trim());
             info = info.set_redis_settings(settings);
         }
-        let client = redis::Client::open(info.clone()).map_err(BusError::Address)?;
+        let client = open(info, &config.ca_file)?;
+        let info = client.get_connection_info().clone();
         let timeout = config.timeout();
         let run = Arc::new(RwLock::new(String::new()));
         // The client's own limits are shorter than ours may be, and each step is within ours.
@@ -103,6 +111,8 @@ impl Bus {
             shared: Arc::new(Shared {
                 pool,
                 lane: Lane::default(),
+                counters: Lane::default(),
+                breaker: Breaker::new(config.breaker()),
                 client,
                 config,
                 clock,
@@ -137,11 +147,19 @@ impl Bus {
         )
     }
 
-    /// The time of one round trip.
+    /// The time of one round trip. Asks also while nothing else is asked, and ends that when there is
+    /// an answer.
     pub async fn ping(&self) -> Result<Duration, BusError> {
         let start = Instant::now();
-        let _pong: String = self.query(&redis::cmd("PING")).await?;
-        Ok(start.elapsed())
+        let ping = redis::cmd("PING");
+        let asked = self.timed(async {
+            let mut connection = self.connect().await?;
+            let answer: Result<String, _> = ping.query_async(&mut connection).await;
+            answer.map_err(BusError::Command)
+        });
+        let outcome = asked.await;
+        self.shared.breaker.note(outcome.as_ref().err());
+        outcome.map(|_pong| start.elapsed())
     }
 
     /// Runs one command, within the configured time.
@@ -212,11 +230,25 @@ impl Bus {
     }
 
     pub(crate) async fn connect(&self) -> Result<deadpool_redis::Connection, BusError> {
-        self.shared.pool.get().await.map_err(BusError::Connect)
+        // Boxed: every question to Redis holds this future, and it is large.
+        Box::pin(self.shared.pool.get())
+            .await
+            .map_err(BusError::Connect)
     }
 
-    /// Every step together, connecting included, takes no longer than the configured time.
+    /// Every step together, connecting included, takes no longer than the configured time, and none
+    /// at all while Redis is known not to answer.
     pub(crate) async fn within<T>(
+        &self,
+        step: impl Future<Output = Result<T, BusError>>,
+    ) -> Result<T, BusError> {
+        let passage = self.shared.breaker.enter().ok_or(BusError::Silent)?;
+        let outcome = self.timed(step).await;
+        passage.leave(outcome.as_ref().err());
+        outcome
+    }
+
+    async fn timed<T>(
         &self,
         step: impl Future<Output = Result<T, BusError>>,
     ) -> Result<T, BusError> {
@@ -225,6 +257,23 @@ impl Bus {
             .await
             .unwrap_or(Err(BusError::Timeout(limit)))
     }
+}
+
+/// A client that believes servers with certificates of the authorities in `ca_file`, where it names
+/// one, and else of those of the system. Only `rediss://` asks for any.
+fn open(info: ConnectionInfo, ca_file: &Path) -> Result<redis::Client, BusError> {
+    if ca_file.as_os_str().is_empty() {
+        return redis::Client::open(info).map_err(BusError::Address);
+    }
+    let authorities = std::fs::read(ca_file).map_err(|source| BusError::Authorities {
+        path: ca_file.display().to_string(),
+        source,
+    })?;
+    let certificates = TlsCertificates {
+        client_tls: None,
+        root_cert: Some(authorities),
+    };
+    redis::Client::build_with_tls(info, certificates).map_err(BusError::Address)
 }
 
 /// Reads a stored JSON document.

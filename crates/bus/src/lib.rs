@@ -6,6 +6,8 @@
 //! its channel's history before anybody hears of it, with an epoch and an offset without gaps.
 #![warn(missing_docs)]
 
+mod allowance;
+mod breaker;
 mod commit;
 mod config;
 mod connection;

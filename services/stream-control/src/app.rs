@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use sm_bus::Bus;
+use sm_bus::{Bus, keys};
 use sm_common::stream::{ChosenScenes, DesiredState, DesiredStatus};
 use sm_service_kit::health::Need;
 use sm_service_kit::{Kit, resources};
@@ -41,6 +41,13 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         playback: PlaybackSigner::open(&config.playback.secret_file)?,
         config,
     };
+    kit.limits().classify(api::LIMITS);
+    let counter = bus.clone();
+    kit.limits().share(move |wish| {
+        let bus = counter.clone();
+        let key = keys::allowance(wish.class.as_str(), &wish.caller);
+        async move { bus.take_allowance(&key, wish.quota, wish.wanted).await }
+    });
     kit.start().context("start metrics and health")?;
 
     let stopping = kit.lifecycle().stopping();

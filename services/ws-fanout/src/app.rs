@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use rustix::net::sockopt::{set_socket_send_buffer_size, set_tcp_nodelay, set_tcp_user_timeout};
-use sm_bus::Bus;
+use sm_bus::{Bus, keys};
 use sm_service_kit::health::Need;
 use sm_service_kit::http::{Listeners, serve_upgrading};
 use sm_service_kit::{Kit, resources};
@@ -34,6 +34,13 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     let metrics = Metrics::register(kit.registry()).context("register metrics")?;
     let context = context(&config, &kit, &bus, metrics);
     watch_health(&kit, &bus, &context);
+    kit.limits().classify(api::LIMITS);
+    let counter = bus.clone();
+    kit.limits().share(move |wish| {
+        let bus = counter.clone();
+        let key = keys::allowance(wish.class.as_str(), &wish.caller);
+        async move { bus.take_allowance(&key, wish.quota, wish.wanted).await }
+    });
     kit.start().context("start metrics and health")?;
 
     let services = &context.services;

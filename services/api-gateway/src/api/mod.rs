@@ -20,6 +20,7 @@ use actix_web::web::{self, Data, ServiceConfig};
 use jsonwebtoken::jwk::JwkSet;
 use sm_bus::Bus;
 use sm_common::clock::SharedClock;
+use sm_service_kit::limits::{Class, Methods, Rule};
 use utoipa::OpenApi;
 
 use crate::config::Config;
@@ -45,6 +46,20 @@ pub(crate) struct Context {
     pub(crate) console: Console,
     pub(crate) documents: Documents,
 }
+
+/// Requests that are more than their method says.
+pub(crate) const LIMITS: &[Rule] = &[
+    Rule {
+        prefix: "/api/auth/login",
+        methods: Methods::All,
+        class: Some(Class::Login),
+    },
+    Rule {
+        prefix: "/api/auth/refresh",
+        methods: Methods::All,
+        class: Some(Class::Login),
+    },
+];
 
 /// Every path of this service.
 pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {

@@ -28,7 +28,14 @@ SERVER = {
 WITHOUT_TRAEFIK = {("udp", "stream-engine-webrtc")}
 
 # Flags of the Traefik container that mean nothing without containers.
-CONTAINER_FLAGS = ("--providers.docker", "--providers.file.directory", "--entrypoints.webrtc")
+CONTAINER_FLAGS = (
+    "--providers.docker",
+    "--providers.file.directory",
+    "--entrypoints.webrtc",
+    # Nobody outside reaches the loopback addresses, to prove anything to.
+    "--certificatesresolvers",
+    "--entrypoints.websecure.http.tls.certresolver",
+)
 
 
 def native(compose: dict, settings: Settings) -> dict:

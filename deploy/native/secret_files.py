@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import secrets
 import time
 from pathlib import Path
+
+from settings import SUBNETS
+
+# What a service may do in Redis: everything with our keys, and nothing to the server, its users or all
+# keys at once. `info` says which process the server is.
+RIGHTS = "~sm:* resetchannels &* +@all -@admin -@dangerous +info"
 
 # RFC 8410: what stands before the 32 bytes of an Ed25519 key in PKCS#8. Any 32 bytes are a key.
 PKCS8_ED25519 = bytes.fromhex("302e020100300506032b657004220420")
@@ -41,11 +48,25 @@ def add_signing_key(secrets_directory: Path) -> Path:
     return key
 
 
+def redis_password(directory: Path, service: str, mode: int) -> str:
+    return write_once(directory / f"redis-password-{service}", lambda: secrets.token_urlsafe(32), mode)
+
+
+def redis_users(directory: Path, mode: int) -> str:
+    """Lines for redis.conf: the administrator's password, and a user for each service."""
+    administrator = write_once(directory / "redis-password", lambda: secrets.token_urlsafe(32), mode)
+    lines = [f"requirepass {administrator}"]
+    for service in SUBNETS:
+        digest = hashlib.sha256(redis_password(directory, service, mode).encode()).hexdigest()
+        lines.append(f"user {service} on #{digest} {RIGHTS}")
+    return "\n".join(lines) + "\n"
+
+
 def for_native(directory: Path) -> None:
     """Files that only their owner reads; the services run as the same user."""
     directory.mkdir(parents=True, exist_ok=True)
     directory.chmod(0o700)
-    write_once(directory / "redis-password", lambda: secrets.token_urlsafe(32), 0o600)
+    redis_users(directory, 0o600)
     write_once(directory / "jwt-signing-key.pem", ed25519_pem, 0o600)
     (directory / "signing-keys").mkdir(mode=0o700, exist_ok=True)
     write_once(directory / "playback-secret", lambda: secrets.token_urlsafe(32), 0o600)
@@ -57,8 +78,10 @@ def for_compose(directory: Path) -> None:
     containers run as other users: so the files are open, and the folder is not."""
     directory.mkdir(parents=True, exist_ok=True)
     directory.chmod(0o700)
-    password = write_once(directory / "redis-password", lambda: secrets.token_urlsafe(32), 0o444)
-    write_once(directory / "redis.conf", lambda: f"requirepass {password}\n", 0o444)
+    # Made of the passwords: one that an earlier version wrote knows fewer users.
+    (directory / "redis.conf").unlink(missing_ok=True)
+    users = redis_users(directory, 0o444)
+    write_once(directory / "redis.conf", lambda: users, 0o444)
     write_once(directory / "jwt-signing-key.pem", ed25519_pem, 0o444)
     write_once(directory / "playback-secret", lambda: secrets.token_urlsafe(32), 0o444)
     write_once(directory / "ingest-secret", lambda: secrets.token_urlsafe(32), 0o444)

@@ -37,8 +37,8 @@ def common(settings: Settings, replica: Replica) -> dict[str, str]:
         # Everything listens on the loopback address, so anybody who can ask may watch.
         "PUBLIC_VIEW": os.environ.get("PUBLIC_VIEW") or "true",
         "SM__HTTP__BIND": replica.address,
-        "SM__REDIS__URL": f"redis://{settings.edge}:{REDIS_PORT}/",
-        "SM__REDIS__PASSWORD_FILE": str(settings.secrets / "redis-password"),
+        "SM__REDIS__URL": f"redis://{replica.service}@{settings.edge}:{REDIS_PORT}/",
+        "SM__REDIS__PASSWORD_FILE": str(settings.secrets / f"redis-password-{replica.service}"),
         "SM__AUTH__JWKS_URL": f"http://{gateway[0].address}:{PORTS['http']}/.well-known/jwks.json",
         "SM__TELEMETRY__LOG": os.environ.get("SM_LOG") or "info",
         "SM__TELEMETRY__OTLP_ENDPOINT": os.environ.get("OTLP_ENDPOINT", ""),

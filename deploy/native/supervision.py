@@ -7,7 +7,7 @@ from pathlib import Path
 
 import routing
 import services
-from settings import REDIS_PORT, VENV, Replica, Settings
+from settings import REDIS_PORT, VENV, Replica, Settings, from_environment
 
 LAUNCH = Path(__file__).with_name("launch.sh")
 
@@ -53,15 +53,15 @@ def worker_log(settings: Settings, replica: Replica) -> Path:
     return settings.log / f"{replica.name}-workers.log"
 
 
-def redis_configuration(settings: Settings, password: str) -> str:
-    """Persistent: a killed Redis loses at most a second, and the password is in no process list."""
+def redis_configuration(settings: Settings, users: str) -> str:
+    """Persistent (ADR 72), full before the machine is, and the passwords are in no process list."""
     return f"""bind {settings.edge}
 port {REDIS_PORT}
-requirepass {password}
-dir {settings.data / 'redis'}
+{users}dir {settings.data / 'redis'}
 appendonly yes
-appendfsync everysec
+appendfsync {from_environment("REDIS_APPENDFSYNC", "everysec")}
 save ""
+maxmemory {from_environment("REDIS_MAXMEMORY", "256mb")}
 maxmemory-policy noeviction
 """
 

@@ -8,11 +8,13 @@ use deadpool_redis::redis::cluster::{ClusterClient, ClusterClientBuilder};
 use deadpool_redis::redis::cluster_async::ClusterConnection;
 use deadpool_redis::redis::{
     self, ErrorKind, FromRedisValue, ProtocolVersion, PushInfo, RedisError, ServerErrorKind,
+    TlsCertificates,
 };
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use crate::config::BusConfig;
+use crate::connection::authorities;
 use crate::error::BusError;
 use crate::link::Link;
 use crate::request::Request;
@@ -24,6 +26,7 @@ const MOVED_WAIT: Duration = Duration::from_millis(20);
 pub(crate) struct Cluster {
     nodes: Vec<String>,
     password: Option<String>,
+    authorities: Option<TlsCertificates>,
     limit: Duration,
     client: ClusterClient,
     /// A std lock: it is held for a copy and never across an await.
@@ -37,11 +40,13 @@ impl Cluster {
     pub(crate) fn new(config: &BusConfig, password: Option<String>) -> Result<Self, BusError> {
         let nodes: Vec<_> = config.nodes().map(str::to_owned).collect();
         let limit = config.timeout();
-        let client = builder(&nodes, password.as_deref(), limit);
+        let authorities = authorities(config)?;
+        let client = builder(&nodes, password.as_deref(), authorities.as_ref(), limit);
         Ok(Self {
             client: client.build().map_err(BusError::Address)?,
             nodes,
             password,
+            authorities,
             limit,
             open: Mutex::default(),
             connecting: tokio::sync::Mutex::default(),
@@ -110,7 +115,8 @@ impl Cluster {
         &self,
         pushes: mpsc::Sender<PushInfo>,
     ) -> Result<ClusterConnection, RedisError> {
-        builder(&self.nodes, self.password.as_deref(), self.limit)
+        let (password, authorities) = (self.password.as_deref(), self.authorities.as_ref());
+        builder(&self.nodes, password, authorities, self.limit)
             .use_protocol(ProtocolVersion::RESP3)
             .push_sender(move |push: PushInfo| pushes.try_send(push))
             .build()?
@@ -124,15 +130,23 @@ impl Cluster {
 }
 
 /// Never sends anything again by itself: a commit whose connection was lost may have happened.
-fn builder(nodes: &[String], password: Option<&str>, limit: Duration) -> ClusterClientBuilder {
-    let builder = ClusterClientBuilder::new(nodes.iter().map(String::as_str))
+fn builder(
+    nodes: &[String],
+    password: Option<&str>,
+    authorities: Option<&TlsCertificates>,
+    limit: Duration,
+) -> ClusterClientBuilder {
+    let mut builder = ClusterClientBuilder::new(nodes.iter().map(String::as_str))
         .retries(0)
         .connection_timeout(limit)
         .response_timeout(limit);
-    match password {
-        Some(password) => builder.password(password),
-        None => builder,
+    if let Some(password) = password {
+        builder = builder.password(password);
     }
+    if let Some(authorities) = authorities {
+        builder = builder.certs(authorities.clone());
+    }
+    builder
 }
 
 /// Whether the node has done nothing, and another one or the same will soon.

@@ -1,12 +1,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use deadpool_redis::redis::{self, Cmd, FromRedisValue, Pipeline};
+use deadpool_redis::redis::{self, Cmd, FromRedisValue, Pipeline, TlsCertificates};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sm_common::clock::SharedClock;
 use sm_common::id::InstanceId;
 
+use crate::breaker::Breaker;
 use crate::cluster::Cluster;
 use crate::config::BusConfig;
 use crate::error::BusError;
@@ -22,6 +23,7 @@ pub struct Bus {
 
 pub(crate) struct Shared {
     pub(crate) server: Server,
+    pub(crate) breaker: Breaker,
     pub(crate) config: BusConfig,
     pub(crate) clock: SharedClock,
     pub(crate) instance: InstanceId,
@@ -56,6 +58,7 @@ impl Bus {
         Ok(Self {
             shared: Arc::new(Shared {
                 server,
+                breaker: Breaker::new(config.breaker()),
                 config,
                 clock,
                 instance,
@@ -79,11 +82,15 @@ impl Bus {
         self.shared.config.history_max
     }
 
-    /// The time of one round trip.
+    /// The time of one round trip. Asks also while nothing else is asked, and ends that when there is
+    /// an answer.
     pub async fn ping(&self) -> Result<Duration, BusError> {
         let start = Instant::now();
-        let _pong: String = self.query(&redis::cmd("PING")).await?;
-        Ok(start.elapsed())
+        let ping = redis::cmd("PING");
+        let asked = self.timed(self.pass(Request::Command(&ping)));
+        let outcome: Result<String, _> = asked.await;
+        self.shared.breaker.note(outcome.as_ref().err());
+        outcome.map(|_pong| start.elapsed())
     }
 
     /// Runs one command, within the configured time.
@@ -134,21 +141,34 @@ impl Bus {
     }
 
     async fn send<T: FromRedisValue>(&self, request: Request<'_>) -> Result<T, BusError> {
-        self.within(async {
-            match &self.shared.server {
-                Server::One(one) => {
-                    let pooled = one.pool.get().await.map_err(BusError::Connect)?;
-                    let sent = request.send(&mut Link::Pooled(pooled)).await;
-                    sent.map_err(BusError::Command)
-                }
-                Server::Cluster(cluster) => cluster.send(request).await,
-            }
-        })
-        .await
+        self.within(self.pass(request)).await
     }
 
-    /// Every step together, connecting included, takes no longer than the configured time.
+    async fn pass<T: FromRedisValue>(&self, request: Request<'_>) -> Result<T, BusError> {
+        match &self.shared.server {
+            Server::One(one) => {
+                // Boxed: every question to Redis holds this future, and it is large.
+                let pooled = Box::pin(one.pool.get()).await;
+                let mut link = Link::Pooled(pooled.map_err(BusError::Connect)?);
+                request.send(&mut link).await.map_err(BusError::Command)
+            }
+            Server::Cluster(cluster) => cluster.send(request).await,
+        }
+    }
+
+    /// Every step together, connecting included, takes no longer than the configured time, and none
+    /// at all while Redis is known not to answer.
     pub(crate) async fn within<T>(
+        &self,
+        step: impl Future<Output = Result<T, BusError>>,
+    ) -> Result<T, BusError> {
+        let passage = self.shared.breaker.enter().ok_or(BusError::Silent)?;
+        let outcome = self.timed(step).await;
+        passage.leave(outcome.as_ref().err());
+        outcome
+    }
+
+    async fn timed<T>(
         &self,
         step: impl Future<Output = Result<T, BusError>>,
     ) -> Result<T, BusError> {
@@ -170,6 +190,23 @@ fn password(config: &BusConfig) -> Result<Option<String>, BusError> {
         source,
     })?;
     Ok(Some(password.trim().to_owned()))
+}
+
+/// The certificates of the authorities in the file that the configuration names; `None` for those of the
+/// system.
+pub(crate) fn authorities(config: &BusConfig) -> Result<Option<TlsCertificates>, BusError> {
+    if config.ca_file.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let authorities = std::fs::read(&config.ca_file);
+    let authorities = authorities.map_err(|source| BusError::Authorities {
+        path: config.ca_file.display().to_string(),
+        source,
+    })?;
+    Ok(Some(TlsCertificates {
+        client_tls: None,
+        root_cert: Some(authorities),
+    }))
 }
 
 /// Reads a stored JSON document.

@@ -16,6 +16,15 @@ pub enum BusError {
         #[source]
         source: std::io::Error,
     },
+    /// The certificates of authorities cannot be read.
+    #[error("the certificates in {path} (redis.ca_file) cannot be read")]
+    Authorities {
+        /// The file.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// The pool's settings are not possible.
     #[error("the Redis pool cannot be built")]
     Pool(#[source] CreatePoolError),
@@ -28,6 +37,9 @@ pub enum BusError {
     /// No answer in time.
     #[error("Redis did not answer within {0:?}")]
     Timeout(std::time::Duration),
+    /// Redis has not answered several times in a row. It is asked again shortly.
+    #[error("Redis has not answered lately")]
+    Silent,
     /// Redis refused a command, or the connection broke.
     #[error("Redis command failed")]
     Command(#[source] RedisError),
@@ -55,13 +67,37 @@ pub enum BusError {
 }
 
 impl BusError {
+    /// Whether Redis has left us waiting, as opposed to an answer or a refusal, which come at once.
+    pub(crate) const fn is_silence(&self) -> bool {
+        match self {
+            Self::Timeout(_) | Self::Connect(PoolError::Timeout(_)) => true,
+            Self::Address(_)
+            | Self::PasswordFile { .. }
+            | Self::Authorities { .. }
+            | Self::Pool(_)
+            | Self::Connect(_)
+            | Self::Cluster(_)
+            | Self::Silent
+            | Self::Command(_)
+            | Self::Document { .. }
+            | Self::Encode(_)
+            | Self::Payload(_)
+            | Self::ScriptAnswer { .. } => false,
+        }
+    }
+
     /// Whether the same call may succeed later: Redis is away, busy or full, as opposed to a
     /// fault of ours.
     pub const fn is_unavailable(&self) -> bool {
         match self {
-            Self::Connect(_) | Self::Cluster(_) | Self::Timeout(_) | Self::Command(_) => true,
+            Self::Connect(_)
+            | Self::Cluster(_)
+            | Self::Timeout(_)
+            | Self::Silent
+            | Self::Command(_) => true,
             Self::Address(_)
             | Self::PasswordFile { .. }
+            | Self::Authorities { .. }
             | Self::Pool(_)
             | Self::Document { .. }
             | Self::Encode(_)

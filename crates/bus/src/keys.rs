@@ -454,6 +454,12 @@ pub fn chat_told(stream: &StreamId) -> String {
     format!("sm:{{{stream}}}:chat-told")
 }
 
+/// What a caller has taken of a quota of requests (string). Every service; expires when all of it is
+/// earned back. `caller` is a digest in hexadecimal.
+pub fn allowance(policy: &str, caller: &str) -> String {
+    format!("sm:{{{caller}}}:allowance:{policy}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

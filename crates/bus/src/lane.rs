@@ -1,5 +1,5 @@
-//! One connection that all commits of a process share: what is under way at the same time shares
-//! round trips.
+//! One connection that all commits of a process share, or all who take of its allowances: what is
+//! under way at the same time shares round trips.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -46,6 +46,29 @@ impl Lane {
         step: impl AsyncFnOnce(&mut Link) -> Result<T, BusError>,
     ) -> Result<T, BusError> {
         let open = self.proven(pool).await?;
+        self.take(open, step).await
+    }
+
+    /// The same for a step whose loss matters little: the connection is not asked first whether it
+    /// is there.
+    pub(crate) async fn pass_unproven<T>(
+        &self,
+        pool: &Pool,
+        step: impl AsyncFnOnce(&mut Link) -> Result<T, BusError>,
+    ) -> Result<T, BusError> {
+        let known = self.current().open.clone();
+        let open = match known {
+            Some(open) => open,
+            None => self.proven(pool).await?,
+        };
+        self.take(open, step).await
+    }
+
+    async fn take<T>(
+        &self,
+        open: Open,
+        step: impl AsyncFnOnce(&mut Link) -> Result<T, BusError>,
+    ) -> Result<T, BusError> {
         let mut passage = Passage {
             lane: self,
             number: open.number,

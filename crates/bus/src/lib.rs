@@ -7,7 +7,9 @@
 //! that are touched together share a hash tag, so that all of it works on a cluster as well.
 #![warn(missing_docs)]
 
+mod allowance;
 mod audience;
+mod breaker;
 mod cluster;
 mod commit;
 mod config;

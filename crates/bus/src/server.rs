@@ -7,6 +7,7 @@ use deadpool_redis::{Hook, Manager, Pool, Runtime};
 
 use crate::cluster::Cluster;
 use crate::config::BusConfig;
+use crate::connection::authorities;
 use crate::error::BusError;
 use crate::lane::Lane;
 
@@ -23,6 +24,8 @@ pub(crate) struct One {
     pub(crate) pool: Pool,
     /// The connection that commits share.
     pub(crate) lane: Lane,
+    /// The connection that allowances are taken over: requests that are counted keep no commit waiting.
+    pub(crate) counters: Lane,
     pub(crate) client: redis::Client,
     /// Identity of the running process, refreshed with every new connection. A std lock: it is held
     /// for a copy and never across an await.
@@ -41,7 +44,12 @@ impl One {
             let settings = info.redis_settings().clone().set_password(password);
             info = info.set_redis_settings(settings);
         }
-        let client = redis::Client::open(info.clone()).map_err(BusError::Address)?;
+        let client = match authorities(config)? {
+            Some(authorities) => redis::Client::build_with_tls(info, authorities),
+            None => redis::Client::open(info),
+        };
+        let client = client.map_err(BusError::Address)?;
+        let info = client.get_connection_info().clone();
         let timeout = config.timeout();
         let run = Arc::new(RwLock::new(String::new()));
         // The client's own limits are shorter than ours may be, and each step is within ours.
@@ -77,6 +85,7 @@ impl One {
         Ok(Self {
             pool,
             lane: Lane::default(),
+            counters: Lane::default(),
             client,
             run,
         })

@@ -25,6 +25,7 @@ pub mod output;
 pub mod performance;
 pub mod problem;
 pub mod program;
+pub mod rate;
 pub mod recording;
 pub mod resources;
 pub mod scene;

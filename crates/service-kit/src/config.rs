@@ -11,6 +11,8 @@ use ipnet::IpNet;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::limits::LimitsConfig;
+
 /// Variables without a prefix, most of the origin system, and the setting each stands for.
 const ORIGIN_VARIABLES: [(&str, &str); 7] = [
     ("PORT", "http.port"),
@@ -58,6 +60,8 @@ pub struct HttpConfig {
     pub body_timeout_ms: u64,
     /// Largest JSON body, in bytes.
     pub json_bytes_max: usize,
+    /// Most objects and lists within each other in a JSON body.
+    pub json_depth_max: usize,
     /// Most open connections for each thread.
     pub connections_max: usize,
     /// How long to go on serving after readiness has failed, in milliseconds: longer than the
@@ -67,6 +71,8 @@ pub struct HttpConfig {
     pub shutdown_timeout_s: u64,
     /// Networks whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// `[http.limits]`
+    pub limits: LimitsConfig,
 }
 
 /// `[ops]`: metrics and health.

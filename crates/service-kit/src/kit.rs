@@ -15,6 +15,7 @@ use crate::config::KitConfig;
 use crate::health::{Health, Need, routes};
 use crate::http::{Listeners, observe};
 use crate::lifecycle::Lifecycle;
+use crate::limits::Limiter;
 use crate::metrics::{self, HttpMetrics};
 
 /// A socket could not be bound, or the process's own machinery not be built.
@@ -52,6 +53,7 @@ struct Shared {
     health: Health,
     registry: Registry,
     http_metrics: HttpMetrics,
+    limiter: Limiter,
     authenticator: Authenticator,
     http: Mutex<Option<TcpListener>>,
     ops: Mutex<Vec<TcpListener>>,
@@ -101,6 +103,11 @@ impl Kit {
         let (health_socket, health_address) = listen(bind, config.ops.health_port, "health")?;
         let registry = metrics::registry(&about)?;
         let http_metrics = HttpMetrics::register(&registry)?;
+        let limiter = Limiter::new(
+            config.http.limits.clone(),
+            config.http.trusted_proxies.clone(),
+            &registry,
+        )?;
         let keys = keys.unwrap_or_else(|| KeySource::Url(config.auth.jwks_url.clone()));
         let authenticator = Authenticator::new(&config.auth, keys, Arc::clone(&clock));
         Ok(Self {
@@ -113,6 +120,7 @@ impl Kit {
                 clock,
                 registry,
                 http_metrics,
+                limiter,
                 authenticator,
                 http: Mutex::new(Some(http)),
                 ops: Mutex::new(vec![metrics_socket, health_socket]),
@@ -168,6 +176,11 @@ impl Kit {
     /// Requests by route.
     pub fn http_metrics(&self) -> &HttpMetrics {
         &self.shared.http_metrics
+    }
+
+    /// Counts requests.
+    pub fn limits(&self) -> &Limiter {
+        &self.shared.limiter
     }
 
     /// Recognises callers.

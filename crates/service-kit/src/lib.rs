@@ -14,6 +14,7 @@ pub mod health;
 pub mod http;
 mod kit;
 mod lifecycle;
+pub mod limits;
 pub mod metrics;
 pub mod problem;
 pub mod resources;

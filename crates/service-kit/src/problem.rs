@@ -86,7 +86,7 @@ impl ApiProblem {
         self
     }
 
-    /// When to try again.
+    /// When to try again; unless said, a 503 names a second.
     #[must_use]
     pub const fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
@@ -165,7 +165,9 @@ impl ResponseError for ApiProblem {
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
         response.insert_header((CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON)));
-        if let Some(wait) = self.retry_after {
+        let is_unavailable = self.status_code() == StatusCode::SERVICE_UNAVAILABLE;
+        let soon = is_unavailable.then_some(Duration::from_secs(1));
+        if let Some(wait) = self.retry_after.or(soon) {
             response.insert_header((RETRY_AFTER, wait.as_secs().max(1).to_string()));
         }
         if let Some(etag) = &self.etag {

@@ -1,5 +1,5 @@
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -19,24 +19,38 @@ pub struct Redis {
     child: Option<Child>,
     port: u16,
     directory: TempDir,
+    /// The port, certificate and key of TLS, where it is spoken.
+    tls: Option<(u16, PathBuf, PathBuf)>,
 }
 
 impl Redis {
     /// Starts a server.
     pub fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let directory = directory();
+        Self::started(None)
+    }
+
+    /// Starts a server that speaks TLS on a port of its own besides.
+    pub fn start_with_tls(certificate: &Path, key: &Path) -> Self {
+        Self::started(Some((free_port(), certificate.to_owned(), key.to_owned())))
+    }
+
+    fn started(tls: Option<(u16, PathBuf, PathBuf)>) -> Self {
         let mut redis = Self {
             child: None,
-            port,
-            directory,
+            port: free_port(),
+            directory: directory(),
+            tls,
         };
         redis.restart();
         redis
+    }
+
+    /// The address with TLS; the plain one where that is not spoken.
+    pub fn tls_url(&self) -> String {
+        match &self.tls {
+            Some((port, ..)) => format!("rediss://127.0.0.1:{port}/"),
+            None => self.url(),
+        }
     }
 
     /// The address for a service's configuration.
@@ -92,7 +106,18 @@ impl Redis {
     pub fn restart(&mut self) {
         self.kill();
         let log = std::fs::File::create(self.directory.path().join("log")).unwrap();
-        let child = Command::new("redis-server")
+        let mut server = Command::new("redis-server");
+        if let Some((port, certificate, key)) = &self.tls {
+            server
+                .args(["--tls-port", &port.to_string(), "--tls-auth-clients", "no"])
+                .arg("--tls-cert-file")
+                .arg(certificate)
+                .arg("--tls-key-file")
+                .arg(key)
+                .arg("--tls-ca-cert-file")
+                .arg(certificate);
+        }
+        let child = server
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"])
             .args(["--dir", &self.directory.path().display().to_string()])
             .args([
@@ -136,6 +161,11 @@ impl Redis {
             .unwrap();
         assert!(sent.success());
     }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
 }
 
 /// In memory where the system has such a directory: killed processes leave their files there as

@@ -218,6 +218,15 @@ class Routed(unittest.TestCase):
         self.assertTrue(limited)
         self.assertIn("retry-after", limited[0])
 
+    def test_attempts_to_sign_in_are_limited_before_the_gateway_and_nothing_else_by_them(self) -> None:
+        traefik = edge.Edge(LOGIN_LIMIT_AVERAGE="5", LOGIN_LIMIT_BURST="5")
+        self.addCleanup(traefik.close)
+        attempts = [traefik.request(API, "/api/auth/login", "POST") for _ in range(40)]
+        limited = [headers for status, headers, _ in attempts if status == 429]
+        self.assertTrue(limited)
+        self.assertIn("retry-after", limited[0])
+        self.assertEqual(traefik.request(API, "/api/auth/me")[0], 200)
+
     def test_https_can_be_required(self) -> None:
         traefik = edge.Edge(FORCE_HTTPS="true")
         self.addCleanup(traefik.close)

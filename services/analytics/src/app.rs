@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use sm_bus::Bus;
+use sm_bus::{Bus, keys};
 use sm_service_kit::auth::follow_revocations;
 use sm_service_kit::health::Need;
 use sm_service_kit::{Kit, resources};
@@ -50,6 +50,12 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
             async move { bus.revocations_after(mark).await }
         },
     ));
+    let counter = bus.clone();
+    kit.limits().share(move |wish| {
+        let bus = counter.clone();
+        let key = keys::allowance(wish.class.as_str(), &wish.caller);
+        async move { bus.take_allowance(&key, wish.quota, wish.wanted).await }
+    });
     kit.start().context("start metrics and health")?;
 
     let store = Store::new(bus.clone(), config.retention, config.ingest.stream.clone());

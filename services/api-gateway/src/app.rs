@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use sm_bus::Bus;
+use sm_bus::{Bus, keys};
 use sm_common::clock::SystemClock;
 use sm_service_kit::auth::{KeySource, follow_revocations};
 use sm_service_kit::config::ServiceConfig as _;
@@ -55,6 +55,13 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
             async move { bus.revocations_after(mark).await }
         },
     ));
+    kit.limits().classify(api::LIMITS);
+    let counter = bus.clone();
+    kit.limits().share(move |wish| {
+        let bus = counter.clone();
+        let key = keys::allowance(wish.class.as_str(), &wish.caller);
+        async move { bus.take_allowance(&key, wish.quota, wish.wanted).await }
+    });
     kit.start().context("start metrics and health")?;
 
     let stopping = kit.lifecycle().stopping();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use sm_bus::Bus;
+use sm_bus::{Bus, keys};
 use sm_service_kit::auth::follow_revocations;
 use sm_service_kit::health::Need;
 use sm_service_kit::{Kit, resources};
@@ -120,6 +120,13 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
             async move { bus.revocations_after(mark).await }
         },
     ));
+    kit.limits().classify(api::LIMITS);
+    let counter = bus.clone();
+    kit.limits().share(move |wish| {
+        let bus = counter.clone();
+        let key = keys::allowance(wish.class.as_str(), &wish.caller);
+        async move { bus.take_allowance(&key, wish.quota, wish.wanted).await }
+    });
     kit.start().context("start metrics and health")?;
     launcher.run().context("prepare live.directory")?;
     let stop = kit.lifecycle().stopping().clone();

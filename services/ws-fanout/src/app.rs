@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use rustix::net::sockopt::{set_socket_send_buffer_size, set_tcp_nodelay, set_tcp_user_timeout};
-use sm_bus::Bus;
+use sm_bus::{Bus, keys};
 use sm_service_kit::auth::{Revocations, follow_revocations};
 use sm_service_kit::health::Need;
 use sm_service_kit::http::{Listeners, serve_upgrading};
@@ -46,6 +46,13 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
             async move { bus.revocations_after(mark).await }
         },
     ));
+    kit.limits().classify(api::LIMITS);
+    let counter = bus.clone();
+    kit.limits().share(move |wish| {
+        let bus = counter.clone();
+        let key = keys::allowance(wish.class.as_str(), &wish.caller);
+        async move { bus.take_allowance(&key, wish.quota, wish.wanted).await }
+    });
     kit.start().context("start metrics and health")?;
 
     let services = &context.services;

@@ -2,9 +2,12 @@
 //! with positions, recovery, leases, and behaviour while Redis is away.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod allowance;
 mod cluster;
 mod commit;
 mod lease;
 mod live;
 mod position;
+mod protected;
 mod scenes;
+mod silence;

@@ -13,13 +13,17 @@ use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 use sm_common::problem::{FieldError, ProblemCode};
 
+use super::json;
 use crate::problem::ApiProblem;
 
-/// Largest JSON body and the time it may take to arrive; application data of every server.
+/// Largest JSON body, how deep it may be nested, and the time it may take to arrive; application data
+/// of every server.
 #[derive(Clone, Copy, Debug)]
 pub struct OctetLimit {
     /// Bytes.
     pub bytes_max: usize,
+    /// Objects and lists within each other.
+    pub depth_max: usize,
     /// Time.
     pub timeout: Duration,
 }
@@ -28,6 +32,7 @@ impl Default for OctetLimit {
     fn default() -> Self {
         Self {
             bytes_max: 256 * 1024,
+            depth_max: 32,
             timeout: Duration::from_secs(10),
         }
     }
@@ -60,7 +65,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
                 return Err(ApiProblem::new(ProblemCode::MediaTypeUnsupported)
                     .detail(format!("send `{CONTENT_TYPE}: application/json`")));
             }
-            parse(&within(limit, payload).await?).map(Json)
+            parse(&within(limit, payload).await?, limit.depth_max).map(Json)
         })
     }
 }
@@ -118,7 +123,12 @@ async fn read_body(mut payload: Payload, bytes_max: usize) -> Result<Bytes, ApiP
     Ok(body.freeze())
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiProblem> {
+fn parse<T: DeserializeOwned>(body: &[u8], depth_max: usize) -> Result<T, ApiProblem> {
+    if let Some(fault) = json::fault(body, depth_max) {
+        return Err(ApiProblem::new(ProblemCode::BodyInvalid)
+            .detail("the body is not of the expected shape; see `errors`")
+            .errors(vec![fault]));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let pointer = json_pointer(error.path());
@@ -253,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_wrong_field_is_named_by_its_pointer() {
-        let problem = parse::<Body>(br#"{"inner":{"width":-1}}"#).unwrap_err();
+        let problem = parse::<Body>(br#"{"inner":{"width":-1}}"#, 32).unwrap_err();
         assert_eq!(problem.code(), ProblemCode::BodyInvalid);
         let shown = format!("{problem:?}");
         assert!(shown.contains("/inner/width"), "{shown}");
@@ -261,6 +271,6 @@ mod tests {
 
     #[test]
     fn text_after_the_document_is_refused() {
-        assert!(parse::<Body>(br#"{"inner":{"width":1}} {}"#).is_err());
+        assert!(parse::<Body>(br#"{"inner":{"width":1}} {}"#, 32).is_err());
     }
 }

@@ -3,7 +3,10 @@ use std::time::Instant;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use actix_web::http::header::{
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError as _, web};
 use sm_common::problem::ProblemCode;
@@ -49,6 +52,7 @@ pub async fn observe(
     let answered = context.scope(answer).instrument(span.clone()).await;
 
     let mut response = answered?;
+    harden(response.headers_mut());
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
@@ -74,6 +78,23 @@ pub async fn observe(
         ),
     });
     Ok(response)
+}
+
+/// Keeps browsers careful with what was not made for them: an answer is of the type that it names, and
+/// nothing in it is run or shown in a frame. A service that has pages says itself what these may do.
+fn harden(headers: &mut HeaderMap) {
+    for (name, value) in [
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+        (
+            CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
+    ] {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
 }
 
 /// The caller's identifier, where it is harmless, or a new one.

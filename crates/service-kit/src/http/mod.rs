@@ -4,6 +4,7 @@
 mod client;
 mod context;
 mod extract;
+mod json;
 mod layer;
 mod server;
 mod upgrade;

@@ -16,6 +16,7 @@ use super::{OctetLimit, observe};
 use crate::Kit;
 use crate::auth::Authenticator;
 use crate::config::HttpConfig;
+use crate::limits::{Limiter, limit};
 use crate::metrics::HttpMetrics;
 
 /// Bound sockets of an HTTP server.
@@ -108,6 +109,7 @@ struct Parts<F> {
     limit: OctetLimit,
     metrics: web::Data<HttpMetrics>,
     authenticator: web::Data<Authenticator>,
+    limiter: web::Data<Limiter>,
     routes: F,
 }
 
@@ -117,10 +119,12 @@ impl<F: Fn(&mut ServiceConfig) + Clone + 'static> Parts<F> {
         Self {
             limit: OctetLimit {
                 bytes_max: config.json_bytes_max,
+                depth_max: config.json_depth_max,
                 timeout: Duration::from_millis(config.body_timeout_ms),
             },
             metrics: web::Data::new(kit.http_metrics().clone()),
             authenticator: web::Data::new(kit.authenticator().clone()),
+            limiter: web::Data::new(kit.limits().clone()),
             routes,
         }
     }
@@ -141,7 +145,9 @@ impl<F: Fn(&mut ServiceConfig) + Clone + 'static> Parts<F> {
             .app_data(self.limit)
             .app_data(self.metrics.clone())
             .app_data(self.authenticator.clone())
+            .app_data(self.limiter.clone())
             .configure(self.routes.clone())
+            .wrap(from_fn(limit))
             .wrap(from_fn(observe))
     }
 }

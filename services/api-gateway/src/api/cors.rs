@@ -17,8 +17,9 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, PATCH, DE
 const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
     "authorization, content-type, if-match, if-none-match, idempotency-key, prefer, traceparent, x-request-id",
 );
-const EXPOSED_HEADERS: HeaderValue =
-    HeaderValue::from_static("etag, location, retry-after, x-request-id");
+const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
+    "etag, location, ratelimit, ratelimit-policy, retry-after, x-request-id",
+);
 /// How long a browser may remember what is allowed, in seconds.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 

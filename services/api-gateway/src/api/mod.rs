@@ -23,6 +23,7 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
 use sm_bus::Bus;
 use sm_common::clock::SharedClock;
+use sm_service_kit::limits::{Class, Methods, Rule};
 use utoipa::OpenApi;
 
 use crate::audit::Trail;
@@ -51,6 +52,20 @@ pub(crate) struct Context {
     pub(crate) console: Console,
     pub(crate) documents: Documents,
 }
+
+/// Requests that are more than their method says.
+pub(crate) const LIMITS: &[Rule] = &[
+    Rule {
+        prefix: "/api/auth/login",
+        methods: Methods::All,
+        class: Some(Class::Login),
+    },
+    Rule {
+        prefix: "/api/auth/refresh",
+        methods: Methods::All,
+        class: Some(Class::Login),
+    },
+];
 
 impl Context {
     /// Where a request comes from, as far as that is kept.

@@ -26,6 +26,7 @@ use actix_web::middleware::DefaultHeaders;
 use actix_web::web::{self, Data, ServiceConfig};
 use sm_common::auth::Identity;
 use sm_service_kit::ApiProblem;
+use sm_service_kit::limits::{Class, Methods, Rule};
 use utoipa::OpenApi;
 
 use self::error::ApiError;
@@ -72,6 +73,20 @@ impl Context {
         Ok(changed)
     }
 }
+
+/// Requests that are more than their method says.
+pub(crate) const LIMITS: &[Rule] = &[
+    Rule {
+        prefix: "/api/assets",
+        methods: Methods::Writes,
+        class: Some(Class::Upload),
+    },
+    Rule {
+        prefix: "/api/scenes/import",
+        methods: Methods::Writes,
+        class: Some(Class::Upload),
+    },
+];
 
 /// Every path of this service.
 pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {

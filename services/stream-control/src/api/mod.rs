@@ -11,6 +11,7 @@ mod request;
 mod state;
 
 use actix_web::web::{self, Data, ServiceConfig};
+use sm_service_kit::limits::{Class, Methods, Rule};
 use utoipa::OpenApi;
 
 use crate::config::Config;
@@ -28,6 +29,13 @@ pub(crate) struct Context {
     pub(crate) metrics: Metrics,
     pub(crate) playback: Option<PlaybackSigner>,
 }
+
+/// Requests that are more than their method says.
+pub(crate) const LIMITS: &[Rule] = &[Rule {
+    prefix: "/api/stream/control",
+    methods: Methods::Writes,
+    class: Some(Class::Control),
+}];
 
 /// Every path of this service.
 pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {

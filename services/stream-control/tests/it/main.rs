@@ -4,6 +4,7 @@
 
 mod control;
 mod harness;
+mod limits;
 mod outage;
 mod outputs;
 mod scenes;

@@ -15,6 +15,7 @@ use actix_web::web::{self, Data, ServiceConfig};
 use ipnet::IpNet;
 use sm_bus::Bus;
 use sm_common::clock::SharedClock;
+use sm_service_kit::limits::{Class, Methods, Rule};
 use utoipa::OpenApi;
 
 use crate::live::forward::Forwarder;
@@ -43,6 +44,20 @@ pub(crate) struct Context {
     /// Who may keep playlists that were waited for.
     pub(crate) caching_scope: &'static str,
 }
+
+/// What players fetch, and what engines hand each other, which no route from outside leads to.
+pub(crate) const LIMITS: &[Rule] = &[
+    Rule {
+        prefix: "/live/",
+        methods: Methods::All,
+        class: Some(Class::Media),
+    },
+    Rule {
+        prefix: "/handover/",
+        methods: Methods::All,
+        class: None,
+    },
+];
 
 /// Every path of this service. Players of any origin may read what they are let to: no cookie
 /// reaches these paths from another origin.

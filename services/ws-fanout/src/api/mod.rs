@@ -7,6 +7,7 @@ mod websocket;
 use std::sync::Arc;
 
 use actix_web::web::{self, Data, ServiceConfig};
+use sm_service_kit::limits::{Methods, Rule};
 use utoipa::OpenApi;
 
 use crate::handshake::{Admission, Origins};
@@ -19,6 +20,13 @@ pub(crate) struct Context {
     pub(crate) origins: Origins,
     pub(crate) admission: Admission,
 }
+
+/// Connections have limits of their own, `ws.connections_max` and its like.
+pub(crate) const LIMITS: &[Rule] = &[Rule {
+    prefix: "/ws",
+    methods: Methods::All,
+    class: None,
+}];
 
 /// Every path of this service.
 pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {

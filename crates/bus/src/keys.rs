@@ -56,8 +56,9 @@ pub fn idempotency(stream: &StreamId, digest: &str) -> String {
     format!("sm:{{{stream}}}:idempotency:{digest}")
 }
 
-/// The scenes: the list's `revision`, their `order` and the `first`, and of each scene
-/// [`scene_revision_field`] and [`scene_document_field`] (hash). layer-service; never expires.
+/// The scenes: the list's `revision`, their `order`, the `first` and the `drafts` (JSON by scene; absent
+/// where there are none), of each scene and draft [`scene_revision_field`] and
+/// [`scene_document_field`], and of each draft [`draft_base_field`] (hash). layer-service; never expires.
 pub fn scenes(stream: &StreamId) -> String {
     format!("sm:{{{stream}}}:scenes")
 }
@@ -70,6 +71,11 @@ pub fn scene_revision_field(scene: SceneId) -> String {
 /// The field of a scene's document in [`scenes`].
 pub fn scene_document_field(scene: SceneId) -> String {
     format!("{scene}:doc")
+}
+
+/// The field of what a draft began with in [`scenes`].
+pub fn draft_base_field(draft: SceneId) -> String {
+    format!("{draft}:base")
 }
 
 /// The one scene of a stream as versions before [`scenes`] kept it (hash `revision`, `doc`).

@@ -48,7 +48,7 @@ pub struct SceneQuery {
     pub desired: bool,
     /// Scenes to read with their layers.
     pub wanted: Vec<Which>,
-    /// Whether every other scene is read without its layers.
+    /// Whether every other scene, and every draft, is read without its layers.
     pub documents: bool,
     /// Revisions that the caller has: the layers of such a scene are left out.
     #[serde(serialize_with = "as_text")]
@@ -94,6 +94,8 @@ pub struct StoredScenes {
     pub revision: Option<u64>,
     /// Every scene, in the order that people gave them.
     pub order: Vec<SceneId>,
+    /// The `SceneDrafts`, where there are any. A draft is in no list, and found by its identifier.
+    pub drafts: Option<String>,
     /// The scene that was made first, of those that are left.
     pub first: Option<SceneId>,
     /// The scene that is wanted on air; it may be gone.
@@ -116,7 +118,13 @@ pub struct StoredScenes {
 }
 
 type Answer = (
-    (Option<String>, Option<u64>, Option<u64>, Option<String>),
+    (
+        Option<String>,
+        Option<u64>,
+        Option<u64>,
+        Option<String>,
+        Option<String>,
+    ),
     [Option<String>; 4],
     (Vec<String>, Vec<u64>, Vec<String>, Vec<Option<Vec<String>>>),
     Vec<String>,
@@ -145,7 +153,7 @@ impl Bus {
             .arg(write_document(query)?);
         let answer: Answer = self.script(&invocation).await?;
         let (
-            (desired, desired_revision, revision, order),
+            (desired, desired_revision, revision, order, drafts),
             [first, on_air, preview, slate],
             (ids, revisions, documents, layers),
             statuses,
@@ -172,6 +180,7 @@ impl Bus {
             desired_revision,
             revision,
             order: order.unwrap_or_default(),
+            drafts,
             first: identifier(first)?,
             on_air: identifier(on_air)?,
             preview: identifier(preview)?,

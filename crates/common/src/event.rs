@@ -16,7 +16,7 @@ use crate::id::{EventId, GroupId, LayerId, SceneId, StreamId, VariableName};
 use crate::layer::Layer;
 use crate::output::OutputState;
 use crate::performance::MetricsSample;
-use crate::scene::SceneSummary;
+use crate::scene::{DraftOutcome, SceneDraft, SceneSummary};
 use crate::schedule::{EndedSchedule, ScheduleSummary};
 use crate::stream::{Interruption, LayerStatus, StreamError, StreamState};
 use crate::transition::{SceneTransition, Take};
@@ -196,6 +196,10 @@ event_types! {
     SceneDeleted, "scene.deleted", SceneDeleted;
     /// The order of the scenes was changed.
     SceneReordered, "scene.reordered", SceneReordered;
+    /// Changes of a scene are being prepared as a draft.
+    SceneDraftBegun, "scene.draft.begun", SceneDraftBegun;
+    /// A draft was applied or discarded.
+    SceneDraftEnded, "scene.draft.ended", SceneDraftEnded;
     /// Another scene, or none, is to be in preview.
     ScenePreviewChanged, "scene.preview.changed", ScenePreviewChanged;
     /// A scene is on its way into the picture.
@@ -250,6 +254,8 @@ impl EventType {
             | Self::SceneUpdated
             | Self::SceneDeleted
             | Self::SceneReordered
+            | Self::SceneDraftBegun
+            | Self::SceneDraftEnded
             | Self::ScenePreviewChanged
             | Self::SceneTakeStarted
             | Self::SceneTaken
@@ -290,6 +296,8 @@ impl EventType {
             | Self::SceneUpdated
             | Self::SceneDeleted
             | Self::SceneReordered
+            | Self::SceneDraftBegun
+            | Self::SceneDraftEnded
             | Self::ScenePreviewChanged
             | Self::SceneTakeStarted
             | Self::SceneTaken
@@ -460,6 +468,28 @@ pub struct SceneReordered {
     pub order: Vec<SceneId>,
     /// The revision of the list of scenes after the change.
     pub scenes_revision: u64,
+}
+
+/// Somebody prepares changes of a scene as a draft. Changes of its layers are told as those of any scene.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SceneDraftBegun {
+    /// The scene.
+    pub scene: SceneId,
+    /// The draft, and who began it.
+    pub draft: SceneDraft,
+}
+
+/// A draft is over, and its layers with it. What it made of the scene is told before, by itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SceneDraftEnded {
+    /// The scene.
+    pub scene: SceneId,
+    /// The draft.
+    pub draft: SceneId,
+    /// What became of it.
+    pub outcome: DraftOutcome,
+    /// The scene's revision now.
+    pub scene_revision: u64,
 }
 
 /// Another scene, or none, is to be in preview.

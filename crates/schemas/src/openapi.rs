@@ -5,8 +5,8 @@ use sm_common::chat::{
 };
 use sm_common::event::{
     Event, GroupCreated, GroupDeleted, GroupUpdated, LayerCreated, LayerDeleted, LayerReordered,
-    LayerUpdated, SceneCreated, SceneDeleted, ScenePreviewChanged, SceneReordered,
-    SceneTakeStarted, SceneTaken, SceneUpdated, ScheduleCreated, ScheduleEnded, StreamErrorCleared,
+    LayerUpdated, SceneCreated, SceneDeleted, SceneDraftBegun, SceneDraftEnded,
+    ScenePreviewChanged, SceneReordered, SceneTakeStarted, SceneTaken, SceneUpdated, ScheduleCreated, ScheduleEnded, StreamErrorCleared,
     StreamErrorRaised, StreamInterrupted, StreamOutputAdapted, StreamOutputStatusChanged,
     StreamStateChanged, VariablesChanged,
 };
@@ -51,6 +51,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         SceneUpdated,
         SceneDeleted,
         SceneReordered,
+        SceneDraftBegun,
+        SceneDraftEnded,
         ScenePreviewChanged,
         SceneTakeStarted,
         SceneTaken,

@@ -3,6 +3,7 @@
 
 mod capacity;
 mod copying;
+mod drafts;
 mod history;
 mod import;
 mod list;
@@ -15,7 +16,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use sm_bus::{BusError, Which};
-use sm_common::clock::SharedClock;
+use sm_common::clock::{SharedClock, Timestamp};
 use sm_common::id::{AssetId, LayerId, SceneId, SecretId, StreamId};
 use sm_common::scene::Scene;
 use sm_common::stream::LayerStatus;
@@ -32,6 +33,7 @@ use crate::domain::{
 use crate::metrics::Metrics;
 use crate::store::{Found, Loaded, SceneStore, Uses};
 
+pub(crate) use self::drafts::{DraftApplied, DraftState};
 pub(crate) use self::history::{History, StepRequest, Taken};
 
 /// Turns that streams share; more than streams that are edited at the same moment.
@@ -65,6 +67,11 @@ pub(crate) enum SceneError {
     /// Others have changed since what the step changed.
     #[error("others have changed since what \"{step}\" changed")]
     Clashes { step: String, clashes: Vec<Clash> },
+    #[error(transparent)]
+    Draft(DraftRefusal),
+    /// Others have changed in the scene what the draft changes.
+    #[error("others have changed in the scene what the draft changes")]
+    DraftClashes { clashes: Vec<Clash> },
     /// The host that has the stream on air cannot carry the scene.
     #[error("{0}")]
     Capacity(String),
@@ -78,6 +85,23 @@ pub(crate) enum SceneError {
     Unconfirmed(#[source] BusError),
     #[error(transparent)]
     Bus(#[from] BusError),
+}
+
+/// Why a draft is not begun or used, or a scene is not changed because of one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum DraftRefusal {
+    #[error("scene {0} has no draft; begin one first")]
+    None(SceneId),
+    #[error(
+        "{user} has begun draft {draft} at {at}; edit, apply or discard it"
+    )]
+    Exists {
+        draft: SceneId,
+        user: String,
+        at: Timestamp,
+    },
+    #[error("scene {draft} is a draft of scene {scene}; apply or discard it instead")]
+    IsDraft { draft: SceneId, scene: SceneId },
 }
 
 /// A change that was made, and the scene after it.

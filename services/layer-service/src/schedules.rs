@@ -313,6 +313,8 @@ impl Schedules {
                 | SceneError::Invalid(_)
                 | SceneError::NoStep(_)
                 | SceneError::Clashes { .. }
+                | SceneError::Draft(_)
+                | SceneError::DraftClashes { .. }
                 | SceneError::Capacity(_)),
             ) => {
                 let detail = reason(&error);

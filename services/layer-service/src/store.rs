@@ -4,6 +4,7 @@
 //! is read with its layers in one round trip, whichever it is, and a change of a layer writes that
 //! layer alone.
 
+mod drafts;
 mod history;
 mod hosted;
 mod list;
@@ -30,6 +31,7 @@ use sm_common::scene::{Scene, SceneDocument};
 use sm_common::stream::LayerStatus;
 use sm_service_kit::http::RequestContext;
 
+pub(crate) use self::drafts::{Drafts, Ending};
 pub(crate) use self::history::{NextSteps, Page};
 pub(crate) use self::hosted::Hosted;
 pub(crate) use self::list::{FoundList, LoadedList};
@@ -47,6 +49,8 @@ pub(crate) struct Loaded {
     pub(crate) statuses: BTreeMap<LayerId, LayerStatus>,
     /// Whether it is the scene that is wanted on air.
     pub(crate) on_air: bool,
+    /// The drafts of the stream's scenes.
+    pub(crate) drafts: Drafts,
 }
 
 impl Loaded {
@@ -133,6 +137,7 @@ impl SceneStore {
             scene,
             statuses: statuses.collect(),
             on_air: stored.on_air == Some(wanted),
+            drafts: Drafts::read(stream, stored.drafts)?,
         })))
     }
 

@@ -6,11 +6,11 @@
 -- ARGV[1]  JSON {desired, wanted, documents, known, secrets, variables}:
 --   desired    whether the desired state is returned, which holds secrets
 --   wanted     scenes to read with their layers: "on-air", "preview", "slate", an identifier
---   documents  whether every other scene is read without its layers
+--   documents  whether every other scene, and every draft, is read without its layers
 --   known      {identifier: revision}: layers of a scene at this revision are left out
 --   secrets    whether the secrets of network sources are returned
 --   variables  whether the values of the stream's variables are returned
--- Returns  {{desired document, its revision, list's revision, order as JSON}, {first, on air, preview, slate},
+-- Returns  {{desired document, its revision, list's revision, order as JSON, drafts as JSON}, {first, on air, preview, slate},
 --           {identifiers, revisions, documents, layers of each}, statuses, {epoch, offset},
 --           secrets by identifier, values of the variables as JSON}
 --          with nil for what there is not; layers are nil where they were not read
@@ -21,8 +21,8 @@ local FIELDS_MAX = 500
 local desired_text = redis.call('HGET', KEYS[1], 'doc')
 local desired_revision = redis.call('HGET', KEYS[1], 'revision')
 local desired = desired_text and cjson.decode(desired_text) or {}
-local list = redis.call('HMGET', KEYS[2], 'revision', 'order', 'first')
-local order_text, first = list[2], list[3]
+local list = redis.call('HMGET', KEYS[2], 'revision', 'order', 'first', 'drafts')
+local order_text, first, drafts_text = list[2], list[3], list[4]
 
 -- A stream that no version with several scenes has written to has the one scene of before.
 local former
@@ -92,9 +92,14 @@ if (ask.documents or former) and order_text then
         read(id, false)
     end
 end
+if ask.documents and drafts_text then
+    for _, draft in pairs(cjson.decode(drafts_text)) do
+        read(draft.id, false)
+    end
+end
 
 return {
-    {ask.desired and desired_text, desired_revision, list[1], order_text},
+    {ask.desired and desired_text, desired_revision, list[1], order_text, drafts_text},
     {first, roles['on-air'], roles.preview, roles.slate},
     {ids, revisions, documents, layers},
     redis.call('HVALS', KEYS[5]),

@@ -121,6 +121,8 @@ fn read_event(event: &Event) -> Result<Noted, PayloadError> {
         | EventType::SceneUpdated
         | EventType::SceneDeleted
         | EventType::SceneReordered
+        | EventType::SceneDraftBegun
+        | EventType::SceneDraftEnded
         | EventType::ScenePreviewChanged
         | EventType::SceneTakeStarted
         | EventType::SceneTaken

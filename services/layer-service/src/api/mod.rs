@@ -5,6 +5,7 @@ mod batch;
 mod body;
 mod content;
 mod copy;
+mod draft;
 mod error;
 mod group;
 mod history;
@@ -134,6 +135,13 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
                     .patch(scene::update_scene)
                     .delete(scene::delete_scene),
             )
+            .service(
+                web::resource("/api/scenes/{id}/draft")
+                    .get(draft::read_draft)
+                    .post(draft::begin_draft)
+                    .delete(draft::discard_draft),
+            )
+            .service(web::resource("/api/scenes/{id}/draft/apply").post(draft::apply_draft))
             .service(web::resource("/api/scenes/{id}/export").get(scene_file::export_scene))
             .service(web::resource("/api/scenes/{id}/duplicate").post(scene::duplicate_scene))
             .service(
@@ -213,6 +221,10 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
         scene::delete_scene,
         scene::duplicate_scene,
         scene::reorder_scenes,
+        draft::begin_draft,
+        draft::read_draft,
+        draft::apply_draft,
+        draft::discard_draft,
         scene_file::export_scene,
         scene_file::import_scene,
         schedule::list_schedules,

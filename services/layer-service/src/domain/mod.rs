@@ -20,6 +20,7 @@ mod proposal;
 pub(crate) mod resumable;
 #[cfg(test)]
 mod samples;
+pub(crate) mod scene_draft;
 pub(crate) mod scene_file;
 pub(crate) mod scene_list;
 pub(crate) mod schedule;

@@ -4,8 +4,9 @@ use sm_bus::{BusError, Which};
 use sm_common::id::{AssetId, LayerId, SceneId, StreamId};
 use sm_common::scene::{Scene, SceneList};
 
+use super::drafts::no_draft;
 use super::{Loaded, SceneError, Scenes, holds};
-use crate::domain::{Expected, List, scene_list};
+use crate::domain::{Expected, List, ListRefusal, scene_list};
 use crate::store::{FoundList, LoadedList};
 
 impl Scenes {
@@ -121,6 +122,7 @@ impl Scenes {
             Box::pin(async {
                 for _ in 0..self.config.scene.attempts_max {
                     let loaded = self.read(stream, Which::Scene(id)).await?;
+                    no_draft(&loaded, id)?;
                     let scene = &loaded.scene;
                     holds(expected, scene.revision)?;
                     let changed = name.as_ref().filter(|name| **name != scene.name);
@@ -160,8 +162,13 @@ impl Scenes {
             Box::pin(async {
                 for _ in 0..self.config.scene.attempts_max {
                     let before = self.load_list(stream).await?;
-                    let Loaded { scene, .. } = self.read(stream, Which::Scene(id)).await?;
+                    let loaded = self.read(stream, Which::Scene(id)).await?;
+                    no_draft(&loaded, id)?;
+                    let Loaded { scene, .. } = loaded;
                     holds(expected, scene.revision)?;
+                    if before.drafts.of(id).is_some() {
+                        return Err(SceneError::List(ListRefusal::HasDraft(id)));
+                    }
                     let after = before.list.clone().remove(id).map_err(SceneError::List)?;
                     let written = self.store.remove_scene(&before, &after, &scene).await;
                     if self.is_written(written)? {

@@ -9,7 +9,7 @@ use sm_common::id::{SceneId, StreamId};
 use sm_common::scene::{ListedScene, Scene, SceneDocument, SceneList, SceneSummary};
 use sm_service_kit::http::RequestContext;
 
-use super::{SceneStore, by_id, read, scene_guard, unsettled, without_layers, write, write_scene};
+use super::{Drafts, SceneStore, by_id, read, scene_guard, unsettled, without_layers, write, write_scene};
 use crate::domain::List;
 
 /// The list of scenes, and the revision of what is wanted of the stream.
@@ -17,6 +17,7 @@ use crate::domain::List;
 pub(crate) struct LoadedList {
     pub(crate) list: List,
     pub(crate) scenes: SceneList,
+    pub(crate) drafts: Drafts,
     desired_revision: Option<u64>,
 }
 
@@ -48,6 +49,7 @@ impl SceneStore {
             slate: stored.slate,
         };
         let key = keys::scenes(stream);
+        let drafts = Drafts::read(stream, stored.drafts.take())?;
         let listed = |(id, scene): (&SceneId, &StoredScene)| {
             let document: SceneDocument = read(&key, &scene.document)?;
             let scene = ListedScene {
@@ -58,6 +60,7 @@ impl SceneStore {
                     revision: scene.revision,
                     updated_at: document.updated_at,
                 },
+                draft: drafts.of(*id).cloned(),
             };
             Ok((*id, scene))
         };
@@ -76,6 +79,7 @@ impl SceneStore {
         Ok(FoundList::List(Box::new(LoadedList {
             list,
             scenes,
+            drafts,
             desired_revision: stored.desired_revision,
         })))
     }
@@ -116,6 +120,7 @@ impl SceneStore {
         let desired_revision = before.desired_revision.map(|revision| revision.to_string());
         let mut commit = write_list(before, after, stream)?
             .guard(scene_guard(scene))
+            .guard(before.drafts.guard(stream))
             .guard(Guard::field(
                 keys::desired(stream),
                 "revision",

@@ -18,6 +18,7 @@ mod capacity;
 mod concurrency;
 mod content;
 mod copies;
+mod drafts;
 mod events;
 mod first_scene;
 mod groups;

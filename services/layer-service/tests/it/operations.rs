@@ -68,6 +68,8 @@ fn the_document_names_every_route() {
     assert_eq!(
         operations,
         [
+            "apply_draft",
+            "begin_draft",
             "begin_upload",
             "cancel_schedule",
             "cancel_upload",
@@ -84,6 +86,7 @@ fn the_document_names_every_route() {
             "delete_layer",
             "delete_scene",
             "describe_uploads",
+            "discard_draft",
             "duplicate_group",
             "duplicate_layer",
             "duplicate_scene",
@@ -99,6 +102,7 @@ fn the_document_names_every_route() {
             "read_asset",
             "read_asset_content",
             "read_asset_thumbnail",
+            "read_draft",
             "read_group",
             "read_ingest",
             "read_layer",

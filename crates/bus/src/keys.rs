@@ -56,9 +56,10 @@ pub fn idempotency(stream: &StreamId, digest: &str) -> String {
     format!("sm:{{{stream}}}:idempotency:{digest}")
 }
 
-/// The scenes: the list's `revision`, their `order`, the `first` and the `drafts` (JSON by scene; absent
-/// where there are none), of each scene and draft [`scene_revision_field`] and
-/// [`scene_document_field`], and of each draft [`draft_base_field`] (hash). layer-service; never expires.
+/// The scenes: the list's `revision`, their `order`, the `first`, the `drafts` (JSON by scene) and the
+/// `templates` (JSON by name), both absent where there are none; of each scene, those of drafts and
+/// templates included, [`scene_revision_field`] and [`scene_document_field`], and of each draft
+/// [`draft_base_field`] (hash). layer-service; never expires.
 pub fn scenes(stream: &StreamId) -> String {
     format!("sm:{{{stream}}}:scenes")
 }

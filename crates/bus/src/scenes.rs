@@ -48,7 +48,7 @@ pub struct SceneQuery {
     pub desired: bool,
     /// Scenes to read with their layers.
     pub wanted: Vec<Which>,
-    /// Whether every other scene, and every draft, is read without its layers.
+    /// Whether every other scene, those of drafts and templates included, is read without its layers.
     pub documents: bool,
     /// Revisions that the caller has: the layers of such a scene are left out.
     #[serde(serialize_with = "as_text")]

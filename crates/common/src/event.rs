@@ -12,13 +12,14 @@ use crate::chat::{
 };
 use crate::clock::Timestamp;
 use crate::group::Group;
-use crate::id::{EventId, GroupId, LayerId, SceneId, StreamId, VariableName};
+use crate::id::{EventId, GroupId, LayerId, SceneId, StreamId, TemplateName, VariableName};
 use crate::layer::Layer;
 use crate::output::OutputState;
 use crate::performance::MetricsSample;
 use crate::scene::{DraftOutcome, SceneDraft, SceneSummary};
 use crate::schedule::{EndedSchedule, ScheduleSummary};
 use crate::stream::{Interruption, LayerStatus, StreamError, StreamState};
+use crate::template::OwnTemplate;
 use crate::transition::{SceneTransition, Take};
 use crate::variable::Variables;
 
@@ -206,6 +207,10 @@ event_types! {
     SceneTakeStarted, "scene.take.started", SceneTakeStarted;
     /// A scene is in the picture.
     SceneTaken, "scene.taken", SceneTaken;
+    /// Somebody has saved a template.
+    TemplateCreated, "template.created", OwnTemplate;
+    /// A template that somebody had saved is gone.
+    TemplateDeleted, "template.deleted", TemplateDeleted;
     /// A change is to be made later.
     ScheduleCreated, "schedule.created", ScheduleCreated;
     /// A scheduled change was made, or will not be.
@@ -259,6 +264,8 @@ impl EventType {
             | Self::ScenePreviewChanged
             | Self::SceneTakeStarted
             | Self::SceneTaken
+            | Self::TemplateCreated
+            | Self::TemplateDeleted
             | Self::ScheduleCreated
             | Self::ScheduleEnded => Channel::LayerUpdates,
             Self::ChatMessagePosted
@@ -301,6 +308,8 @@ impl EventType {
             | Self::ScenePreviewChanged
             | Self::SceneTakeStarted
             | Self::SceneTaken
+            | Self::TemplateCreated
+            | Self::TemplateDeleted
             | Self::ScheduleCreated
             | Self::ScheduleEnded
             | Self::ChatMessagePosted
@@ -490,6 +499,13 @@ pub struct SceneDraftEnded {
     pub outcome: DraftOutcome,
     /// The scene's revision now.
     pub scene_revision: u64,
+}
+
+/// A template that somebody had saved was deleted. What was made with it stays.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TemplateDeleted {
+    /// The template.
+    pub name: TemplateName,
 }
 
 /// Another scene, or none, is to be in preview.

@@ -138,6 +138,8 @@ text_ids! {
     RenditionName: "1 to 16 of a-z and 0-9, and neither 'index' nor 'master'", is_rendition,
     /// A variable of a stream.
     VariableName: "1 to 32 of a-z, 0-9 and '_', starting with a letter, and none of viewers, uptime and clock", is_variable,
+    /// A template, unique in its stream.
+    TemplateName: "1 to 63 of a-z, 0-9 and '-', starting with a letter or digit", is_slug,
     /// One running process of a service, unique among all that ever ran.
     InstanceId: "1 to 63 of a-z, 0-9 and '-', starting with a letter or digit", is_slug,
 }

@@ -171,6 +171,12 @@ problem_codes! {
     GroupLocked, "group.locked", 423, "The group is locked", false;
     /// No such template.
     TemplateNotFound, "template.not-found", 404, "There is no such template", false;
+    /// There is a template of this name.
+    TemplateExists, "template.exists", 409, "There is a template of this name", false;
+    /// The template is one of the system's.
+    TemplateBuiltIn, "template.built-in", 409, "The template is a part of the system", false;
+    /// The stream has as many templates of its own as it may.
+    TemplateLimit, "template.limit-reached", 409, "The stream has as many templates as it may", false;
     /// The caller has made no change here that can be taken back, or taken none back.
     HistoryEmpty, "layer.history.empty", 409, "There is no such step", false;
     /// Others have changed since what the step changed; `conflicts` names each.

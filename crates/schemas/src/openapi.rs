@@ -6,12 +6,14 @@ use sm_common::chat::{
 use sm_common::event::{
     Event, GroupCreated, GroupDeleted, GroupUpdated, LayerCreated, LayerDeleted, LayerReordered,
     LayerUpdated, SceneCreated, SceneDeleted, SceneDraftBegun, SceneDraftEnded,
-    ScenePreviewChanged, SceneReordered, SceneTakeStarted, SceneTaken, SceneUpdated, ScheduleCreated, ScheduleEnded, StreamErrorCleared,
-    StreamErrorRaised, StreamInterrupted, StreamOutputAdapted, StreamOutputStatusChanged,
-    StreamStateChanged, VariablesChanged,
+    ScenePreviewChanged, SceneReordered, SceneTakeStarted, SceneTaken, SceneUpdated,
+    ScheduleCreated, ScheduleEnded, StreamErrorCleared, StreamErrorRaised, StreamInterrupted,
+    StreamOutputAdapted, StreamOutputStatusChanged, StreamStateChanged, TemplateDeleted,
+    VariablesChanged,
 };
 use sm_common::performance::MetricsSample;
 use sm_common::stream::LayerStatus;
+use sm_common::template::OwnTemplate;
 use sm_common::ws::{ClientMessage, ServerMessage};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -56,6 +58,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         ScenePreviewChanged,
         SceneTakeStarted,
         SceneTaken,
+        OwnTemplate,
+        TemplateDeleted,
         ScheduleCreated,
         ScheduleEnded,
         ChatMessageDeleted,

@@ -35,6 +35,7 @@ use crate::store::{Found, Loaded, SceneStore, Uses};
 
 pub(crate) use self::drafts::{DraftApplied, DraftState};
 pub(crate) use self::history::{History, StepRequest, Taken};
+pub(crate) use self::templates::TemplateRefusal;
 
 /// Turns that streams share; more than streams that are edited at the same moment.
 const TURNS: usize = 32;
@@ -68,6 +69,8 @@ pub(crate) enum SceneError {
     #[error("others have changed since what \"{step}\" changed")]
     Clashes { step: String, clashes: Vec<Clash> },
     #[error(transparent)]
+    Template(#[from] TemplateRefusal),
+    #[error(transparent)]
     Draft(DraftRefusal),
     /// Others have changed in the scene what the draft changes.
     #[error("others have changed in the scene what the draft changes")]
@@ -92,9 +95,7 @@ pub(crate) enum SceneError {
 pub(crate) enum DraftRefusal {
     #[error("scene {0} has no draft; begin one first")]
     None(SceneId),
-    #[error(
-        "{user} has begun draft {draft} at {at}; edit, apply or discard it"
-    )]
+    #[error("{user} has begun draft {draft} at {at}; edit, apply or discard it")]
     Exists {
         draft: SceneId,
         user: String,

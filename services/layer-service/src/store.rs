@@ -10,6 +10,7 @@ mod hosted;
 mod list;
 mod schedules;
 mod secrets;
+mod templates;
 mod uses;
 mod variables;
 
@@ -34,8 +35,9 @@ use sm_service_kit::http::RequestContext;
 pub(crate) use self::drafts::{Drafts, Ending};
 pub(crate) use self::history::{NextSteps, Page};
 pub(crate) use self::hosted::Hosted;
-pub(crate) use self::list::{FoundList, LoadedList};
+pub(crate) use self::list::{FoundList, LoadedList, NewScene};
 pub(crate) use self::schedules::Kept;
+pub(crate) use self::templates::Templates;
 pub(crate) use self::uses::Uses;
 use crate::config::SceneConfig;
 use crate::domain::history::Record;
@@ -49,6 +51,8 @@ pub(crate) struct Loaded {
     pub(crate) statuses: BTreeMap<LayerId, LayerStatus>,
     /// Whether it is the scene that is wanted on air.
     pub(crate) on_air: bool,
+    /// Whether it is in the list of scenes; drafts and templates are not.
+    pub(crate) listed: bool,
     /// The drafts of the stream's scenes.
     pub(crate) drafts: Drafts,
 }
@@ -137,6 +141,7 @@ impl SceneStore {
             scene,
             statuses: statuses.collect(),
             on_air: stored.on_air == Some(wanted),
+            listed: stored.order.contains(&wanted),
             drafts: Drafts::read(stream, stored.drafts)?,
         })))
     }
@@ -357,6 +362,19 @@ fn write_scene(mut commit: Commit, before: &Scene, scene: &Scene) -> Result<Comm
         commit = commit.hash_delete(layers_key.clone(), &keys::layer_field(*id));
     }
     Ok(commit)
+}
+
+/// Removes a scene with its layers and the list of their changes, as they were read.
+fn remove_scene(commit: Commit, scene: &Scene) -> Commit {
+    let (stream, id) = (&scene.stream, scene.id);
+    let mut commit = commit
+        .guard(scene_guard(scene))
+        .hash_delete(keys::scenes(stream), &keys::scene_revision_field(id))
+        .hash_delete(keys::scenes(stream), &keys::scene_document_field(id));
+    for layer in by_id(scene).keys() {
+        commit = commit.hash_delete(keys::layers(stream), &keys::layer_field(*layer));
+    }
+    commit.write("DEL", keys::layer_history(stream, id), Vec::new())
 }
 
 /// Writes the secrets that layers name from now on.

@@ -109,6 +109,10 @@ function summary(event: Told): string {
       return event.data.preview ?? "nothing";
     case "scene.take.started":
       return event.data.take.scene;
+    case "template.created":
+      return event.data.title;
+    case "template.deleted":
+      return event.data.name;
     case "schedule.created":
       return event.data.name;
     case "schedule.ended":

@@ -6,7 +6,8 @@
 -- ARGV[1]  JSON {desired, wanted, documents, known, secrets, variables}:
 --   desired    whether the desired state is returned, which holds secrets
 --   wanted     scenes to read with their layers: "on-air", "preview", "slate", an identifier
---   documents  whether every other scene, and every draft, is read without its layers
+--   documents  whether every other scene, those of drafts and templates included, is read without its
+--              layers
 --   known      {identifier: revision}: layers of a scene at this revision are left out
 --   secrets    whether the secrets of network sources are returned
 --   variables  whether the values of the stream's variables are returned
@@ -95,6 +96,12 @@ end
 if ask.documents and drafts_text then
     for _, draft in pairs(cjson.decode(drafts_text)) do
         read(draft.id, false)
+    end
+end
+local templates_text = ask.documents and redis.call('HGET', KEYS[2], 'templates')
+if templates_text then
+    for _, template in pairs(cjson.decode(templates_text)) do
+        read(template.scene, false)
     end
 end
 

@@ -126,6 +126,8 @@ fn read_event(event: &Event) -> Result<Noted, PayloadError> {
         | EventType::ScenePreviewChanged
         | EventType::SceneTakeStarted
         | EventType::SceneTaken
+        | EventType::TemplateCreated
+        | EventType::TemplateDeleted
         | EventType::ScheduleCreated
         | EventType::ScheduleEnded
         | EventType::ChatMessageDeleted

@@ -12,7 +12,7 @@ use crate::domain::history::Clash;
 use crate::domain::upload::Unacceptable;
 use crate::domain::{Faults, ListRefusal, Refusal, Rejected};
 use crate::scene_files::SceneFileError;
-use crate::scenes::{DraftRefusal, SceneError};
+use crate::scenes::{DraftRefusal, SceneError, TemplateRefusal};
 use crate::schedules::ScheduleError;
 
 /// After so long, what was in use may be free.
@@ -98,6 +98,15 @@ fn scene(error: SceneError) -> ApiProblem {
                     "{error}; see `conflicts`, or send `on_conflict=keep` to leave those as they are"
                 ))
                 .conflicts(conflicts)
+        }
+        SceneError::Template(refusal) => {
+            let code = match refusal {
+                TemplateRefusal::None { .. } => ProblemCode::TemplateNotFound,
+                TemplateRefusal::Exists(_) => ProblemCode::TemplateExists,
+                TemplateRefusal::BuiltIn(_) => ProblemCode::TemplateBuiltIn,
+                TemplateRefusal::Full { .. } => ProblemCode::TemplateLimit,
+            };
+            ApiProblem::new(code).detail(refusal.to_string())
         }
         SceneError::Draft(refusal) => {
             let code = match refusal {

@@ -45,6 +45,8 @@ use crate::schedules::Schedules;
 pub(crate) struct Context {
     /// Operations in one batch at most.
     pub(crate) operations_max: usize,
+    /// Parameters of one template at most.
+    pub(crate) template_parameters_max: usize,
     pub(crate) scenes: Scenes,
     pub(crate) assets: Assets,
     pub(crate) scene_files: SceneFiles,
@@ -114,8 +116,16 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
                     .delete(group::delete_group),
             )
             .service(web::resource("/api/groups/{id}/duplicate").post(group::duplicate_group))
-            .service(web::resource("/api/templates").get(template::list_templates))
-            .service(web::resource("/api/templates/{name}").post(template::use_template))
+            .service(
+                web::resource("/api/templates")
+                    .get(template::list_templates)
+                    .post(template::save_template),
+            )
+            .service(
+                web::resource("/api/templates/{name}")
+                    .post(template::use_template)
+                    .delete(template::delete_template),
+            )
             .service(
                 web::resource("/api/variables")
                     .get(variable::read_variables)
@@ -210,7 +220,9 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
         history::redo_layers,
         history::list_history,
         template::list_templates,
+        template::save_template,
         template::use_template,
+        template::delete_template,
         variable::read_variables,
         variable::replace_variables,
         variable::update_variables,

@@ -13,6 +13,7 @@ pub(crate) mod history;
 mod ingest;
 mod network;
 mod ordering;
+pub(crate) mod own_template;
 mod patch;
 mod playback;
 mod playlist;

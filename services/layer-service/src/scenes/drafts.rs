@@ -77,7 +77,7 @@ impl Scenes {
         author: &Author,
     ) -> Result<Option<Scene>, SceneError> {
         let loaded = self.read(stream, Which::Scene(id)).await?;
-        no_draft(&loaded, id)?;
+        must_be_listed(&loaded)?;
         if let Some(expected) = expected {
             holds(expected, loaded.scene.revision)?;
         }
@@ -179,9 +179,7 @@ impl Scenes {
             operations,
             ..Proposal::default()
         };
-        let applied = self
-            .judge(&pair.live, &proposal, &assets, &origins)
-            .await?;
+        let applied = self.judge(&pair.live, &proposal, &assets, &origins).await?;
         let record = Record::of_change(before, &applied, author, Deed::Change, Some(APPLY));
         let now = self.clock.now();
         if !applied.taken.is_empty() && !self.catalog.claim(&assets, &applied.taken, now).await? {
@@ -224,7 +222,7 @@ impl Scenes {
     async fn pair(&self, stream: &StreamId, id: SceneId) -> Result<Pair, SceneError> {
         for _ in 0..self.config.scene.attempts_max {
             let live = self.read(stream, Which::Scene(id)).await?;
-            no_draft(&live, id)?;
+            must_be_listed(&live)?;
             let summary = live.drafts.of(id).cloned();
             let summary = summary.ok_or(SceneError::Draft(DraftRefusal::None(id)))?;
             match self.read(stream, Which::Scene(summary.id)).await {
@@ -255,10 +253,14 @@ impl Scenes {
     }
 }
 
-/// What is asked for is for scenes, and not for drafts of them.
-pub(super) fn no_draft(loaded: &Loaded, id: SceneId) -> Result<(), SceneError> {
-    match loaded.drafts.original(id) {
-        Some(scene) => Err(SceneError::Draft(DraftRefusal::IsDraft { draft: id, scene })),
-        None => Ok(()),
+/// What is asked for is for the scenes of the list, and not for drafts of them, or templates.
+pub(super) fn must_be_listed(loaded: &Loaded) -> Result<(), SceneError> {
+    let id = loaded.scene.id;
+    if loaded.listed {
+        return Ok(());
     }
+    Err(match loaded.drafts.original(id) {
+        Some(scene) => SceneError::Draft(DraftRefusal::IsDraft { draft: id, scene }),
+        None => SceneError::NoScene(id),
+    })
 }

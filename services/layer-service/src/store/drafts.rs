@@ -7,7 +7,7 @@ use sm_common::id::{SceneId, StreamId};
 use sm_common::scene::{DraftOutcome, Scene, SceneDraft, SceneDrafts};
 use sm_service_kit::http::RequestContext;
 
-use super::{SceneStore, by_id, read, scene_guard, without_layers, write, write_scene};
+use super::{SceneStore, read, remove_scene, scene_guard, without_layers, write, write_scene};
 use crate::domain::Applied;
 use crate::domain::history::Record;
 use crate::domain::scene_draft::Base;
@@ -23,7 +23,9 @@ pub(crate) struct Drafts {
 
 impl Drafts {
     pub(super) fn read(stream: &StreamId, text: Option<String>) -> Result<Self, BusError> {
-        let by_scene = text.as_deref().map(|text| read(&keys::scenes(stream), text));
+        let by_scene = text
+            .as_deref()
+            .map(|text| read(&keys::scenes(stream), text));
         Ok(Self {
             by_scene: by_scene.transpose()?.unwrap_or_default(),
             text,
@@ -46,7 +48,12 @@ impl Drafts {
         Guard::field(keys::scenes(stream), FIELD, self.text.as_deref())
     }
 
-    fn write(&self, commit: Commit, stream: &StreamId, after: &SceneDrafts) -> Result<Commit, BusError> {
+    fn write(
+        &self,
+        commit: Commit,
+        stream: &StreamId,
+        after: &SceneDrafts,
+    ) -> Result<Commit, BusError> {
         let commit = commit.guard(self.guard(stream));
         let key = keys::scenes(stream);
         Ok(if after.is_empty() {
@@ -158,23 +165,11 @@ fn remove(commit: Commit, ending: &Ending<'_>) -> Result<Commit, BusError> {
         draft,
         scene,
     } = ending;
-    let (stream, id) = (&draft.stream, draft.id);
+    let stream = &draft.stream;
     let mut after = drafts.by_scene.clone();
     after.remove(&scene.id);
-    let commit = commit.guard(scene_guard(draft));
-    let mut commit = drafts.write(commit, stream, &after)?;
-    let key = keys::scenes(stream);
-    for field in [
-        keys::scene_revision_field(id),
-        keys::scene_document_field(id),
-        keys::draft_base_field(id),
-    ] {
-        commit = commit.hash_delete(key.clone(), &field);
-    }
-    for layer in by_id(draft).keys() {
-        commit = commit.hash_delete(keys::layers(stream), &keys::layer_field(*layer));
-    }
-    Ok(commit.write("DEL", keys::layer_history(stream, id), Vec::new()))
+    let commit = remove_scene(drafts.write(commit, stream, &after)?, draft);
+    Ok(commit.hash_delete(keys::scenes(stream), &keys::draft_base_field(draft.id)))
 }
 
 fn trace() -> Option<String> {

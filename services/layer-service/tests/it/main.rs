@@ -29,6 +29,7 @@ mod network;
 mod operations;
 mod order;
 mod outage;
+mod own_templates;
 mod playback;
 mod resumable;
 mod scene_files;

@@ -145,6 +145,11 @@ pub fn layer_statuses(stream: &StreamId) -> String {
     format!("sm:{{{stream}}}:layer-statuses")
 }
 
+/// Raised with every write of [`layer_statuses`] (counter). The lease holder; never expires.
+pub fn layer_statuses_revision(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:layer-statuses-revision")
+}
+
 /// The field of a layer in [`layers`] and [`layer_statuses`].
 pub fn layer_field(layer: LayerId) -> String {
     layer.to_string()

@@ -28,4 +28,4 @@ pub use history::{Heard, History, Published};
 pub use lease::{Bid, Claim, Heir, HeirKey, Lease, LeaseHolder, LeaseOutcome, Whereabouts};
 pub use listen::{Listener, Signal};
 pub use log::{LogEntry, LogPage};
-pub use scenes::{SceneQuery, StoredScene, StoredScenes, Which};
+pub use scenes::{SceneQuery, SceneStamp, StoredScene, StoredScenes, Which};

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use deadpool_redis::redis::Script;
+use deadpool_redis::redis::{self, Script};
 use serde::{Serialize, Serializer};
 use sm_common::event::{Channel, Epoch, Position};
 use sm_common::id::{SceneId, StreamId};
@@ -14,7 +14,7 @@ use crate::keys;
 static SCENES: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/scenes.lua")));
 
 /// Which scene is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Which {
     /// The one that is wanted on air.
     OnAir,
@@ -71,6 +71,21 @@ fn as_text<S: Serializer>(
     )
 }
 
+/// When a stream's scenes were read: as long as it is the same, so is everything that was read of scenes,
+/// of their layers, of how these do, and of which scene is wanted where. Variables and secrets are not
+/// among them.
+///
+/// It is made of what each commit raises that writes any of these; the epochs tell that Redis has lost what
+/// was raised.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SceneStamp {
+    desired: Option<u64>,
+    state_epoch: Option<String>,
+    epoch: Option<String>,
+    offset: Option<u64>,
+    statuses: Option<u64>,
+}
+
 /// A scene as it is stored.
 #[derive(Clone, Debug)]
 pub struct StoredScene {
@@ -115,6 +130,8 @@ pub struct StoredScenes {
     pub secrets: BTreeMap<String, Secret>,
     /// The values of the stream's variables, where they were asked for and there are any.
     pub variables: Option<String>,
+    /// When all of it was read.
+    pub stamp: SceneStamp,
 }
 
 type Answer = (
@@ -131,6 +148,14 @@ type Answer = (
     (Option<String>, Option<u64>),
     BTreeMap<String, String>,
     Option<String>,
+    (Option<String>, Option<u64>),
+);
+
+type StampAnswer = (
+    Option<u64>,
+    Option<String>,
+    (Option<String>, Option<u64>),
+    Option<u64>,
 );
 
 impl Bus {
@@ -150,6 +175,8 @@ impl Bus {
             .key(keys::position(stream, Channel::LayerUpdates))
             .key(keys::layer_secrets(stream))
             .key(keys::variables(stream))
+            .key(keys::position(stream, Channel::StreamState))
+            .key(keys::layer_statuses_revision(stream))
             .arg(write_document(query)?);
         let answer: Answer = self.script(&invocation).await?;
         let (
@@ -160,7 +187,15 @@ impl Bus {
             (epoch, offset),
             secrets,
             variables,
+            (state_epoch, statuses_revision),
         ) = answer;
+        let stamp = SceneStamp {
+            desired: desired_revision,
+            state_epoch,
+            epoch: epoch.clone(),
+            offset,
+            statuses: statuses_revision,
+        };
         let key = keys::scenes(stream);
         let order: Option<Vec<SceneId>> =
             order.map(|order| read_document(&key, &order)).transpose()?;
@@ -196,6 +231,40 @@ impl Bus {
                 .map(|(id, document)| (id, Secret::from(document)))
                 .collect(),
             variables,
+            stamp,
+        })
+    }
+
+    /// What the scenes of `stream` would be stamped with if they were read after this was called. It is
+    /// far less work for Redis than reading them.
+    pub async fn scene_stamp(&self, stream: &StreamId) -> Result<SceneStamp, BusError> {
+        // Not at one moment, and need not be: what is raised is never lowered, so a stamp that was read
+        // before and is still the same was the same in between.
+        let mut pipeline = redis::pipe();
+        pipeline
+            .cmd("HGET")
+            .arg(keys::desired(stream))
+            .arg("revision");
+        pipeline
+            .cmd("HGET")
+            .arg(keys::position(stream, Channel::StreamState))
+            .arg("epoch");
+        pipeline
+            .cmd("HMGET")
+            .arg(keys::position(stream, Channel::LayerUpdates))
+            .arg("epoch")
+            .arg("offset");
+        pipeline
+            .cmd("GET")
+            .arg(keys::layer_statuses_revision(stream));
+        let (desired, state_epoch, (epoch, offset), statuses): StampAnswer =
+            self.pipeline(&pipeline).await?;
+        Ok(SceneStamp {
+            desired,
+            state_epoch,
+            epoch,
+            offset,
+            statuses,
         })
     }
 }

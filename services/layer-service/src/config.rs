@@ -71,6 +71,7 @@ pub(crate) struct SceneConfig {
     pub(crate) operations_max: usize,
     pub(crate) attempts_max: usize,
     pub(crate) write_timeout_ms: u64,
+    pub(crate) kept_max: usize,
     pub(crate) history_max: usize,
     pub(crate) history_bytes_max: usize,
     pub(crate) history_keep_s: u64,

@@ -7,6 +7,7 @@ mod drafts;
 mod history;
 mod import;
 mod list;
+mod ready;
 mod scheduled;
 mod templates;
 mod variables;
@@ -35,6 +36,8 @@ use crate::store::{Found, Loaded, SceneStore, Uses};
 
 pub(crate) use self::drafts::{DraftApplied, DraftState};
 pub(crate) use self::history::{History, StepRequest, Taken};
+pub(crate) use self::ready::ReadyScene;
+use self::ready::ReadyScenes;
 pub(crate) use self::templates::TemplateRefusal;
 
 /// Turns that streams share; more than streams that are edited at the same moment.
@@ -129,6 +132,7 @@ pub(crate) struct Scenes {
     catalog: Catalog,
     clock: SharedClock,
     metrics: Metrics,
+    ready: ReadyScenes,
     /// Writers of one stream in this process wait for each other instead of undoing each other's
     /// attempts. Other replicas are met by the revision in the commit.
     turns: Arc<[Mutex<()>; TURNS]>,
@@ -142,12 +146,14 @@ impl Scenes {
         clock: SharedClock,
         metrics: Metrics,
     ) -> Self {
+        let ready = ReadyScenes::new(store.clone(), metrics.clone(), config.scene.kept_max);
         Self {
             config,
             store,
             catalog,
             clock,
             metrics,
+            ready,
             turns: Arc::new(std::array::from_fn(|_| Mutex::default())),
         }
     }
@@ -169,6 +175,21 @@ impl Scenes {
                 Err(SceneError::NoStream(stream.clone()))
             }
         }
+    }
+
+    /// The layers of a scene, ready to be sent.
+    pub(crate) async fn ready(
+        &self,
+        stream: &StreamId,
+        which: Which,
+    ) -> Result<Arc<ReadyScene>, SceneError> {
+        if let Some(ready) = self.ready.find(stream, which).await {
+            return Ok(ready);
+        }
+        let loaded = self.read(stream, which).await?;
+        let scene = Arc::new(ReadyScene::new(loaded)?);
+        self.ready.keep(stream, which, &scene);
+        Ok(scene)
     }
 
     /// Makes the first scene of a stream, unless it has one: whoever comes first, among all

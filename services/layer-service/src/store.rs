@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sm_bus::{
-    Bus, BusError, Commit, CommitOutcome, Guard, ListBounds, OutgoingEvent, SceneQuery,
+    Bus, BusError, Commit, CommitOutcome, Guard, ListBounds, OutgoingEvent, SceneQuery, SceneStamp,
     StoredScenes, Which, keys, redis,
 };
 use sm_common::event::{
@@ -55,6 +55,8 @@ pub(crate) struct Loaded {
     pub(crate) listed: bool,
     /// The drafts of the stream's scenes.
     pub(crate) drafts: Drafts,
+    /// When it was read.
+    pub(crate) stamp: SceneStamp,
 }
 
 impl Loaded {
@@ -143,7 +145,13 @@ impl SceneStore {
             on_air: stored.on_air == Some(wanted),
             listed: stored.order.contains(&wanted),
             drafts: Drafts::read(stream, stored.drafts)?,
+            stamp: stored.stamp,
         })))
+    }
+
+    /// When scenes would be read now.
+    pub(crate) async fn stamp(&self, stream: &StreamId) -> Result<SceneStamp, BusError> {
+        self.bus.scene_stamp(stream).await
     }
 
     /// Writes what a proposal made of `before`, with its events, in one step. `false` when

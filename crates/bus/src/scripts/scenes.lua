@@ -2,7 +2,7 @@
 --
 -- KEYS     1 desired state, 2 scenes, 3 the one scene of former versions, 4 layers,
 --          5 layer statuses, 6 position of `layer-updates`, 7 secrets of network sources,
---          8 variables
+--          8 variables, 9 position of `stream-state`, 10 revision of the layer statuses
 -- ARGV[1]  JSON {desired, wanted, documents, known, secrets, variables}:
 --   desired    whether the desired state is returned, which holds secrets
 --   wanted     scenes to read with their layers: "on-air", "preview", "slate", an identifier
@@ -13,7 +13,8 @@
 --   variables  whether the values of the stream's variables are returned
 -- Returns  {{desired document, its revision, list's revision, order as JSON, drafts as JSON}, {first, on air, preview, slate},
 --           {identifiers, revisions, documents, layers of each}, statuses, {epoch, offset},
---           secrets by identifier, values of the variables as JSON}
+--           secrets by identifier, values of the variables as JSON,
+--           {epoch of `stream-state`, revision of the statuses}}
 --          with nil for what there is not; layers are nil where they were not read
 local ask = cjson.decode(ARGV[1])
 -- Fields in one command at most: Lua's stack is small.
@@ -113,4 +114,5 @@ return {
     redis.call('HMGET', KEYS[6], 'epoch', 'offset'),
     ask.secrets and redis.call('HGETALL', KEYS[7]) or {},
     ask.variables and redis.call('HGET', KEYS[8], 'doc'),
+    {redis.call('HGET', KEYS[9], 'epoch'), redis.call('GET', KEYS[10])},
 }

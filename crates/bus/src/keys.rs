@@ -66,8 +66,10 @@ pub fn idempotency(stream: &StreamId, digest: &str) -> String {
     format!("sm:{{{stream}}}:idempotency:{digest}")
 }
 
-/// The scenes: the list's `revision`, their `order` and the `first`, and of each scene
-/// [`scene_revision_field`] and [`scene_document_field`] (hash). layer-service; never expires.
+/// The scenes: the list's `revision`, their `order`, the `first`, the `drafts` (JSON by scene) and the
+/// `templates` (JSON by name), both absent where there are none; of each scene, those of drafts and
+/// templates included, [`scene_revision_field`] and [`scene_document_field`], and of each draft
+/// [`draft_base_field`] (hash). layer-service; never expires.
 pub fn scenes(stream: &StreamId) -> String {
     format!("sm:{{{stream}}}:scenes")
 }
@@ -80,6 +82,11 @@ pub fn scene_revision_field(scene: SceneId) -> String {
 /// The field of a scene's document in [`scenes`].
 pub fn scene_document_field(scene: SceneId) -> String {
     format!("{scene}:doc")
+}
+
+/// The field of what a draft began with in [`scenes`].
+pub fn draft_base_field(draft: SceneId) -> String {
+    format!("{draft}:base")
 }
 
 /// The one scene of a stream as versions before [`scenes`] kept it (hash `revision`, `doc`).
@@ -146,6 +153,11 @@ pub fn layer_history(stream: &StreamId, scene: SceneId) -> String {
 /// How layers do in the picture, by identifier (hash). The lease holder; never expires.
 pub fn layer_statuses(stream: &StreamId) -> String {
     format!("sm:{{{stream}}}:layer-statuses")
+}
+
+/// Raised with every write of [`layer_statuses`] (counter). The lease holder; never expires.
+pub fn layer_statuses_revision(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:layer-statuses-revision")
 }
 
 /// The field of a layer in [`layers`] and [`layer_statuses`].

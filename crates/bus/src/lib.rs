@@ -40,4 +40,4 @@ pub use lease::{Bid, Claim, Heir, HeirKey, Lease, LeaseHolder, LeaseOutcome, Whe
 pub use listen::{Listener, Signal};
 pub use log::{LogEntry, LogPage};
 pub use revocations::{REVOCATIONS_MAX, RevocationMark};
-pub use scenes::{SceneQuery, StoredScene, StoredScenes, Which};
+pub use scenes::{SceneQuery, SceneStamp, StoredScene, StoredScenes, Which};

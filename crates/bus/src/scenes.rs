@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use deadpool_redis::redis::Script;
+use deadpool_redis::redis::{self, Script};
 use serde::{Serialize, Serializer};
 use sm_common::event::{Channel, Epoch, Position};
 use sm_common::id::{SceneId, StreamId};
@@ -14,7 +14,7 @@ use crate::keys;
 static SCENES: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/scenes.lua")));
 
 /// Which scene is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Which {
     /// The one that is wanted on air.
     OnAir,
@@ -48,7 +48,7 @@ pub struct SceneQuery {
     pub desired: bool,
     /// Scenes to read with their layers.
     pub wanted: Vec<Which>,
-    /// Whether every other scene is read without its layers.
+    /// Whether every other scene, those of drafts and templates included, is read without its layers.
     pub documents: bool,
     /// Revisions that the caller has: the layers of such a scene are left out.
     #[serde(serialize_with = "as_text")]
@@ -69,6 +69,21 @@ fn as_text<S: Serializer>(
             .iter()
             .map(|(scene, revision)| (scene, revision.to_string())),
     )
+}
+
+/// When a stream's scenes were read: as long as it is the same, so is everything that was read of scenes,
+/// of their layers, of how these do, and of which scene is wanted where. Variables and secrets are not
+/// among them.
+///
+/// It is made of what each commit raises that writes any of these; the epochs tell that Redis has lost what
+/// was raised.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SceneStamp {
+    desired: Option<u64>,
+    state_epoch: Option<String>,
+    epoch: Option<String>,
+    offset: Option<u64>,
+    statuses: Option<u64>,
 }
 
 /// A scene as it is stored.
@@ -94,6 +109,8 @@ pub struct StoredScenes {
     pub revision: Option<u64>,
     /// Every scene, in the order that people gave them.
     pub order: Vec<SceneId>,
+    /// The `SceneDrafts`, where there are any. A draft is in no list, and found by its identifier.
+    pub drafts: Option<String>,
     /// The scene that was made first, of those that are left.
     pub first: Option<SceneId>,
     /// The scene that is wanted on air; it may be gone.
@@ -113,16 +130,32 @@ pub struct StoredScenes {
     pub secrets: BTreeMap<String, Secret>,
     /// The values of the stream's variables, where they were asked for and there are any.
     pub variables: Option<String>,
+    /// When all of it was read.
+    pub stamp: SceneStamp,
 }
 
 type Answer = (
-    (Option<String>, Option<u64>, Option<u64>, Option<String>),
+    (
+        Option<String>,
+        Option<u64>,
+        Option<u64>,
+        Option<String>,
+        Option<String>,
+    ),
     [Option<String>; 4],
     (Vec<String>, Vec<u64>, Vec<String>, Vec<Option<Vec<String>>>),
     Vec<String>,
     (Option<String>, Option<u64>),
     BTreeMap<String, String>,
     Option<String>,
+    (Option<String>, Option<u64>),
+);
+
+type StampAnswer = (
+    Option<u64>,
+    Option<String>,
+    (Option<String>, Option<u64>),
+    Option<u64>,
 );
 
 impl Bus {
@@ -142,17 +175,27 @@ impl Bus {
             .key(keys::position(stream, Channel::LayerUpdates))
             .key(keys::layer_secrets(stream))
             .key(keys::variables(stream))
+            .key(keys::position(stream, Channel::StreamState))
+            .key(keys::layer_statuses_revision(stream))
             .arg(write_document(query)?);
         let answer: Answer = self.script(&invocation).await?;
         let (
-            (desired, desired_revision, revision, order),
+            (desired, desired_revision, revision, order, drafts),
             [first, on_air, preview, slate],
             (ids, revisions, documents, layers),
             statuses,
             (epoch, offset),
             secrets,
             variables,
+            (state_epoch, statuses_revision),
         ) = answer;
+        let stamp = SceneStamp {
+            desired: desired_revision,
+            state_epoch,
+            epoch: epoch.clone(),
+            offset,
+            statuses: statuses_revision,
+        };
         let key = keys::scenes(stream);
         let order: Option<Vec<SceneId>> =
             order.map(|order| read_document(&key, &order)).transpose()?;
@@ -172,6 +215,7 @@ impl Bus {
             desired_revision,
             revision,
             order: order.unwrap_or_default(),
+            drafts,
             first: identifier(first)?,
             on_air: identifier(on_air)?,
             preview: identifier(preview)?,
@@ -187,6 +231,40 @@ impl Bus {
                 .map(|(id, document)| (id, Secret::from(document)))
                 .collect(),
             variables,
+            stamp,
+        })
+    }
+
+    /// What the scenes of `stream` would be stamped with if they were read after this was called. It is
+    /// far less work for Redis than reading them.
+    pub async fn scene_stamp(&self, stream: &StreamId) -> Result<SceneStamp, BusError> {
+        // Not at one moment, and need not be: what is raised is never lowered, so a stamp that was read
+        // before and is still the same was the same in between.
+        let mut pipeline = redis::pipe();
+        pipeline
+            .cmd("HGET")
+            .arg(keys::desired(stream))
+            .arg("revision");
+        pipeline
+            .cmd("HGET")
+            .arg(keys::position(stream, Channel::StreamState))
+            .arg("epoch");
+        pipeline
+            .cmd("HMGET")
+            .arg(keys::position(stream, Channel::LayerUpdates))
+            .arg("epoch")
+            .arg("offset");
+        pipeline
+            .cmd("GET")
+            .arg(keys::layer_statuses_revision(stream));
+        let (desired, state_epoch, (epoch, offset), statuses): StampAnswer =
+            self.pipeline(&pipeline).await?;
+        Ok(SceneStamp {
+            desired,
+            state_epoch,
+            epoch,
+            offset,
+            statuses,
         })
     }
 }

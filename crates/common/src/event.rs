@@ -16,14 +16,15 @@ use crate::chat::{
 use crate::clock::Timestamp;
 use crate::group::Group;
 use crate::health::SystemHealthChanged;
-use crate::id::{EventId, GroupId, LayerId, SceneId, StreamId, VariableName};
+use crate::id::{EventId, GroupId, LayerId, SceneId, StreamId, TemplateName, VariableName};
 use crate::incident::{IncidentOpened, IncidentResolved, IncidentUpdated};
 use crate::layer::Layer;
 use crate::output::OutputState;
 use crate::performance::MetricsSample;
-use crate::scene::SceneSummary;
+use crate::scene::{DraftOutcome, SceneDraft, SceneSummary};
 use crate::schedule::{EndedSchedule, ScheduleSummary};
 use crate::stream::{Interruption, LayerStatus, StreamError, StreamState};
+use crate::template::OwnTemplate;
 use crate::transition::{SceneTransition, Take};
 use crate::variable::Variables;
 
@@ -213,12 +214,20 @@ event_types! {
     SceneDeleted, "scene.deleted", SceneDeleted;
     /// The order of the scenes was changed.
     SceneReordered, "scene.reordered", SceneReordered;
+    /// Changes of a scene are being prepared as a draft.
+    SceneDraftBegun, "scene.draft.begun", SceneDraftBegun;
+    /// A draft was applied or discarded.
+    SceneDraftEnded, "scene.draft.ended", SceneDraftEnded;
     /// Another scene, or none, is to be in preview.
     ScenePreviewChanged, "scene.preview.changed", ScenePreviewChanged;
     /// A scene is on its way into the picture.
     SceneTakeStarted, "scene.take.started", SceneTakeStarted;
     /// A scene is in the picture.
     SceneTaken, "scene.taken", SceneTaken;
+    /// Somebody has saved a template.
+    TemplateCreated, "template.created", OwnTemplate;
+    /// A template that somebody had saved is gone.
+    TemplateDeleted, "template.deleted", TemplateDeleted;
     /// A change is to be made later.
     ScheduleCreated, "schedule.created", ScheduleCreated;
     /// A scheduled change was made, or will not be.
@@ -279,9 +288,13 @@ impl EventType {
             | Self::SceneUpdated
             | Self::SceneDeleted
             | Self::SceneReordered
+            | Self::SceneDraftBegun
+            | Self::SceneDraftEnded
             | Self::ScenePreviewChanged
             | Self::SceneTakeStarted
             | Self::SceneTaken
+            | Self::TemplateCreated
+            | Self::TemplateDeleted
             | Self::ScheduleCreated
             | Self::ScheduleEnded => Channel::LayerUpdates,
             Self::ChatMessagePosted
@@ -325,9 +338,13 @@ impl EventType {
             | Self::SceneUpdated
             | Self::SceneDeleted
             | Self::SceneReordered
+            | Self::SceneDraftBegun
+            | Self::SceneDraftEnded
             | Self::ScenePreviewChanged
             | Self::SceneTakeStarted
             | Self::SceneTaken
+            | Self::TemplateCreated
+            | Self::TemplateDeleted
             | Self::ScheduleCreated
             | Self::ScheduleEnded
             | Self::ChatMessagePosted
@@ -501,6 +518,35 @@ pub struct SceneReordered {
     pub order: Vec<SceneId>,
     /// The revision of the list of scenes after the change.
     pub scenes_revision: u64,
+}
+
+/// Somebody prepares changes of a scene as a draft. Changes of its layers are told as those of any scene.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SceneDraftBegun {
+    /// The scene.
+    pub scene: SceneId,
+    /// The draft, and who began it.
+    pub draft: SceneDraft,
+}
+
+/// A draft is over, and its layers with it. What it made of the scene is told before, by itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SceneDraftEnded {
+    /// The scene.
+    pub scene: SceneId,
+    /// The draft.
+    pub draft: SceneId,
+    /// What became of it.
+    pub outcome: DraftOutcome,
+    /// The scene's revision now.
+    pub scene_revision: u64,
+}
+
+/// A template that somebody had saved was deleted. What was made with it stays.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TemplateDeleted {
+    /// The template.
+    pub name: TemplateName,
 }
 
 /// Another scene, or none, is to be in preview.

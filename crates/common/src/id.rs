@@ -150,6 +150,8 @@ text_ids! {
     VariableName: "1 to 32 of a-z, 0-9 and '_', starting with a letter, and none of viewers, uptime and clock", is_variable,
     /// An alert rule.
     RuleId: "1 to 63 of a-z, 0-9 and '-', starting with a letter or digit", is_slug,
+    /// A template, unique in its stream.
+    TemplateName: "1 to 63 of a-z, 0-9 and '-', starting with a letter or digit", is_slug,
     /// One running process of a service, unique among all that ever ran.
     InstanceId: "1 to 63 of a-z, 0-9 and '-', starting with a letter or digit", is_slug,
 }

@@ -34,6 +34,7 @@ pub mod secret;
 pub mod sprite;
 pub mod stream;
 pub mod target;
+pub mod template;
 pub mod transition;
 pub mod variable;
 pub mod ws;

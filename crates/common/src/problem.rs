@@ -157,6 +157,14 @@ problem_codes! {
     SceneInUse, "scene.in-use", 409, "The scene is in use", false;
     /// A stream has at least one scene.
     SceneLast, "scene.last", 409, "The last scene cannot be deleted", false;
+    /// Nobody prepares changes of the scene.
+    SceneDraftNotFound, "scene.draft.not-found", 404, "The scene has no draft", false;
+    /// Somebody prepares changes of the scene already; `detail` says who.
+    SceneDraftExists, "scene.draft.exists", 409, "The scene has a draft", false;
+    /// Others have changed in the scene what the draft changes; `conflicts` names each.
+    SceneDraftConflict, "scene.draft.conflict", 409, "Others have changed the same in the scene", false;
+    /// What is asked for can be done with a scene, and this is a draft of one.
+    SceneIsDraft, "scene.draft.no-scene", 409, "That is a draft, not a scene", false;
     /// There is no scene in preview to be taken.
     PreviewEmpty, "stream.preview.empty", 409, "No scene is in preview", false;
     /// The host has not enough CPU left for the scene's layers.
@@ -179,6 +187,12 @@ problem_codes! {
     GroupLocked, "group.locked", 423, "The group is locked", false;
     /// No such template.
     TemplateNotFound, "template.not-found", 404, "There is no such template", false;
+    /// There is a template of this name.
+    TemplateExists, "template.exists", 409, "There is a template of this name", false;
+    /// The template is one of the system's.
+    TemplateBuiltIn, "template.built-in", 409, "The template is a part of the system", false;
+    /// The stream has as many templates of its own as it may.
+    TemplateLimit, "template.limit-reached", 409, "The stream has as many templates as it may", false;
     /// The caller has made no change here that can be taken back, or taken none back.
     HistoryEmpty, "layer.history.empty", 409, "There is no such step", false;
     /// Others have changed since what the step changed; `conflicts` names each.

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
 use crate::group::Group;
-use crate::id::{LayerId, SceneId, StreamId};
+use crate::id::{LayerId, SceneId, StreamId, UserId};
 use crate::layer::Layer;
 
 /// A scene with its layers.
@@ -127,6 +127,37 @@ impl SceneSummary {
     }
 }
 
+/// Changes of a scene that are being prepared beside it, to be made all at once.
+///
+/// They are kept as a scene of their own, which is in no list and cannot be taken: whatever changes or
+/// shows layers does so with the layers of a draft, by its identifier.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SceneDraft {
+    /// The draft, as the scene that it is.
+    pub id: SceneId,
+    /// The scene's revision that it began with.
+    pub base_revision: u64,
+    /// Who began it.
+    pub user_id: UserId,
+    /// Their name.
+    pub user_name: String,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// The drafts of a stream, each by the scene that it is of.
+pub type SceneDrafts = BTreeMap<SceneId, SceneDraft>;
+
+/// What became of a draft.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DraftOutcome {
+    /// Its changes were made.
+    Applied,
+    /// It was thrown away.
+    Discarded,
+}
+
 /// A scene in the list of a stream's scenes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ListedScene {
@@ -135,6 +166,9 @@ pub struct ListedScene {
     pub scene: SceneSummary,
     /// How many layers it has.
     pub layer_count: usize,
+    /// Changes of it that are being prepared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draft: Option<SceneDraft>,
 }
 
 /// The scenes of a stream, in the order that people gave them.

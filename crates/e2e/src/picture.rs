@@ -1,5 +1,6 @@
+use std::io::Read as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// A colour, 0 to 255 each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,30 @@ pub struct Still {
 }
 
 impl Still {
+    /// What `look` says of each frame of a file, one after the other: a few seconds of program are
+    /// more than belongs in memory.
+    pub fn each_of<T>(file: &Path, width: usize, mut look: impl FnMut(&Self) -> T) -> Vec<T> {
+        let mut decoder = Command::new("ffmpeg")
+            .args(["-v", "error", "-i"])
+            .arg(file)
+            .args(["-fps_mode", "passthrough"])
+            .args(["-f", "rawvideo", "-pix_fmt", "rgb24", "-"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("ffmpeg is installed");
+        let mut frames = decoder.stdout.take().expect("it is piped");
+        let mut still = Self {
+            width,
+            pixels: vec![0; width * width * 9 / 16 * 3],
+        };
+        let mut looks = Vec::new();
+        while frames.read_exact(&mut still.pixels).is_ok() {
+            looks.push(look(&still));
+        }
+        assert!(decoder.wait().expect("it was started").success());
+        looks
+    }
+
     /// The last frame of a file.
     pub fn last_of(file: &Path, width: usize) -> Self {
         let output = Command::new("ffmpeg")

@@ -57,9 +57,22 @@ impl Playlist {
 
     /// The newest segment with its initialisation section, as a file that can be decoded.
     pub async fn newest_segment(&self, api: &Api) -> NamedTempFile {
-        let (map, segment) = self.segments.last().expect("the playlist lists a segment");
+        let newest = self.next().saturating_sub(1);
+        self.segments_from(newest, api).await
+    }
+
+    /// The segments from this number on with the initialisation section of the first, as a file that
+    /// can be decoded.
+    pub async fn segments_from(&self, number: u64, api: &Api) -> NamedTempFile {
+        let skipped = number
+            .checked_sub(self.media_sequence)
+            .expect("the segment has not left the playlist");
+        let segments = self.segments.iter().skip(skipped.try_into().unwrap());
+        let mut parts: Vec<&String> = segments.clone().map(|(_, segment)| segment).collect();
+        let (map, _) = segments.clone().next().expect("the playlist lists it");
+        parts.insert(0, map);
         let mut file = tempfile::Builder::new().suffix(".mp4").tempfile().unwrap();
-        for part in [map, segment] {
+        for part in parts {
             let bytes = api.get_bytes(&format!("/live/main/{part}")).await;
             file.write_all(&bytes).unwrap();
         }

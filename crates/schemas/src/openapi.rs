@@ -6,15 +6,17 @@ use sm_common::chat::{
 };
 use sm_common::event::{
     Event, GroupCreated, GroupDeleted, GroupUpdated, LayerCreated, LayerDeleted, LayerReordered,
-    LayerUpdated, SceneCreated, SceneDeleted, ScenePreviewChanged, SceneReordered,
-    SceneTakeStarted, SceneTaken, SceneUpdated, ScheduleCreated, ScheduleEnded, StreamErrorCleared,
-    StreamErrorRaised, StreamInterrupted, StreamOutputAdapted, StreamOutputStatusChanged,
-    StreamStateChanged, VariablesChanged,
+    LayerUpdated, SceneCreated, SceneDeleted, SceneDraftBegun, SceneDraftEnded,
+    ScenePreviewChanged, SceneReordered, SceneTakeStarted, SceneTaken, SceneUpdated,
+    ScheduleCreated, ScheduleEnded, StreamErrorCleared, StreamErrorRaised, StreamInterrupted,
+    StreamOutputAdapted, StreamOutputStatusChanged, StreamStateChanged, TemplateDeleted,
+    VariablesChanged,
 };
 use sm_common::health::SystemHealthChanged;
 use sm_common::incident::{IncidentOpened, IncidentResolved, IncidentUpdated};
 use sm_common::performance::MetricsSample;
 use sm_common::stream::LayerStatus;
+use sm_common::template::OwnTemplate;
 use sm_common::ws::{ClientMessage, ServerMessage};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -54,9 +56,13 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         SceneUpdated,
         SceneDeleted,
         SceneReordered,
+        SceneDraftBegun,
+        SceneDraftEnded,
         ScenePreviewChanged,
         SceneTakeStarted,
         SceneTaken,
+        OwnTemplate,
+        TemplateDeleted,
         ScheduleCreated,
         ScheduleEnded,
         ChatMessageDeleted,

@@ -76,6 +76,7 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         .spawn(schedules.clone().keep(kit.lifecycle().stopping().clone()));
     let context = Context {
         operations_max,
+        template_parameters_max: config.templates.parameters_max,
         scenes,
         schedules,
         assets,

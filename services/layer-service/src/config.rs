@@ -36,6 +36,8 @@ pub struct Config {
     pub(crate) assets: AssetsConfig,
     /// `[variables]`
     pub(crate) variables: VariablesConfig,
+    /// `[templates]`
+    pub(crate) templates: TemplatesConfig,
     /// `[probe]`
     pub(crate) probe: ProbeConfig,
     /// `[schedules]`
@@ -69,6 +71,7 @@ pub(crate) struct SceneConfig {
     pub(crate) operations_max: usize,
     pub(crate) attempts_max: usize,
     pub(crate) write_timeout_ms: u64,
+    pub(crate) kept_max: usize,
     pub(crate) history_max: usize,
     pub(crate) history_bytes_max: usize,
     pub(crate) history_keep_s: u64,
@@ -123,6 +126,14 @@ pub(crate) struct ProbeConfig {
 #[serde(deny_unknown_fields)]
 pub(crate) struct VariablesConfig {
     pub(crate) count_max: usize,
+}
+
+/// `[templates]`
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TemplatesConfig {
+    pub(crate) own_max: usize,
+    pub(crate) parameters_max: usize,
 }
 
 /// `[schedules]`

@@ -9,6 +9,7 @@ use crate::domain::{Applied, Step};
 pub(crate) struct Metrics {
     changes: IntCounterVec,
     conflicts: IntCounter,
+    reads: IntCounterVec,
     uploads: IntCounterVec,
     uploads_in_progress: IntGauge,
     swept: IntCounterVec,
@@ -25,6 +26,15 @@ pub(crate) enum UploadOutcome {
     Duplicate,
     /// Not kept: refused, cut, or no Redis.
     Refused,
+}
+
+/// Where the layers of a scene were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Read {
+    /// They were ready, and still the ones that Redis has.
+    Kept,
+    /// In Redis.
+    Loaded,
 }
 
 /// What a sweep gave back.
@@ -54,6 +64,13 @@ impl Metrics {
                 "sm_layers_conflicts_total",
                 "Changes that were computed again because another writer was faster.",
             )?,
+            reads: IntCounterVec::new(
+                Opts::new(
+                    "sm_layers_reads_total",
+                    "Looks at the layers of a scene: from those kept ready, or loaded from Redis.",
+                ),
+                &["from"],
+            )?,
             uploads: IntCounterVec::new(
                 Opts::new("sm_assets_uploads_total", "Uploads that ended."),
                 &["outcome"],
@@ -80,6 +97,7 @@ impl Metrics {
         };
         registry.register(Box::new(metrics.changes.clone()))?;
         registry.register(Box::new(metrics.conflicts.clone()))?;
+        registry.register(Box::new(metrics.reads.clone()))?;
         registry.register(Box::new(metrics.uploads.clone()))?;
         registry.register(Box::new(metrics.uploads_in_progress.clone()))?;
         registry.register(Box::new(metrics.swept.clone()))?;
@@ -98,6 +116,14 @@ impl Metrics {
 
     pub(crate) fn count_conflict(&self) {
         self.conflicts.inc();
+    }
+
+    pub(crate) fn count_read(&self, read: Read) {
+        let from = match read {
+            Read::Kept => "kept",
+            Read::Loaded => "redis",
+        };
+        self.reads.with_label_values(&[from]).inc();
     }
 
     pub(crate) fn count_upload(&self, outcome: UploadOutcome) {

@@ -3,9 +3,11 @@
 
 mod capacity;
 mod copying;
+mod drafts;
 mod history;
 mod import;
 mod list;
+mod ready;
 mod scheduled;
 mod templates;
 mod variables;
@@ -15,7 +17,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use sm_bus::{BusError, Which};
-use sm_common::clock::SharedClock;
+use sm_common::clock::{SharedClock, Timestamp};
 use sm_common::id::{AssetId, LayerId, SceneId, SecretId, StreamId};
 use sm_common::scene::Scene;
 use sm_common::stream::LayerStatus;
@@ -32,7 +34,11 @@ use crate::domain::{
 use crate::metrics::Metrics;
 use crate::store::{Found, Loaded, SceneStore, Uses};
 
+pub(crate) use self::drafts::{DraftApplied, DraftState};
 pub(crate) use self::history::{History, StepRequest, Taken};
+pub(crate) use self::ready::ReadyScene;
+use self::ready::ReadyScenes;
+pub(crate) use self::templates::TemplateRefusal;
 
 /// Turns that streams share; more than streams that are edited at the same moment.
 const TURNS: usize = 32;
@@ -65,6 +71,13 @@ pub(crate) enum SceneError {
     /// Others have changed since what the step changed.
     #[error("others have changed since what \"{step}\" changed")]
     Clashes { step: String, clashes: Vec<Clash> },
+    #[error(transparent)]
+    Template(#[from] TemplateRefusal),
+    #[error(transparent)]
+    Draft(DraftRefusal),
+    /// Others have changed in the scene what the draft changes.
+    #[error("others have changed in the scene what the draft changes")]
+    DraftClashes { clashes: Vec<Clash> },
     /// The host that has the stream on air cannot carry the scene.
     #[error("{0}")]
     Capacity(String),
@@ -78,6 +91,21 @@ pub(crate) enum SceneError {
     Unconfirmed(#[source] BusError),
     #[error(transparent)]
     Bus(#[from] BusError),
+}
+
+/// Why a draft is not begun or used, or a scene is not changed because of one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum DraftRefusal {
+    #[error("scene {0} has no draft; begin one first")]
+    None(SceneId),
+    #[error("{user} has begun draft {draft} at {at}; edit, apply or discard it")]
+    Exists {
+        draft: SceneId,
+        user: String,
+        at: Timestamp,
+    },
+    #[error("scene {draft} is a draft of scene {scene}; apply or discard it instead")]
+    IsDraft { draft: SceneId, scene: SceneId },
 }
 
 /// A change that was made, and the scene after it.
@@ -104,6 +132,7 @@ pub(crate) struct Scenes {
     catalog: Catalog,
     clock: SharedClock,
     metrics: Metrics,
+    ready: ReadyScenes,
     /// Writers of one stream in this process wait for each other instead of undoing each other's
     /// attempts. Other replicas are met by the revision in the commit.
     turns: Arc<[Mutex<()>; TURNS]>,
@@ -117,12 +146,14 @@ impl Scenes {
         clock: SharedClock,
         metrics: Metrics,
     ) -> Self {
+        let ready = ReadyScenes::new(store.clone(), metrics.clone(), config.scene.kept_max);
         Self {
             config,
             store,
             catalog,
             clock,
             metrics,
+            ready,
             turns: Arc::new(std::array::from_fn(|_| Mutex::default())),
         }
     }
@@ -144,6 +175,21 @@ impl Scenes {
                 Err(SceneError::NoStream(stream.clone()))
             }
         }
+    }
+
+    /// The layers of a scene, ready to be sent.
+    pub(crate) async fn ready(
+        &self,
+        stream: &StreamId,
+        which: Which,
+    ) -> Result<Arc<ReadyScene>, SceneError> {
+        if let Some(ready) = self.ready.find(stream, which).await {
+            return Ok(ready);
+        }
+        let loaded = self.read(stream, which).await?;
+        let scene = Arc::new(ReadyScene::new(loaded)?);
+        self.ready.keep(stream, which, &scene);
+        Ok(scene)
     }
 
     /// Makes the first scene of a stream, unless it has one: whoever comes first, among all

@@ -313,6 +313,9 @@ impl Schedules {
                 | SceneError::Invalid(_)
                 | SceneError::NoStep(_)
                 | SceneError::Clashes { .. }
+                | SceneError::Template(_)
+                | SceneError::Draft(_)
+                | SceneError::DraftClashes { .. }
                 | SceneError::Capacity(_)),
             ) => {
                 let detail = reason(&error);

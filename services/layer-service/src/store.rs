@@ -4,11 +4,13 @@
 //! is read with its layers in one round trip, whichever it is, and a change of a layer writes that
 //! layer alone.
 
+mod drafts;
 mod history;
 mod hosted;
 mod list;
 mod schedules;
 mod secrets;
+mod templates;
 mod uses;
 mod variables;
 
@@ -17,7 +19,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sm_bus::{
-    Bus, BusError, Commit, CommitOutcome, Guard, ListBounds, OutgoingEvent, SceneQuery,
+    Bus, BusError, Commit, CommitOutcome, Guard, ListBounds, OutgoingEvent, SceneQuery, SceneStamp,
     StoredScenes, Which, keys, redis,
 };
 use sm_common::event::{
@@ -30,10 +32,12 @@ use sm_common::scene::{Scene, SceneDocument};
 use sm_common::stream::LayerStatus;
 use sm_service_kit::http::RequestContext;
 
+pub(crate) use self::drafts::{Drafts, Ending};
 pub(crate) use self::history::{NextSteps, Page};
 pub(crate) use self::hosted::Hosted;
-pub(crate) use self::list::{FoundList, LoadedList};
+pub(crate) use self::list::{FoundList, LoadedList, NewScene};
 pub(crate) use self::schedules::Kept;
+pub(crate) use self::templates::Templates;
 pub(crate) use self::uses::Uses;
 use crate::config::SceneConfig;
 use crate::domain::history::Record;
@@ -47,6 +51,12 @@ pub(crate) struct Loaded {
     pub(crate) statuses: BTreeMap<LayerId, LayerStatus>,
     /// Whether it is the scene that is wanted on air.
     pub(crate) on_air: bool,
+    /// Whether it is in the list of scenes; drafts and templates are not.
+    pub(crate) listed: bool,
+    /// The drafts of the stream's scenes.
+    pub(crate) drafts: Drafts,
+    /// When it was read.
+    pub(crate) stamp: SceneStamp,
 }
 
 impl Loaded {
@@ -133,7 +143,15 @@ impl SceneStore {
             scene,
             statuses: statuses.collect(),
             on_air: stored.on_air == Some(wanted),
+            listed: stored.order.contains(&wanted),
+            drafts: Drafts::read(stream, stored.drafts)?,
+            stamp: stored.stamp,
         })))
+    }
+
+    /// When scenes would be read now.
+    pub(crate) async fn stamp(&self, stream: &StreamId) -> Result<SceneStamp, BusError> {
+        self.bus.scene_stamp(stream).await
     }
 
     /// Writes what a proposal made of `before`, with its events, in one step. `false` when
@@ -352,6 +370,19 @@ fn write_scene(mut commit: Commit, before: &Scene, scene: &Scene) -> Result<Comm
         commit = commit.hash_delete(layers_key.clone(), &keys::layer_field(*id));
     }
     Ok(commit)
+}
+
+/// Removes a scene with its layers and the list of their changes, as they were read.
+fn remove_scene(commit: Commit, scene: &Scene) -> Commit {
+    let (stream, id) = (&scene.stream, scene.id);
+    let mut commit = commit
+        .guard(scene_guard(scene))
+        .hash_delete(keys::scenes(stream), &keys::scene_revision_field(id))
+        .hash_delete(keys::scenes(stream), &keys::scene_document_field(id));
+    for layer in by_id(scene).keys() {
+        commit = commit.hash_delete(keys::layers(stream), &keys::layer_field(*layer));
+    }
+    commit.write("DEL", keys::layer_history(stream, id), Vec::new())
 }
 
 /// Writes the secrets that layers name from now on.

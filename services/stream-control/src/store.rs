@@ -6,7 +6,7 @@ use sm_common::clock::Timestamp;
 use sm_common::event::{ScenePreviewChanged, StreamStateChanged};
 use sm_common::id::{OperationId, OutputId, SceneId, StreamId};
 use sm_common::layer::{Layer, LayerKind};
-use sm_common::scene::SceneDocument;
+use sm_common::scene::{SceneDocument, SceneDrafts};
 use sm_common::stream::{DesiredState, ObservedState, StreamState};
 use sm_service_kit::http::RequestContext;
 
@@ -155,18 +155,24 @@ impl Store {
             .arg(&scenes_key)
             .arg("revision")
             .arg("order")
-            .arg("first");
+            .arg("first")
+            .arg("drafts");
         pipeline.cmd("HGET").arg(&former_key).arg("doc");
         let (desired, observed, list, former): SituationAnswer =
             self.bus.pipeline(&pipeline).await?;
         let Some(documents) = read_documents(stream, desired, observed)? else {
             return Ok(None);
         };
-        let (revision, order, first) = list;
+        let (revision, order, first, drafts) = list;
+        let drafts: SceneDrafts = drafts
+            .map(|drafts| read(scenes_key.clone(), &drafts))
+            .transpose()?
+            .unwrap_or_default();
         let scenes = match (revision, order, former) {
             (Some(_), Some(order), _) => KnownScenes {
                 revision,
                 ids: read(scenes_key, &order)?,
+                drafts: drafts.into_values().map(|draft| draft.id).collect(),
                 first: first.and_then(|first| first.parse().ok()),
             },
             (_, _, Some(former)) => {
@@ -174,6 +180,7 @@ impl Store {
                 KnownScenes {
                     revision,
                     ids: vec![id],
+                    drafts: Vec::new(),
                     first: Some(id),
                 }
             }
@@ -346,7 +353,7 @@ impl Store {
 type SituationAnswer = (
     Option<String>,
     Option<String>,
-    (Option<u64>, Option<String>, Option<String>),
+    (Option<u64>, Option<String>, Option<String>, Option<String>),
     Option<String>,
 );
 

@@ -102,10 +102,18 @@ function summary(event: Told): string {
     case "scene.deleted":
     case "scene.taken":
       return event.data.scene;
+    case "scene.draft.begun":
+      return `${event.data.draft.user_name} prepares ${event.data.scene}`;
+    case "scene.draft.ended":
+      return `${event.data.scene}: ${event.data.outcome}`;
     case "scene.preview.changed":
       return event.data.preview ?? "nothing";
     case "scene.take.started":
       return event.data.take.scene;
+    case "template.created":
+      return event.data.title;
+    case "template.deleted":
+      return event.data.name;
     case "schedule.created":
       return event.data.name;
     case "schedule.ended":

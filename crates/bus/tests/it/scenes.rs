@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 use sm_bus::{Bus, Commit, SceneQuery, StoredScenes, Which, keys};
+use sm_common::event::LayerDeleted;
 use sm_common::id::{LayerId, SceneId, StreamId};
 use sm_test_kit::Redis;
 
@@ -131,6 +132,36 @@ async fn what_is_asked_for_is_read_and_nothing_else() {
     let stored = read(&bus, &wanted(&[Which::OnAir, Which::Scene(empty)])).await;
     assert!(!stored.scenes.contains_key(&stored.on_air.unwrap()));
     assert_eq!(stored.scenes.len(), 1);
+}
+
+#[tokio::test]
+async fn a_stamp_is_the_same_until_something_is_written() {
+    let redis = Redis::start();
+    let bus = redis.bus("test");
+    let stream = StreamId::default();
+    let scene = write(&bus, &[1]).await[0].scene;
+    let deleted = LayerDeleted {
+        layer: LayerId::generate(),
+        scene,
+        scene_revision: 8,
+    };
+    let mut stamps = Vec::new();
+    for step in 0..4 {
+        let commit = match step {
+            1 => Commit::new().hash_set(keys::desired(&stream), "revision", "9"),
+            2 => Commit::new().write("INCR", keys::layer_statuses_revision(&stream), Vec::new()),
+            _ => Commit::new(),
+        };
+        let events = match step {
+            3 => vec![bus.event(&stream, &deleted, None).unwrap()],
+            _ => Vec::new(),
+        };
+        bus.commit(commit, events).await.unwrap();
+        let stamp = read(&bus, &wanted(&[Which::OnAir])).await.stamp;
+        assert_eq!(bus.scene_stamp(&stream).await.unwrap(), stamp);
+        assert!(!stamps.contains(&stamp), "{step}");
+        stamps.push(stamp);
+    }
 }
 
 #[tokio::test]

@@ -122,6 +122,94 @@ async fn three_hundred_changes_leave_no_irregular_packet() {
     );
 }
 
+/// How many squares of a frame are where they were, and how many where they are to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Squares {
+    before: usize,
+    after: usize,
+}
+
+const SQUARES: usize = 20;
+const SQUARE: usize = 40;
+/// Rows of the squares, before and after.
+const TOP: usize = 120;
+const BOTTOM: usize = 520;
+
+fn column(square: usize) -> usize {
+    40 + square * 60
+}
+
+fn squares(frame: &Still) -> Squares {
+    let lit = |row: usize| {
+        let at = |square| frame.at(column(square) + SQUARE / 2, row + SQUARE / 2);
+        (0..SQUARES).filter(|square| at(*square).1 > 128).count()
+    };
+    Squares {
+        before: lit(TOP),
+        after: lit(BOTTOM),
+    }
+}
+
+/// A batch that moves twenty layers: on one frame all of them are where they were, on the next one all
+/// are where they are to be.
+#[tokio::test]
+async fn a_batch_that_moves_twenty_layers_lands_on_one_frame() {
+    const BEFORE: Squares = Squares {
+        before: SQUARES,
+        after: 0,
+    };
+    const AFTER: Squares = Squares {
+        before: 0,
+        after: SQUARES,
+    };
+    let stack = Stack::start(StackOptions::at("127.92"));
+    let admin = stack.admin().await;
+    let viewer = stack.anonymous();
+    let ground = json!({"name": "Ground", "kind": "color", "source": {"color": "#000000"}});
+    let squares_of = (0..SQUARES).map(|square| {
+        json!({"name": format!("Square {square}"), "kind": "color", "source": {"color": "#ffffff"},
+            "transform": {"x": column(square), "y": TOP, "width": SQUARE, "height": SQUARE}})
+    });
+    let create: Vec<Value> = std::iter::once(ground)
+        .chain(squares_of)
+        .map(|layer| json!({"op": "create", "layer": layer}))
+        .collect();
+    let made = admin
+        .post("/api/layers/batch", &json!({"operations": create}))
+        .await
+        .expect(200);
+    let shows = |wanted: Squares| {
+        let viewer = &viewer;
+        move || async move {
+            let playlist = Playlist::fetch(viewer).await.unwrap();
+            let segment = playlist.newest_segment(viewer).await;
+            squares(&Still::last_of(segment.path(), WIDTH)) == wanted
+        }
+    };
+    stack.until("the squares are on air", shows(BEFORE)).await;
+    // A whole segment of what was before.
+    let first = Playlist::fetch(&viewer).await.unwrap().next();
+    let has_segment = || async { Playlist::fetch(&viewer).await.unwrap().next() > first };
+    stack.until("there is a segment of them", has_segment).await;
+    let ids = made.body["results"].as_array().unwrap().iter().skip(1);
+    let moves: Vec<Value> = ids
+        .map(|result| {
+            json!({"op": "update", "id": result["layer"]["id"], "patch": {"transform": {"y": BOTTOM}}})
+        })
+        .collect();
+    assert_eq!(moves.len(), SQUARES);
+    admin
+        .post("/api/layers/batch", &json!({"operations": moves}))
+        .await
+        .expect(200);
+    stack.until("they have moved", shows(AFTER)).await;
+    let playlist = Playlist::fetch(&viewer).await.unwrap();
+    let program = playlist.segments_from(first, &viewer).await;
+    let mut frames = Still::each_of(program.path(), WIDTH, squares);
+    frames.dedup();
+    assert_eq!(frames, [BEFORE, AFTER]);
+}
+
 #[tokio::test]
 async fn a_layer_whose_file_is_gone_fails_alone() {
     let stack = Stack::start(StackOptions::at("127.73"));

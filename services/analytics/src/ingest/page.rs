@@ -121,9 +121,13 @@ fn read_event(event: &Event) -> Result<Noted, PayloadError> {
         | EventType::SceneUpdated
         | EventType::SceneDeleted
         | EventType::SceneReordered
+        | EventType::SceneDraftBegun
+        | EventType::SceneDraftEnded
         | EventType::ScenePreviewChanged
         | EventType::SceneTakeStarted
         | EventType::SceneTaken
+        | EventType::TemplateCreated
+        | EventType::TemplateDeleted
         | EventType::ScheduleCreated
         | EventType::ScheduleEnded
         | EventType::ChatMessageDeleted

@@ -12,7 +12,7 @@ use crate::domain::history::Clash;
 use crate::domain::upload::Unacceptable;
 use crate::domain::{Faults, ListRefusal, Refusal, Rejected};
 use crate::scene_files::SceneFileError;
-use crate::scenes::SceneError;
+use crate::scenes::{DraftRefusal, SceneError, TemplateRefusal};
 use crate::schedules::ScheduleError;
 
 /// After so long, what was in use may be free.
@@ -76,9 +76,10 @@ fn scene(error: SceneError) -> ApiProblem {
         SceneError::List(refusal) => {
             let code = match refusal {
                 ListRefusal::Full { .. } => ProblemCode::SceneLimit,
-                ListRefusal::OnAir(_) | ListRefusal::InPreview(_) | ListRefusal::Slate(_) => {
-                    ProblemCode::SceneInUse
-                }
+                ListRefusal::OnAir(_)
+                | ListRefusal::InPreview(_)
+                | ListRefusal::Slate(_)
+                | ListRefusal::HasDraft(_) => ProblemCode::SceneInUse,
                 ListRefusal::Last => ProblemCode::SceneLast,
             };
             ApiProblem::new(code).detail(refusal.to_string())
@@ -98,6 +99,32 @@ fn scene(error: SceneError) -> ApiProblem {
                 ))
                 .conflicts(conflicts)
         }
+        SceneError::Template(refusal) => {
+            let code = match refusal {
+                TemplateRefusal::None { .. } => ProblemCode::TemplateNotFound,
+                TemplateRefusal::Exists(_) => ProblemCode::TemplateExists,
+                TemplateRefusal::BuiltIn(_) => ProblemCode::TemplateBuiltIn,
+                TemplateRefusal::Full { .. } => ProblemCode::TemplateLimit,
+            };
+            ApiProblem::new(code).detail(refusal.to_string())
+        }
+        SceneError::Draft(refusal) => {
+            let code = match refusal {
+                DraftRefusal::None(_) => ProblemCode::SceneDraftNotFound,
+                DraftRefusal::Exists { .. } => ProblemCode::SceneDraftExists,
+                DraftRefusal::IsDraft { .. } => ProblemCode::SceneIsDraft,
+            };
+            ApiProblem::new(code).detail(refusal.to_string())
+        }
+        SceneError::DraftClashes { ref clashes } => {
+            let conflicts = clashes.iter().map(conflict).collect();
+            ApiProblem::new(ProblemCode::SceneDraftConflict)
+                .detail(format!(
+                    "{error}; see `conflicts`, or send `on_conflict=keep` for theirs or \
+                     `on_conflict=replace` for those of the draft"
+                ))
+                .conflicts(conflicts)
+        }
         SceneError::Capacity(refusal) => ApiProblem::new(ProblemCode::LayerCapacity)
             .detail(refusal)
             .retry_after(CAPACITY_AGAIN),
@@ -108,7 +135,7 @@ fn scene(error: SceneError) -> ApiProblem {
     }
 }
 
-fn conflict(clash: &Clash) -> Conflict {
+pub(super) fn conflict(clash: &Clash) -> Conflict {
     let Clash {
         layer,
         pointer,

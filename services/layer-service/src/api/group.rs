@@ -6,7 +6,7 @@ use sm_common::group::{Group, GroupTransform};
 use sm_common::id::{GroupId, LayerId, SceneId, StreamId};
 use sm_common::layer::{Layer, Transition};
 use sm_common::problem::{Problem, ProblemCode};
-use sm_common::scene::{Scene, SceneSummary};
+use sm_common::scene::{LayerList, Scene, SceneSummary};
 use sm_service_kit::ApiProblem;
 use sm_service_kit::auth::{Authorized, EditLayers, ReadStream};
 use sm_service_kit::http::{Path, Query, etag};
@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::Context;
 use super::body::Document;
 use super::copy::{AddedLayers, copied};
-use super::layer::{LayersQuery, optional, read, required};
+use super::layer::{LayersQuery, optional, read, ready, required};
 use super::shape::TransitionPatch;
 use crate::domain::copying::CopyOrder;
 use crate::domain::{Action, Proposal, Remains};
@@ -134,12 +134,13 @@ pub(crate) async fn list_groups(
     Query(query): Query<LayersQuery>,
     context: Data<Context>,
 ) -> Result<HttpResponse, ApiProblem> {
-    let scene = read(&context, &query).await?.scene;
+    let ready = ready(&context, &query).await?;
+    let LayerList { scene, groups, .. } = &ready.list;
     Ok(HttpResponse::Ok()
         .insert_header((ETAG, etag(scene.revision)))
         .json(GroupList {
-            scene: SceneSummary::of(&scene),
-            groups: scene.groups,
+            scene: scene.clone(),
+            groups: groups.clone(),
         }))
 }
 

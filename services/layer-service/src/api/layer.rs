@@ -1,4 +1,6 @@
-use actix_web::http::header::{ETAG, HeaderMap, IF_MATCH, LOCATION};
+use std::sync::Arc;
+
+use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderMap, IF_MATCH, LOCATION};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
@@ -17,6 +19,7 @@ use super::body::Document;
 use super::error::ApiError;
 use super::shape::{LayerPatch, NewLayer};
 use crate::domain::{Action, Expected, Proposal};
+use crate::scenes::ReadyScene;
 use crate::store::Loaded;
 
 /// Which stream is meant.
@@ -75,8 +78,20 @@ pub(crate) async fn list_layers(
     Query(query): Query<LayersQuery>,
     context: Data<Context>,
 ) -> Result<HttpResponse, ApiProblem> {
-    let scene = read(&context, &query).await?;
-    Ok(list(scene.joined()))
+    let scene = ready(&context, &query).await?;
+    Ok(HttpResponse::Ok()
+        .insert_header((ETAG, etag(scene.list.scene.revision)))
+        .insert_header((CONTENT_TYPE, "application/json"))
+        .body(scene.body.clone()))
+}
+
+/// The layers of a scene, with how they do in the picture.
+pub(crate) async fn ready(
+    context: &Context,
+    query: &LayersQuery,
+) -> Result<Arc<ReadyScene>, ApiProblem> {
+    let scene = context.scenes.ready(&query.stream, query.which()).await;
+    Ok(scene.map_err(ApiError::from)?)
 }
 
 pub(crate) async fn read(context: &Context, query: &LayersQuery) -> Result<Loaded, ApiProblem> {
@@ -109,8 +124,10 @@ pub(crate) async fn read_layer(
     Query(query): Query<LayersQuery>,
     context: Data<Context>,
 ) -> Result<HttpResponse, ApiProblem> {
-    let scene = read(&context, &query).await?;
-    Ok(tagged(&one(scene.joined(), id)?))
+    let scene = ready(&context, &query).await?;
+    let mut layers = scene.list.layers.iter();
+    let layer = layers.find(|layer| layer.id == id);
+    Ok(tagged(layer.ok_or_else(|| no_layer(id))?))
 }
 
 /// Creates a layer, at the front of the picture unless `index` says otherwise.
@@ -230,9 +247,13 @@ pub(crate) fn optional(headers: &HeaderMap) -> Result<Option<Expected>, ApiProbl
 /// A layer of a scene, or the problem that there is none.
 pub(crate) fn one(scene: Scene, id: LayerId) -> Result<Layer, ApiProblem> {
     let mut layers = scene.layers.into_iter();
-    layers.find(|layer| layer.id == id).ok_or_else(|| {
-        ApiProblem::new(ProblemCode::LayerNotFound).detail(format!("there is no layer {id}"))
-    })
+    layers
+        .find(|layer| layer.id == id)
+        .ok_or_else(|| no_layer(id))
+}
+
+fn no_layer(id: LayerId) -> ApiProblem {
+    ApiProblem::new(ProblemCode::LayerNotFound).detail(format!("there is no layer {id}"))
 }
 
 /// A layer that is new.

@@ -5,6 +5,7 @@ mod batch;
 mod body;
 mod content;
 mod copy;
+mod draft;
 mod error;
 mod group;
 mod history;
@@ -45,6 +46,8 @@ use crate::schedules::Schedules;
 pub(crate) struct Context {
     /// Operations in one batch at most.
     pub(crate) operations_max: usize,
+    /// Parameters of one template at most.
+    pub(crate) template_parameters_max: usize,
     pub(crate) scenes: Scenes,
     pub(crate) assets: Assets,
     pub(crate) scene_files: SceneFiles,
@@ -128,8 +131,16 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
                     .delete(group::delete_group),
             )
             .service(web::resource("/api/groups/{id}/duplicate").post(group::duplicate_group))
-            .service(web::resource("/api/templates").get(template::list_templates))
-            .service(web::resource("/api/templates/{name}").post(template::use_template))
+            .service(
+                web::resource("/api/templates")
+                    .get(template::list_templates)
+                    .post(template::save_template),
+            )
+            .service(
+                web::resource("/api/templates/{name}")
+                    .post(template::use_template)
+                    .delete(template::delete_template),
+            )
             .service(
                 web::resource("/api/variables")
                     .get(variable::read_variables)
@@ -149,6 +160,13 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
                     .patch(scene::update_scene)
                     .delete(scene::delete_scene),
             )
+            .service(
+                web::resource("/api/scenes/{id}/draft")
+                    .get(draft::read_draft)
+                    .post(draft::begin_draft)
+                    .delete(draft::discard_draft),
+            )
+            .service(web::resource("/api/scenes/{id}/draft/apply").post(draft::apply_draft))
             .service(web::resource("/api/scenes/{id}/export").get(scene_file::export_scene))
             .service(web::resource("/api/scenes/{id}/duplicate").post(scene::duplicate_scene))
             .service(
@@ -217,7 +235,9 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
         history::redo_layers,
         history::list_history,
         template::list_templates,
+        template::save_template,
         template::use_template,
+        template::delete_template,
         variable::read_variables,
         variable::replace_variables,
         variable::update_variables,
@@ -228,6 +248,10 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
         scene::delete_scene,
         scene::duplicate_scene,
         scene::reorder_scenes,
+        draft::begin_draft,
+        draft::read_draft,
+        draft::apply_draft,
+        draft::discard_draft,
         scene_file::export_scene,
         scene_file::import_scene,
         schedule::list_schedules,

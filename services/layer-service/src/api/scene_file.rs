@@ -6,7 +6,7 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sm_common::id::{LayerId, StreamId};
+use sm_common::id::{LayerId, StreamId, VariableName};
 use sm_common::problem::{Problem, ProblemCode};
 use sm_common::scene::Scene;
 use sm_service_kit::ApiProblem;
@@ -19,7 +19,7 @@ use super::error::ApiError;
 use super::layer::StreamQuery;
 use super::scene::ScenePath;
 use crate::domain::scene_list;
-use crate::scene_files::Imported;
+use crate::scene_files::{Imported, Terms};
 
 /// The media type of a scene as a file.
 const ZIP: &str = "application/zip";
@@ -34,6 +34,22 @@ pub(crate) struct ImportQuery {
     stream: StreamId,
     /// The scene's name, 1 to 100 characters; the one in the file unless said otherwise.
     name: Option<String>,
+    /// What is done with variables that are set here to another value than in the file; `keep` unless said
+    /// otherwise.
+    #[serde(default)]
+    #[param(inline)]
+    variables: OnVariable,
+}
+
+/// What is done with a variable that is set to another value than in the file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum OnVariable {
+    /// It keeps its value.
+    #[default]
+    Keep,
+    /// It gets the value in the file, and its type.
+    Replace,
 }
 
 /// A scene that was taken in.
@@ -43,11 +59,23 @@ pub(crate) struct ImportedScene {
     scene: Scene,
     /// Layers whose sources had a password or passphrase, which is in no file: set it again.
     needs_secrets: Vec<LayerId>,
+    /// What became of the variables that its texts show.
+    variables: ImportedVariables,
+}
+
+/// Variables that came with a scene.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct ImportedVariables {
+    /// Those that got the value in the file.
+    set: Vec<VariableName>,
+    /// Those that are set to another value here, and kept it.
+    kept: Vec<VariableName>,
 }
 
 /// Hands a scene out as one file, with the uploaded files that its layers need.
 ///
-/// A ZIP archive of `scene.json` and `assets/DIGEST`. Passwords, passphrases and stream keys are not
+/// A ZIP archive of `scene.json` and `assets/DIGEST`. The variables that its texts show are in it with their
+/// values. Passwords, passphrases and stream keys are not
 /// in it; `needs_secret` says of which layers. The same scene gives the same bytes.
 #[utoipa::path(
     get, path = "/api/scenes/{id}/export", tag = "layer-service", params(ScenePath, StreamQuery),
@@ -85,7 +113,8 @@ pub(crate) async fn export_scene(
 /// Takes a scene in from a file that `GET /api/scenes/{id}/export` made, here or elsewhere.
 ///
 /// The scene and its layers are new and come at the end of the list; files that are there already are
-/// kept once. All of it is looked at before anything is kept. Layers whose sources had a secret are
+/// kept once. Variables that its texts show are set where there are none of their names; others keep their
+/// values unless `variables=replace` is sent. All of it is looked at before anything is kept. Layers whose sources had a secret are
 /// named in the answer.
 #[utoipa::path(
     post, path = "/api/scenes/import", tag = "layer-service", params(ImportQuery),
@@ -110,10 +139,15 @@ pub(crate) async fn export_scene(
 pub(crate) async fn import_scene(
     caller: Authorized<EditLayers>,
     request: HttpRequest,
-    Query(ImportQuery { stream, name }): Query<ImportQuery>,
+    Query(query): Query<ImportQuery>,
     body: Payload,
     context: Data<Context>,
 ) -> Result<HttpResponse, ApiProblem> {
+    let ImportQuery {
+        stream,
+        name,
+        variables,
+    } = query;
     if let Some(name) = &name {
         let read = scene_list::read_new(&json!({"name": name}));
         read.map_err(|_bounds| {
@@ -123,10 +157,15 @@ pub(crate) async fn import_scene(
     }
     let length = request.headers().get(CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
-    let imported = context.scene_files.import(&stream, body, length, name);
+    let terms = Terms {
+        name,
+        replace_variables: variables == OnVariable::Replace,
+    };
+    let imported = context.scene_files.import(&stream, body, length, terms);
     let Imported {
         scene,
         needs_secrets,
+        variables,
     } = imported.await.map_err(ApiError::from)?;
     tracing::info!(
         stream.id = %stream, user.id = %caller.identity.user, scene.id = %scene.id,
@@ -139,5 +178,9 @@ pub(crate) async fn import_scene(
         .json(ImportedScene {
             scene,
             needs_secrets,
+            variables: ImportedVariables {
+                set: variables.set,
+                kept: variables.kept,
+            },
         }))
 }

@@ -1,8 +1,12 @@
+use actix_web::http::header::LOCATION;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sm_common::clock::Timestamp;
+use sm_common::id::{GroupId, LayerId, TemplateName, UserId};
 use sm_common::problem::{Problem, ProblemCode};
+use sm_common::template::OwnTemplate;
 use sm_service_kit::ApiProblem;
 use sm_service_kit::auth::{Authorized, EditLayers, ReadStream};
 use sm_service_kit::http::{Path, Query};
@@ -12,8 +16,10 @@ use super::Context;
 use super::body::Document;
 use super::copy::{AddedLayers, added};
 use super::error::ApiError;
-use super::layer::{LayersQuery, optional};
+use super::layer::{LayersQuery, StreamQuery, optional};
+use crate::domain::own_template;
 use crate::domain::templates::{self, Template};
+use crate::scenes::SceneError;
 
 /// The templates.
 #[derive(Serialize, ToSchema)]
@@ -25,25 +31,91 @@ pub(crate) struct TemplateList {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct TemplateSummary {
     /// As it is named in addresses.
-    name: &'static str,
+    name: String,
     /// As people call it.
-    title: &'static str,
+    title: String,
     /// What it makes.
-    description: &'static str,
+    description: String,
     /// A JSON Schema of its parameters; `x-order` is their order in a form.
     #[schema(value_type = std::collections::BTreeMap<String, Value>)]
     parameters: Value,
+    /// Who saved it; absent for those of the system, which cannot be deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    saved: Option<TemplateOrigin>,
+}
+
+/// Where a template comes from.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TemplateOrigin {
+    /// Who saved it.
+    user_id: UserId,
+    /// Their name.
+    user_name: String,
+    /// When.
+    created_at: Timestamp,
 }
 
 impl From<&Template> for TemplateSummary {
     fn from(template: &Template) -> Self {
         Self {
-            name: template.name,
-            title: template.title,
-            description: template.description,
+            name: template.name.to_owned(),
+            title: template.title.to_owned(),
+            description: template.description.to_owned(),
             parameters: template.schema(),
+            saved: None,
         }
     }
+}
+
+impl From<&OwnTemplate> for TemplateSummary {
+    fn from(template: &OwnTemplate) -> Self {
+        Self {
+            name: template.name.to_string(),
+            title: template.title.clone(),
+            description: template.description.clone(),
+            parameters: own_template::schema(template),
+            saved: Some(TemplateOrigin {
+                user_id: template.user_id,
+                user_name: template.user_name.clone(),
+                created_at: template.created_at,
+            }),
+        }
+    }
+}
+
+/// A group that is to be saved as a template.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "shows the shape of a body that the domain reads")]
+pub(crate) struct NewTemplate {
+    /// As it is named in addresses; unique in the stream, and none of the system's.
+    name: TemplateName,
+    /// As people call it, 1 to 100 characters.
+    #[schema(min_length = 1, max_length = 100)]
+    title: String,
+    /// What it makes, at most 500 characters.
+    #[schema(max_length = 500)]
+    description: Option<String>,
+    /// The group whose layers it makes. Neither is locked in what it makes.
+    group: GroupId,
+    /// What is asked for where it is used, in the order of a form; at most 20.
+    #[schema(max_items = 20)]
+    parameters: Option<Vec<NewTemplateParameter>>,
+}
+
+/// A field that is asked for where a template is used.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "shows the shape of a body that the domain reads")]
+pub(crate) struct NewTemplateParameter {
+    /// As it is named in requests.
+    name: TemplateName,
+    /// As people call it, 1 to 100 characters.
+    #[schema(min_length = 1, max_length = 100)]
+    title: String,
+    /// A layer of the group.
+    layer: LayerId,
+    /// JSON Pointer within the layer to a text, a number, or true or false; that is its default.
+    #[schema(max_length = 200, example = "/source/text")]
+    pointer: String,
 }
 
 /// What is to be made with a template.
@@ -65,21 +137,101 @@ pub(crate) struct TemplatePath {
     name: String,
 }
 
-/// Lists the templates, with the JSON Schema of each one's parameters.
+/// Lists the templates, those that people have saved last, with the JSON Schema of each one's parameters.
 #[utoipa::path(
-    get, path = "/api/templates", tag = "layer-service",
+    get, path = "/api/templates", tag = "layer-service", params(StreamQuery),
     responses(
         (status = 200, description = "The templates.", body = TemplateList),
         (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The role does not allow it.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The templates cannot be read now.", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = [])),
 )]
-pub(crate) async fn list_templates(_caller: Authorized<ReadStream>) -> HttpResponse {
+pub(crate) async fn list_templates(
+    _caller: Authorized<ReadStream>,
+    Query(StreamQuery { stream }): Query<StreamQuery>,
+    context: Data<Context>,
+) -> Result<HttpResponse, ApiProblem> {
+    let own = context.scenes.own_templates(&stream).await;
+    let own = own.map_err(ApiError::from)?;
     let templates = templates::ALL.iter().copied().map(TemplateSummary::from);
-    HttpResponse::Ok().json(TemplateList {
-        templates: templates.collect(),
-    })
+    Ok(HttpResponse::Ok().json(TemplateList {
+        templates: templates
+            .chain(own.values().map(TemplateSummary::from))
+            .collect(),
+    }))
+}
+
+/// Saves a group of a scene as a template of the stream.
+///
+/// What the group is now is what the template makes, but for the fields that are its parameters. Its
+/// files count as used. A template is not changed: delete it, and save it again.
+#[utoipa::path(
+    post, path = "/api/templates", tag = "layer-service", params(LayersQuery), request_body = NewTemplate,
+    responses(
+        (status = 201, description = "The template.", body = TemplateSummary, headers(("Location" = String, description = "Where it is used."))),
+        (status = 400, description = "The body is not of the expected shape.", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The role does not allow it.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such stream or scene.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "There is a template of this name (`template.exists`, or `template.built-in` where it is the system's), or the stream has as many as it may (`template.limit-reached`).", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "Fields are out of bounds, or name what is not there; `errors` names each.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Redis is away; try again.", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+pub(crate) async fn save_template(
+    caller: Authorized<EditLayers>,
+    Query(query): Query<LayersQuery>,
+    Document(body): Document,
+    context: Data<Context>,
+) -> Result<HttpResponse, ApiProblem> {
+    let new = own_template::NewTemplate::read(&body, context.template_parameters_max);
+    let new = new.map_err(|faults| ApiError::Scene(SceneError::Invalid(faults)))?;
+    let author = (&caller.identity).into();
+    let place = (&query.stream, query.which());
+    let saved = context.scenes.save_template(place, &new, &author).await;
+    let template = saved.map_err(ApiError::from)?;
+    tracing::info!(
+        stream.id = %query.stream, user.id = %author.id, template = %template.name, "template saved"
+    );
+    let place = format!("/api/templates/{}?stream={}", template.name, query.stream);
+    Ok(HttpResponse::Created()
+        .insert_header((LOCATION, place))
+        .json(TemplateSummary::from(&template)))
+}
+
+/// Deletes a template that somebody has saved. What was made with it stays.
+#[utoipa::path(
+    delete, path = "/api/templates/{name}", tag = "layer-service", params(TemplatePath, StreamQuery),
+    responses(
+        (status = 204, description = "It is gone."),
+        (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The role does not allow it.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such template.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "It is one of the system's (`template.built-in`).", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Redis is away; try again.", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+pub(crate) async fn delete_template(
+    caller: Authorized<EditLayers>,
+    Path(TemplatePath { name }): Path<TemplatePath>,
+    Query(StreamQuery { stream }): Query<StreamQuery>,
+    context: Data<Context>,
+) -> Result<HttpResponse, ApiProblem> {
+    let name: TemplateName = name.parse().map_err(|_not_a_name| {
+        ApiProblem::new(ProblemCode::TemplateNotFound)
+            .detail(format!("there is no template {name}"))
+    })?;
+    let deleted = context.scenes.delete_template(&stream, &name).await;
+    deleted.map_err(ApiError::from)?;
+    tracing::info!(
+        stream.id = %stream, user.id = %caller.identity.user, template = %name, "template deleted"
+    );
+    Ok(HttpResponse::NoContent().finish())
 }
 
 /// Makes the layers of a template, as a group at the front of a scene.
@@ -111,21 +263,20 @@ pub(crate) async fn use_template(
     Document(body): Document,
     context: Data<Context>,
 ) -> Result<HttpResponse, ApiProblem> {
-    let template = templates::find(&name).ok_or_else(|| {
-        let known: Vec<&str> = templates::ALL.iter().map(|known| known.name).collect();
-        let detail = format!(
-            "there is no template {name}; there are {}",
-            known.join(", ")
-        );
-        ApiProblem::new(ProblemCode::TemplateNotFound).detail(detail)
-    })?;
     let expected = optional(request.headers())?;
     let author = (&caller.identity).into();
     let place = (&query.stream, query.which());
-    let made = context
-        .scenes
-        .use_template(place, template, &body, expected, &author)
-        .await;
+    let scenes = &context.scenes;
+    let made = match templates::find(&name) {
+        Some(template) => {
+            let used = scenes.use_template(place, template, &body, expected, &author);
+            used.await
+        }
+        None => {
+            let used = scenes.use_own_template(place, &name, &body, expected, &author);
+            used.await
+        }
+    };
     let changed = made.map_err(ApiError::from)?;
     tracing::info!(
         stream.id = %query.stream, user.id = %author.id, scene.id = %changed.scene.id,

@@ -4,6 +4,7 @@
 //! ordinary change, whose own difference is what making it again takes back.
 
 mod groups;
+mod insist;
 mod names;
 mod order;
 mod take_back;
@@ -278,7 +279,7 @@ impl Orders {
 }
 
 impl Difference {
-    fn between(before: &Scene, after: &Scene) -> Self {
+    pub(crate) fn between(before: &Scene, after: &Scene) -> Self {
         let (old, new) = (by_id(before), by_id(after));
         let gone = |layers: &Scene, others: &BTreeMap<LayerId, &Layer>| -> Vec<Layer> {
             let layers = layers.layers.iter();

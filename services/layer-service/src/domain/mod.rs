@@ -13,6 +13,7 @@ pub(crate) mod history;
 mod ingest;
 mod network;
 mod ordering;
+pub(crate) mod own_template;
 mod patch;
 mod playback;
 mod playlist;
@@ -20,6 +21,7 @@ mod proposal;
 pub(crate) mod resumable;
 #[cfg(test)]
 mod samples;
+pub(crate) mod scene_draft;
 pub(crate) mod scene_file;
 pub(crate) mod scene_list;
 pub(crate) mod schedule;

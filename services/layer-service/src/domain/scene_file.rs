@@ -17,6 +17,7 @@ use super::field::{Members, parsed, text};
 use super::group::GroupDraft;
 use super::proposal::{Action, Operation, Proposal};
 use super::scene_list::NAME_CHARS_MAX;
+use super::variables::{self, Values};
 
 /// What kind of document it is.
 const FORMAT: &str = "stream-manager-scene";
@@ -36,6 +37,9 @@ pub(crate) struct SceneFile {
     groups: Vec<FileGroup>,
     /// The files that the layers need.
     assets: Vec<FileAsset>,
+    /// What their texts show.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    variables: Values,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -59,8 +63,8 @@ struct FileAsset {
 }
 
 impl SceneFile {
-    /// `scene` and the names of `assets`, as far as its layers need them.
-    pub(crate) fn of(scene: &Scene, assets: &BTreeMap<AssetId, Asset>) -> Self {
+    /// `scene`, and the names of `assets` and the `variables`, as far as its layers need them.
+    pub(crate) fn of(scene: &Scene, assets: &BTreeMap<AssetId, Asset>, variables: &Values) -> Self {
         let needed: BTreeSet<&AssetId> = scene
             .layers
             .iter()
@@ -84,6 +88,7 @@ impl SceneFile {
                 .map(|group| FileGroup::of(group, scene))
                 .collect(),
             assets: assets.collect(),
+            variables: variables::shown(&scene.layers, variables),
         }
     }
 
@@ -136,6 +141,8 @@ pub(crate) struct ReadScene {
     pub(crate) assets: BTreeMap<AssetId, String>,
     /// New layers whose sources had a secret.
     pub(crate) needs_secrets: Vec<LayerId>,
+    /// What their texts showed.
+    pub(crate) variables: Values,
 }
 
 /// Reads a document. `draw` hands out identifiers for the new layers.
@@ -170,6 +177,9 @@ fn read_scene(
     let layers = fields.required("layers", faults, list(layers_max));
     let groups = fields.or("groups", Vec::new(), faults, list(layers_max));
     let assets = fields.required("assets", faults, list(usize::MAX));
+    let nothing = json!({});
+    let variables = fields.raw("variables").unwrap_or(&nothing);
+    let variables = variables::read_values(variables, "/variables", faults);
     fields.finish(faults);
     let named = read_assets(&assets?, faults);
     let groups = read_groups(&groups?, faults);
@@ -227,6 +237,7 @@ fn read_scene(
         name: name?,
         assets: assets.collect(),
         needs_secrets,
+        variables: variables?,
         proposal: Proposal {
             operations,
             ..Proposal::default()
@@ -236,7 +247,7 @@ fn read_scene(
 
 /// Takes out what is to follow a layer: that may come after it. The operation that names it again, when
 /// all layers are there; a lock waits for it.
-fn take_next(
+pub(super) fn take_next(
     id: LayerId,
     at: &str,
     layer: &mut Value,
@@ -354,7 +365,7 @@ mod tests {
     use super::*;
 
     fn written(scene: &Scene) -> Value {
-        serde_json::to_value(SceneFile::of(scene, &BTreeMap::new())).unwrap()
+        serde_json::to_value(SceneFile::of(scene, &BTreeMap::new(), &Values::new())).unwrap()
     }
 
     #[test]

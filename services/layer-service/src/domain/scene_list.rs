@@ -38,6 +38,8 @@ pub(crate) enum ListRefusal {
     InPreview(SceneId),
     #[error("scene {0} is the slate; choose another one, or none, first")]
     Slate(SceneId),
+    #[error("scene {0} has a draft; apply or discard it first")]
+    HasDraft(SceneId),
     #[error("a stream has at least one scene; create another one first")]
     Last,
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sm_common::id::VariableName;
-use sm_common::variable::{VARIABLE_CHARS_MAX, VariableValue};
+use sm_common::layer::{Layer, LayerSource, TextSource, TickerSource};
+use sm_common::variable::{TextPart, VARIABLE_CHARS_MAX, VariableValue, text_parts};
 
 use super::fault::{Fault, Faults};
 use super::field::{Members, escape, text};
@@ -37,6 +38,101 @@ pub(crate) fn apply(
         faults.value("/values", detail);
     }
     after.filter(|_| faults.is_empty()).ok_or(faults)
+}
+
+/// The variables that the texts of layers show, as far as they are set.
+pub(crate) fn shown(layers: &[Layer], known: &Values) -> Values {
+    let texts = layers.iter().filter_map(|layer| text_of(&layer.source));
+    let names = texts.flat_map(text_parts).filter_map(|part| match part {
+        TextPart::Named(placeholder) => placeholder.name.parse::<VariableName>().ok(),
+        TextPart::Plain(_) => None,
+    });
+    names
+        .filter_map(|name| Some((name.clone(), known.get(&name)?.clone())))
+        .collect()
+}
+
+fn text_of(source: &LayerSource) -> Option<&str> {
+    match source {
+        LayerSource::Text(TextSource { text, .. }) => Some(text.as_str()),
+        LayerSource::Ticker(TickerSource { text, .. }) => text.as_deref(),
+        LayerSource::Color(_)
+        | LayerSource::TestPattern(_)
+        | LayerSource::Image(_)
+        | LayerSource::Video(_)
+        | LayerSource::Audio(_)
+        | LayerSource::Playlist(_)
+        | LayerSource::Clock(_)
+        | LayerSource::Countdown(_)
+        | LayerSource::Gradient(_)
+        | LayerSource::Chat(_)
+        | LayerSource::Network(_)
+        | LayerSource::Ingest(_)
+        | LayerSource::Web(_) => None,
+    }
+}
+
+/// Variables that come with a scene, and those of the stream that gets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Brought {
+    pub(crate) after: Values,
+    /// Those that have the value that came.
+    pub(crate) set: Vec<VariableName>,
+    /// Those that have kept another.
+    pub(crate) kept: Vec<VariableName>,
+}
+
+/// What becomes of the stream's variables, of which there may be `count_max`. Those that are set keep their
+/// values, unless the caller wants them `replaced`.
+pub(crate) fn bring(
+    before: &Values,
+    brought: &Values,
+    replaced: bool,
+    count_max: usize,
+) -> Result<Brought, Faults> {
+    let mut outcome = Brought {
+        after: before.clone(),
+        set: Vec::new(),
+        kept: Vec::new(),
+    };
+    for (name, value) in brought {
+        match before.get(name) {
+            Some(known) if known == value => {}
+            Some(_) if !replaced => outcome.kept.push(name.clone()),
+            Some(_) | None => {
+                outcome.after.insert(name.clone(), value.clone());
+                outcome.set.push(name.clone());
+            }
+        }
+    }
+    if !outcome.set.is_empty() && outcome.after.len() > count_max {
+        let mut faults = Faults::default();
+        let detail = format!("a stream has at most {count_max} variables; remove some first");
+        faults.value("/variables", detail);
+        return Err(faults);
+    }
+    Ok(outcome)
+}
+
+/// Reads the values that a document has at `pointer`.
+pub(crate) fn read_values(document: &Value, pointer: &str, faults: &mut Faults) -> Option<Values> {
+    let body = json!({"values": document});
+    match apply(&Values::new(), &body, Manner::Replace, usize::MAX) {
+        Ok(values) => Some(values),
+        Err(wrong) => {
+            let misshapen = wrong.is_misshapen();
+            for error in wrong.into_errors() {
+                let within = error.pointer.trim_start_matches("/values");
+                let pointer = format!("{pointer}{within}");
+                if misshapen {
+                    faults.shape(pointer, error.detail);
+                } else {
+                    faults.value(pointer, error.detail);
+                }
+            }
+            None
+        }
+    }
 }
 
 /// The names of what is different, new or gone.
@@ -111,8 +207,7 @@ fn keeps_type(known: Option<&VariableValue>, value: VariableValue) -> Result<Var
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
+    use super::super::samples;
     use super::*;
 
     fn values(value: &Value) -> Values {
@@ -133,6 +228,47 @@ mod tests {
         let body = json!({"values": {"home": "two"}});
         let after = apply(&before, &body, Manner::Replace, 9).unwrap();
         assert_eq!(after, values(&json!({"home": "two"})));
+    }
+
+    #[test]
+    fn what_comes_with_a_scene_overwrites_nothing_unless_it_is_asked_to() {
+        let before = values(&json!({"home": 1, "same": "a"}));
+        let brought = values(&json!({"home": "one", "same": "a", "new": true}));
+        let names = |names: &[VariableName]| -> Vec<String> {
+            names.iter().map(ToString::to_string).collect()
+        };
+        let kept = bring(&before, &brought, false, 3).unwrap();
+        assert_eq!(
+            kept.after,
+            values(&json!({"home": 1, "same": "a", "new": true}))
+        );
+        assert_eq!(
+            (names(&kept.set), names(&kept.kept)),
+            (vec!["new".to_owned()], vec!["home".to_owned()])
+        );
+        let replaced = bring(&before, &brought, true, 3).unwrap();
+        assert_eq!(replaced.after, brought);
+        assert_eq!((replaced.set.len(), replaced.kept.len()), (2, 0));
+        let full = bring(&before, &brought, true, 2).unwrap_err();
+        assert_eq!(full.errors()[0].pointer, "/variables");
+    }
+
+    #[test]
+    fn texts_name_the_variables_that_they_show() {
+        let mut scene = samples::scene(&["a", "b"]);
+        for (layer, (kind, text)) in scene.layers.iter_mut().zip([
+            (
+                "text",
+                r"{{home}} : {{away}} {{clock:%H}} \{{escaped}} {{home}}",
+            ),
+            ("ticker", "{{line}}"),
+        ]) {
+            let source = json!({"kind": kind, "source": {"text": text}});
+            layer.source = serde_json::from_value(source).unwrap();
+        }
+        let known = values(&json!({"home": 1, "line": "a", "escaped": 1, "other": 2}));
+        let shown = shown(&scene.layers, &known);
+        assert_eq!(shown, values(&json!({"home": 1, "line": "a"})));
     }
 
     #[test]

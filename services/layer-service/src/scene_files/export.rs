@@ -40,7 +40,8 @@ impl SceneFiles {
         let named = scene.layers.iter().flat_map(|layer| layer.source.assets());
         let named: Vec<AssetId> = named.cloned().collect();
         let inventory = self.assets.catalog().find(&named).await?;
-        let document = SceneFile::of(&scene, &inventory.assets);
+        let variables = self.scenes.variables(stream).await?.values;
+        let document = SceneFile::of(&scene, &inventory.assets, &variables);
         let (sender, receiver) = mpsc::channel(PIECES_MAX);
         let files = self.assets.files().clone();
         tokio::task::spawn_blocking(move || {

@@ -16,6 +16,7 @@ use super::archive::Archive;
 use super::{SceneFileError, SceneFiles};
 use crate::assets::{Examined, Kept, Staged, blocking};
 use crate::domain::scene_file::{self, ReadScene};
+use crate::domain::variables::{Brought, Values};
 
 /// A scene that was taken in.
 #[derive(Clone, Debug)]
@@ -23,16 +24,27 @@ pub(crate) struct Imported {
     pub(crate) scene: Scene,
     /// Layers whose sources need a password or passphrase again.
     pub(crate) needs_secrets: Vec<LayerId>,
+    /// What became of the variables that came with it.
+    pub(crate) variables: Brought,
+}
+
+/// How a scene is taken in.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    /// Its name, where it is not to be the one in the file.
+    pub(crate) name: Option<String>,
+    /// Whether the values that came with it replace those of the stream.
+    pub(crate) replace_variables: bool,
 }
 
 impl SceneFiles {
-    /// Takes a scene in, under `name` where given. `length` is what its sender announces.
+    /// Takes a scene in. `length` is what its sender announces.
     pub(crate) async fn import(
         &self,
         stream: &StreamId,
         payload: Payload,
         length: Option<u64>,
-        name: Option<String>,
+        terms: Terms,
     ) -> Result<Imported, SceneFileError> {
         let _permit = self.permit()?;
         let bytes_max = self.config.bytes_max;
@@ -56,9 +68,10 @@ impl SceneFiles {
         let (archive, document) = opened.await?;
         let read = scene_file::read(&document, self.layers_max, LayerId::generate);
         let mut read = read.map_err(SceneFileError::Scene)?;
-        read.name = name.unwrap_or(read.name);
+        read.name = terms.name.unwrap_or(read.name);
         archive.expect_only(&read.assets)?;
-        self.take_in(stream, archive, read).await
+        let replace = terms.replace_variables;
+        self.take_in(stream, archive, read, replace).await
     }
 
     async fn take_in(
@@ -66,6 +79,7 @@ impl SceneFiles {
         stream: &StreamId,
         archive: Archive,
         read: ReadScene,
+        replace_variables: bool,
     ) -> Result<Imported, SceneFileError> {
         let named: Vec<AssetId> = read.assets.keys().cloned().collect();
         let known = self.assets.catalog().find(&named).await?;
@@ -83,7 +97,8 @@ impl SceneFiles {
         );
         let scene = self.scenes.compose(stream, &read, kinds)?;
         let mut added = Vec::new();
-        let outcome = self.keep(&scene, received, &mut added).await;
+        let brought = (&read.variables, replace_variables);
+        let outcome = self.keep(&scene, brought, received, &mut added).await;
         if outcome.is_err() {
             for id in &added {
                 if let Err(error) = self.assets.remove(id).await {
@@ -91,8 +106,8 @@ impl SceneFiles {
                 }
             }
         }
-        outcome?;
         Ok(Imported {
+            variables: outcome?,
             scene,
             needs_secrets: read.needs_secrets,
         })
@@ -132,9 +147,10 @@ impl SceneFiles {
     async fn keep(
         &self,
         scene: &Scene,
+        brought: (&Values, bool),
         received: Vec<Examined>,
         added: &mut Vec<AssetId>,
-    ) -> Result<(), SceneFileError> {
+    ) -> Result<Brought, SceneFileError> {
         for file in received {
             let id = file.received.id.clone();
             let kept = self.assets.keep_examined(file).await;
@@ -144,7 +160,7 @@ impl SceneFiles {
                 added.push(asset.id);
             }
         }
-        Ok(self.scenes.add_imported(scene).await?)
+        Ok(self.scenes.add_imported(scene, brought).await?)
     }
 
     async fn stage(&self) -> Result<(std::fs::File, Staged), SceneFileError> {

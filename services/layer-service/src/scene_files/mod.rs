@@ -13,7 +13,7 @@ use sm_bus::BusError;
 use sm_common::id::AssetId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-pub(crate) use self::import::Imported;
+pub(crate) use self::import::{Imported, Terms};
 use crate::assets::{Assets, UploadError};
 use crate::config::{AssetsConfig, SceneFilesConfig};
 use crate::domain::Faults;

@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use sm_common::asset::AssetKind;
 use sm_common::id::{AssetId, LayerId, SceneId, StreamId};
 use sm_common::scene::Scene;
+use sm_common::variable::Variables;
 
 use super::{SceneError, Scenes};
 use crate::assets::Inventory;
 use crate::domain::scene_file::ReadScene;
+use crate::domain::variables::{self, Brought, Values};
 use crate::domain::{Faults, Rejected, apply};
+use crate::store::NewScene;
 
 /// The revision of a layer that is new.
 const FIRST_REVISION: u64 = 1;
@@ -50,15 +53,20 @@ impl Scenes {
         Ok(scene)
     }
 
-    /// Adds a composed scene at the end of the list.
-    pub(crate) async fn add_imported(&self, scene: &Scene) -> Result<(), SceneError> {
+    /// Adds a composed scene at the end of the list, and sets the variables that come with it: those that are
+    /// set already keep their values, unless they are to be replaced.
+    pub(crate) async fn add_imported(
+        &self,
+        scene: &Scene,
+        brought: (&Values, bool),
+    ) -> Result<Brought, SceneError> {
         let stream = &scene.stream;
         self.in_turn(
             stream,
             Box::pin(async {
                 for _ in 0..self.config.scene.attempts_max {
-                    if self.try_to_add(scene).await? {
-                        return Ok(());
+                    if let Some(brought) = self.try_to_add(scene, brought).await? {
+                        return Ok(brought);
                     }
                     self.metrics.count_conflict();
                 }
@@ -68,15 +76,34 @@ impl Scenes {
         .await
     }
 
-    /// `false` when somebody else was faster.
-    async fn try_to_add(&self, scene: &Scene) -> Result<bool, SceneError> {
+    /// `None` when somebody else was faster.
+    async fn try_to_add(
+        &self,
+        scene: &Scene,
+        (brought, replaced): (&Values, bool),
+    ) -> Result<Option<Brought>, SceneError> {
         let before = self.load_list(&scene.stream).await?;
         let (after, index) = self.add(&before, scene.id, None)?;
+        let known = self.store.variables(&scene.stream).await?;
+        let max = self.config.variables.count_max;
+        let joined = variables::bring(&known.values, brought, replaced, max);
+        let joined = joined.map_err(|faults| SceneError::Rejected(Rejected::Invalid(faults)))?;
         if !self.claim_for(scene).await? {
-            return Ok(false);
+            return Ok(None);
         }
-        let written = self.store.add_scene(&before, (&after, index), scene, None);
-        written.await.map_err(SceneError::Unconfirmed)
+        let values = Variables {
+            revision: known.revision.saturating_add(1),
+            values: joined.after.clone(),
+        };
+        let set = (!joined.set.is_empty()).then_some((&known, &values));
+        let new = NewScene {
+            scene,
+            original: None,
+            variables: set,
+        };
+        let written = self.store.add_scene(&before, (&after, index), new);
+        let written = written.await.map_err(SceneError::Unconfirmed)?;
+        Ok(written.then_some(joined))
     }
 
     /// Claims the files that a new scene shows, so that nobody removes them in between. `false` when

@@ -4,9 +4,10 @@ use sm_bus::{BusError, Which};
 use sm_common::id::{AssetId, LayerId, SceneId, StreamId};
 use sm_common::scene::{Scene, SceneList};
 
+use super::drafts::must_be_listed;
 use super::{Loaded, SceneError, Scenes, holds};
-use crate::domain::{Expected, List, scene_list};
-use crate::store::{FoundList, LoadedList};
+use crate::domain::{Expected, List, ListRefusal, scene_list};
+use crate::store::{FoundList, LoadedList, NewScene};
 
 impl Scenes {
     /// The scenes of a stream. The first look makes the first.
@@ -37,7 +38,7 @@ impl Scenes {
                     let (after, index) = self.add(&before, scene.id, None)?;
                     let written = self
                         .store
-                        .add_scene(&before, (&after, index), &scene, None)
+                        .add_scene(&before, (&after, index), NewScene::of(&scene))
                         .await;
                     if self.is_written(written)? {
                         return Ok(());
@@ -100,10 +101,11 @@ impl Scenes {
                 return Ok(None);
             }
         }
-        let written = self
-            .store
-            .add_scene(&before, (&after, index), &copy, Some(&scene))
-            .await;
+        let new = NewScene {
+            original: Some(&scene),
+            ..NewScene::of(&copy)
+        };
+        let written = self.store.add_scene(&before, (&after, index), new).await;
         let written = written.map_err(SceneError::Unconfirmed)?;
         Ok(written.then_some(copy))
     }
@@ -121,6 +123,7 @@ impl Scenes {
             Box::pin(async {
                 for _ in 0..self.config.scene.attempts_max {
                     let loaded = self.read(stream, Which::Scene(id)).await?;
+                    must_be_listed(&loaded)?;
                     let scene = &loaded.scene;
                     holds(expected, scene.revision)?;
                     let changed = name.as_ref().filter(|name| **name != scene.name);
@@ -160,8 +163,13 @@ impl Scenes {
             Box::pin(async {
                 for _ in 0..self.config.scene.attempts_max {
                     let before = self.load_list(stream).await?;
-                    let Loaded { scene, .. } = self.read(stream, Which::Scene(id)).await?;
+                    let loaded = self.read(stream, Which::Scene(id)).await?;
+                    must_be_listed(&loaded)?;
+                    let Loaded { scene, .. } = loaded;
                     holds(expected, scene.revision)?;
+                    if before.drafts.of(id).is_some() {
+                        return Err(SceneError::List(ListRefusal::HasDraft(id)));
+                    }
                     let after = before.list.clone().remove(id).map_err(SceneError::List)?;
                     let written = self.store.remove_scene(&before, &after, &scene).await;
                     if self.is_written(written)? {

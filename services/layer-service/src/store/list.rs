@@ -7,9 +7,14 @@ use sm_bus::{BusError, Commit, Guard, SceneQuery, StoredScene, keys};
 use sm_common::event::{SceneCreated, SceneDeleted, SceneReordered, SceneUpdated};
 use sm_common::id::{SceneId, StreamId};
 use sm_common::scene::{ListedScene, Scene, SceneDocument, SceneList, SceneSummary};
+use sm_common::variable::Variables;
 use sm_service_kit::http::RequestContext;
 
-use super::{SceneStore, by_id, read, scene_guard, unsettled, without_layers, write, write_scene};
+use super::variables::write_variables;
+use super::{
+    Drafts, SceneStore, read, remove_scene, scene_guard, unsettled, without_layers, write,
+    write_scene,
+};
 use crate::domain::List;
 
 /// The list of scenes, and the revision of what is wanted of the stream.
@@ -17,6 +22,7 @@ use crate::domain::List;
 pub(crate) struct LoadedList {
     pub(crate) list: List,
     pub(crate) scenes: SceneList,
+    pub(crate) drafts: Drafts,
     desired_revision: Option<u64>,
 }
 
@@ -26,6 +32,27 @@ pub(crate) enum FoundList {
     List(Box<LoadedList>),
     /// There is none yet.
     Nothing,
+}
+
+/// A scene that is to be added.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewScene<'a> {
+    pub(crate) scene: &'a Scene,
+    /// The one that it is a copy of.
+    pub(crate) original: Option<&'a Scene>,
+    /// The variables before and after, where some come with it.
+    pub(crate) variables: Option<(&'a Variables, &'a Variables)>,
+}
+
+impl<'a> NewScene<'a> {
+    /// It alone.
+    pub(crate) const fn of(scene: &'a Scene) -> Self {
+        Self {
+            scene,
+            original: None,
+            variables: None,
+        }
+    }
 }
 
 impl SceneStore {
@@ -48,6 +75,7 @@ impl SceneStore {
             slate: stored.slate,
         };
         let key = keys::scenes(stream);
+        let drafts = Drafts::read(stream, stored.drafts.take())?;
         let listed = |(id, scene): (&SceneId, &StoredScene)| {
             let document: SceneDocument = read(&key, &scene.document)?;
             let scene = ListedScene {
@@ -58,6 +86,7 @@ impl SceneStore {
                     revision: scene.revision,
                     updated_at: document.updated_at,
                 },
+                draft: drafts.of(*id).cloned(),
             };
             Ok((*id, scene))
         };
@@ -76,32 +105,41 @@ impl SceneStore {
         Ok(FoundList::List(Box::new(LoadedList {
             list,
             scenes,
+            drafts,
             desired_revision: stored.desired_revision,
         })))
     }
 
-    /// Adds `scene`, a new one; `original` is the one that it is a copy of. `false` when
-    /// somebody else was faster.
+    /// Adds a scene. `false` when somebody else was faster.
     pub(crate) async fn add_scene(
         &self,
         before: &LoadedList,
         (after, index): (&List, usize),
-        scene: &Scene,
-        original: Option<&Scene>,
+        new: NewScene<'_>,
     ) -> Result<bool, BusError> {
+        let NewScene {
+            scene,
+            original,
+            variables,
+        } = new;
         let stream = &scene.stream;
         let mut commit = write_list(before, after, stream)?;
+        let mut events = Vec::new();
         if let Some(original) = original {
             commit = commit.guard(scene_guard(original));
+        }
+        if let Some((before, after)) = variables {
+            commit = write_variables(commit, stream, before, after)?;
+            events.push(self.variables_changed(stream, before, after)?);
         }
         let created = SceneCreated {
             scene: SceneSummary::of(scene),
             index,
             scenes_revision: after.revision,
         };
-        let event = self.bus.event(stream, &created, trace())?;
+        events.push(self.bus.event(stream, &created, trace())?);
         let commit = write_scene(commit, &without_layers(scene), scene)?;
-        self.committed(commit, vec![event]).await
+        self.committed(commit, events).await
     }
 
     /// Removes `scene` with its layers. Whoever chooses it at the same moment and this exclude
@@ -114,19 +152,14 @@ impl SceneStore {
     ) -> Result<bool, BusError> {
         let stream = &scene.stream;
         let desired_revision = before.desired_revision.map(|revision| revision.to_string());
-        let mut commit = write_list(before, after, stream)?
-            .guard(scene_guard(scene))
+        let commit = write_list(before, after, stream)?
+            .guard(before.drafts.guard(stream))
             .guard(Guard::field(
                 keys::desired(stream),
                 "revision",
                 desired_revision.as_deref(),
-            ))
-            .hash_delete(keys::scenes(stream), &keys::scene_revision_field(scene.id))
-            .hash_delete(keys::scenes(stream), &keys::scene_document_field(scene.id));
-        for id in by_id(scene).keys() {
-            commit = commit.hash_delete(keys::layers(stream), &keys::layer_field(*id));
-        }
-        commit = commit.write("DEL", keys::layer_history(stream, scene.id), Vec::new());
+            ));
+        let commit = remove_scene(commit, scene);
         let deleted = SceneDeleted {
             scene: scene.id,
             scenes_revision: after.revision,

@@ -1,6 +1,6 @@
 //! The variables of a stream, which scenes and the engine read beside each other.
 
-use sm_bus::{BusError, Commit, Guard, keys, redis};
+use sm_bus::{BusError, Commit, Guard, OutgoingEvent, keys, redis};
 use sm_common::event::VariablesChanged;
 use sm_common::id::StreamId;
 use sm_common::variable::Variables;
@@ -30,18 +30,37 @@ impl SceneStore {
         before: &Variables,
         after: &Variables,
     ) -> Result<bool, BusError> {
-        let key = keys::variables(stream);
-        let expected = (before.revision > 0).then(|| before.revision.to_string());
-        let commit = Commit::new()
-            .guard(Guard::field(key.clone(), "revision", expected.as_deref()))
-            .hash_set(key.clone(), "revision", after.revision.to_string())
-            .hash_set(key, "doc", write(&after.values)?);
+        let commit = write_variables(Commit::new(), stream, before, after)?;
+        let event = self.variables_changed(stream, before, after)?;
+        self.committed(commit, vec![event]).await
+    }
+
+    pub(super) fn variables_changed(
+        &self,
+        stream: &StreamId,
+        before: &Variables,
+        after: &Variables,
+    ) -> Result<OutgoingEvent, BusError> {
         let told = VariablesChanged {
             variables: after.clone(),
             changed: changed(&before.values, &after.values),
         };
         let trace = RequestContext::current_traceparent();
-        let event = self.bus.event(stream, &told, trace)?;
-        self.committed(commit, vec![event]).await
+        self.bus.event(stream, &told, trace)
     }
+}
+
+/// Writes `after` for the variables that were read.
+pub(super) fn write_variables(
+    commit: Commit,
+    stream: &StreamId,
+    before: &Variables,
+    after: &Variables,
+) -> Result<Commit, BusError> {
+    let key = keys::variables(stream);
+    let expected = (before.revision > 0).then(|| before.revision.to_string());
+    Ok(commit
+        .guard(Guard::field(key.clone(), "revision", expected.as_deref()))
+        .hash_set(key.clone(), "revision", after.revision.to_string())
+        .hash_set(key, "doc", write(&after.values)?))
 }

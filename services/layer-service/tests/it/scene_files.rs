@@ -296,3 +296,40 @@ async fn scenes_go_out_and_come_in_for_operators_alone() {
     let answer = app.api.get(unknown).await;
     let _missing = answer.expect_problem(404, "scene.not-found");
 }
+
+#[tokio::test]
+async fn variables_come_with_the_texts_that_show_them_and_overwrite_none() {
+    async fn set(app: &App, values: Value) {
+        let request = app.api.request(Method::PATCH, "/api/variables");
+        let body = json!({"values": values});
+        let _set = app.api.send(request.json(&body)).await.expect(200);
+    }
+    async fn values(app: &App) -> Value {
+        app.api.get("/api/variables").await.expect(200).body["values"].clone()
+    }
+    let (here, there) = (App::start().await, App::start().await);
+    let text = json!({"name": "Score", "kind": "text",
+        "source": {"text": "{{home}} {{away}} {{nobody}} {{clock}}"}});
+    let _text = here.api.post("/api/layers", &text).await.expect(201);
+    set(&here, json!({"home": 3, "away": 2, "hidden": "x"})).await;
+    let file = export(&here.api, &first_scene(&here.api).await).await;
+    set(&there, json!({"away": "two"})).await;
+    let brought = import(&there.api, file.clone()).await.expect(201).body;
+    assert_eq!(
+        brought["variables"],
+        json!({"set": ["home"], "kept": ["away"]})
+    );
+    assert_eq!(values(&there).await, json!({"home": 3, "away": "two"}));
+    let replace = "/api/scenes/import?variables=replace";
+    let request = there.api.request(Method::POST, replace).body(file);
+    let brought = there.api.send(request).await.expect(201).body;
+    assert_eq!(brought["variables"], json!({"set": ["away"], "kept": []}));
+    assert_eq!(values(&there).await, json!({"home": 3, "away": 2}));
+
+    let wrong = json!({"format": "stream-manager-scene", "version": 1, "name": "a", "layers": [],
+        "assets": [], "variables": {"clock": 1, "list": []}});
+    let wrong = archive(&[("scene.json", wrong.to_string().as_bytes())]);
+    let refused = import(&there.api, wrong).await;
+    let refused = refused.expect_problem(400, "request.body.invalid");
+    assert_eq!(pointers(&refused), ["/variables/clock", "/variables/list"]);
+}

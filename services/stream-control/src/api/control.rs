@@ -33,7 +33,7 @@ use crate::operations::{self, Accepted, CommandError};
         (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The role does not allow it.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such stream or scene.", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "Not legal in this status, or nothing is in preview to be taken.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Not legal in this status, nothing is in preview to be taken, or what is to be taken is a draft (`scene.draft.no-scene`).", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A field is out of bounds or not for this action, or the idempotency key belongs to another request.", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "No host has enough CPU left (`stream.capacity.exceeded`: how much is needed, what is left and of what). Or Redis does not answer, and the command may have been kept: send it again with the same `Idempotency-Key`.", body = Problem, content_type = "application/problem+json"),
     ),

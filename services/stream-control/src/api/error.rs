@@ -40,6 +40,9 @@ impl From<ApiError> for ApiProblem {
                     CommandError::Refused(Refusal::Choice(ChoiceRefusal::NoSuchScene(_))) => {
                         ProblemCode::SceneNotFound
                     }
+                    CommandError::Refused(Refusal::Choice(ChoiceRefusal::Draft(_))) => {
+                        ProblemCode::SceneIsDraft
+                    }
                     CommandError::Refused(Refusal::Choice(ChoiceRefusal::NothingInPreview)) => {
                         ProblemCode::PreviewEmpty
                     }

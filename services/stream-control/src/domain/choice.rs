@@ -12,6 +12,8 @@ pub(crate) struct KnownScenes {
     /// The revision of their list; `None` before a version with several scenes has written it.
     pub(crate) revision: Option<u64>,
     pub(crate) ids: Vec<SceneId>,
+    /// Drafts of them, which can be looked at in preview and not be taken.
+    pub(crate) drafts: Vec<SceneId>,
     /// The one that is on air while nobody has chosen another.
     pub(crate) first: Option<SceneId>,
 }
@@ -21,6 +23,8 @@ pub(crate) struct KnownScenes {
 pub(crate) enum ChoiceRefusal {
     #[error("there is no scene {0}")]
     NoSuchScene(SceneId),
+    #[error("scene {0} is a draft, which can only be in preview; apply it to its scene first")]
+    Draft(SceneId),
     #[error("no scene is in preview; name the scene to take, or put one into preview first")]
     NothingInPreview,
 }
@@ -32,10 +36,17 @@ pub(crate) fn choose(
     scenes: &KnownScenes,
 ) -> Result<ChosenScenes, ChoiceRefusal> {
     let known = |scene: SceneId| {
-        let there = scenes.ids.contains(&scene);
-        there
-            .then_some(scene)
-            .ok_or(ChoiceRefusal::NoSuchScene(scene))
+        if scenes.ids.contains(&scene) {
+            Ok(scene)
+        } else if scenes.drafts.contains(&scene) {
+            Err(ChoiceRefusal::Draft(scene))
+        } else {
+            Err(ChoiceRefusal::NoSuchScene(scene))
+        }
+    };
+    let can_be_seen = |scene: SceneId| match known(scene) {
+        Err(ChoiceRefusal::Draft(draft)) => Ok(draft),
+        outcome => outcome,
     };
     let mut next = chosen.clone();
     match command {
@@ -64,7 +75,7 @@ pub(crate) fn choose(
                 number: number.saturating_add(1),
             });
         }
-        Command::Preview { scene } => next.preview = scene.map(known).transpose()?,
+        Command::Preview { scene } => next.preview = scene.map(can_be_seen).transpose()?,
         Command::Configure { slate, .. } => match slate {
             SlateChoice::Unchanged => {}
             SlateChoice::BuiltIn => next.slate = None,
@@ -106,10 +117,11 @@ mod tests {
 
     #[test]
     fn every_choice_has_its_outcome() {
-        let [a, b, c, gone] = [(); 4].map(|()| SceneId::generate());
+        let [a, b, c, gone, draft] = [(); 5].map(|()| SceneId::generate());
         let scenes = KnownScenes {
             revision: Some(1),
             ids: vec![a, b, c],
+            drafts: vec![draft],
             first: Some(a),
         };
         // scene, preview before; command; scene, preview after
@@ -150,6 +162,24 @@ mod tests {
                 Command::Preview { scene: Some(gone) },
                 Err(ChoiceRefusal::NoSuchScene(gone)),
             ),
+            (
+                Some(a),
+                None,
+                Command::Preview { scene: Some(draft) },
+                Ok((Some(a), Some(draft))),
+            ),
+            (
+                Some(a),
+                Some(draft),
+                take(None),
+                Err(ChoiceRefusal::Draft(draft)),
+            ),
+            (
+                Some(a),
+                None,
+                take(Some(draft)),
+                Err(ChoiceRefusal::Draft(draft)),
+            ),
             (Some(a), Some(b), Command::Pause, Ok((Some(a), Some(b)))),
         ];
         for (scene, preview, command, expected) in cases {
@@ -184,6 +214,15 @@ mod tests {
         assert_eq!(
             (configured.slate, &configured.take),
             (Some(b), &second.take)
+        );
+        let draft = KnownScenes {
+            ids: vec![a],
+            drafts: vec![b],
+            ..KnownScenes::default()
+        };
+        assert_eq!(
+            choose(&second, &other, &draft),
+            Err(ChoiceRefusal::Draft(b))
         );
         let kept = slate(SlateChoice::Unchanged);
         assert_eq!(choose(&configured, &kept, &scenes).unwrap(), configured);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sm_bus::{Bus, Commit, CommitOutcome, Guard, keys};
 use sm_common::auth::Role;
 use sm_common::event::{Channel, EventType};
-use sm_common::id::{LayerId, SceneId, StreamId};
+use sm_common::id::{LayerId, SceneId, StreamId, UserId};
 use sm_common::stream::{DesiredState, StreamStatus};
 use sm_test_kit::{Answer, Api, tell_capacity};
 
@@ -180,6 +180,30 @@ async fn a_scene_that_is_not_there_is_not_chosen() {
         };
         let answer = steer(&api, body).await.expect_problem(status, code);
         assert_eq!(answer.body["errors"][0]["pointer"], pointer);
+    }
+}
+
+#[tokio::test]
+async fn a_draft_is_looked_at_and_not_taken() {
+    let harness = Harness::start().await;
+    let api = harness.operator();
+    let [scene, draft] = [(); 2].map(|()| SceneId::generate());
+    write_list(&harness.engine, 1, &[scene]).await;
+    let drafts = json!({scene.to_string(): {"id": draft, "base_revision": 1,
+        "user_id": UserId::generate(), "user_name": "ana", "created_at": "2026-01-01T00:00:00Z"}});
+    let key = keys::scenes(&StreamId::default());
+    let commit = Commit::new().hash_set(key, "drafts", drafts.to_string());
+    harness.engine.commit(commit, Vec::new()).await.unwrap();
+    let preview = steer(&api, json!({"action": "preview", "scene": draft})).await;
+    assert!(preview.status.is_success(), "{}", preview.text);
+    for body in [
+        json!({"action": "take"}),
+        json!({"action": "take", "scene": draft}),
+        json!({"action": "configure", "slate": draft}),
+    ] {
+        let refused = steer(&api, body).await;
+        let refused = refused.expect_problem(409, "scene.draft.no-scene");
+        assert!(refused.text.contains(&draft.to_string()));
     }
 }
 

@@ -251,7 +251,12 @@ impl Courier {
             ))
             .set(keys::observed(&self.stream), write(&observed)?);
         if letter.changed {
-            commit = commit.write("DEL", statuses.clone(), Vec::new());
+            let revision = keys::layer_statuses_revision(&self.stream);
+            commit = commit.write("INCR", revision, Vec::new()).write(
+                "DEL",
+                statuses.clone(),
+                Vec::new(),
+            );
             for status in &observed.layers {
                 let field = keys::layer_field(status.layer);
                 commit = commit.hash_set(statuses.clone(), &field, write(status)?);

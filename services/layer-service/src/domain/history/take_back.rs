@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
+use sm_common::group::Group;
 use sm_common::id::{GroupId, LayerId};
 use sm_common::layer::Layer;
 use sm_common::scene::Scene;
@@ -44,6 +45,7 @@ pub(crate) fn take_back(step: &Difference, scene: &Scene) -> (Vec<Operation>, Ve
             .filter_map(|layer| Some((layer.id, layer.group?)))
             .collect(),
         kept_groups: BTreeSet::new(),
+        locks: Vec::new(),
         operations: Vec::new(),
         clashes: Vec::new(),
     };
@@ -63,6 +65,7 @@ pub(crate) fn take_back(step: &Difference, scene: &Scene) -> (Vec<Operation>, Ve
     for (layer, fields) in rest {
         work.patch_all(layer, fields);
     }
+    work.operations.append(&mut work.locks);
     (work.operations, work.clashes)
 }
 
@@ -74,6 +77,8 @@ struct Work<'a> {
     groups: BTreeMap<LayerId, GroupId>,
     /// Groups that the step made and others have changed since.
     kept_groups: BTreeSet<GroupId>,
+    /// Locks of groups, which are set when their layers are as they are to be.
+    locks: Vec<Operation>,
     operations: Vec<Operation>,
     clashes: Vec<Clash>,
 }
@@ -86,9 +91,15 @@ impl Work<'_> {
         let find = |id: GroupId| scene.groups.iter().find(|group| group.id == id);
         for group in step.deleted.iter().filter(|group| find(group.id).is_none()) {
             let action = Action::PutGroup {
-                group: Box::new(group.clone()),
+                group: Box::new(Group {
+                    locked: false,
+                    ..group.clone()
+                }),
             };
             self.operate_group(group.id, action);
+            if group.locked {
+                self.lock_group(group.id);
+            }
         }
         for created in &step.created {
             let Some(current) = find(created.id) else {
@@ -121,11 +132,13 @@ impl Work<'_> {
                 current: field.current,
             });
             self.clashes.extend(clashes);
-            if let Some(lock) = back.iter().position(|(pointer, before)| {
-                *pointer == "/locked" && **before == Value::Bool(false)
-            }) {
-                let lock = back.remove(lock);
-                self.patch_group(changed.group, [lock]);
+            if let Some(lock) = back.iter().position(|(pointer, _)| *pointer == "/locked") {
+                let (pointer, before) = back.remove(lock);
+                if *before == Value::Bool(true) {
+                    self.lock_group(changed.group);
+                } else {
+                    self.patch_group(changed.group, [(pointer, before)]);
+                }
             }
             if !back.is_empty() {
                 self.patch_group(changed.group, back);
@@ -292,6 +305,16 @@ impl Work<'_> {
             patch: patch_of(fields),
         };
         self.operate_group(id, action);
+    }
+
+    fn lock_group(&mut self, id: GroupId) {
+        let action = Action::UpdateGroup {
+            id,
+            expected: None,
+            patch: patch_of([("/locked", &Value::Bool(true))]),
+        };
+        let at = format!("/groups/{id}");
+        self.locks.push(Operation { at, action });
     }
 
     fn operate_group(&mut self, id: GroupId, action: Action) {

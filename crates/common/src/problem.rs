@@ -230,6 +230,10 @@ problem_codes! {
     MetricUnknown, "analytics.metric.unknown", 400, "There is no such metric", false;
     /// The range is empty, reversed or too long for its step.
     RangeInvalid, "analytics.range.invalid", 400, "The time range cannot be answered", false;
+    /// No broadcast was on air then, or it is too long ago.
+    BroadcastUnknown, "analytics.broadcast.unknown", 404, "There is no such broadcast", false;
+    /// As many exports as there may be.
+    ExportLimit, "analytics.export.limit-reached", 429, "There are as many exports as there may be", true;
     /// The path takes WebSocket handshakes alone.
     UpgradeRequired, "ws.upgrade.required", 426, "This path takes WebSocket connections", false;
     /// None of the offered subprotocols is spoken here.

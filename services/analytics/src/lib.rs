@@ -1,8 +1,9 @@
 //! analytics owns samples, their rollups and what they say about a stream.
 //!
-//! The way of a number: an event on the bus (`ingest`) becomes a row of a second and a statistic
-//! of a minute (`rollup`), both kept in Redis (`store`), and is read back as a series or a
-//! summary (`query`, `api`). [`catalogue`] names every metric.
+//! The way of a number: an event on the bus (`ingest`) becomes a row of a second, kept in Redis
+//! (`store`), which is packed after some minutes (`packing`) together with the statistics that
+//! follow from it (`rollup`), and is read back as a series or a summary (`query`, `api`).
+//! [`catalogue`] names every metric.
 //!
 //! Architecture invariants: the event log is the only input, never another service's documents.
 //! What is derived from an event is committed together with the position behind it, so that a
@@ -13,9 +14,12 @@ mod api;
 mod app;
 mod catalogue;
 mod config;
+mod format;
 mod ingest;
 mod metrics;
+mod packing;
 mod query;
+mod remote_write;
 mod rollup;
 mod store;
 mod timeline;
@@ -25,6 +29,12 @@ use sm_service_kit::About;
 pub use api::openapi;
 pub use app::serve;
 pub use config::Config;
+
+/// The names of the metrics that samples carry.
+pub fn sampled_metrics() -> Vec<&'static str> {
+    let metrics = catalogue::Series::Samples.metrics();
+    metrics.map(|metric| metric.spec().name).collect()
+}
 
 /// What this service is.
 pub const ABOUT: About = About {

@@ -7,10 +7,13 @@
     reason = "tests fail by panicking, and numbers are kept exactly"
 )]
 
+mod export;
 mod harness;
 mod ingest;
 mod outage;
+mod quantiles;
 mod refusals;
+mod remote_write;
 mod storage;
 mod summary;
 mod timeseries;

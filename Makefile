@@ -56,7 +56,7 @@ smoke: ## Run the composed containers for real, scaled, and take them down again
 	@deploy/ci/compose-smoke.sh
 
 ##@ Work on it
-.PHONY: tools fmt lint layers schemas deny audit bench soak editing ci
+.PHONY: tools fmt lint layers schemas deny audit bench soak editing ledger ci
 tools: ## Put the pinned tools into .venv
 	@$(STACK) tools
 fmt: ## Format everything
@@ -88,6 +88,8 @@ soak: build test-setup ## Half an hour of changes, dying sources and dying outpu
 	@SM_E2E_BIN=$(CURDIR)/target/release cargo run --quiet --release --locked -p sm-e2e --bin soak -- $(or $(MINUTES),30)
 editing: build ## Ten thousand changes by eight people while replicas and Redis die (OPERATIONS=10000, SEED=1)
 	@SM_E2E_BIN=$(CURDIR)/target/release cargo run --quiet --release --locked -p sm-e2e --bin editing -- $(or $(OPERATIONS),10000) $(or $(SEED),1)
+ledger: build ## A million samples while replicas of analytics and Redis die (SAMPLES=1000000, SEED=1)
+	@SM_E2E_BIN=$(CURDIR)/target/release cargo run --quiet --release --locked -p sm-e2e --bin ledger -- $(or $(SAMPLES),1000000) $(or $(SEED),1)
 ci: test deny ## What has to hold before a change lands
 
 ##@ Test

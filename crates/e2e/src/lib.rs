@@ -11,6 +11,7 @@
 mod collector;
 mod editing;
 mod fleet;
+mod ledger;
 mod peers;
 mod picture;
 mod playlist;
@@ -21,6 +22,7 @@ mod stack;
 pub use collector::Collector;
 pub use editing::{EditingPlan, EditingReport, edit};
 pub use fleet::Fleet;
+pub use ledger::{LedgerPlan, LedgerReport, keep_ledger};
 pub use peers::{Camera, Mortal, RtmpServer, SrtListener};
 pub use picture::{Rgb, Still};
 pub use playlist::{Playlist, Probe, Watched, watch};

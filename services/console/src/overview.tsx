@@ -1,3 +1,4 @@
+import { HistoryPanel } from "./features/analytics/history-panel.tsx";
 import { AssetPanel } from "./features/assets/asset-panel.tsx";
 import { ChatPanel } from "./features/chat/chat-panel.tsx";
 import { LayerPanel } from "./features/layers/layer-panel.tsx";
@@ -20,6 +21,7 @@ export function Overview() {
         <h1 className="visually-hidden">Stream Manager</h1>
         <div className="overview__stream">
           <StreamCard />
+          <HistoryPanel />
           <OutputPanel />
           <ProgramPanel />
           <RecordingPanel />

@@ -4,6 +4,7 @@ import { may } from "./api/permissions.ts";
 import type { Session } from "./api/session.ts";
 import type { StreamState } from "./api/types.ts";
 import { systemClock } from "./clock.ts";
+import { HistoryStore } from "./features/analytics/store.ts";
 import { Announcer } from "./features/announcements/announcer.ts";
 import { announceLink, announceOutputs, announceStream } from "./features/announcements/rules.ts";
 import { AssetStore } from "./features/assets/store.ts";
@@ -43,6 +44,7 @@ export interface Runtime {
   readonly poller: Poller;
   readonly state: StreamStore;
   readonly commands: StreamCommands;
+  readonly history: HistoryStore;
   readonly metrics: MetricsLane;
   readonly layers: LayerStore;
   readonly layerWriter: LayerWriter;
@@ -146,6 +148,7 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
     sceneCommands: new SceneCommands(api, stream),
     outputs,
     outputWriter: new OutputWriter(api, outputs, stream),
+    history: new HistoryStore(api, stream),
     recordings: new RecordingStore(api, stream),
     assets: new AssetStore(api),
     chat,

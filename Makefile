@@ -60,7 +60,7 @@ smoke: ## Run the composed containers for real, scaled, and take them down again
 	@deploy/ci/compose-smoke.sh
 
 ##@ Work on it
-.PHONY: tools fmt lint layers schemas deny audit bench soak drill editing fuzz ci
+.PHONY: tools fmt lint layers schemas deny audit bench soak drill editing ledger fuzz ci
 tools: ## Put the pinned tools into .venv
 	@$(STACK) tools
 fmt: ## Format everything
@@ -94,6 +94,8 @@ drill: build test-setup ## Seven faults on a real stack after an hour of quiet (
 	@SM_E2E_BIN=$(CURDIR)/target/release cargo run --quiet --release --locked -p sm-e2e --bin drill -- $(or $(MINUTES),60)
 editing: build ## Ten thousand changes by eight people while replicas and Redis die (OPERATIONS=10000, SEED=1)
 	@SM_E2E_BIN=$(CURDIR)/target/release cargo run --quiet --release --locked -p sm-e2e --bin editing -- $(or $(OPERATIONS),10000) $(or $(SEED),1)
+ledger: build ## A million samples while replicas of analytics and Redis die (SAMPLES=1000000, SEED=1)
+	@SM_E2E_BIN=$(CURDIR)/target/release cargo run --quiet --release --locked -p sm-e2e --bin ledger -- $(or $(SAMPLES),1000000) $(or $(SEED),1)
 fuzz: build test-setup ## Hostile requests, and bytes that no parser expects (REQUESTS=10000, SEED=1, CASES=20000)
 	@SM_E2E_BIN=$(CURDIR)/target/release cargo run --quiet --release --locked -p sm-e2e --bin hostile -- $(or $(REQUESTS),10000) $(or $(SEED),1)
 	@PROPTEST_CASES=$(or $(CASES),20000) cargo test --quiet --locked -p sm-common -p sm-media-protocol -p sm-media-files --test outside_bytes

@@ -45,6 +45,8 @@ TEST_PACKAGES = {
     "nginx-light": "/usr/sbin/nginx",
     "libnginx-mod-rtmp": "/usr/lib/nginx/modules/ngx_rtmp_module.so",
     "srt-tools": "srt-live-transmit",
+    # A receiver of remote-write.
+    "prometheus": "prometheus",
     # A peer of `make bench B=fan-out`.
     "libnginx-mod-nchan": "/usr/lib/nginx/modules/ngx_nchan_module.so",
     # Whom alerts are sent to, and what reads the rules for it.

@@ -1,6 +1,7 @@
 //! Runs benchmarks and prints ratios: `bench [NAME]`. Results go to `target/bench/results.json`.
 //! Nothing is asserted here.
 
+mod analytics;
 mod engine_cpu;
 mod fan_out;
 mod glass;
@@ -11,6 +12,7 @@ mod layer_change;
 mod measurement;
 mod on_air;
 mod player;
+mod prometheus;
 mod restarts;
 mod state_read;
 
@@ -30,6 +32,7 @@ fn main() -> anyhow::Result<()> {
             all.extend(restarts::run()?);
             all.extend(layer_change::run()?);
             all.extend(glass::run()?);
+            all.extend(analytics::run()?);
             all.extend(fan_out::run(fan_out::GROUP)?);
             all.extend(engine_cpu::run(None)?);
             all
@@ -40,18 +43,20 @@ fn main() -> anyhow::Result<()> {
         Some(restarts::GROUP) => restarts::run()?,
         Some(layer_change::GROUP) => layer_change::run()?,
         Some(glass::GROUP) => glass::run()?,
+        Some(analytics::GROUP) => analytics::run()?,
         Some(name) if name.starts_with(fan_out::GROUP) => fan_out::run(name)?,
         Some(engine_cpu::GROUP) => engine_cpu::run(None)?,
         Some(name) => engine_cpu::run(Some(name))?,
     };
     anyhow::ensure!(
         !measurements.is_empty(),
-        "no such benchmark; there are {STATE_READ}, {}, {}, {}, {}, {}, {}, {} and the cases of the latter two",
+        "no such benchmark; there are {STATE_READ}, {}, {}, {}, {}, {}, {}, {}, {} and the cases of the latter two",
         on_air::GROUP,
         host_replaced::GROUP,
         restarts::GROUP,
         layer_change::GROUP,
         glass::GROUP,
+        analytics::GROUP,
         fan_out::GROUP,
         engine_cpu::GROUP
     );

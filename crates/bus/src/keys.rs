@@ -194,15 +194,47 @@ pub fn instance(instance: &InstanceId) -> String {
     format!("sm:{{instances}}:{instance}")
 }
 
-/// Samples of one second in one hour (hash by second of the hour). analytics; expires.
-/// `hour` counts hours since the Unix epoch.
-pub fn seconds(stream: &StreamId, hour: i64) -> String {
+/// Rows of single seconds of one block of ten minutes, until they are packed (hash by second of the
+/// block, and `writes`). analytics; expires. `series` says what of, and `block` counts blocks since
+/// the Unix epoch.
+pub fn open_block(stream: &StreamId, series: &str, block: i64) -> String {
+    format!("sm:{{{stream}}}:open:{series}:{block}")
+}
+
+/// Which blocks are not packed yet (set of `series:block`). analytics; never expires.
+pub fn open_blocks(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:open")
+}
+
+/// How often blocks were packed (hash by series). analytics; never expires.
+pub fn packings(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:packings")
+}
+
+/// A metric in one resolution (hash by number of the chunk since the Unix epoch, packed columns).
+/// analytics; trimmed, and expires.
+pub fn chunks(stream: &StreamId, metric: &str, resolution: &str) -> String {
+    format!("sm:{{{stream}}}:chunks:{metric}:{resolution}")
+}
+
+/// Until when receivers of remote-write have been sent a stream's samples (hash by digest of the
+/// receiver's address: seconds since the Unix epoch). analytics; never expires.
+pub fn remote_write(stream: &StreamId) -> String {
+    format!("sm:{{{stream}}}:remote-write")
+}
+
+/// Who sends samples to the receiver of remote-write (string: an instance). analytics; expires.
+pub const REMOTE_WRITER: &str = "sm:{remote-writer}";
+
+/// Samples of one second in one hour, as former versions kept them (hash by second of the
+/// hour). `hour` counts hours since the Unix epoch. analytics moves them into chunks.
+pub fn former_seconds(stream: &StreamId, hour: i64) -> String {
     format!("sm:{{{stream}}}:seconds:{hour}")
 }
 
-/// Minutes of one day (hash by minute of the day). analytics; expires. `day` counts days since
-/// the Unix epoch.
-pub fn minutes(stream: &StreamId, day: i64) -> String {
+/// Minutes of one day, as former versions kept them (hash by minute of the day). `day` counts
+/// days since the Unix epoch. analytics moves them into chunks.
+pub fn former_minutes(stream: &StreamId, day: i64) -> String {
     format!("sm:{{{stream}}}:minutes:{day}")
 }
 
@@ -486,10 +518,11 @@ mod tests {
             former_scene(&stream),
             history(&stream, Channel::Chat),
             position(&stream, Channel::Metrics),
-            minutes(&stream, 7),
             live(&stream, Channel::Chat),
             presence(&stream, Channel::Chat),
             followers(&stream),
+            open_block(&stream, "samples", 7),
+            chunks(&stream, "fps", "1m"),
         ] {
             assert!(key.starts_with("sm:{studio-2}:"), "{key}");
         }

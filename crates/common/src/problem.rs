@@ -280,6 +280,10 @@ problem_codes! {
     ErrorGroupNotFound, "analytics.error.not-found", 404, "There is no such group of errors", false;
     /// No such incident, or it is too old.
     IncidentNotFound, "incident.not-found", 404, "There is no such incident", false;
+    /// No broadcast was on air then, or it is too long ago.
+    BroadcastUnknown, "analytics.broadcast.unknown", 404, "There is no such broadcast", false;
+    /// As many exports as there may be.
+    ExportLimit, "analytics.export.limit-reached", 429, "There are as many exports as there may be", true;
     /// The path takes WebSocket handshakes alone.
     UpgradeRequired, "ws.upgrade.required", 426, "This path takes WebSocket connections", false;
     /// None of the offered subprotocols is spoken here.

@@ -18,13 +18,14 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// How long a person stays signed in.
 const SIGNED_IN_S: i64 = 3600;
 /// The processes: service, and the number of its subnet as in the native run.
-const SERVICES: [(&str, u8); 3] = [
+const SERVICES: [(&str, u8); 4] = [
     ("stream-control", 2),
     ("layer-service", 3),
+    ("analytics", 4),
     ("ws-fanout", 5),
 ];
 
-/// Replicas of the services that people edit scenes with, as processes on loopback addresses, without
+/// Replicas of the services that need no engine, as processes on loopback addresses, without
 /// Traefik, gateway and engine. They end with the value; their logs are shown when the test failed.
 #[derive(Debug)]
 pub struct Fleet {
@@ -109,6 +110,23 @@ impl Fleet {
         self.kill(process);
         self.launch(process);
         self.ready(process).await;
+    }
+
+    /// Kills a process with SIGKILL.
+    pub fn stop(&mut self, process: &str) {
+        self.kill(process);
+    }
+
+    /// Starts a process that was stopped, and waits until it is ready.
+    pub async fn launch_again(&mut self, process: &str) {
+        self.launch(process);
+        self.ready(process).await;
+    }
+
+    /// The number of a process that runs.
+    pub fn pid(&self, process: &str) -> u32 {
+        let child = self.processes.get(process).and_then(Option::as_ref);
+        child.expect("it runs").id()
     }
 
     fn kill(&mut self, process: &str) {

@@ -9,14 +9,16 @@ use sm_service_kit::health::Need;
 use sm_service_kit::{Kit, resources};
 
 use crate::alerts::{AlertStore, StoredSamples};
-use crate::api::{self, Context};
+use crate::api::{self, Context, Exports};
 use crate::config::Config;
 use crate::delivery::{DeliveryStore, Post, Sender, guarded_client};
 use crate::errors::ErrorStore;
 use crate::incidents::IncidentStore;
 use crate::ingest::{self, Ingest};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, RemoteMetrics};
+use crate::packing::{self, Packing};
 use crate::query::Limits;
+use crate::remote_write::{self, RemoteWrite};
 use crate::store::Store;
 use crate::watch::{self, Means, Watch};
 
@@ -37,6 +39,7 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     // Optional: what is stored can be read while nothing new comes in.
     kit.health().component(ingest::COMPONENT, Need::Optional);
     kit.health().component(watch::COMPONENT, Need::Optional);
+    kit.health().component(packing::COMPONENT, Need::Optional);
     let metrics = Metrics::register(kit.registry()).context("register metrics")?;
     let lag = metrics.clone();
     kit.health()
@@ -62,6 +65,20 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     let stopping = kit.lifecycle().stopping().clone();
     let told_on = config.ingest.stream.clone();
     let health = kit.health().clone();
+    let packing = Packing::new(
+        store.clone(),
+        config.packing,
+        metrics.clone(),
+        health.clone(),
+    );
+    kit.lifecycle().spawn(packing.run(stopping.clone()));
+    let remote = RemoteMetrics::register(kit.registry()).context("register metrics")?;
+    let remote = RemoteWrite::new(store.clone(), config.remote_write, remote, health.clone())?;
+    if let Some(remote) = remote {
+        kit.health()
+            .component(remote_write::COMPONENT, Need::Optional);
+        kit.lifecycle().spawn(remote.run(stopping.clone()));
+    }
     let ingest = Ingest::new(
         store.clone(),
         config.ingest,
@@ -81,8 +98,7 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     ));
 
     let limits = Limits {
-        seconds_s: i64::from(config.retention.seconds_s),
-        minutes_s: i64::from(config.retention.minutes_s),
+        retention: config.retention,
         points_max: i64::from(config.query.points_max),
         points_auto: i64::from(config.query.points_auto),
     };
@@ -122,6 +138,7 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         errors: ErrorStore::new(bus.clone()),
         incidents: IncidentStore::new(bus.clone()),
         policy,
+        exports: Exports::new(config.query.exports_max),
     };
     let served = kit
         .serve(api::routes(context))

@@ -5,9 +5,11 @@
 //! was added reads as `null` there.
 
 use serde::Serialize;
+use sm_common::event::Channel;
 use sm_common::performance::MetricsSample;
 use utoipa::ToSchema;
 
+use crate::rollup::Combine;
 use crate::rollup::quantity::{Decimals, scale};
 
 /// What a metric's numbers mean over time.
@@ -36,6 +38,43 @@ pub(crate) enum Series {
 impl Series {
     /// Every series.
     pub(crate) const ALL: [Self; 3] = [Self::Samples, Self::ChatMessages, Self::LayerChanges];
+
+    /// Its name in keys.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Samples => "samples",
+            Self::ChatMessages => "chat",
+            Self::LayerChanges => "layers",
+        }
+    }
+
+    /// The series of this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|series| series.name() == name)
+    }
+
+    /// The channel whose events it counts; `None` for samples.
+    pub(crate) const fn counted(self) -> Option<Channel> {
+        match self {
+            Self::Samples => None,
+            Self::ChatMessages => Some(Channel::Chat),
+            Self::LayerChanges => Some(Channel::LayerUpdates),
+        }
+    }
+
+    /// What a second event of the same second does.
+    pub(crate) const fn combine(self) -> Combine {
+        match self {
+            Self::Samples => Combine::Replace,
+            Self::ChatMessages | Self::LayerChanges => Combine::Add,
+        }
+    }
+
+    /// The metrics that its rows hold, in their order.
+    pub(crate) fn metrics(self) -> impl Iterator<Item = Metric> {
+        let metrics = Metric::ALL.iter().copied();
+        metrics.filter(move |metric| metric.series() == self)
+    }
 }
 
 /// How a metric is read from what the bus says.
@@ -47,12 +86,6 @@ pub(crate) enum Source {
     Whole(fn(&MetricsSample) -> Option<u64>),
     /// Events that are counted.
     Counted(Series),
-}
-
-impl Source {
-    const fn is_sampled(self) -> bool {
-        matches!(self, Self::Measured(..) | Self::Whole(_))
-    }
 }
 
 /// What there is to know about a metric.
@@ -151,26 +184,29 @@ impl Metric {
         }
     }
 
+    /// Whether distributions of its values are kept, so that quantiles can be asked for: of times,
+    /// whose tail matters.
+    pub(crate) const fn is_distribution(self) -> bool {
+        matches!(
+            self,
+            Self::EncodeMsP50
+                | Self::EncodeMsP99
+                | Self::FrameIntervalMsMax
+                | Self::LayerChangeToAirMs
+        )
+    }
+
     /// Its place in those rows, from 0.
     pub(crate) fn column(self) -> usize {
-        match self.series() {
-            Series::Samples => sampled().position(|metric| metric == self).unwrap_or(0),
-            Series::ChatMessages | Series::LayerChanges => 0,
-        }
+        let mut row = self.series().metrics();
+        row.position(|metric| metric == self).unwrap_or(0)
     }
-}
-
-/// The metrics that samples carry, in the order of a row.
-fn sampled() -> impl Iterator<Item = Metric> {
-    Metric::ALL
-        .iter()
-        .copied()
-        .filter(|metric| metric.spec().source.is_sampled())
 }
 
 /// A sample's values in the order of a row, in units of each metric's last decimal place.
 pub(crate) fn read_sample(sample: &MetricsSample) -> Vec<Option<i64>> {
-    sampled()
+    Series::Samples
+        .metrics()
         .map(|metric| match metric.spec().source {
             Measured(decimals, read) => read(sample).and_then(|value| scale(value, decimals)),
             Whole(read) => read(sample).and_then(|value| i64::try_from(value).ok()),
@@ -222,7 +258,7 @@ mod tests {
             },
         };
         let row = read_sample(&sample);
-        assert_eq!(row.len(), sampled().count());
+        assert_eq!(row.len(), Series::Samples.metrics().count());
         let value = |metric: Metric| row[metric.column()];
         assert_eq!(value(Metric::Fps), Some(29_970));
         assert_eq!(value(Metric::FramesTotal), Some(7));
@@ -237,9 +273,9 @@ mod tests {
     fn metrics_that_samples_carry_come_first() {
         let first_counted = Metric::ALL
             .iter()
-            .position(|metric| !metric.spec().source.is_sampled())
+            .position(|metric| metric.series() != Series::Samples)
             .unwrap();
-        assert_eq!(first_counted, sampled().count());
+        assert_eq!(first_counted, Series::Samples.metrics().count());
     }
 
     #[test]

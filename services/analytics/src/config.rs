@@ -1,5 +1,6 @@
 //! The settings of analytics.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,10 @@ use sm_service_kit::config::{
     AuthConfig, EventHandlerConfig, HttpConfig, KitConfig, OpsConfig, ServiceConfig,
     TelemetryConfig,
 };
+use url::Url;
+
+use crate::remote_write::Labels;
+use crate::rollup::Tier;
 
 use crate::delivery::Patience;
 use crate::incidents::Limits;
@@ -29,6 +34,8 @@ pub struct Config {
     pub(crate) ingest: IngestConfig,
     /// `[retention]`
     pub(crate) retention: RetentionConfig,
+    /// `[packing]`
+    pub(crate) packing: PackingConfig,
     /// `[query]`
     pub(crate) query: QueryConfig,
     /// `[alerts]`
@@ -39,6 +46,8 @@ pub struct Config {
     pub(crate) delivery: DeliveryConfig,
     /// `[alertmanager]`
     pub(crate) alertmanager: AlertmanagerConfig,
+    /// `[remote_write]`
+    pub(crate) remote_write: RemoteWriteConfig,
 }
 
 /// `[ingest]`
@@ -66,8 +75,121 @@ impl IngestConfig {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RetentionConfig {
     pub(crate) seconds_s: u32,
+    pub(crate) tens_s: u32,
     pub(crate) minutes_s: u32,
+    pub(crate) hours_s: u32,
     pub(crate) timeline_max: u32,
+}
+
+impl RetentionConfig {
+    /// How long a resolution is kept, in seconds.
+    pub(crate) fn of(&self, tier: Tier) -> i64 {
+        i64::from(match tier {
+            Tier::Seconds => self.seconds_s,
+            Tier::Tens => self.tens_s,
+            Tier::Minutes => self.minutes_s,
+            Tier::Hours => self.hours_s,
+        })
+    }
+}
+
+/// `[packing]`
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PackingConfig {
+    pub(crate) interval_ms: u64,
+    pub(crate) grace_s: u32,
+}
+
+impl PackingConfig {
+    pub(crate) const fn interval(&self) -> Duration {
+        Duration::from_millis(self.interval_ms)
+    }
+}
+
+/// `[remote_write]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RemoteWriteConfig {
+    pub(crate) url: Target,
+    pub(crate) bearer_token_file: PathBuf,
+    pub(crate) labels: Labels,
+    pub(crate) timeout_ms: u64,
+    pub(crate) interval_ms: u64,
+    pub(crate) delay_s: u32,
+    pub(crate) backfill_s: u32,
+    pub(crate) span_max_s: u32,
+    pub(crate) retry_min_ms: u64,
+    pub(crate) retry_max_ms: u64,
+}
+
+impl RemoteWriteConfig {
+    pub(crate) const fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout_ms)
+    }
+
+    pub(crate) const fn interval(&self) -> Duration {
+        Duration::from_millis(self.interval_ms)
+    }
+
+    pub(crate) const fn retry_min(&self) -> Duration {
+        Duration::from_millis(self.retry_min_ms)
+    }
+
+    pub(crate) const fn retry_max(&self) -> Duration {
+        Duration::from_millis(self.retry_max_ms)
+    }
+
+    /// How long a replica that says nothing is still the one that sends: longer than it is silent.
+    pub(crate) const fn sender_ms(&self) -> u64 {
+        2 * (self.timeout_ms + self.interval_ms)
+    }
+}
+
+/// Where something is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) enum Target {
+    /// Nowhere.
+    Off,
+    /// To this address.
+    At(Url),
+}
+
+/// A text is no address.
+#[derive(Debug, thiserror::Error)]
+#[error("an address begins with http:// or https://, or is empty for none")]
+pub(crate) struct ParseTargetError;
+
+impl TryFrom<String> for Target {
+    type Error = ParseTargetError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if text.is_empty() {
+            return Ok(Self::Off);
+        }
+        let url: Url = text.parse().map_err(|_no_url| ParseTargetError)?;
+        if matches!(url.scheme(), "http" | "https") {
+            Ok(Self::At(url))
+        } else {
+            Err(ParseTargetError)
+        }
+    }
+}
+
+impl From<Target> for String {
+    fn from(target: Target) -> Self {
+        match target {
+            Target::Off => Self::new(),
+            Target::At(mut url) => {
+                // Shown to whoever asks for the effective settings.
+                if url.password().is_some() {
+                    let _ = url.set_password(Some("***"));
+                }
+                url.into()
+            }
+        }
+    }
 }
 
 /// `[query]`
@@ -76,6 +198,7 @@ pub(crate) struct RetentionConfig {
 pub(crate) struct QueryConfig {
     pub(crate) points_max: u32,
     pub(crate) points_auto: u32,
+    pub(crate) exports_max: usize,
 }
 
 /// `[alerts]`

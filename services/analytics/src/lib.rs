@@ -1,8 +1,9 @@
 //! analytics owns samples, their rollups and what they say about a stream.
 //!
-//! The way of a number: an event on the bus (`ingest`) becomes a row of a second and a statistic
-//! of a minute (`rollup`), both kept in Redis (`store`), and is read back as a series or a
-//! summary (`query`, `api`). [`catalogue`] names every metric.
+//! The way of a number: an event on the bus (`ingest`) becomes a row of a second, kept in Redis
+//! (`store`), which is packed after some minutes (`packing`) together with the statistics that
+//! follow from it (`rollup`), and is read back as a series or a summary (`query`, `api`).
+//! [`catalogue`] names every metric.
 //!
 //! Beside it, one replica at a time watches every stream (`watch`): it looks at the rules (`alerts`),
 //! groups errors (`errors`), puts what went wrong together into incidents (`incidents`), and tells
@@ -20,10 +21,13 @@ mod catalogue;
 mod config;
 mod delivery;
 mod errors;
+mod format;
 mod incidents;
 mod ingest;
 mod metrics;
+mod packing;
 mod query;
+mod remote_write;
 mod rollup;
 mod store;
 mod timeline;
@@ -34,6 +38,12 @@ use sm_service_kit::About;
 pub use api::openapi;
 pub use app::serve;
 pub use config::Config;
+
+/// The names of the metrics that samples carry.
+pub fn sampled_metrics() -> Vec<&'static str> {
+    let metrics = catalogue::Series::Samples.metrics();
+    metrics.map(|metric| metric.spec().name).collect()
+}
 
 /// What this service is.
 pub const ABOUT: About = About {

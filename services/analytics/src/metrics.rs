@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 use sm_common::event::Channel;
 
 use crate::rollup::quantity::float;
@@ -20,7 +20,53 @@ pub(crate) struct Metrics {
     alerts: IntCounterVec,
     deliveries: IntCounterVec,
     lag: IntGaugeVec,
+    packed: IntCounter,
+    open: IntGauge,
     lags: Arc<Mutex<BTreeMap<Log, u64>>>,
+}
+
+/// How sending to a receiver of remote-write does.
+#[derive(Clone, Debug)]
+pub(crate) struct RemoteMetrics {
+    pub(crate) sent: IntCounter,
+    pub(crate) refused: IntCounter,
+    pub(crate) dropped: IntCounter,
+    pub(crate) failures: IntCounter,
+    pub(crate) backlog: IntGauge,
+}
+
+impl RemoteMetrics {
+    pub(crate) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let counter = |name: &str, help: &str| -> Result<IntCounter, prometheus::Error> {
+            let counter = IntCounter::new(name, help)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok(counter)
+        };
+        let backlog = IntGauge::new(
+            "sm_analytics_remote_write_backlog_seconds",
+            "Seconds that wait to be sent, of the stream with the most; told by the replica that sends.",
+        )?;
+        registry.register(Box::new(backlog.clone()))?;
+        Ok(Self {
+            sent: counter(
+                "sm_analytics_remote_write_samples_total",
+                "Samples that the receiver has taken.",
+            )?,
+            refused: counter(
+                "sm_analytics_remote_write_refused_samples_total",
+                "Samples that the receiver will never take.",
+            )?,
+            dropped: counter(
+                "sm_analytics_remote_write_dropped_seconds_total",
+                "Seconds that were not sent before they were removed.",
+            )?,
+            failures: counter(
+                "sm_analytics_remote_write_failures_total",
+                "Requests that the receiver did not take, and that are sent again.",
+            )?,
+            backlog,
+        })
+    }
 }
 
 impl Metrics {
@@ -68,6 +114,16 @@ impl Metrics {
         registry.register(Box::new(watched_errors.clone()))?;
         registry.register(Box::new(alerts.clone()))?;
         registry.register(Box::new(deliveries.clone()))?;
+        let packed = IntCounter::new(
+            "sm_analytics_packed_blocks_total",
+            "Blocks of ten minutes that were packed.",
+        )?;
+        registry.register(Box::new(packed.clone()))?;
+        let open = IntGauge::new(
+            "sm_analytics_open_blocks",
+            "Blocks of ten minutes that are not packed, those that are not over included.",
+        )?;
+        registry.register(Box::new(open.clone()))?;
         Ok(Self {
             watched_errors,
             alerts,
@@ -85,6 +141,8 @@ impl Metrics {
                 "Events of a form that this version cannot read.",
             )?,
             lag,
+            packed,
+            open,
             lags: Arc::default(),
         })
     }
@@ -110,6 +168,17 @@ impl Metrics {
     /// A message was sent, or was not taken, or was given up.
     pub(crate) fn delivered(&self, outcome: &'static str) {
         self.deliveries.with_label_values(&[outcome]).inc();
+    }
+
+    /// So many blocks have been packed.
+    pub(crate) fn count_packed(&self, blocks: usize) {
+        self.packed
+            .inc_by(u64::try_from(blocks).unwrap_or(u64::MAX));
+    }
+
+    /// So many blocks were open at the last look.
+    pub(crate) fn set_open_blocks(&self, blocks: usize) {
+        self.open.set(i64::try_from(blocks).unwrap_or(i64::MAX));
     }
 
     /// So many events of a log have not been read yet.

@@ -1,4 +1,5 @@
 import { AlertPanel } from "./features/alerts/alert-panel.tsx";
+import { HistoryPanel } from "./features/analytics/history-panel.tsx";
 import { AssetPanel } from "./features/assets/asset-panel.tsx";
 import { ChatPanel } from "./features/chat/chat-panel.tsx";
 import { LayerPanel } from "./features/layers/layer-panel.tsx";
@@ -22,6 +23,7 @@ export function Overview() {
         <div className="overview__stream">
           <StreamCard />
           <AlertPanel />
+          <HistoryPanel />
           <OutputPanel />
           <ProgramPanel />
           <RecordingPanel />

@@ -5,6 +5,7 @@ import type { Session } from "./api/session.ts";
 import type { StreamState } from "./api/types.ts";
 import { systemClock } from "./clock.ts";
 import { AlertStore } from "./features/alerts/store.ts";
+import { HistoryStore } from "./features/analytics/store.ts";
 import { Announcer } from "./features/announcements/announcer.ts";
 import { announceLink, announceOutputs, announceStream } from "./features/announcements/rules.ts";
 import { AssetStore } from "./features/assets/store.ts";
@@ -44,6 +45,7 @@ export interface Runtime {
   readonly poller: Poller;
   readonly state: StreamStore;
   readonly commands: StreamCommands;
+  readonly history: HistoryStore;
   readonly metrics: MetricsLane;
   readonly alerts: AlertStore;
   readonly layers: LayerStore;
@@ -154,6 +156,7 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
     sceneCommands: new SceneCommands(api, stream),
     outputs,
     outputWriter: new OutputWriter(api, outputs, stream),
+    history: new HistoryStore(api, stream),
     recordings: new RecordingStore(api, stream),
     assets: new AssetStore(api),
     chat,

@@ -9,6 +9,7 @@ mod editing;
 mod faults;
 mod ingest;
 mod layers;
+mod ledger;
 mod on_air;
 mod production;
 mod recovery;

@@ -5,7 +5,7 @@ use sm_common::clock::Timestamp;
 use sm_common::id::StreamId;
 
 use crate::catalogue::Metric;
-use crate::query::{Limits, Moment, Step, plan, read_series};
+use crate::query::{Limits, Moment, Step, View, plan, read_series};
 use crate::store::Store;
 
 /// What was measured of a metric in one step.
@@ -90,7 +90,7 @@ impl Samples for StoredSamples {
             // Older than anything that is kept: nothing was measured.
             return Ok(Readings::default());
         };
-        let read = read_series(&self.store, stream, metrics, &window).await?;
+        let read = read_series(&self.store, stream, metrics, &window, View::Value).await?;
         let readings = metrics.iter().zip(read).map(|(metric, read)| {
             let readings = read.points.iter().filter_map(|point| {
                 Some(Reading {

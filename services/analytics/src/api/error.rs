@@ -8,7 +8,8 @@ use sm_service_kit::http::etag;
 use crate::alerts::{ChangeError, DryRunError};
 use crate::catalogue::Metric;
 use crate::delivery::DeliveryError;
-use crate::query::WindowError;
+use crate::format::ParquetError;
+use crate::query::{QuantileError, WindowError};
 
 /// Why a request of this service is refused.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +34,18 @@ pub(crate) enum ApiError {
     UnknownIncident(IncidentId),
     #[error("the body is not acceptable")]
     Body(Faults),
+    #[error("give either `broadcast`, or `from` and `to`")]
+    BroadcastOrRange,
+    #[error("give either `view=rate` or `quantile`")]
+    RateOrQuantile,
+    #[error(transparent)]
+    Quantile(QuantileError),
+    #[error("no such broadcast is known; /api/analytics/broadcasts lists them")]
+    UnknownBroadcast,
+    #[error("{running} exports are running, as many as there may be; try again when one has ended")]
+    TooManyExports { running: usize },
+    #[error("rows cannot be written as Parquet")]
+    Parquet(#[source] ParquetError),
     #[error(transparent)]
     Window(#[from] WindowError),
     #[error(transparent)]
@@ -51,20 +64,37 @@ impl From<Faults> for ApiError {
     }
 }
 
+impl From<QuantileError> for ApiError {
+    fn from(error: QuantileError) -> Self {
+        match error {
+            QuantileError::Bus(error) => Self::Bus(error),
+            error @ (QuantileError::NoDistribution(_) | QuantileError::TooFine) => {
+                Self::Quantile(error)
+            }
+        }
+    }
+}
+
 impl From<ApiError> for ApiProblem {
     fn from(error: ApiError) -> Self {
         let code = match error {
             ApiError::Bus(error)
             | ApiError::Change(ChangeError::Bus(error))
             | ApiError::Delivery(DeliveryError::Bus(error)) => return bus(error),
+            ApiError::Parquet(_) => return Self::internal(error),
             ApiError::Body(faults) => return body(faults),
             ApiError::Change(error) => return change(&error),
             ApiError::Delivery(error) => return delivery(&error),
             ApiError::UnknownStream(_) => ProblemCode::StreamNotFound,
             ApiError::UnknownMetric { .. } => ProblemCode::MetricUnknown,
-            ApiError::NoMetric | ApiError::Limit { .. } | ApiError::Month => {
-                ProblemCode::QueryInvalid
-            }
+            ApiError::UnknownBroadcast => ProblemCode::BroadcastUnknown,
+            ApiError::TooManyExports { .. } => ProblemCode::ExportLimit,
+            ApiError::NoMetric
+            | ApiError::Limit { .. }
+            | ApiError::Month
+            | ApiError::BroadcastOrRange
+            | ApiError::RateOrQuantile
+            | ApiError::Quantile(_) => ProblemCode::QueryInvalid,
             ApiError::OpenRange | ApiError::Window(_) | ApiError::LongDryRun { .. } => {
                 ProblemCode::RangeInvalid
             }

@@ -25,6 +25,8 @@ pub(crate) struct MetricInfo {
     kind: MetricKind,
     /// The smallest difference that is kept.
     resolution: f64,
+    /// Whether quantiles can be asked for.
+    distribution: bool,
     /// What it is.
     help: &'static str,
 }
@@ -37,6 +39,7 @@ impl From<Metric> for MetricInfo {
             unit: spec.unit,
             kind: spec.kind,
             resolution: metric.decimals().resolution(),
+            distribution: metric.is_distribution(),
             help: spec.help,
         }
     }

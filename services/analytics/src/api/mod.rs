@@ -1,11 +1,15 @@
 //! The HTTP API: every path, and the document that describes it.
 
 mod alerts;
+mod broadcasts;
 mod cached;
+mod compare;
 mod error;
 mod errors;
+mod export;
 mod incidents;
 mod metrics;
+mod streams;
 mod summary;
 mod timeseries;
 
@@ -23,9 +27,11 @@ use crate::config::AlertsConfig;
 use crate::delivery::DeliveryStore;
 use crate::errors::ErrorStore;
 use crate::incidents::IncidentStore;
-use crate::query::Limits;
+use crate::query::{Limits, Period, Summary, summarise};
 use crate::store::Store;
 use error::ApiError;
+pub(crate) use export::Exports;
+use streams::Streams;
 
 /// What handlers work with.
 #[derive(Clone, Debug)]
@@ -40,6 +46,7 @@ pub(crate) struct Context {
     pub(crate) incidents: IncidentStore,
     /// Where messages may be sent.
     pub(crate) policy: NetworkPolicy,
+    pub(crate) exports: Exports,
 }
 
 impl Context {
@@ -50,6 +57,25 @@ impl Context {
         }
         Err(ApiError::UnknownStream(stream.clone()))
     }
+
+    /// Tells of a broadcast or a range, and refuses a broadcast that is not known.
+    async fn summarise(&self, stream: &StreamId, period: Period) -> Result<Summary, ApiError> {
+        let summary = summarise(&self.store, stream, period).await?;
+        summary.ok_or(ApiError::UnknownBroadcast)
+    }
+
+    /// The streams that are meant, each once.
+    async fn resolve(&self, streams: Streams) -> Result<Vec<StreamId>, ApiError> {
+        match streams {
+            Streams::Every => Ok(self.store.streams().await?.into_iter().collect()),
+            Streams::These(streams) => {
+                for stream in &streams {
+                    self.require(stream).await?;
+                }
+                Ok(streams)
+            }
+        }
+    }
 }
 
 /// The route table.
@@ -59,6 +85,9 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
             .app_data(Data::new(context.clone()))
             .service(web::resource("/api/analytics/timeseries").get(timeseries::read_timeseries))
             .service(web::resource("/api/analytics/summary").get(summary::read_summary))
+            .service(web::resource("/api/analytics/broadcasts").get(broadcasts::read_broadcasts))
+            .service(web::resource("/api/analytics/compare").get(compare::read_comparison))
+            .service(web::resource("/api/analytics/export").get(export::export_samples))
             .service(web::resource("/api/analytics/metrics").get(metrics::list_metrics))
             .configure(alert_routes)
             .service(web::resource("/api/analytics/errors").get(errors::list_errors))
@@ -120,6 +149,9 @@ fn alert_routes(config: &mut ServiceConfig) {
     paths(
         timeseries::read_timeseries,
         summary::read_summary,
+        broadcasts::read_broadcasts,
+        compare::read_comparison,
+        export::export_samples,
         metrics::list_metrics,
         alerts::list::list_alerts,
         alerts::rules::list_rules,
@@ -160,19 +192,19 @@ struct MetricNames;
 
 impl Modify for MetricNames {
     fn modify(&self, document: &mut Document) {
-        let parameters = document
-            .paths
-            .paths
-            .values_mut()
-            .filter_map(|path| path.get.as_mut())
-            .filter_map(|operation| operation.parameters.as_mut())
-            .flatten();
-        for parameter in parameters {
-            if let RefOr::T(parameter) = parameter
-                && parameter.name == "metric"
-            {
-                parameter.required = Required::True;
-                parameter.description = Some(describe_metrics());
+        for (path, item) in &mut document.paths.paths {
+            let operation = item.get.as_mut();
+            let parameters = operation.and_then(|operation| operation.parameters.as_mut());
+            for parameter in parameters.into_iter().flatten() {
+                let RefOr::T(parameter) = parameter else {
+                    continue;
+                };
+                if parameter.name == "metric" {
+                    parameter.description = Some(describe_metrics());
+                    if path.ends_with("/timeseries") {
+                        parameter.required = Required::True;
+                    }
+                }
             }
         }
     }

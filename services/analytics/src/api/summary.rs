@@ -12,7 +12,7 @@ use utoipa::IntoParams;
 use super::Context;
 use super::cached::revalidated;
 use super::error::ApiError;
-use crate::query::{Moment, Period, Summary, WindowError, summarise};
+use crate::query::{Moment, Period, Summary, WindowError};
 
 /// What to sum up.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
@@ -31,6 +31,11 @@ pub(crate) struct SummaryQuery {
     #[serde(default)]
     #[param(value_type = Option<String>)]
     to: Option<Moment>,
+    /// A time when the broadcast that is meant was on air, such as its `started_at`. Not together
+    /// with `from` and `to`.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    broadcast: Option<Moment>,
 }
 
 /// How a stream did.
@@ -45,7 +50,7 @@ pub(crate) struct SummaryQuery {
         (status = 400, description = "A parameter cannot be read, or the range cannot be answered.", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The role does not allow it.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such stream.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such stream, or no such broadcast.", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "It cannot be read now.", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = [])),
@@ -60,26 +65,36 @@ pub(crate) async fn read_summary(
 }
 
 async fn answer(context: &Context, query: SummaryQuery) -> Result<Summary, ApiError> {
-    let SummaryQuery { stream, from, to } = query;
-    let store = &context.store;
-    let period = parse_period(from, to, store.bus().clock().now())?;
+    let SummaryQuery {
+        stream,
+        from,
+        to,
+        broadcast,
+    } = query;
+    let now = context.store.bus().clock().now();
+    let period = parse_period(broadcast, from, to, now)?;
     context.require(&stream).await?;
-    Ok(summarise(store, &stream, period).await?)
+    context.summarise(&stream, period).await
 }
 
 fn parse_period(
+    broadcast: Option<Moment>,
     from: Option<Moment>,
     to: Option<Moment>,
     now: Timestamp,
 ) -> Result<Period, ApiError> {
-    let Some(from) = from else {
-        return match to {
-            None => Ok(Period::LatestBroadcast),
-            Some(_) => Err(ApiError::OpenRange),
-        };
-    };
-    let from = from.resolve(now);
-    let to = to.unwrap_or(Moment::NOW).resolve(now);
+    match (broadcast, from, to) {
+        (None, None, None) => Ok(Period::LatestBroadcast),
+        (Some(at), None, None) => Ok(Period::BroadcastAt(at.resolve(now))),
+        (None, Some(from), to) => parse_range(from, to.unwrap_or(Moment::NOW), now),
+        (None, None, Some(_)) => Err(ApiError::OpenRange),
+        (Some(_), _, _) => Err(ApiError::BroadcastOrRange),
+    }
+}
+
+/// A range that is not empty.
+pub(super) fn parse_range(from: Moment, to: Moment, now: Timestamp) -> Result<Period, ApiError> {
+    let (from, to) = (from.resolve(now), to.resolve(now));
     if from >= to.min(now) {
         return Err(WindowError::Empty { from, to }.into());
     }

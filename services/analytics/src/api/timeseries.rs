@@ -12,17 +12,21 @@ use utoipa::{IntoParams, ToSchema};
 use super::Context;
 use super::cached::revalidated;
 use super::error::ApiError;
+use super::streams::Streams;
 use crate::catalogue::Metric;
-use crate::query::{MetricPoints, Moment, Step, plan, read_series};
+use crate::query::{
+    Group, MetricPoints, Moment, Part, Step, View, plan, read_quantiles, read_series,
+};
 
 /// What to read.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct TimeseriesQuery {
-    /// The stream; `main` unless said otherwise.
+    /// Comma-separated streams, or `*` for every one; `main` unless said otherwise.
     #[serde(default)]
-    stream: StreamId,
+    #[param(value_type = String, default = "main")]
+    stream: Streams,
     /// Comma-separated names of metrics.
     #[serde(default)]
     metric: String,
@@ -34,11 +38,26 @@ pub(crate) struct TimeseriesQuery {
     #[serde(default = "now")]
     #[param(value_type = String, default = "now")]
     to: Moment,
-    /// Distance of two points: `auto`, or a whole number of `s`, `m`, `h` or `d`. Below a minute
-    /// for the last 6 hours only, whole minutes beyond.
+    /// Distance of two points: `auto`, or a whole number of `s`, `m`, `h` or `d`. Any for the last 6
+    /// hours, whole tens of seconds for the last 3 days, whole minutes for the last 30 days, whole
+    /// hours for 2 years.
     #[serde(default)]
     #[param(value_type = String, default = "auto")]
     step: Step,
+    /// What of a counter: its values, or by how much it grows per second. Others are told as they
+    /// are.
+    #[serde(default)]
+    #[param(inline)]
+    view: View,
+    /// A quantile between 0 and 1 instead of the mean, of metrics that have a distribution (see
+    /// `/api/analytics/metrics`). Exact of seconds; in steps of whole minutes it is within 1 %.
+    #[serde(default)]
+    #[param(value_type = Option<f64>, minimum = 0, maximum = 1)]
+    quantile: Option<Part>,
+    /// How several streams are told: each for itself, or as their sum, mean or highest.
+    #[serde(default)]
+    #[param(inline)]
+    group: Group,
 }
 
 const fn quarter_of_an_hour_ago() -> Moment {
@@ -52,17 +71,17 @@ const fn now() -> Moment {
 /// Metrics over time.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Timeseries {
-    /// The stream.
-    stream: StreamId,
+    /// The streams.
+    streams: Vec<StreamId>,
     /// Where the first step begins.
     from: Timestamp,
     /// Where the last step ends.
     to: Timestamp,
     /// Length of a step, in seconds.
     step_s: i64,
-    /// Length of the rows that the points were made from, in seconds: 1 or 60.
+    /// Length of the rows that the points were made from, in seconds: 1, 10, 60 or 3600.
     resolution_s: i64,
-    /// The metrics, as asked for.
+    /// The metrics as asked for, of one stream after the other.
     metrics: Vec<MetricPoints>,
 }
 
@@ -99,25 +118,40 @@ async fn answer(context: &Context, query: TimeseriesQuery) -> Result<Timeseries,
         from,
         to,
         step,
+        view,
+        quantile,
+        group,
     } = query;
     let metrics = parse_metrics(&metric)?;
     let store = &context.store;
+    let streams = context.resolve(stream).await?;
     let now = store.bus().clock().now();
-    let window = plan((from, to), step, metrics.len(), &context.limits, now)?;
-    context.require(&stream).await?;
-    let metrics = read_series(store, &stream, &metrics, &window).await?;
+    let series = metrics.len().saturating_mul(streams.len());
+    let window = plan((from, to), step, series, &context.limits, now)?;
+    let mut found = Vec::new();
+    for stream in &streams {
+        let series = match quantile {
+            None => read_series(store, stream, &metrics, &window, view).await?,
+            Some(part) if view == View::Value => {
+                let limits = &context.limits;
+                read_quantiles(store, stream, &metrics, (&window, limits), part).await?
+            }
+            Some(_) => return Err(ApiError::RateOrQuantile),
+        };
+        found.extend(series);
+    }
     Ok(Timeseries {
-        stream,
+        streams,
         from: Timestamp::from_unix_millis(window.from_s * 1000),
         to: Timestamp::from_unix_millis(window.to_s * 1000),
         step_s: window.step_s,
         resolution_s: window.tier.unit_s(),
-        metrics,
+        metrics: group.join(found),
     })
 }
 
 /// The metrics named, each once.
-fn parse_metrics(text: &str) -> Result<Vec<Metric>, ApiError> {
+pub(super) fn parse_metrics(text: &str) -> Result<Vec<Metric>, ApiError> {
     let mut metrics = Vec::new();
     for name in text
         .split(',')

@@ -16,10 +16,8 @@ use sm_service_kit::health::Health;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::catalogue::Series;
 use crate::config::IngestConfig;
 use crate::metrics::Metrics;
-use crate::rollup::{self, Rows, Seconds};
 use crate::store::{Advance, Log, Store};
 use crate::timeline::Happening;
 use cursor::Next;
@@ -147,7 +145,10 @@ impl Ingest {
             return Ok(false);
         };
         let page = read_page(log.channel, &found.entries);
-        let rows = self.roll_up(log, &page.seconds).await?;
+        let seconds = page.seconds;
+        let rows = series_of(log.channel)
+            .filter(|_| !seconds.is_empty())
+            .map(|series| (series, seconds));
         let mut happenings = page.happenings;
         happenings.extend(gap.map(Happening::Gap));
         let reached = after.position.offset;
@@ -170,14 +171,5 @@ impl Ingest {
         }
         self.metrics.set_lag(log, current.saturating_sub(reached));
         Ok(true)
-    }
-
-    /// The rows that follow from a page on top of what is stored.
-    async fn roll_up(&self, log: &Log, page: &Seconds) -> Result<Option<(Series, Rows)>, BusError> {
-        let Some(series) = series_of(log.channel).filter(|_| !page.is_empty()) else {
-            return Ok(None);
-        };
-        let stored = self.store.surroundings(&log.stream, series, page).await?;
-        Ok(Some((series, rollup::apply(series, &stored, page))))
     }
 }

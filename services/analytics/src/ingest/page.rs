@@ -8,7 +8,7 @@ use sm_common::event::{
 use sm_common::performance::MetricsSample;
 
 use crate::catalogue::{Series, read_sample};
-use crate::rollup::{SecondRow, Seconds, record};
+use crate::rollup::{SecondRow, Seconds};
 use crate::timeline::{ErrorRaised, Happening, StatusChange};
 
 /// What a page of a log says.
@@ -53,7 +53,8 @@ pub(super) fn read_page(channel: Channel, entries: &[LogEntry]) -> Page {
         match noted {
             Ok(Noted::Row(at, row)) => {
                 if let Some(series) = series_of(channel) {
-                    record(series, &mut page.seconds, at.as_unix_seconds(), row);
+                    let combine = series.combine();
+                    combine.record(&mut page.seconds, at.as_unix_seconds(), row);
                 }
             }
             Ok(Noted::Happening(happening)) => page.happenings.push(happening),

@@ -44,6 +44,16 @@ pub(super) struct Broadcast {
     pub(super) outages: Vec<Outage>,
 }
 
+impl Broadcast {
+    /// From going on to going off air; to `now` while it goes on.
+    pub(super) fn span(&self, now: Timestamp) -> Span {
+        Span {
+            from: self.started_at.as_unix_millis(),
+            until: self.ended_at.unwrap_or(now).as_unix_millis(),
+        }
+    }
+}
+
 /// What a status means for a broadcast.
 enum Phase {
     OnAir,

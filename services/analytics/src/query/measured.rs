@@ -1,25 +1,24 @@
 //! What rows say about a range as a whole.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde::Serialize;
 use sm_bus::BusError;
 use sm_common::clock::Timestamp;
-use sm_common::event::Channel;
 use sm_common::id::StreamId;
 use utoipa::ToSchema;
 
-use super::series::read_rows;
-use crate::catalogue::{Metric, Series};
-use crate::rollup::quantity::unscale;
-use crate::rollup::{MINUTE, MinuteRow, Stat, increase, minute_of};
-use crate::store::{Log, Store, Tier};
+use crate::catalogue::Metric;
+use crate::rollup::quantity::{float, unscale};
+use crate::rollup::{Stat, Tier, increase};
+use crate::store::{Reader, Store};
 
 /// What was measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub(super) struct Measured {
-    /// How exact the ends of the range are for what follows, in seconds: 1, or 60 where seconds
-    /// are no longer kept.
+    /// How exact the ends of the range are for what follows, in seconds: 1, or 10, 60 or 3600 where
+    /// finer rows are no longer kept.
     resolution_s: Option<i64>,
     /// Samples in the range; one is a second.
     samples: u32,
@@ -53,6 +52,9 @@ struct VideoMeasured {
     fps_average: Option<f64>,
     /// Average bitrate, in kbit/s.
     bitrate_kbps_average: Option<f64>,
+    /// Frames that left the encoder. Too low by what left it between the last sample of a media
+    /// worker and its end.
+    frames: Option<i64>,
     /// Frames that were due and were never composed. Too low by what was dropped between the
     /// last sample of a media worker and its end.
     frames_dropped: Option<i64>,
@@ -74,12 +76,62 @@ struct LayerChangesMeasured {
     to_air_from: Option<Timestamp>,
 }
 
+impl Measured {
+    /// Frames that left the encoder, and frames that were dropped.
+    pub(super) const fn frames(&self) -> (Option<i64>, Option<i64>) {
+        (self.video.frames, self.video.frames_dropped)
+    }
+
+    /// Chat messages that were posted.
+    pub(super) const fn chat_messages(&self) -> Option<i64> {
+        self.chat_messages
+    }
+
+    /// What was measured, by its place in a summary.
+    pub(super) fn numbers(&self) -> [(&'static str, Option<f64>); 10] {
+        let whole = |number: Option<i64>| number.map(float);
+        let Self {
+            viewers,
+            video,
+            layer_changes,
+            chat_messages,
+            ..
+        } = self;
+        [
+            ("viewers.peak", viewers.peak),
+            ("viewers.average", viewers.average),
+            ("viewers.watch_time_s", whole(viewers.watch_time_s)),
+            ("video.fps_average", video.fps_average),
+            ("video.bitrate_kbps_average", video.bitrate_kbps_average),
+            ("video.frames_dropped", whole(video.frames_dropped)),
+            ("layer_changes.count", whole(layer_changes.count)),
+            ("layer_changes.to_air_ms_p50", layer_changes.to_air_ms_p50),
+            ("layer_changes.to_air_ms_p95", layer_changes.to_air_ms_p95),
+            ("chat_messages", whole(*chat_messages)),
+        ]
+    }
+}
+
 /// Rows that cover a part of the range.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Piece {
     tier: Tier,
     rows: Range<i64>,
 }
+
+/// What is read of the samples, in this order.
+const METRICS: [Metric; 7] = [
+    Metric::Fps,
+    Metric::BitrateKbps,
+    Metric::Viewers,
+    Metric::Audience,
+    Metric::FramesTotal,
+    Metric::FramesDropped,
+    Metric::LayerChangeToAirMs,
+];
+
+/// What one row says of [`METRICS`].
+type Sampled = [Option<Stat>; METRICS.len()];
 
 /// Measures from `from_ms` until `until_ms`, in milliseconds since the Unix epoch.
 pub(super) async fn measure(
@@ -89,92 +141,104 @@ pub(super) async fn measure(
     until_ms: i64,
 ) -> Result<Measured, BusError> {
     let now_s = store.bus().clock().now().as_unix_seconds();
-    let seconds_from = now_s - i64::from(store.retention().seconds_s);
-    let minutes_from = now_s - i64::from(store.retention().minutes_s);
+    let oldest = |tier| now_s - store.retention().of(tier);
+    let seconds_from = oldest(Tier::Seconds);
     let begin_s = from_ms.div_euclid(1000);
-    let range = begin_s.max(minutes_from)..(until_ms - 1).div_euclid(1000) + 1;
-    let is_exact = begin_s >= seconds_from;
-    let pieces = pieces(&range, is_exact);
+    let range = begin_s.max(oldest(Tier::Hours))..(until_ms - 1).div_euclid(1000) + 1;
+    let finest = Tier::ALL
+        .into_iter()
+        .find(|tier| begin_s >= oldest(*tier))
+        .unwrap_or(Tier::Hours);
+    let pieces = pieces(&range, finest);
 
+    let reader = store.reader(stream).await?;
     let mut totals = Totals::default();
     for piece in &pieces {
         for rows in piece.tier.pages(piece.rows.clone()) {
-            let rows = read_rows(store, stream, piece.tier, Series::Samples, rows).await?;
-            for (row, values) in &rows {
-                totals.add(*row * piece.tier.unit_s() >= seconds_from, values);
+            for (row, values) in read_rows(&reader, piece.tier, rows).await? {
+                let start = row * piece.tier.unit_s();
+                totals.add(start >= seconds_from, &values);
                 if totals.wants_seconds {
-                    let seconds = row * MINUTE..(row + 1) * MINUTE;
-                    let seconds = store.seconds(stream, Series::Samples, seconds).await?;
-                    totals.add_changes(seconds.values().map(MinuteRow::from));
+                    let seconds = start..start + piece.tier.unit_s();
+                    let seconds = read_rows(&reader, Tier::Seconds, seconds).await?;
+                    totals.add_changes(seconds.into_values());
                 }
             }
         }
     }
-    let mut counts = [None; 2];
-    let counted = [
-        (Series::ChatMessages, Channel::Chat),
-        (Series::LayerChanges, Channel::LayerUpdates),
-    ];
-    for ((series, channel), count) in counted.into_iter().zip(&mut counts) {
-        *count = count_events(store, stream, (series, channel), &range, &pieces).await?;
-    }
-    let [chat_messages, layer_changes] = counts;
     let mut measured = totals.tell(begin_s.max(seconds_from));
-    measured.resolution_s = Some(if is_exact { 1 } else { MINUTE });
-    measured.chat_messages = chat_messages;
-    measured.layer_changes.count = layer_changes;
+    measured.resolution_s = Some(finest.unit_s());
+    measured.chat_messages = count_events(&reader, Metric::ChatMessages, &range, &pieces).await?;
+    measured.layer_changes.count =
+        count_events(&reader, Metric::LayerChanges, &range, &pieces).await?;
     Ok(measured)
 }
 
-/// Minutes for the whole minutes of `range`, seconds for its ends; minutes alone where seconds
-/// are no longer kept.
-fn pieces(range: &Range<i64>, is_exact: bool) -> Vec<Piece> {
-    let piece = |tier, rows| Piece { tier, rows };
-    let after_last = minute_of(range.end - 1) + 1;
-    if !is_exact {
-        return vec![piece(Tier::Minutes, minute_of(range.start)..after_last)];
+/// Minutes, or what is coarser and still kept, for the middle of `range`, and the finest rows that
+/// are kept for its ends.
+fn pieces(range: &Range<i64>, finest: Tier) -> Vec<Piece> {
+    let piece = |tier: Tier, seconds: Range<i64>| Piece {
+        tier,
+        rows: seconds.start / tier.unit_s()..seconds.end / tier.unit_s(),
+    };
+    let down = |second: i64, tier: Tier| second.div_euclid(tier.unit_s()) * tier.unit_s();
+    let up = |second: i64, tier: Tier| down(second + tier.unit_s() - 1, tier);
+    let range = down(range.start, finest)..up(range.end, finest);
+    let coarse = finest.max(Tier::Minutes);
+    let middle = up(range.start, coarse)..down(range.end, coarse);
+    if middle.is_empty() {
+        return vec![piece(finest, range)];
     }
-    let whole = minute_of(range.start + MINUTE - 1)..minute_of(range.end);
-    if whole.is_empty() {
-        return vec![piece(Tier::Seconds, range.clone())];
-    }
-    vec![
-        piece(Tier::Seconds, range.start..whole.start * MINUTE),
-        piece(Tier::Minutes, whole.clone()),
-        piece(Tier::Seconds, whole.end * MINUTE..range.end),
-    ]
+    let pieces = [
+        piece(finest, range.start..middle.start),
+        piece(coarse, middle.clone()),
+        piece(finest, middle.end..range.end),
+    ];
+    let is_there = |piece: &Piece| !piece.rows.is_empty();
+    pieces.into_iter().filter(is_there).collect()
 }
 
-/// How many events of a series there were; `None` when its log was not followed yet.
+/// Rows that lie in one chunk.
+async fn read_rows(
+    reader: &Reader,
+    tier: Tier,
+    rows: Range<i64>,
+) -> Result<BTreeMap<i64, Sampled>, BusError> {
+    let mut sampled: BTreeMap<i64, Sampled> = BTreeMap::new();
+    let columns = reader.page(&METRICS, tier, rows).await?;
+    for (column, rows) in columns.into_iter().enumerate() {
+        for (row, stat) in rows {
+            if let Some(slot) = sampled.entry(row).or_default().get_mut(column) {
+                *slot = Some(stat);
+            }
+        }
+    }
+    Ok(sampled)
+}
+
+/// How many events there were; `None` when their log was not followed yet.
 async fn count_events(
-    store: &Store,
-    stream: &StreamId,
-    (series, channel): (Series, Channel),
+    reader: &Reader,
+    metric: Metric,
     range: &Range<i64>,
     pieces: &[Piece],
 ) -> Result<Option<i64>, BusError> {
-    let log = Log {
-        stream: stream.clone(),
-        channel,
+    let Some(channel) = metric.series().counted() else {
+        return Ok(None);
     };
-    let progress = store.progress(&log).await?;
+    let progress = reader.progress(channel).await?;
     if progress.is_none_or(|progress| progress.since.as_unix_seconds() >= range.end) {
         return Ok(None);
     }
     let mut count = 0;
     for piece in pieces {
         for rows in piece.tier.pages(piece.rows.clone()) {
-            let rows = read_rows(store, stream, piece.tier, series, rows).await?;
-            let sums = rows.iter().filter_map(|(_, row)| at(row, 0));
-            count += sums.map(|stat| stat.sum).sum::<i64>();
+            let rows = reader.page(&[metric], piece.tier, rows).await?;
+            let stats = rows.iter().flat_map(BTreeMap::values);
+            count += stats.map(|stat| stat.sum).sum::<i64>();
         }
     }
     Ok(Some(count))
-}
-
-/// The statistic in a column of a row.
-fn at(row: &MinuteRow, column: usize) -> Option<Stat> {
-    row.0.get(column).copied().flatten()
 }
 
 /// What is gathered from rows, in order.
@@ -184,6 +248,7 @@ struct Totals {
     bitrate: Option<Stat>,
     viewers: Option<Stat>,
     audience: Option<Stat>,
+    frames: Vec<Stat>,
     dropped: Vec<Stat>,
     to_air: ToAir,
     /// Whether the row that was added last holds changes to air that only its seconds tell apart.
@@ -191,20 +256,21 @@ struct Totals {
 }
 
 impl Totals {
-    fn add(&mut self, has_seconds: bool, row: &MinuteRow) {
-        for (slot, metric) in [
-            (&mut self.fps, Metric::Fps),
-            (&mut self.bitrate, Metric::BitrateKbps),
-            (&mut self.viewers, Metric::Viewers),
-            (&mut self.audience, Metric::Audience),
+    fn add(&mut self, has_seconds: bool, row: &Sampled) {
+        let [fps, bitrate, viewers, audience, frames, dropped, to_air] = *row;
+        for (slot, stat) in [
+            (&mut self.fps, fps),
+            (&mut self.bitrate, bitrate),
+            (&mut self.viewers, viewers),
+            (&mut self.audience, audience),
         ] {
-            if let Some(stat) = at(row, metric.column()) {
+            if let Some(stat) = stat {
                 Stat::fold(slot, stat);
             }
         }
-        self.dropped.extend(at(row, Metric::FramesDropped.column()));
-        let to_air = at(row, Metric::LayerChangeToAirMs.column());
-        let samples = at(row, Metric::Viewers.column()).map_or(0, |stat| stat.count);
+        self.frames.extend(frames);
+        self.dropped.extend(dropped);
+        let samples = viewers.map_or(0, |stat| stat.count);
         self.wants_seconds = if has_seconds {
             !self.to_air.add(to_air, samples)
         } else {
@@ -213,9 +279,8 @@ impl Totals {
         };
     }
 
-    fn add_changes(&mut self, seconds: impl Iterator<Item = MinuteRow>) {
-        for second in seconds {
-            let to_air = at(&second, Metric::LayerChangeToAirMs.column());
+    fn add_changes(&mut self, seconds: impl Iterator<Item = Sampled>) {
+        for [.., to_air] in seconds {
             self.to_air.add(to_air, 1);
         }
     }
@@ -247,6 +312,7 @@ impl Totals {
             video: VideoMeasured {
                 fps_average: mean(self.fps, Metric::Fps),
                 bitrate_kbps_average: mean(self.bitrate, Metric::BitrateKbps),
+                frames: increase(self.frames),
                 frames_dropped: increase(self.dropped),
             },
             layer_changes: LayerChangesMeasured {
@@ -299,5 +365,37 @@ impl ToAir {
         let mut changes = self.changes;
         changes.sort_unstable();
         changes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn in_pieces(range: Range<i64>, finest: Tier) -> Vec<(Tier, Range<i64>)> {
+        pieces(&range, finest)
+            .into_iter()
+            .map(|piece| {
+                let unit = piece.tier.unit_s();
+                (piece.tier, piece.rows.start * unit..piece.rows.end * unit)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_range_is_read_as_coarse_as_its_middle_and_as_fine_as_its_ends() {
+        use Tier::{Hours, Minutes, Seconds, Tens};
+        assert_eq!(
+            in_pieces(10..190, Seconds),
+            [(Seconds, 10..60), (Minutes, 60..180), (Seconds, 180..190)]
+        );
+        assert_eq!(in_pieces(10..50, Seconds), [(Seconds, 10..50)]);
+        assert_eq!(in_pieces(60..120, Seconds), [(Minutes, 60..120)]);
+        assert_eq!(
+            in_pieces(13..185, Tens),
+            [(Tens, 10..60), (Minutes, 60..180), (Tens, 180..190)]
+        );
+        assert_eq!(in_pieces(13..185, Minutes), [(Minutes, 0..240)]);
+        assert_eq!(in_pieces(13..7201, Hours), [(Hours, 0..10_800)]);
     }
 }

@@ -4,16 +4,16 @@ use serde::Serialize;
 use serde_json::json;
 use sm_bus::BusError;
 use sm_common::clock::Timestamp;
-use sm_common::event::Channel;
 use sm_common::id::StreamId;
 use utoipa::openapi::schema::{ArrayBuilder, ArrayItems, SchemaType, Type};
 use utoipa::openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::rate::{Growth, View};
 use super::window::Window;
 use crate::catalogue::{Metric, MetricKind, Series};
-use crate::rollup::{MinuteRow, Stat};
-use crate::store::{Log, Store, Tier};
+use crate::rollup::Stat;
+use crate::store::{Log, Store};
 use crate::timeline::{Gap, Happening};
 
 /// One step of one metric, as an array: the time the step begins, then mean, lowest and highest
@@ -50,10 +50,13 @@ impl ToSchema for Point {}
 /// A metric over time.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub(crate) struct MetricPoints {
+    /// The stream; left out where several are told as one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) stream: Option<StreamId>,
     /// The metric.
     pub(crate) name: &'static str,
-    /// The unit of its values.
-    pub(crate) unit: &'static str,
+    /// The unit of its values; of a rate per second.
+    pub(crate) unit: String,
     /// What its values mean over time.
     pub(crate) kind: MetricKind,
     /// `[time, mean, min, max]` for each step, without a step left out; `null` where nothing was
@@ -67,30 +70,26 @@ pub(crate) async fn read_series(
     stream: &StreamId,
     metrics: &[Metric],
     window: &Window,
+    view: View,
 ) -> Result<Vec<MetricPoints>, BusError> {
-    let steps = usize::try_from(window.steps()).unwrap_or(0);
     let mut columns: Vec<Column> = metrics
         .iter()
-        .map(|metric| Column {
-            metric: *metric,
-            place: metric.column(),
-            stats: vec![None; steps],
-        })
+        .map(|metric| Column::new(*metric, view, window))
         .collect();
-    for series in Series::ALL {
-        let mut columns: Vec<&mut Column> = columns
-            .iter_mut()
-            .filter(|column| column.metric.series() == series)
-            .collect();
-        if columns.is_empty() {
-            continue;
-        }
-        for rows in window.tier.pages(window.rows()) {
-            for (row, values) in read_rows(store, stream, window.tier, series, rows).await? {
-                for column in &mut columns {
-                    column.add(window.step_of(row), &values);
-                }
+    let reader = store.reader(stream).await?;
+    for rows in window.tier.pages(window.rows()) {
+        let pages = reader.page(metrics, window.tier, rows).await?;
+        for (column, rows) in columns.iter_mut().zip(pages) {
+            for (row, stat) in rows {
+                column.add(window, row, stat);
             }
+        }
+    }
+    for series in Series::ALL {
+        let silent = |column: &&mut Column| column.metric.series() == series;
+        let mut columns = columns.iter_mut().filter(silent).peekable();
+        if columns.peek().is_none() {
+            continue;
         }
         if let Some(known) = Known::read(store, stream, series, window).await? {
             for column in columns {
@@ -99,70 +98,64 @@ pub(crate) async fn read_series(
         }
     }
     Ok(columns
-        .iter()
-        .map(|column| points(column.metric, window, &column.stats))
+        .into_iter()
+        .map(|column| column.points(stream, window))
         .collect())
 }
 
 /// A metric while its rows are read.
 struct Column {
     metric: Metric,
-    /// Its place in a row.
-    place: usize,
     /// One for each step.
     stats: Vec<Option<Stat>>,
+    /// One for each step, where growth is asked for.
+    growth: Option<Growth>,
 }
 
 impl Column {
-    fn add(&mut self, step: Option<usize>, row: &MinuteRow) {
-        if let Some(stat) = row.0.get(self.place).copied().flatten()
-            && let Some(slot) = step.and_then(|step| self.stats.get_mut(step))
-        {
+    fn new(metric: Metric, view: View, window: &Window) -> Self {
+        let steps = usize::try_from(window.steps()).unwrap_or(0);
+        let is_growing = view == View::Rate && metric.spec().kind == MetricKind::Counter;
+        Self {
+            metric,
+            stats: vec![None; steps],
+            growth: is_growing.then(|| Growth::new(steps)),
+        }
+    }
+
+    fn add(&mut self, window: &Window, row: i64, stat: Stat) {
+        let Some(step) = window.step_of(row) else {
+            return;
+        };
+        if let Some(growth) = &mut self.growth {
+            growth.add(step, row, stat);
+        } else if let Some(slot) = self.stats.get_mut(step) {
             Stat::fold(slot, stat);
         }
     }
-}
 
-/// Rows of either tier, as statistics.
-pub(super) async fn read_rows(
-    store: &Store,
-    stream: &StreamId,
-    tier: Tier,
-    series: Series,
-    rows: Range<i64>,
-) -> Result<Vec<(i64, MinuteRow)>, BusError> {
-    Ok(match tier {
-        Tier::Seconds => store
-            .seconds(stream, series, rows)
-            .await?
-            .iter()
-            .map(|(row, values)| (*row, MinuteRow::from(values)))
-            .collect(),
-        Tier::Minutes => store
-            .minutes(stream, series, rows)
-            .await?
-            .into_iter()
-            .collect(),
-    })
-}
-
-fn points(metric: Metric, window: &Window, stats: &[Option<Stat>]) -> MetricPoints {
-    let spec = metric.spec();
-    let decimals = metric.decimals();
-    let point = |(start, stat): (i64, &Option<Stat>)| {
-        let of = |value: fn(&Stat, _) -> f64| stat.as_ref().map(|stat| value(stat, decimals));
-        Point(
-            Timestamp::from_unix_millis(start * 1000),
-            of(Stat::mean),
-            of(Stat::min),
-            of(Stat::max),
-        )
-    };
-    MetricPoints {
-        name: spec.name,
-        unit: spec.unit,
-        kind: spec.kind,
-        points: window.starts().zip(stats).map(point).collect(),
+    fn points(self, stream: &StreamId, window: &Window) -> MetricPoints {
+        let spec = self.metric.spec();
+        let decimals = self.metric.decimals();
+        let (values, unit) = if let Some(growth) = self.growth {
+            (growth.rates(), format!("{}/s", spec.unit))
+        } else {
+            let of = |stat: Stat| [stat.mean(decimals), stat.min(decimals), stat.max(decimals)];
+            let values = self.stats.into_iter().map(|stat| stat.map(of));
+            (values.collect(), spec.unit.to_owned())
+        };
+        let point = |(start, values): (i64, Option<[f64; 3]>)| {
+            let at = Timestamp::from_unix_millis(start * 1000);
+            let [mean, min, max] = values.map_or([None; 3], |values| values.map(Some));
+            Point(at, mean, min, max)
+        };
+        MetricPoints {
+            stream: Some(stream.clone()),
+            name: spec.name,
+            unit,
+            kind: spec.kind,
+            points: window.starts().zip(values).map(point).collect(),
+        }
     }
 }
 
@@ -183,10 +176,8 @@ impl Known {
         series: Series,
         window: &Window,
     ) -> Result<Option<Self>, BusError> {
-        let channel = match series {
-            Series::Samples => return Ok(None),
-            Series::ChatMessages => Channel::Chat,
-            Series::LayerChanges => Channel::LayerUpdates,
+        let Some(channel) = series.counted() else {
+            return Ok(None);
         };
         let log = Log {
             stream: stream.clone(),
@@ -231,15 +222,23 @@ impl Known {
 
 #[cfg(test)]
 mod tests {
+    use sm_common::event::Channel;
+
     use super::*;
+    use crate::config::RetentionConfig;
     use crate::query::window::{Limits, plan};
 
     #[test]
     fn silence_is_zero_only_where_somebody_listened() {
         let now = Timestamp::from_unix_millis(1_800_000_100_000);
         let limits = Limits {
-            seconds_s: 21_600,
-            minutes_s: 2_592_000,
+            retention: RetentionConfig {
+                seconds_s: 21_600,
+                tens_s: 259_200,
+                minutes_s: 2_592_000,
+                hours_s: 63_072_000,
+                timeline_max: 10_000,
+            },
             points_max: 11_000,
             points_auto: 600,
         };

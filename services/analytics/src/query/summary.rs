@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::broadcast::{Broadcast, Outage, Span, broadcasts, uncovered_ms};
 use super::measured::{Measured, measure};
+use super::quality::{Observed, Quality, judge};
 use crate::rollup::quantity::float;
 use crate::store::Store;
 use crate::timeline::{ErrorRaised, Gap, Happening, StatusChange};
@@ -22,8 +23,47 @@ const INTERRUPTIONS_LISTED_MAX: usize = 100;
 pub(crate) enum Period {
     /// The broadcast that is on air, or else the last.
     LatestBroadcast,
+    /// The broadcast before that.
+    PreviousBroadcast,
+    /// The broadcast that was on air at this time.
+    BroadcastAt(Timestamp),
     /// This range.
     Range(Timestamp, Timestamp),
+}
+
+impl Period {
+    /// The broadcast that is meant, where one is.
+    fn choose(self, broadcasts: &[Broadcast]) -> Option<&Broadcast> {
+        match self {
+            Self::LatestBroadcast => broadcasts.last(),
+            Self::PreviousBroadcast => broadcasts.iter().rev().nth(1),
+            Self::BroadcastAt(at) => broadcasts.iter().find(|broadcast| {
+                broadcast.started_at <= at && broadcast.ended_at.is_none_or(|ended| at < ended)
+            }),
+            Self::Range(..) => None,
+        }
+    }
+}
+
+/// The broadcasts of a stream that are known, the latest first.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub(crate) struct BroadcastList {
+    /// The stream.
+    stream: StreamId,
+    /// Its broadcasts: of the last 30 days, as far as what happened is kept.
+    broadcasts: Vec<KnownBroadcast>,
+}
+
+/// A broadcast.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+struct KnownBroadcast {
+    /// When it was on air.
+    #[serde(flatten)]
+    times: BroadcastTimes,
+    /// Time with a picture, in seconds.
+    on_air_s: f64,
+    /// How often the picture was gone.
+    interruptions: usize,
 }
 
 /// How a stream did over a broadcast or a range. What was not measured is `null`.
@@ -46,6 +86,10 @@ pub(crate) struct Summary {
     /// What was measured.
     #[serde(flatten)]
     measured: Measured,
+    /// Chat messages for each minute with a picture.
+    chat_messages_per_minute: Option<f64>,
+    /// How well it went, as one number and what it is made of.
+    quality: Quality,
     /// What went wrong, by code, the most frequent first.
     errors: Vec<ErrorCount>,
     /// Where events were dropped before they were read: there, counts are too low.
@@ -139,32 +183,96 @@ impl Facts {
     }
 }
 
-/// Tells how `stream` did over `period`.
+/// Tells how `stream` did over `period`; `None` when no such broadcast is known. Of the latest
+/// broadcast everything is then `null`.
 pub(crate) async fn summarise(
     store: &Store,
     stream: &StreamId,
     period: Period,
-) -> Result<Summary, BusError> {
+) -> Result<Option<Summary>, BusError> {
     let now = store.bus().clock().now();
     let facts = Facts::sort(store.timeline(stream).await?);
     let broadcasts = broadcasts(facts.changes.clone(), now);
-    let (broadcast, span) = match period {
-        Period::Range(from, to) => (None, Some(span(from, to.min(now)))),
-        Period::LatestBroadcast => {
-            let latest = broadcasts.last();
-            let times = latest.map(|latest| BroadcastTimes {
-                started_at: latest.started_at,
-                ended_at: latest.ended_at,
-            });
-            let span = latest.map(|b| span(b.started_at, b.ended_at.unwrap_or(now)));
-            (times, span)
-        }
+    let chosen = period.choose(&broadcasts);
+    let span = match (period, chosen) {
+        (Period::Range(from, to), _) => Some(span(from, to.min(now))),
+        (_, Some(broadcast)) => Some(broadcast.span(now)),
+        (Period::LatestBroadcast, None) => None,
+        (Period::PreviousBroadcast | Period::BroadcastAt(_), None) => return Ok(None),
     };
+    let times = chosen.map(BroadcastTimes::from);
     let measured = match span {
         Some(span) => measure(store, stream, span.from, span.until).await?,
         None => Measured::default(),
     };
-    Ok(tell(stream, broadcast, span, &broadcasts, facts, measured))
+    Ok(Some(tell(
+        stream,
+        times,
+        span,
+        &broadcasts,
+        facts,
+        measured,
+    )))
+}
+
+/// Lists the broadcasts of `stream` that are known, the latest first, at most `limit`.
+pub(crate) async fn list_broadcasts(
+    store: &Store,
+    stream: &StreamId,
+    limit: usize,
+) -> Result<BroadcastList, BusError> {
+    let now = store.bus().clock().now();
+    let facts = Facts::sort(store.timeline(stream).await?);
+    let broadcasts = broadcasts(facts.changes.clone(), now);
+    let known = broadcasts.iter().rev().take(limit).map(|broadcast| {
+        let told = told_within(&facts.interruptions, broadcast.span(now));
+        let holes: Vec<Span> = told.iter().map(span_of).collect();
+        KnownBroadcast {
+            times: BroadcastTimes::from(broadcast),
+            on_air_s: float(uncovered_ms(&broadcast.on_air, &holes)) / 1000.0,
+            interruptions: list_interruptions(true, told, &broadcast.outages)
+                .count
+                .unwrap_or(0),
+        }
+    });
+    Ok(BroadcastList {
+        stream: stream.clone(),
+        broadcasts: known.collect(),
+    })
+}
+
+impl From<&Broadcast> for BroadcastTimes {
+    fn from(broadcast: &Broadcast) -> Self {
+        Self {
+            started_at: broadcast.started_at,
+            ended_at: broadcast.ended_at,
+        }
+    }
+}
+
+impl Summary {
+    /// What can be compared, by its place in a summary.
+    pub(super) fn numbers(&self) -> Vec<(&'static str, Option<f64>)> {
+        let count = |count: usize| float(i64::try_from(count).unwrap_or(i64::MAX));
+        let lost = &self.interruptions;
+        let mut numbers = vec![
+            ("quality.score", self.quality.score()),
+            ("on_air_s", self.on_air_s),
+            ("uptime_ratio", self.uptime_ratio),
+            ("interruptions.count", lost.count.map(count)),
+            ("interruptions.total_ms", lost.total_ms.map(float)),
+            ("interruptions.longest_ms", lost.longest_ms.map(float)),
+            ("chat_messages_per_minute", self.chat_messages_per_minute),
+        ];
+        numbers.extend(self.measured.numbers());
+        numbers
+    }
+}
+
+/// The interruptions that lie in `span`, at least in part.
+fn told_within(interruptions: &[Interruption], span: Span) -> Vec<Interruption> {
+    let is_within = |interruption: &&Interruption| span_of(interruption).within(span).is_some();
+    interruptions.iter().filter(is_within).cloned().collect()
 }
 
 fn tell(
@@ -189,11 +297,7 @@ fn tell(
             Some(Outage { span, ..*outage })
         })
         .collect();
-    let told: Vec<Interruption> = facts
-        .interruptions
-        .into_iter()
-        .filter(|interruption| span_of(interruption).within(everything).is_some())
-        .collect();
+    let told = told_within(&facts.interruptions, everything);
     let holes: Vec<Span> = told.iter().map(span_of).collect();
     let is_known = !on_air.is_empty() || !outages.is_empty();
     let on_air_ms = uncovered_ms(&on_air, &holes);
@@ -203,16 +307,37 @@ fn tell(
         .chain(outages.iter().map(|outage| outage.span))
         .map(Span::length_ms)
         .sum();
+    let uptime_ratio = (wanted_ms > 0).then(|| float(on_air_ms) / float(wanted_ms));
+    let interruptions = list_interruptions(is_known, told, &outages);
+    let errors = count_errors(facts.errors, everything);
+    let (frames, frames_dropped) = measured.frames();
+    let quality = judge(&Observed {
+        uptime_ratio,
+        wanted_ms,
+        interruptions: interruptions.count,
+        frames,
+        frames_dropped,
+        errors: errors
+            .iter()
+            .filter(|error| badness(error.severity) > badness(Severity::Warning))
+            .map(|error| error.count)
+            .sum(),
+    });
     Summary {
         stream: stream.clone(),
         broadcast,
         from: span.map(|span| Timestamp::from_unix_millis(span.from)),
         to: span.map(|span| Timestamp::from_unix_millis(span.until)),
         on_air_s: is_known.then(|| float(on_air_ms) / 1000.0),
-        uptime_ratio: (wanted_ms > 0).then(|| float(on_air_ms) / float(wanted_ms)),
-        interruptions: list_interruptions(is_known, told, &outages),
+        uptime_ratio,
+        interruptions,
+        chat_messages_per_minute: measured
+            .chat_messages()
+            .filter(|_| on_air_ms > 0)
+            .map(|messages| float(messages) * 60_000.0 / float(on_air_ms)),
+        quality,
         measured,
-        errors: count_errors(facts.errors, everything),
+        errors,
         gaps: facts
             .gaps
             .iter()

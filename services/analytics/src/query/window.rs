@@ -5,8 +5,8 @@ use std::ops::Range;
 use sm_common::clock::Timestamp;
 
 use super::moment::{Moment, Span, Step};
-use crate::rollup::MINUTE;
-use crate::store::Tier;
+use crate::config::RetentionConfig;
+use crate::rollup::Tier;
 
 /// Steps that `auto` chooses from, in seconds.
 const AUTO_STEPS_S: [i64; 12] = [
@@ -16,13 +16,11 @@ const AUTO_STEPS_S: [i64; 12] = [
 /// Bounds of a question.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// How long seconds are kept, in seconds.
-    pub(crate) seconds_s: i64,
-    /// How long minutes are kept, in seconds.
-    pub(crate) minutes_s: i64,
-    /// Most points, all metrics together.
+    /// How long each resolution is kept.
+    pub(crate) retention: RetentionConfig,
+    /// Most points, all series together.
     pub(crate) points_max: i64,
-    /// Most points of a metric that `auto` aims at.
+    /// Most points of a series that `auto` aims at.
     pub(crate) points_auto: i64,
 }
 
@@ -46,22 +44,43 @@ pub(crate) struct Window {
 pub(crate) enum WindowError {
     #[error("`from` ({from}) must lie before `to` ({to}) and before now")]
     Empty { from: Timestamp, to: Timestamp },
-    #[error("a step of a minute or more is a whole number of minutes")]
-    UnevenStep,
-    #[error("steps below 1m can be had for the last {kept} only; ask for step=1m, or for less")]
-    TooFine { kept: String },
     #[error(
-        "{points} points are too many, {max} are the most for all metrics together; ask for step={step} or more, a shorter range or fewer metrics"
+        "step={step} can be had for the last {kept} only; ask for a step of whole {coarser}, or for less"
+    )]
+    TooFine {
+        step: String,
+        kept: String,
+        coarser: String,
+    },
+    #[error(
+        "{points} points are too many, {max} are the most for all series together; ask for step={step} or more, a shorter range or fewer metrics"
     )]
     TooMany { points: i64, max: i64, step: String },
 }
 
-/// Cuts the range from `from` to `to` into steps, widened to whole steps. What lies after now is
-/// left out.
+impl Limits {
+    /// Whether a resolution reaches back to a moment.
+    fn reaches(&self, tier: Tier, from: Timestamp, now: Timestamp) -> bool {
+        // Nothing is kept longer than hours are: what is older is left out of the answer.
+        tier == Tier::Hours
+            || from.as_unix_seconds() >= now.as_unix_seconds() - self.retention.of(tier)
+    }
+
+    /// The finest resolution that reaches back to a moment.
+    pub(super) fn finest(&self, from: Timestamp, now: Timestamp) -> Tier {
+        Tier::ALL
+            .into_iter()
+            .find(|tier| self.reaches(*tier, from, now))
+            .unwrap_or(Tier::Hours)
+    }
+}
+
+/// Cuts the range from `from` to `to` into steps, widened to whole steps, for so many series. What
+/// lies after now is left out.
 pub(crate) fn plan(
     (from, to): (Moment, Moment),
     step: Step,
-    metrics: usize,
+    series: usize,
     limits: &Limits,
     now: Timestamp,
 ) -> Result<Window, WindowError> {
@@ -70,67 +89,68 @@ pub(crate) fn plan(
     if from >= end {
         return Err(WindowError::Empty { from, to });
     }
-    let metrics = i64::try_from(metrics).unwrap_or(i64::MAX);
+    let series = i64::try_from(series).unwrap_or(i64::MAX);
     let window = |step_s: i64| cut(from, end, step_s, limits, now);
-    let is_before_seconds = from.as_unix_seconds() < now.as_unix_seconds() - limits.seconds_s;
-    let points = |window: &Window| window.steps().saturating_mul(metrics);
+    let points = |window: &Window| window.steps().saturating_mul(series);
+    let is_kept = |window: &Window| limits.reaches(window.tier, from, now);
     let window = match step {
         Step::Every(step) => window(i64::from(step.get())),
         Step::Auto => AUTO_STEPS_S
             .into_iter()
-            .filter(|step| *step >= MINUTE || !is_before_seconds)
             .map(window)
+            .filter(is_kept)
             .find(|window| {
                 window.steps() <= limits.points_auto && points(window) <= limits.points_max
             })
-            .unwrap_or_else(|| window(AUTO_STEPS_S.last().copied().unwrap_or(MINUTE))),
+            .unwrap_or_else(|| window(AUTO_STEPS_S.last().copied().unwrap_or(1))),
     };
-    match window.tier {
-        Tier::Seconds if is_before_seconds => {
-            return Err(WindowError::TooFine {
-                kept: Span(limits.seconds_s).to_string(),
-            });
-        }
-        Tier::Minutes if window.step_s % MINUTE != 0 => return Err(WindowError::UnevenStep),
-        Tier::Seconds | Tier::Minutes => {}
+    if !is_kept(&window) {
+        return Err(WindowError::TooFine {
+            step: Span(window.step_s).to_string(),
+            kept: Span(limits.retention.of(window.tier)).to_string(),
+            coarser: Span(limits.finest(from, now).unit_s()).to_string(),
+        });
     }
     if points(&window) > limits.points_max {
+        let step = enough(&window, series, limits, limits.finest(from, now));
         return Err(WindowError::TooMany {
             points: points(&window),
             max: limits.points_max,
-            step: Span(enough(&window, metrics, limits)).to_string(),
+            step: Span(step).to_string(),
         });
     }
     Ok(window)
 }
 
 fn cut(from: Timestamp, end: Timestamp, step_s: i64, limits: &Limits, now: Timestamp) -> Window {
-    let (tier, kept_s) = if step_s < MINUTE {
-        (Tier::Seconds, limits.seconds_s)
-    } else {
-        (Tier::Minutes, limits.minutes_s)
-    };
+    let tier = coarsest(|tier| step_s % tier.unit_s() == 0);
     let last_s = (end.as_unix_millis() - 1).div_euclid(1000);
     Window {
         from_s: from.as_unix_seconds().div_euclid(step_s) * step_s,
         to_s: (last_s.div_euclid(step_s) + 1) * step_s,
         step_s,
         tier,
-        oldest_s: now.as_unix_seconds() - kept_s,
+        oldest_s: now.as_unix_seconds() - limits.retention.of(tier),
     }
 }
 
-/// The shortest step that gives few enough points.
-fn enough(window: &Window, metrics: i64, limits: &Limits) -> i64 {
-    let length = (window.to_s - window.from_s).saturating_mul(metrics);
+/// The coarsest resolution that will do: the fewest rows, kept the longest.
+fn coarsest(will_do: impl Fn(Tier) -> bool) -> Tier {
+    Tier::ALL
+        .into_iter()
+        .rev()
+        .find(|tier| will_do(*tier))
+        .unwrap_or(Tier::Seconds)
+}
+
+/// The shortest handy step that gives few enough points of rows that are kept.
+fn enough(window: &Window, series: i64, limits: &Limits, finest: Tier) -> i64 {
+    let length = (window.to_s - window.from_s).saturating_mul(series);
     // One step more, because the range is widened to whole steps.
-    let room = (limits.points_max - metrics).max(1);
+    let room = (limits.points_max - series).max(1);
     let step = length / room + 1;
-    if step < MINUTE {
-        step
-    } else {
-        (step / MINUTE + 1) * MINUTE
-    }
+    let unit = coarsest(|tier| tier.unit_s() <= step).max(finest).unit_s();
+    (step + unit - 1) / unit * unit
 }
 
 impl Window {
@@ -153,6 +173,16 @@ impl Window {
         usize::try_from((second - self.from_s).div_euclid(self.step_s)).ok()
     }
 
+    /// The same, made of seconds; `None` where they are not kept for so long.
+    pub(super) fn in_seconds(&self, limits: &Limits, now: Timestamp) -> Option<Self> {
+        let oldest_s = now.as_unix_seconds() - limits.retention.of(Tier::Seconds);
+        (self.from_s >= oldest_s - self.step_s).then_some(Self {
+            tier: Tier::Seconds,
+            oldest_s,
+            ..*self
+        })
+    }
+
     /// The rows that may be there.
     pub(crate) fn rows(&self) -> Range<i64> {
         let unit = self.tier.unit_s();
@@ -166,8 +196,13 @@ mod tests {
     use super::*;
 
     const LIMITS: Limits = Limits {
-        seconds_s: 21_600,
-        minutes_s: 2_592_000,
+        retention: RetentionConfig {
+            seconds_s: 21_600,
+            tens_s: 259_200,
+            minutes_s: 2_592_000,
+            hours_s: 63_072_000,
+            timeline_max: 10_000,
+        },
         points_max: 11_000,
         points_auto: 600,
     };
@@ -202,7 +237,7 @@ mod tests {
         assert_eq!(step("-5m"), 1);
         assert_eq!(step("-1h"), 10);
         assert_eq!(step("-6h"), 60);
-        assert_eq!(step("-7h"), 60);
+        assert_eq!(step("-4d"), 900);
         assert_eq!(step("-30d"), 21_600);
         for metrics in 1..20 {
             for from in ["-1s", "-6h", "-30d", "-365d"] {
@@ -213,20 +248,51 @@ mod tests {
     }
 
     #[test]
-    fn seconds_are_not_promised_beyond_their_retention() {
-        assert!(planned("-6h", "now", "30s", 1).is_ok());
-        assert!(matches!(
-            planned("-7h", "-6h", "30s", 1),
-            Err(WindowError::TooFine { .. })
-        ));
-        // From minutes the range is answered, and what is no longer kept is not read.
-        let window = planned("-40d", "now", "1h", 1).unwrap();
-        assert_eq!(window.rows().start, (1_800_000_030 - 2_592_000) / 60);
+    fn a_step_is_made_of_the_coarsest_rows_that_it_is_made_of() {
+        for (step, tier) in [
+            ("1s", Tier::Seconds),
+            ("61s", Tier::Seconds),
+            ("10s", Tier::Tens),
+            ("90s", Tier::Tens),
+            ("1m", Tier::Minutes),
+            ("90m", Tier::Minutes),
+            ("1h", Tier::Hours),
+            ("1d", Tier::Hours),
+        ] {
+            assert_eq!(planned("-1h", "now", step, 1).unwrap().tier, tier, "{step}");
+        }
+    }
+
+    #[test]
+    fn no_resolution_is_promised_beyond_its_retention() {
+        for (from, step, kept, coarser) in [
+            ("-7h", "1s", "6h", "10s"),
+            ("-4d", "30s", "3d", "1m"),
+            ("-31d", "90m", "30d", "1h"),
+        ] {
+            let expected = WindowError::TooFine {
+                step: step.to_owned(),
+                kept: kept.to_owned(),
+                coarser: coarser.to_owned(),
+            };
+            assert_eq!(planned(from, "now", step, 1), Err(expected));
+            let coarser = planned(from, "now", coarser, 1);
+            assert!(!matches!(coarser, Err(WindowError::TooFine { .. })));
+        }
+        // Hours are the last resort: what is no longer kept is not read.
+        let window = planned("-800d", "now", "1d", 1).unwrap();
+        assert_eq!(window.rows().start, (1_800_000_030 - 63_072_000) / 3600);
     }
 
     #[test]
     fn a_refusal_names_a_step_that_will_do() {
-        for (from, step, metrics) in [("-6h", "1s", 1), ("-6h", "1s", 19), ("-30d", "1m", 4)] {
+        for (from, step, metrics) in [
+            ("-6h", "1s", 1),
+            ("-6h", "1s", 19),
+            ("-3d", "10s", 4),
+            ("-30d", "1m", 4),
+            ("-700d", "1h", 4),
+        ] {
             let error = planned(from, "now", step, metrics).unwrap_err();
             let WindowError::TooMany { step, .. } = error else {
                 panic!("{error}");
@@ -249,12 +315,8 @@ mod tests {
             planned("9000-01-01T00:00:00Z", "9001-01-01T00:00:00Z", "auto", 1),
             Err(WindowError::Empty { .. })
         ));
-        assert_eq!(
-            planned("-1h", "now", "90s", 1),
-            Err(WindowError::UnevenStep)
-        );
         assert!(matches!(
-            planned("0001-01-01T00:00:00Z", "now", "auto", 1),
+            planned("0001-01-01T00:00:00Z", "now", "1h", 1),
             Err(WindowError::TooMany { .. })
         ));
     }

@@ -4,10 +4,11 @@ use sm_bus::{BusError, Commit, CommitOutcome, Guard, keys};
 use sm_common::clock::Timestamp;
 use sm_common::id::StreamId;
 
+use super::block::{Block, WRITES};
 use super::timeline::{STATUS, status_key};
-use super::{Log, Progress, Store, Tier};
+use super::{Log, Progress, Store};
 use crate::catalogue::Series;
-use crate::rollup::Rows;
+use crate::rollup::{Combine, SecondRow, Seconds};
 use crate::timeline::Happening;
 
 /// Most fields that one write sets: a script takes a bounded number of arguments.
@@ -20,8 +21,8 @@ pub(crate) struct Advance {
     pub(crate) before: Option<Progress>,
     /// Where it is then.
     pub(crate) after: Progress,
-    /// Rows to be written.
-    pub(crate) rows: Option<(Series, Rows)>,
+    /// Rows to be added.
+    pub(crate) rows: Option<(Series, Seconds)>,
     /// Entries to be added to the timeline.
     pub(crate) happenings: Vec<Happening>,
 }
@@ -49,49 +50,49 @@ impl Store {
         }
     }
 
+    /// Adds rows to the blocks that they lie in. A sample replaces what is there of its second;
+    /// what is counted adds up.
     fn write_rows(
-        &self,
-        commit: Commit,
-        stream: &StreamId,
-        series: Series,
-        Rows { seconds, minutes }: &Rows,
-    ) -> Commit {
-        let seconds = seconds.iter().map(|(at, row)| (*at, row.encode()));
-        let minutes = minutes.iter().map(|(at, row)| (*at, row.encode()));
-        let commit = self.write_tier(commit, stream, Tier::Seconds, series, seconds);
-        self.write_tier(commit, stream, Tier::Minutes, series, minutes)
-    }
-
-    fn write_tier(
         &self,
         mut commit: Commit,
         stream: &StreamId,
-        tier: Tier,
         series: Series,
-        rows: impl Iterator<Item = (i64, String)>,
+        seconds: &Seconds,
     ) -> Commit {
-        let mut by_key: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (row, cell) in rows {
-            let cells = by_key.entry(tier.key(stream, row)).or_default();
-            cells.extend([tier.field(series, row), cell]);
+        let mut blocks: BTreeMap<Block, Vec<(String, &SecondRow)>> = BTreeMap::new();
+        for (second, row) in seconds {
+            let rows = blocks.entry(Block::of(series, *second)).or_default();
+            rows.push((Block::field(*second), row));
         }
-        for (key, cells) in by_key {
-            for cells in cells.chunks(FIELDS_MAX * 2) {
-                commit = commit.write("HSET", key.clone(), cells.to_vec());
+        // Whoever packs comes long before.
+        let lifetime = self.retention.minutes_s.to_string();
+        let open = keys::open_blocks(stream);
+        for (block, rows) in blocks {
+            let key = block.key(stream);
+            match series.combine() {
+                Combine::Replace => {
+                    for rows in rows.chunks(FIELDS_MAX) {
+                        let cells = rows
+                            .iter()
+                            .flat_map(|(field, row)| [field.clone(), row.encode()]);
+                        commit = commit.write("HSET", key.clone(), cells.collect());
+                    }
+                }
+                Combine::Add => {
+                    for (field, row) in rows {
+                        let count = row.0.first().copied().flatten().unwrap_or(0);
+                        let more = vec![field, count.to_string()];
+                        commit = commit.write("HINCRBY", key.clone(), more);
+                    }
+                }
             }
-            commit = commit.write("EXPIRE", key, vec![self.lifetime_s(tier).to_string()]);
+            let one = vec![WRITES.to_owned(), "1".to_owned()];
+            commit = commit
+                .write("HINCRBY", key.clone(), one)
+                .write("EXPIRE", key, vec![lifetime.clone()])
+                .write("SADD", open.clone(), vec![block.name()]);
         }
         commit
-    }
-
-    /// How long a key is kept after its last write. A key covers an hour or a day, and its first
-    /// row must be kept as long as its last.
-    fn lifetime_s(&self, tier: Tier) -> i64 {
-        let retention = match tier {
-            Tier::Seconds => self.retention.seconds_s,
-            Tier::Minutes => self.retention.minutes_s,
-        };
-        i64::from(retention) + tier.rows_per_key() * tier.unit_s()
     }
 
     fn write_happenings(

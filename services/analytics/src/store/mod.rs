@@ -1,8 +1,18 @@
 //! What is kept in Redis, and how it is read back.
+//!
+//! Seconds arrive in open blocks of ten minutes, written in one step with the position behind
+//! them ([`advance`]). A block that is over is packed into chunks, one for each metric and
+//! resolution ([`pack`]). A reader puts what is open on top of what is packed ([`read`]).
 
 mod advance;
+mod block;
+mod chunk;
+mod codec;
+mod former;
+mod pack;
 mod progress;
-mod rows;
+mod read;
+mod sketches;
 mod timeline;
 
 use std::collections::BTreeSet;
@@ -14,8 +24,11 @@ use sm_common::id::StreamId;
 use crate::config::RetentionConfig;
 
 pub(crate) use advance::Advance;
+pub(crate) use block::Block;
+pub(crate) use pack::{PackError, Packed, by_hour};
 pub(crate) use progress::Progress;
-pub(crate) use rows::Tier;
+pub(crate) use read::{Reader, Rows};
+pub(crate) use sketches::Grain;
 
 /// One channel's events about one stream.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

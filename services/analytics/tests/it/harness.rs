@@ -49,13 +49,22 @@ impl Harness {
         }
     }
 
+    /// Lets the samples begin with a whole hour, so long ago.
+    pub(crate) fn begin_hours_ago(&mut self, hours: i64) {
+        let now = SystemClock.now().as_unix_seconds();
+        let hour = now.div_euclid(3600) - hours;
+        self.start = Timestamp::from_unix_millis(hour * 3_600_000);
+        self.clock = Arc::new(ManualClock::new(self.start));
+        self.reconnect(1000);
+    }
+
     /// Connects the publishers anew; their logs keep about `history_max` events.
     pub(crate) fn reconnect(&mut self, history_max: usize) {
         self.bus = publisher(&self.redis, &self.clock, history_max);
     }
 
     /// Lets the publishers' time go on to `second`, if it has not yet.
-    fn move_to(&self, second: u64) {
+    pub(crate) fn move_to(&self, second: u64) {
         self.clock.advance(self.at(second).since(self.clock.now()));
     }
 
@@ -114,6 +123,15 @@ impl Harness {
 
     pub(crate) async fn chat(&self, second: u64) {
         self.move_to(second);
+        self.post(second).await;
+    }
+
+    /// A message that was posted at `second` and is heard of now.
+    pub(crate) async fn chat_late(&self, second: u64) {
+        self.post(second).await;
+    }
+
+    async fn post(&self, second: u64) {
         self.publish(&ChatMessage::new(
             UserId::generate(),
             "somebody",
@@ -167,6 +185,25 @@ impl Harness {
                     }
                 }
                 true
+            })
+        })
+        .await;
+    }
+
+    /// Waits until every log has been read, and everything that was read is packed: it must be over.
+    pub(crate) async fn until_packed(&self) {
+        self.until_read().await;
+        self.until_gone(&[keys::open_blocks(&StreamId::default())])
+            .await;
+    }
+
+    /// Waits until none of `keys` is there.
+    pub(crate) async fn until_gone(&self, keys: &[String]) {
+        until("the keys are gone", LIMIT, || {
+            Box::pin(async {
+                let mut command = redis::cmd("EXISTS");
+                let found = self.bus.query::<u64>(command.arg(keys)).await;
+                found.is_ok_and(|found| found == 0)
             })
         })
         .await;

@@ -10,12 +10,15 @@
 mod alertmanager;
 mod alerts;
 mod errors;
+mod export;
 mod harness;
 mod incidents;
 mod ingest;
 mod outage;
 mod prometheus;
+mod quantiles;
 mod refusals;
+mod remote_write;
 mod rules;
 mod storage;
 mod summary;

@@ -57,9 +57,19 @@ async fn a_question_that_cannot_be_answered_says_what_to_change() {
             "auto",
         ),
         (
-            "timeseries?metric=fps&step=90s",
+            "timeseries?metric=fps&from=-4d&step=90s",
             "analytics.range.invalid",
-            "whole",
+            "whole 1m",
+        ),
+        (
+            "timeseries?metric=fps&view=speed",
+            "request.query.invalid",
+            "rate",
+        ),
+        (
+            "timeseries?metric=fps&group=all",
+            "request.query.invalid",
+            "sum",
         ),
         (
             "timeseries?metric=fps&from=now&to=-5m",
@@ -74,7 +84,7 @@ async fn a_question_that_cannot_be_answered_says_what_to_change() {
         (
             "timeseries?metric=fps&from=-7h&step=1s",
             "analytics.range.invalid",
-            "step=1m",
+            "whole 10s",
         ),
         (
             "timeseries?metric=fps&from=-6h&step=1s",
@@ -86,18 +96,8 @@ async fn a_question_that_cannot_be_answered_says_what_to_change() {
             "request.query.invalid",
             "a-z",
         ),
-        ("summary?to=now", "analytics.range.invalid", "from"),
-        (
-            "summary?from=now&to=-1h",
-            "analytics.range.invalid",
-            "before",
-        ),
-        ("summary?since=-1h", "request.query.invalid", "since"),
     ] {
-        let answer = api.get(&format!("/api/analytics/{query}")).await;
-        let answer = answer.expect_problem(400, code);
-        let detail = answer.body["detail"].as_str().unwrap();
-        assert!(detail.contains(word), "{query}: {detail}");
+        assert_refused(&api, query, code, word).await;
     }
     let wide = format!("/api/analytics/timeseries?metric={everything}&from=-1h&step=1s");
     let wide = api
@@ -111,6 +111,45 @@ async fn a_question_that_cannot_be_answered_says_what_to_change() {
     );
 }
 
+async fn assert_refused(api: &Api, query: &str, code: &str, word: &str) {
+    let answer = api.get(&format!("/api/analytics/{query}")).await;
+    let answer = answer.expect_problem(400, code);
+    let detail = answer.body["detail"].as_str().unwrap();
+    assert!(detail.contains(word), "{query}: {detail}");
+}
+
+#[tokio::test]
+async fn a_broadcast_that_cannot_be_told_of_says_what_to_change() {
+    let harness = Harness::new();
+    let service = harness.replica(&[]);
+    let api = harness.operator(&service);
+    for (query, code, word) in [
+        ("summary?to=now", "analytics.range.invalid", "from"),
+        (
+            "summary?from=now&to=-1h",
+            "analytics.range.invalid",
+            "before",
+        ),
+        ("summary?since=-1h", "request.query.invalid", "since"),
+        (
+            "summary?broadcast=now&from=-1h",
+            "request.query.invalid",
+            "either",
+        ),
+        ("compare?a=yesterday", "request.query.invalid", "latest"),
+        ("compare?a=now/-1h", "analytics.range.invalid", "before"),
+        ("export?format=xml", "request.query.invalid", "parquet"),
+        ("export?metric=speed", "analytics.metric.unknown", "fps"),
+        (
+            "export?from=-7h&resolution=1s",
+            "analytics.range.invalid",
+            "whole 10s",
+        ),
+    ] {
+        assert_refused(&api, query, code, word).await;
+    }
+}
+
 #[tokio::test]
 async fn a_stream_that_does_not_exist_is_not_found() {
     let harness = Harness::new();
@@ -119,6 +158,10 @@ async fn a_stream_that_does_not_exist_is_not_found() {
     for path in [
         format!("{SERIES}&stream=other"),
         format!("{SUMMARY}?stream=other"),
+        format!("{SERIES}&stream=main,other"),
+        "/api/analytics/broadcasts?stream=other".to_owned(),
+        "/api/analytics/compare?stream=other".to_owned(),
+        "/api/analytics/export?stream=other".to_owned(),
     ] {
         let _refused = api.get(&path).await.expect_problem(404, "stream.not-found");
     }
@@ -140,6 +183,8 @@ async fn each_role_reads_what_it_may() {
             (SERIES, analytics),
             (METRICS, analytics),
             (SUMMARY, summary),
+            ("/api/analytics/broadcasts", summary),
+            ("/api/analytics/export", analytics),
         ] {
             let answer = api.get(path).await;
             if may {

@@ -27,12 +27,22 @@ async fn nothing_is_invented_where_nothing_is_known() {
             "resolution_s": null,
             "samples": 0,
             "viewers": {"peak": null, "average": null, "watch_time_s": null, "audience_peak": null},
-            "video": {"fps_average": null, "bitrate_kbps_average": null, "frames_dropped": null},
+            "video": {
+                "fps_average": null, "bitrate_kbps_average": null,
+                "frames": null, "frames_dropped": null,
+            },
             "layer_changes": {
                 "count": null, "to_air_ms_p50": null, "to_air_ms_p95": null,
                 "to_air_measured": 0, "to_air_from": null,
             },
             "chat_messages": null,
+            "chat_messages_per_minute": null,
+            "quality": {"score": null, "parts": [
+                {"name": "outage", "weight": 40, "observed": null, "unit": "ratio", "worst": 0.05, "value": null},
+                {"name": "interruptions", "weight": 20, "observed": null, "unit": "1/h", "worst": 6.0, "value": null},
+                {"name": "dropped-frames", "weight": 30, "observed": null, "unit": "ratio", "worst": 0.02, "value": null},
+                {"name": "errors", "weight": 10, "observed": null, "unit": "1/h", "worst": 12.0, "value": null},
+            ]},
             "errors": [],
             "gaps": [],
         })
@@ -204,4 +214,89 @@ async fn measurements_are_summed_up_exactly() {
     assert_eq!(part["video"]["frames_dropped"], 5);
     assert_eq!(part["chat_messages"], 2);
     assert_eq!(part["layer_changes"]["to_air_measured"], 6);
+}
+
+/// Two broadcasts: the first of 100 seconds with two outages, the second flawless.
+async fn two_broadcasts(harness: &Harness) {
+    broadcast(harness).await;
+    harness.status(200, StreamStatus::Live, Some(200)).await;
+    harness.status(260, StreamStatus::Stopping, None).await;
+    harness.status(261, StreamStatus::Offline, None).await;
+    for second in 200..260 {
+        let performance = Performance {
+            frames_total: Some(second * 30),
+            frames_dropped: Some(0),
+            ..Performance::default()
+        };
+        harness.sample(second, performance, 5).await;
+    }
+    harness.until_read().await;
+}
+
+#[tokio::test]
+async fn broadcasts_are_listed_and_each_can_be_summed_up() {
+    let harness = Harness::new();
+    let service = harness.replica(&[]);
+    two_broadcasts(&harness).await;
+    let viewer = harness.as_role(&service, Role::Viewer);
+    let list = viewer
+        .get("/api/analytics/broadcasts")
+        .await
+        .expect(200)
+        .body;
+    let time = |second: u64| json!(harness.at(second));
+    assert_eq!(
+        list["broadcasts"],
+        json!([
+            {"started_at": time(200), "ended_at": time(260), "on_air_s": 60.0, "interruptions": 0},
+            {"started_at": time(0), "ended_at": time(100), "on_air_s": 88.0, "interruptions": 2},
+        ])
+    );
+    let latest = viewer.get("/api/analytics/broadcasts?limit=1").await;
+    let latest = latest.expect(200).body;
+    assert_eq!(latest["broadcasts"].as_array().unwrap().len(), 1);
+
+    let path = format!("{SUMMARY}?broadcast={}", harness.time(50));
+    let first = viewer.get(&path).await.expect(200).body;
+    assert_eq!(first["broadcast"]["started_at"], time(0));
+    assert_eq!(first["on_air_s"], 88.0);
+    let path = format!("{SUMMARY}?broadcast={}", harness.time(150));
+    let _none = viewer
+        .get(&path)
+        .await
+        .expect_problem(404, "analytics.broadcast.unknown");
+}
+
+#[tokio::test]
+async fn two_broadcasts_are_compared_number_by_number() {
+    let harness = Harness::new();
+    let service = harness.replica(&[]);
+    two_broadcasts(&harness).await;
+    let api = harness.operator(&service);
+    let compared = api.get("/api/analytics/compare").await.expect(200).body;
+    assert_eq!(compared["a"]["on_air_s"], 88.0);
+    assert_eq!(compared["b"]["on_air_s"], 60.0);
+    // 12 % without a picture is beyond the worst; two interruptions and three errors in an hour.
+    let known = 40.0 * 0.0 + 20.0 * (1.0 - 2.0 / 6.0) + 10.0 * (1.0 - 3.0 / 12.0);
+    let score = (known / 70.0 * 1000.0_f64).round() / 10.0;
+    assert_eq!(compared["a"]["quality"]["score"], score);
+    assert_eq!(compared["b"]["quality"]["score"], 100.0);
+    let differences = compared["differences"].as_array().unwrap();
+    let of = |name: &str| differences.iter().find(|one| one["name"] == name).unwrap();
+    assert_eq!(
+        of("interruptions.count"),
+        &json!({"name": "interruptions.count", "a": 2.0, "b": 0.0, "change": -2.0, "ratio": 0.0})
+    );
+    assert_eq!(of("viewers.peak")["a"], Value::Null);
+    assert_eq!(of("viewers.peak")["change"], Value::Null);
+
+    let (from, middle, to) = (harness.time(200), harness.time(230), harness.time(260));
+    let path = format!("/api/analytics/compare?a={from}/{middle}&b={middle}/{to}");
+    let halves = api.get(&path).await.expect(200).body;
+    assert_eq!(halves["a"]["samples"], 30);
+    assert_eq!(halves["b"]["samples"], 30);
+    let none = api
+        .get("/api/analytics/compare?a=2020-01-01T00:00:00Z")
+        .await;
+    let _none = none.expect_problem(404, "analytics.broadcast.unknown");
 }

@@ -1,6 +1,10 @@
-use sm_common::performance::Performance;
+use serde_json::json;
+use sm_bus::{keys, redis};
+use sm_common::id::StreamId;
+use sm_common::performance::{MetricsSample, Performance, Viewers};
+use sm_test_kit::until;
 
-use crate::harness::{Harness, fps, viewers};
+use crate::harness::{Harness, LIMIT, fps, number, viewers};
 
 /// Every sample that was published is there, and none that was not, in both resolutions.
 #[tokio::test]
@@ -100,4 +104,85 @@ async fn a_series_is_revalidated_by_its_content() {
     harness.samples(3..4).await;
     harness.until_read().await;
     let _changed = ask(first.header("etag")).await.expect(200);
+}
+
+/// Counters grow per second, also over a replaced worker; what is no counter is told as it is.
+#[tokio::test]
+async fn a_rate_is_the_growth_of_a_counter() {
+    let harness = Harness::new();
+    let service = harness.replica(&[]);
+    for second in 0..120 {
+        let frames = if second < 90 {
+            second * 30
+        } else {
+            (second - 90) * 25
+        };
+        let performance = Performance {
+            fps: Some(30.0),
+            frames_total: Some(frames),
+            ..Performance::default()
+        };
+        harness.sample(second, performance, 1).await;
+    }
+    harness.until_read().await;
+    let api = harness.operator(&service);
+    let (from, to) = (harness.time(0), harness.time(180));
+    let path = format!(
+        "/api/analytics/timeseries?metric=frames_total,fps&from={from}&to={to}&step=1m&view=rate"
+    );
+    let answer = api.get(&path).await.expect(200).body;
+    let [frames, fps] = [0, 1].map(|place| &answer["metrics"][place]);
+    assert_eq!(frames["unit"], "frames/s");
+    assert_eq!(frames["points"][0][1], 30.0);
+    let grown = 30.0 * 30.0 + 29.0 * 25.0;
+    assert_eq!(frames["points"][1][1], grown / 60.0);
+    assert!(frames["points"][2][1].is_null());
+    assert_eq!(fps["points"][1][1], 30.0);
+}
+
+/// Several streams beside each other, and as one.
+#[tokio::test]
+async fn streams_are_told_beside_each_other_or_as_one() {
+    let harness = Harness::new();
+    let service = harness.replica(&[]);
+    let studio: StreamId = "studio".parse().unwrap();
+    let mut command = redis::cmd("SADD");
+    command.arg(keys::STREAMS).arg(&["main", "studio"]);
+    let _added: u64 = harness.bus.query(&command).await.unwrap();
+    harness.samples(0..10).await;
+    for second in 0..5 {
+        let sample = MetricsSample {
+            stream: studio.clone(),
+            at: harness.at(second),
+            performance: Performance::default(),
+            viewers: Viewers {
+                current: 100,
+                peak: 100,
+                ..Viewers::default()
+            },
+        };
+        harness.bus.publish(&studio, &sample, None).await.unwrap();
+    }
+    harness.until_read().await;
+    let api = harness.operator(&service);
+    let (from, to) = (harness.time(0), harness.time(10));
+    let read = async |rest: &str| {
+        let path =
+            format!("/api/analytics/timeseries?metric=viewers&from={from}&to={to}&step=1s&{rest}");
+        api.get(&path).await.expect(200).body
+    };
+    until("the other stream has been read", LIMIT, || async {
+        let studio = read("stream=studio").await;
+        studio["metrics"][0]["points"][4][1] == 100.0
+    })
+    .await;
+    let both = read("stream=*").await;
+    assert_eq!(both["streams"], json!(["main", "studio"]));
+    assert_eq!(both["metrics"][1]["stream"], "studio");
+    let sum = read("stream=studio,main&group=sum").await;
+    let points = &sum["metrics"][0]["points"];
+    let alone = |second: u64| number(&json!(viewers(second)));
+    assert_eq!(points[3][1], 100.0 + alone(3));
+    assert_eq!(points[7][1], alone(7), "the other is not measured");
+    assert!(points[3][2].is_null());
 }

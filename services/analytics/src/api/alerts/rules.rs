@@ -23,6 +23,7 @@ use crate::alerts::{
 use crate::api::Context;
 use crate::api::error::ApiError;
 use crate::query::{Moment, Step, WindowError};
+use crate::rollup::Tier;
 
 /// Which rule is meant.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
@@ -331,7 +332,8 @@ impl Context {
         }
         let stream = &query.stream;
         self.require(stream).await?;
-        let kept_by_second = Duration::from_secs(u64::try_from(self.limits.seconds_s).unwrap_or(0));
+        let kept_by_second = self.limits.retention.of(Tier::Seconds);
+        let kept_by_second = Duration::from_secs(u64::try_from(kept_by_second).unwrap_or(0));
         let is_recent = now.since(from) < kept_by_second;
         let (step, every) = if is_recent {
             (Duration::from_secs(1), NonZeroU32::MIN)

@@ -963,6 +963,58 @@ export interface paths {
         patch: operations["update_scene"];
         trace?: never;
     };
+    "/api/scenes/{id}/draft": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads what there is to know of a scene's draft. */
+        get: operations["read_draft"];
+        put?: never;
+        /**
+         * Begins a draft of a scene: changes that are prepared beside it, and made all at once.
+         * @description The draft is a scene of its own that is in no list. Its layers are edited as those of any scene, with
+         *     `scene` set to the draft's `id`, it can be in preview, and it cannot be taken. Each scene has one draft
+         *     at most, which everybody may edit, apply and discard. `If-Match`, where sent, is the scene's revision
+         *     that the caller has read.
+         */
+        post: operations["begin_draft"];
+        /**
+         * Throws a draft away; the scene stays as it is.
+         * @description `If-Match` is the draft's revision that the caller has read.
+         */
+        delete: operations["discard_draft"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/scenes/{id}/draft/apply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes all changes of a draft in its scene, at once and on one frame, and ends the draft.
+         * @description It is one step of the caller's, to be taken back as one. What others have changed in the scene since
+         *     the draft began stays. Where they have changed the same, the answer is 409 with both versions of each
+         *     such field, unless `on_conflict` says otherwise: `keep` leaves theirs, `replace` takes the draft's. Layers
+         *     that are new in the draft keep their identifiers. `If-Match` is the draft's revision that the caller has
+         *     read.
+         */
+        post: operations["apply_draft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/scenes/{id}/duplicate": {
         parameters: {
             query?: never;
@@ -989,7 +1041,8 @@ export interface paths {
         };
         /**
          * Hands a scene out as one file, with the uploaded files that its layers need.
-         * @description A ZIP archive of `scene.json` and `assets/DIGEST`. Passwords, passphrases and stream keys are not
+         * @description A ZIP archive of `scene.json` and `assets/DIGEST`. The variables that its texts show are in it with their
+         *     values. Passwords, passphrases and stream keys are not
          *     in it; `needs_secret` says of which layers. The same scene gives the same bytes.
          */
         get: operations["export_scene"];
@@ -1013,7 +1066,8 @@ export interface paths {
         /**
          * Takes a scene in from a file that `GET /api/scenes/{id}/export` made, here or elsewhere.
          * @description The scene and its layers are new and come at the end of the list; files that are there already are
-         *     kept once. All of it is looked at before anything is kept. Layers whose sources had a secret are
+         *     kept once. Variables that its texts show are set where there are none of their names; others keep their
+         *     values unless `variables=replace` is sent. All of it is looked at before anything is kept. Layers whose sources had a secret are
          *     named in the answer.
          */
         post: operations["import_scene"];
@@ -1249,10 +1303,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the templates, with the JSON Schema of each one's parameters. */
+        /** Lists the templates, those that people have saved last, with the JSON Schema of each one's parameters. */
         get: operations["list_templates"];
         put?: never;
-        post?: never;
+        /**
+         * Saves a group of a scene as a template of the stream.
+         * @description What the group is now is what the template makes, but for the fields that are its parameters. Its
+         *     files count as used. A template is not changed: delete it, and save it again.
+         */
+        post: operations["save_template"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1274,7 +1333,8 @@ export interface paths {
          *     is the scene's revision that the caller has read.
          */
         post: operations["use_template"];
-        delete?: never;
+        /** Deletes a template that somebody has saved. What was made with it stays. */
+        delete: operations["delete_template"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2508,6 +2568,30 @@ export interface components {
          * @enum {string}
          */
         Direction: "left" | "right" | "up" | "down";
+        /** @description A draft of a scene. */
+        DraftAnswer: {
+            /**
+             * @description What others have changed in the scene since it began, of what it changes: `wanted` is the
+             *     draft's.
+             */
+            conflicts: components["schemas"]["Conflict"][];
+            /** @description The draft, and who began it. */
+            draft: components["schemas"]["SceneDraft"];
+            /** @description The draft as the scene that it is; its revision is the `ETag`. */
+            scene: components["schemas"]["SceneSummary"];
+        };
+        /** @description A draft that was applied. */
+        DraftApplication: {
+            /** @description What was done to it; nothing when it was as in the draft already. */
+            results: components["schemas"]["BatchResult"][];
+            /** @description The scene now. */
+            scene: components["schemas"]["SceneSummary"];
+        };
+        /**
+         * @description What became of a draft.
+         * @enum {string}
+         */
+        DraftOutcome: "applied" | "discarded";
         /**
          * @description How a change moves over its time.
          * @enum {string}
@@ -2618,7 +2702,7 @@ export interface components {
          * @description What happened.
          * @enum {string}
          */
-        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.output.status.changed" | "stream.output.adapted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "group.created" | "group.updated" | "group.deleted" | "variables.changed" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "schedule.created" | "schedule.ended" | "chat.message.posted" | "chat.message.deleted" | "chat.message.edited" | "chat.pins.changed" | "chat.rules.changed" | "chat.held.changed" | "chat.user.silenced" | "chat.user.restored" | "chat.sampled";
+        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.output.status.changed" | "stream.output.adapted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "group.created" | "group.updated" | "group.deleted" | "variables.changed" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.draft.begun" | "scene.draft.ended" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "template.created" | "template.deleted" | "schedule.created" | "schedule.ended" | "chat.message.posted" | "chat.message.deleted" | "chat.message.edited" | "chat.pins.changed" | "chat.rules.changed" | "chat.held.changed" | "chat.user.silenced" | "chat.user.restored" | "chat.sampled";
         /** @description What somebody pushes to an `ingest` layer. */
         FeedPerformance: {
             /** @description Codec of the sound, such as `aac`; absent until sound came. */
@@ -3036,6 +3120,15 @@ export interface components {
             needs_secrets: components["schemas"]["LayerId"][];
             /** @description The new scene. */
             scene: components["schemas"]["Scene"];
+            /** @description What became of the variables that its texts show. */
+            variables: components["schemas"]["ImportedVariables"];
+        };
+        /** @description Variables that came with a scene. */
+        ImportedVariables: {
+            /** @description Those that are set to another value here, and kept it. */
+            kept: components["schemas"]["VariableName"][];
+            /** @description Those that got the value in the file. */
+            set: components["schemas"]["VariableName"][];
         };
         /**
          * @description Where somebody publishes to a layer, and with which key. Whoever has this can put a picture on
@@ -3581,6 +3674,7 @@ export interface components {
         LinkRule: "allow" | "refuse" | "hold";
         /** @description A scene in the list of a stream's scenes. */
         ListedScene: components["schemas"]["SceneSummary"] & {
+            draft?: components["schemas"]["SceneDraft"] | null;
             /** @description How many layers it has. */
             layer_count: number;
         };
@@ -3886,6 +3980,33 @@ export interface components {
             scene?: components["schemas"]["SceneId"] | null;
             /** @description When. */
             trigger: components["schemas"]["Trigger"];
+        };
+        /** @description A group that is to be saved as a template. */
+        NewTemplate: {
+            /** @description What it makes, at most 500 characters. */
+            description?: string | null;
+            /** @description The group whose layers it makes. Neither is locked in what it makes. */
+            group: components["schemas"]["GroupId"];
+            /** @description As it is named in addresses; unique in the stream, and none of the system's. */
+            name: components["schemas"]["TemplateName"];
+            /** @description What is asked for where it is used, in the order of a form; at most 20. */
+            parameters?: components["schemas"]["NewTemplateParameter"][] | null;
+            /** @description As people call it, 1 to 100 characters. */
+            title: string;
+        };
+        /** @description A field that is asked for where a template is used. */
+        NewTemplateParameter: {
+            /** @description A layer of the group. */
+            layer: components["schemas"]["LayerId"];
+            /** @description As it is named in requests. */
+            name: components["schemas"]["TemplateName"];
+            /**
+             * @description JSON Pointer within the layer to a text, a number, or true or false; that is its default.
+             * @example /source/text
+             */
+            pointer: string;
+            /** @description As people call it, 1 to 100 characters. */
+            title: string;
         };
         /**
          * @description All variables of a stream. A name is 1 to 32 of a-z, 0-9 and `_`, starts with a letter, and is
@@ -4219,6 +4340,25 @@ export interface components {
         /** @description What somebody chooses for themselves. */
         OwnLook: {
             color?: components["schemas"]["ChatColor"] | null;
+        };
+        /** @description A template that somebody has saved. */
+        OwnTemplate: {
+            /** @description When. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description What it makes. */
+            description: string;
+            /** @description As it is named in addresses. */
+            name: components["schemas"]["TemplateName"];
+            /** @description What is asked for where it is used, in the order of a form. */
+            parameters: components["schemas"]["TemplateParameter"][];
+            /** @description Its layers, as a scene that is in no list. */
+            scene: components["schemas"]["SceneId"];
+            /** @description As people call it. */
+            title: string;
+            /** @description Who saved it. */
+            user_id: components["schemas"]["UserId"];
+            /** @description Their name. */
+            user_name: string;
         };
         /**
          * @description A generated picture.
@@ -4945,6 +5085,48 @@ export interface components {
             scenes_revision: number;
         };
         /**
+         * @description Changes of a scene that are being prepared beside it, to be made all at once.
+         *
+         *     They are kept as a scene of their own, which is in no list and cannot be taken: whatever changes or
+         *     shows layers does so with the layers of a draft, by its identifier.
+         */
+        SceneDraft: {
+            /**
+             * Format: int64
+             * @description The scene's revision that it began with.
+             */
+            base_revision: number;
+            /** @description When. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description The draft, as the scene that it is. */
+            id: components["schemas"]["SceneId"];
+            /** @description Who began it. */
+            user_id: components["schemas"]["UserId"];
+            /** @description Their name. */
+            user_name: string;
+        };
+        /** @description Somebody prepares changes of a scene as a draft. Changes of its layers are told as those of any scene. */
+        SceneDraftBegun: {
+            /** @description The draft, and who began it. */
+            draft: components["schemas"]["SceneDraft"];
+            /** @description The scene. */
+            scene: components["schemas"]["SceneId"];
+        };
+        /** @description A draft is over, and its layers with it. What it made of the scene is told before, by itself. */
+        SceneDraftEnded: {
+            /** @description The draft. */
+            draft: components["schemas"]["SceneId"];
+            /** @description What became of it. */
+            outcome: components["schemas"]["DraftOutcome"];
+            /** @description The scene. */
+            scene: components["schemas"]["SceneId"];
+            /**
+             * Format: int64
+             * @description The scene's revision now.
+             */
+            scene_revision: number;
+        };
+        /**
          * Format: uuid
          * @description A scene: a named, ordered set of layers.
          */
@@ -5486,9 +5668,38 @@ export interface components {
             /** @description The address. */
             url: string;
         } | components["schemas"]["FileTarget"] | Record<string, never>;
+        /** @description A template that somebody had saved was deleted. What was made with it stays. */
+        TemplateDeleted: {
+            /** @description The template. */
+            name: components["schemas"]["TemplateName"];
+        };
         /** @description The templates. */
         TemplateList: {
             templates: components["schemas"]["TemplateSummary"][];
+        };
+        /** @description A template, unique in its stream. */
+        TemplateName: string;
+        /** @description Where a template comes from. */
+        TemplateOrigin: {
+            /** @description When. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description Who saved it. */
+            user_id: components["schemas"]["UserId"];
+            /** @description Their name. */
+            user_name: string;
+        };
+        /** @description A field of a layer that is asked for where a template is used. */
+        TemplateParameter: {
+            /** @description The value unless said otherwise: a text, a number, or true or false. Others are of its type. */
+            default: unknown;
+            /** @description The layer of the template. */
+            layer: components["schemas"]["LayerId"];
+            /** @description As it is named in requests. */
+            name: components["schemas"]["TemplateName"];
+            /** @description JSON Pointer within the layer, such as `/source/text`. */
+            pointer: string;
+            /** @description As people call it. */
+            title: string;
         };
         /** @description A template. */
         TemplateSummary: {
@@ -5500,6 +5711,7 @@ export interface components {
             parameters: {
                 [key: string]: unknown;
             };
+            saved?: components["schemas"]["TemplateOrigin"] | null;
             /** @description As people call it. */
             title: string;
         };
@@ -11549,6 +11761,382 @@ export interface operations {
             };
         };
     };
+    read_draft: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description The scene. */
+                id: components["schemas"]["SceneId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The draft. */
+            200: {
+                headers: {
+                    /** @description The draft's revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DraftAnswer"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or scene, or it has no draft (`scene.draft.not-found`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The scene is a draft itself. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The draft cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    begin_draft: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: {
+                /** @description The scene's `ETag`. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                /** @description The scene. */
+                id: components["schemas"]["SceneId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The draft. */
+            201: {
+                headers: {
+                    /** @description The draft's revision. */
+                    ETag?: string;
+                    /** @description The draft. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scene"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or scene. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The scene has a draft (`scene.draft.exists`), or is one. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` was sent, and the scene has changed; `ETag` is its revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    discard_draft: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header: {
+                /** @description The draft's `ETag`. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The scene. */
+                id: components["schemas"]["SceneId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or scene, or it has no draft (`scene.draft.not-found`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The scene is a draft itself. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The draft has changed; `ETag` is its revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    apply_draft: {
+        parameters: {
+            query?: {
+                /**
+                 * @description What is done where others have changed in the scene what the draft changes; `refuse` unless said
+                 *     otherwise.
+                 */
+                on_conflict?: "refuse" | "keep" | "replace";
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header: {
+                /** @description The draft's `ETag`. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The scene. */
+                id: components["schemas"]["SceneId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was applied. */
+            200: {
+                headers: {
+                    /** @description The scene's revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DraftApplication"];
+                };
+            };
+            /** @description A parameter cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or scene, or it has no draft (`scene.draft.not-found`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Others have changed the same (`scene.draft.conflict`: `conflicts` holds both versions, `wanted` the draft's), or the scene would hold more layers than it may. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The draft has changed; `ETag` is its revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something that a change needs is gone, such as a file; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A layer of the scene is locked, and not unlocked by the draft. */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The host that has the scene on air has not enough CPU left for its layers (`layer.capacity.exceeded`: how much is needed, what is left and of what). Or Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     duplicate_scene: {
         parameters: {
             query?: {
@@ -11702,6 +12290,11 @@ export interface operations {
                 name?: string;
                 /** @description The stream; `main` unless said otherwise. */
                 stream?: components["schemas"]["StreamId"];
+                /**
+                 * @description What is done with variables that are set here to another value than in the file; `keep` unless said
+                 *     otherwise.
+                 */
+                variables?: "keep" | "replace";
             };
             header?: never;
             path?: never;
@@ -12285,7 +12878,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not legal in this status, or nothing is in preview to be taken. */
+            /** @description Not legal in this status, nothing is in preview to be taken, or what is to be taken is a draft (`scene.draft.no-scene`). */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -12997,7 +13590,10 @@ export interface operations {
     };
     list_templates: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -13024,6 +13620,118 @@ export interface operations {
             };
             /** @description The role does not allow it. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The templates cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    save_template: {
+        parameters: {
+            query?: {
+                /** @description The scene; the one that is wanted on air unless said otherwise. */
+                scene?: components["schemas"]["SceneId"];
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTemplate"];
+            };
+        };
+        responses: {
+            /** @description The template. */
+            201: {
+                headers: {
+                    /** @description Where it is used. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateSummary"];
+                };
+            };
+            /** @description The body is not of the expected shape. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or scene. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is a template of this name (`template.exists`, or `template.built-in` where it is the system's), or the stream has as many as it may (`template.limit-reached`). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are out of bounds, or name what is not there; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13143,6 +13851,75 @@ export interface operations {
                 };
             };
             /** @description The host that has the scene on air has not enough CPU left for its layers (`layer.capacity.exceeded`: how much is needed, what is left and of what). Or Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_template: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description The template. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such template. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is one of the system's (`template.built-in`). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
             503: {
                 headers: {
                     [name: string]: unknown;

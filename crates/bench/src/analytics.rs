@@ -274,6 +274,7 @@ fn sample(stream: &StreamId, second: i64) -> MetricsSample {
         viewers: Viewers {
             current: whole("viewers").unwrap_or(0),
             peak: 45,
+            ..Viewers::default()
         },
     }
 }

@@ -7,6 +7,11 @@ use tokio::net::TcpStream;
 /// Requests under way at once.
 const CONNECTIONS: usize = 16;
 
+/// Longest head of an answer.
+const HEAD_BYTES_MAX: usize = 4096;
+/// Longest answer, with its head.
+const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+
 /// Requests a second that a server answers to the same GET over kept connections. Measured on the
 /// machine that also makes the load, so that only ratios within one run mean anything.
 pub(crate) async fn requests_per_second(
@@ -30,7 +35,7 @@ pub(crate) async fn requests_per_second(
 async fn client(address: String, request: String, until: Instant) -> anyhow::Result<u32> {
     let mut stream = TcpStream::connect(&address).await.context("connect")?;
     stream.set_nodelay(true)?;
-    let mut buffer = vec![0; 64 * 1024];
+    let mut buffer = vec![0; ANSWER_BYTES_MAX];
     let mut answered = 0;
     while Instant::now() < until {
         stream.write_all(request.as_bytes()).await?;
@@ -52,8 +57,8 @@ async fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) -> anyhow::Resul
         anyhow::ensure!(read > 0, "the server closed the connection");
         filled += read;
         if wanted == usize::MAX {
-            let text =
-                String::from_utf8_lossy(buffer.get(..filled).unwrap_or_default()).to_lowercase();
+            let head = buffer.get(..filled.min(HEAD_BYTES_MAX)).unwrap_or_default();
+            let text = String::from_utf8_lossy(head).to_lowercase();
             if let Some((head, _)) = text.split_once("\r\n\r\n") {
                 anyhow::ensure!(head.starts_with("http/1.1 200"), "{head}");
                 let length = head

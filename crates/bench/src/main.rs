@@ -2,6 +2,7 @@
 //! Nothing is asserted here.
 
 mod analytics;
+mod bare_route;
 mod engine_cpu;
 mod fan_out;
 mod glass;
@@ -9,6 +10,8 @@ mod host_replaced;
 mod hosts;
 mod http_load;
 mod layer_change;
+mod layer_write;
+mod layers_read;
 mod measurement;
 mod on_air;
 mod player;
@@ -26,11 +29,12 @@ fn main() -> anyhow::Result<()> {
     let wanted = std::env::args().nth(1).filter(|name| !name.is_empty());
     let measurements = match wanted.as_deref() {
         None => {
-            let mut all = vec![state_read::run()?];
+            let mut all = vec![state_read::run()?, layers_read::run()?];
             all.extend(on_air::run()?);
             all.extend(host_replaced::run()?);
             all.extend(restarts::run()?);
             all.extend(layer_change::run()?);
+            all.extend(layer_write::run()?);
             all.extend(glass::run()?);
             all.extend(analytics::run()?);
             all.extend(fan_out::run(fan_out::GROUP)?);
@@ -38,6 +42,8 @@ fn main() -> anyhow::Result<()> {
             all
         }
         Some(STATE_READ) => vec![state_read::run()?],
+        Some(layers_read::NAME) => vec![layers_read::run()?],
+        Some(layer_write::GROUP) => layer_write::run()?,
         Some(on_air::GROUP) => on_air::run()?,
         Some(host_replaced::GROUP) => host_replaced::run()?,
         Some(restarts::GROUP) => restarts::run()?,
@@ -50,7 +56,9 @@ fn main() -> anyhow::Result<()> {
     };
     anyhow::ensure!(
         !measurements.is_empty(),
-        "no such benchmark; there are {STATE_READ}, {}, {}, {}, {}, {}, {}, {}, {} and the cases of the latter two",
+        "no such benchmark; there are {STATE_READ}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {} and the cases of the latter two",
+        layers_read::NAME,
+        layer_write::GROUP,
         on_air::GROUP,
         host_replaced::GROUP,
         restarts::GROUP,

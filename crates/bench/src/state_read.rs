@@ -1,13 +1,10 @@
-use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use actix_web::http::header::CONTENT_TYPE;
-use actix_web::{App, HttpResponse, HttpServer, web};
-use anyhow::Context as _;
 use sm_common::auth::Role;
 use sm_stream_control::{ABOUT, Config, serve};
 use sm_test_kit::{Api, Issuer, Redis, Running, until_some};
 
+use crate::bare_route::bare_route;
 use crate::http_load::requests_per_second;
 use crate::measurement::Measurement;
 
@@ -42,7 +39,7 @@ pub(crate) fn run() -> anyhow::Result<Measurement> {
         })
         .await;
         let ours = service.kit().http_address().to_string();
-        let peer = bare_route(body)?.to_string();
+        let peer = bare_route(PATH, body)?.to_string();
         let bearer = format!("Authorization: Bearer {token}\r\n");
         let mut pairs = Vec::new();
         for _ in 0..ROUNDS {
@@ -55,31 +52,4 @@ pub(crate) fn run() -> anyhow::Result<Measurement> {
         "higher is better; the load shares the cores".clone_into(&mut measurement.note);
         Ok(measurement)
     })
-}
-
-/// A server that answers `body` and does nothing else.
-fn bare_route(body: String) -> anyhow::Result<SocketAddr> {
-    let listener = TcpListener::bind("127.0.0.1:0").context("bind the peer")?;
-    let address = listener.local_addr()?;
-    std::thread::spawn(move || {
-        actix_web::rt::System::new().block_on(async move {
-            let body = web::Bytes::from(body);
-            let server = HttpServer::new(move || {
-                let body = body.clone();
-                let answer = move || {
-                    let body = body.clone();
-                    async move {
-                        HttpResponse::Ok()
-                            .insert_header((CONTENT_TYPE, "application/json"))
-                            .body(body)
-                    }
-                };
-                App::new().route(PATH, web::get().to(answer))
-            })
-            .workers(1)
-            .listen(listener)?;
-            server.run().await
-        })
-    });
-    Ok(address)
 }

@@ -3,11 +3,17 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sm_bus::{Bus, BusConfig};
+use sm_common::clock::SystemClock;
+use sm_common::id::InstanceId;
 use sm_test_kit::{Api, Refusal, Socket, until, until_some};
 use tempfile::TempDir;
 
 /// Longest wait for something that takes seconds on a quiet machine.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Where its Redis listens.
+const REDIS_PORT: u16 = 6390;
 
 /// How a stack is to be started.
 #[derive(Clone, Debug)]
@@ -20,6 +26,8 @@ pub struct StackOptions {
     pub domain: &'static str,
     /// Further environment, as `service.VARIABLE=value`; `service-2.VARIABLE=value` for one replica.
     pub set: Vec<String>,
+    /// Environment of what reads `docker-compose.yml`, such as the limits of the edge.
+    pub edge: Vec<(&'static str, &'static str)>,
 }
 
 impl StackOptions {
@@ -30,6 +38,7 @@ impl StackOptions {
             scale: Vec::new(),
             domain: "",
             set: Vec::new(),
+            edge: Vec::new(),
         }
     }
 
@@ -91,6 +100,16 @@ impl Stack {
     /// `http://` address of another entrypoint.
     pub fn entrypoint(&self, port: u16) -> String {
         format!("http://{}.0.1:{port}", self.options.net)
+    }
+
+    /// Its Redis, as a process of `service` reaches it.
+    pub fn bus(&self, service: &str) -> Bus {
+        let config = BusConfig {
+            password_file: self.data().join("secrets/redis-password"),
+            ..BusConfig::at(format!("redis://{}.0.1:{REDIS_PORT}/", self.options.net))
+        };
+        let instance = InstanceId::generate(service);
+        Bus::new(config, service, instance, SystemClock::shared()).unwrap()
     }
 
     /// A client without a token.
@@ -215,7 +234,8 @@ impl Stack {
             .arg(self.data())
             .arg("--bin")
             .arg(binaries)
-            .args(more);
+            .args(more)
+            .envs(self.options.edge.iter().copied());
         for scale in &self.options.scale {
             run.args(["--scale", scale]);
         }

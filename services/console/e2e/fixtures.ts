@@ -59,6 +59,20 @@ export class System {
     }
   }
 
+  /** Discards the draft of every scene. */
+  async discardDrafts(): Promise<void> {
+    const { scenes } = await (
+      await this.request.get("api/scenes", { headers: this.headers })
+    ).json();
+    for (const { id, draft } of scenes) {
+      if (!draft) continue;
+      const read = await this.request.get(`api/scenes/${id}/draft`, { headers: this.headers });
+      const headers = { ...this.headers, "If-Match": read.headers().etag ?? "" };
+      const gone = await this.request.delete(`api/scenes/${id}/draft`, { headers });
+      expect(gone.ok(), await gone.text()).toBe(true);
+    }
+  }
+
   /** Changes a layer as somebody else would. */
   async changeLayer(name: string, patch: unknown): Promise<void> {
     const { layers } = await (

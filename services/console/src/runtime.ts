@@ -12,6 +12,7 @@ import { AssetStore } from "./features/assets/store.ts";
 import { Moderation } from "./features/chat/moderation.ts";
 import { ChatRoom } from "./features/chat/room.ts";
 import { ChatStore } from "./features/chat/store.ts";
+import { DraftCommands } from "./features/drafts/commands.ts";
 import { GroupCommands } from "./features/layers/group-commands.ts";
 import { LayerHistory } from "./features/layers/history.ts";
 import { OrderWriter } from "./features/layers/order-writer.ts";
@@ -53,6 +54,7 @@ export interface Runtime {
   readonly orderWriter: OrderWriter;
   readonly layerHistory: LayerHistory;
   readonly groupCommands: GroupCommands;
+  readonly draftCommands: DraftCommands;
   readonly variables: VariableStore;
   readonly scenes: SceneStore;
   readonly sceneCommands: SceneCommands;
@@ -151,6 +153,7 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
     orderWriter: new OrderWriter(api, layers, stream),
     layerHistory,
     groupCommands: new GroupCommands(api, layers, stream),
+    draftCommands: new DraftCommands(api, layers, stream),
     variables,
     scenes,
     sceneCommands: new SceneCommands(api, stream),

@@ -132,7 +132,7 @@ pub(crate) struct Scenes {
     catalog: Catalog,
     clock: SharedClock,
     metrics: Metrics,
-    ready: ReadyScenes,
+    ready: Arc<ReadyScenes>,
     /// Writers of one stream in this process wait for each other instead of undoing each other's
     /// attempts. Other replicas are met by the revision in the commit.
     turns: Arc<[Mutex<()>; TURNS]>,
@@ -153,7 +153,7 @@ impl Scenes {
             catalog,
             clock,
             metrics,
-            ready,
+            ready: Arc::new(ready),
             turns: Arc::new(std::array::from_fn(|_| Mutex::default())),
         }
     }

@@ -54,9 +54,9 @@ pub(crate) struct Loaded {
     /// Whether it is in the list of scenes; drafts and templates are not.
     pub(crate) listed: bool,
     /// The drafts of the stream's scenes.
-    pub(crate) drafts: Drafts,
+    pub(crate) drafts: Box<Drafts>,
     /// When it was read.
-    pub(crate) stamp: SceneStamp,
+    pub(crate) stamp: Box<SceneStamp>,
 }
 
 impl Loaded {
@@ -144,8 +144,8 @@ impl SceneStore {
             statuses: statuses.collect(),
             on_air: stored.on_air == Some(wanted),
             listed: stored.order.contains(&wanted),
-            drafts: Drafts::read(stream, stored.drafts)?,
-            stamp: stored.stamp,
+            drafts: Box::new(Drafts::read(stream, stored.drafts)?),
+            stamp: Box::new(stored.stamp),
         })))
     }
 

@@ -36,6 +36,8 @@ export interface ChannelEvents {
     "layer.updated": Schemas["LayerUpdated"];
     "scene.created": Schemas["SceneCreated"];
     "scene.deleted": Schemas["SceneDeleted"];
+    "scene.draft.begun": Schemas["SceneDraftBegun"];
+    "scene.draft.ended": Schemas["SceneDraftEnded"];
     "scene.preview.changed": Schemas["ScenePreviewChanged"];
     "scene.reordered": Schemas["SceneReordered"];
     "scene.take.started": Schemas["SceneTakeStarted"];
@@ -43,6 +45,8 @@ export interface ChannelEvents {
     "scene.updated": Schemas["SceneUpdated"];
     "schedule.created": Schemas["ScheduleCreated"];
     "schedule.ended": Schemas["ScheduleEnded"];
+    "template.created": Schemas["OwnTemplate"];
+    "template.deleted": Schemas["TemplateDeleted"];
     "variables.changed": Schemas["VariablesChanged"];
   };
   "metrics": {
@@ -71,7 +75,7 @@ export interface ChannelSnapshots {
 export const CHANNEL_EVENTS: Readonly<Record<keyof ChannelEvents, readonly string[]>> = {
   "alerts": ["alert.fired", "alert.resolved", "incident.opened", "incident.resolved", "incident.updated", "system.health.changed"],
   "chat": ["chat.held.changed", "chat.message.deleted", "chat.message.edited", "chat.message.posted", "chat.pins.changed", "chat.rules.changed", "chat.sampled", "chat.user.restored", "chat.user.silenced"],
-  "layer-updates": ["group.created", "group.deleted", "group.updated", "layer.created", "layer.deleted", "layer.reordered", "layer.status.changed", "layer.updated", "scene.created", "scene.deleted", "scene.preview.changed", "scene.reordered", "scene.take.started", "scene.taken", "scene.updated", "schedule.created", "schedule.ended", "variables.changed"],
+  "layer-updates": ["group.created", "group.deleted", "group.updated", "layer.created", "layer.deleted", "layer.reordered", "layer.status.changed", "layer.updated", "scene.created", "scene.deleted", "scene.draft.begun", "scene.draft.ended", "scene.preview.changed", "scene.reordered", "scene.take.started", "scene.taken", "scene.updated", "schedule.created", "schedule.ended", "template.created", "template.deleted", "variables.changed"],
   "metrics": ["stream.metrics.sampled"],
   "stream-state": ["stream.error.cleared", "stream.error.raised", "stream.interrupted", "stream.output.adapted", "stream.output.status.changed", "stream.state.changed"],
 };

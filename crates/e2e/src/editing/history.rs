@@ -1,6 +1,6 @@
 //! Everything that was ever told of layers and scenes, read back from Redis and checked for order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use sm_bus::Bus;
@@ -30,6 +30,8 @@ pub(super) struct History {
     layers: BTreeMap<(String, u64), (CommitId, Value)>,
     /// Deletions by layer and its last revision.
     deletions: BTreeMap<(String, u64), CommitId>,
+    /// Drafts that were begun.
+    drafts: BTreeSet<String>,
     /// The newest revision of each layer that was ever told.
     newest: BTreeMap<String, u64>,
     /// The commit of the event before.
@@ -63,6 +65,9 @@ impl History {
     }
 
     fn hear(&mut self, kind: EventType, data: &Value) {
+        if self.is_of_draft(kind, data) {
+            return;
+        }
         let id = match scene_of(kind, data) {
             Some(scene) => self.hear_of_scene(scene, kind, data),
             None => self.hear_of_list(kind, data),
@@ -70,6 +75,29 @@ impl History {
         let commit = self.commits.entry(id.clone()).or_default();
         commit.push((kind, data.clone()));
         self.last = Some(id);
+    }
+
+    /// Whether something is told of a draft, which is compared with its scene when it is applied. The
+    /// revisions of its layers go on in the scene.
+    fn is_of_draft(&mut self, kind: EventType, data: &Value) -> bool {
+        if kind == EventType::SceneDraftBegun {
+            let draft = data["draft"]["id"].as_str().unwrap().to_owned();
+            return self.drafts.insert(draft);
+        }
+        if kind == EventType::SceneDraftEnded {
+            assert!(self.drafts.contains(data["draft"].as_str().unwrap()));
+            return true;
+        }
+        let is_of_draft = scene_of(kind, data).is_some_and(|scene| self.drafts.contains(scene));
+        if is_of_draft && data["layer"].is_object() {
+            let layer = &data["layer"];
+            let revision = layer["revision"].as_u64().unwrap();
+            let name = layer["id"].as_str().unwrap().to_owned();
+            if let Some(before) = self.newest.insert(name, revision) {
+                assert_eq!(revision, before + 1, "{layer}");
+            }
+        }
+        is_of_draft
     }
 
     fn hear_of_scene(&mut self, scene: &str, kind: EventType, data: &Value) -> CommitId {

@@ -6,6 +6,7 @@
 mod act;
 mod commons;
 mod copy;
+mod draft;
 mod history;
 mod ledger;
 mod line;

@@ -44,7 +44,8 @@ impl Person {
     pub(super) async fn act(&mut self) {
         let done = match self.rng.u8(..40) {
             0 => self.copy_and_delete().await,
-            1..=19 => self.commons.act(&mut self.rng, &mut self.line).await,
+            1 => self.room.draft(&mut self.rng, &mut self.line).await,
+            2..=19 => self.commons.act(&mut self.rng, &mut self.line).await,
             _ => self.room.act(&mut self.rng, &mut self.line).await,
         };
         self.acknowledged.extend(done);

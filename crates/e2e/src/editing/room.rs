@@ -30,19 +30,19 @@ pub(super) struct Room {
 }
 
 /// A request, and what it must come to.
-struct Request {
-    method: Method,
-    path: String,
-    expected: Option<u64>,
-    body: Option<Value>,
+pub(super) struct Request {
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) expected: Option<u64>,
+    pub(super) body: Option<Value>,
     /// What it must make of the layers; the status of its refusal otherwise.
-    outcome: Result<Vec<Value>, u16>,
+    pub(super) outcome: Result<Vec<Value>, u16>,
     /// What becomes of the steps.
-    deed: Deed,
+    pub(super) deed: Deed,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Deed {
+pub(super) enum Deed {
     Change,
     Undo,
     Redo,
@@ -209,7 +209,11 @@ impl Room {
         format!("/api/layers{of}?scene={}", self.scene)
     }
 
-    async fn carry_out(&mut self, request: Request, line: &mut Line) -> Option<Acknowledged> {
+    pub(super) async fn carry_out(
+        &mut self,
+        request: Request,
+        line: &mut Line,
+    ) -> Option<Acknowledged> {
         let Request {
             method,
             path,

@@ -72,9 +72,13 @@ export type ModerationEntry = Schemas["ModerationEntry"];
 export type ModerationLog = Schemas["ModerationLog"];
 export type NewAlertRule = Schemas["NewAlertRule"];
 export type NewOutput = Schemas["NewOutput"];
+export type NewTemplateParameter = Schemas["NewTemplateParameter"];
 export type NetworkSource = Schemas["NetworkSource"];
 export type OnConflict = NonNullable<
   NonNullable<paths["/api/layers/undo"]["post"]["parameters"]["query"]>["on_conflict"]
+>;
+export type OnDraftConflict = NonNullable<
+  NonNullable<paths["/api/scenes/{id}/draft/apply"]["post"]["parameters"]["query"]>["on_conflict"]
 >;
 export type OnLoss = Schemas["OnLoss"];
 export type Operation = Schemas["Operation"];
@@ -99,6 +103,8 @@ export type ProgramFormat = Schemas["ProgramFormat"];
 export type Recording = Schemas["Recording"];
 export type Role = Schemas["Role"];
 export type SceneDeleted = Schemas["SceneDeleted"];
+export type SceneDraft = Schemas["SceneDraft"];
+export type SceneDraftEnded = Schemas["SceneDraftEnded"];
 export type SceneList = Schemas["SceneList"];
 export type SceneUpdated = Schemas["SceneUpdated"];
 export type ServerMessage = Schemas["ServerMessage"];

@@ -96,114 +96,125 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
     move |config| {
         config
             .app_data(Data::new(context.clone()))
-            .service(
-                web::resource("/api/layers")
-                    .get(layer::list_layers)
-                    .post(layer::create_layer),
-            )
-            .service(web::resource("/api/layers/order").put(order::reorder_layers))
-            .service(web::resource("/api/layers/batch").post(batch::change_layers))
-            .service(web::resource("/api/layers/undo").post(history::undo_layers))
-            .service(web::resource("/api/layers/redo").post(history::redo_layers))
-            .service(web::resource("/api/layers/history").get(history::list_history))
-            .service(web::resource("/api/layers/copy").post(copy::copy_layers))
-            .service(
-                web::resource("/api/layers/{id}")
-                    .get(layer::read_layer)
-                    .patch(layer::update_layer)
-                    .delete(layer::delete_layer),
-            )
-            .service(web::resource("/api/layers/{id}/ingest").get(ingest::read_ingest))
-            .service(
-                web::resource("/api/layers/{id}/ingest/rotate").post(ingest::rotate_ingest_key),
-            )
-            .service(web::resource("/api/layers/{id}/duplicate").post(copy::duplicate_layer))
-            .service(web::resource("/api/layers/{id}/playback").post(playback::command_playback))
-            .service(
-                web::resource("/api/groups")
-                    .get(group::list_groups)
-                    .post(group::create_group),
-            )
-            .service(
-                web::resource("/api/groups/{id}")
-                    .get(group::read_group)
-                    .patch(group::update_group)
-                    .delete(group::delete_group),
-            )
-            .service(web::resource("/api/groups/{id}/duplicate").post(group::duplicate_group))
-            .service(
-                web::resource("/api/templates")
-                    .get(template::list_templates)
-                    .post(template::save_template),
-            )
-            .service(
-                web::resource("/api/templates/{name}")
-                    .post(template::use_template)
-                    .delete(template::delete_template),
-            )
-            .service(
-                web::resource("/api/variables")
-                    .get(variable::read_variables)
-                    .put(variable::replace_variables)
-                    .patch(variable::update_variables),
-            )
-            .service(
-                web::resource("/api/scenes")
-                    .get(scene::list_scenes)
-                    .post(scene::create_scene),
-            )
-            .service(web::resource("/api/scenes/import").post(scene_file::import_scene))
-            .service(web::resource("/api/scenes/order").put(scene::reorder_scenes))
-            .service(
-                web::resource("/api/scenes/{id}")
-                    .get(scene::read_scene)
-                    .patch(scene::update_scene)
-                    .delete(scene::delete_scene),
-            )
-            .service(
-                web::resource("/api/scenes/{id}/draft")
-                    .get(draft::read_draft)
-                    .post(draft::begin_draft)
-                    .delete(draft::discard_draft),
-            )
-            .service(web::resource("/api/scenes/{id}/draft/apply").post(draft::apply_draft))
-            .service(web::resource("/api/scenes/{id}/export").get(scene_file::export_scene))
-            .service(web::resource("/api/scenes/{id}/duplicate").post(scene::duplicate_scene))
-            .service(
-                web::resource("/api/schedules")
-                    .get(schedule::list_schedules)
-                    .post(schedule::create_schedule),
-            )
-            .service(web::resource("/api/schedules/{id}").delete(schedule::cancel_schedule))
-            .service(
-                web::resource("/api/assets")
-                    .get(asset::list_assets)
-                    .post(asset::upload_asset),
-            )
-            // Before assets: it is not the name of one.
-            .service(
-                web::resource("/api/assets/uploads")
-                    .wrap(DefaultHeaders::new().add((TUS_RESUMABLE, VERSION)))
-                    .post(resumable::begin_upload)
-                    .route(web::method(Method::OPTIONS).to(resumable::describe_uploads)),
-            )
-            .service(
-                web::resource("/api/assets/uploads/{id}")
-                    .wrap(DefaultHeaders::new().add((TUS_RESUMABLE, VERSION)))
-                    .route(web::head().to(resumable::read_upload))
-                    .patch(resumable::continue_upload)
-                    .delete(resumable::cancel_upload),
-            )
-            .service(
-                web::resource("/api/assets/{id}")
-                    .get(asset::read_asset)
-                    .delete(asset::delete_asset),
-            )
-            .service(web::resource("/api/assets/{id}/content").get(content::read_asset_content))
-            .service(
-                web::resource("/api/assets/{id}/thumbnail").get(thumbnail::read_asset_thumbnail),
-            );
+            .configure(layer_routes)
+            .configure(scene_routes)
+            .configure(asset_routes);
     }
+}
+
+fn layer_routes(config: &mut ServiceConfig) {
+    config
+        .service(
+            web::resource("/api/layers")
+                .get(layer::list_layers)
+                .post(layer::create_layer),
+        )
+        .service(web::resource("/api/layers/order").put(order::reorder_layers))
+        .service(web::resource("/api/layers/batch").post(batch::change_layers))
+        .service(web::resource("/api/layers/undo").post(history::undo_layers))
+        .service(web::resource("/api/layers/redo").post(history::redo_layers))
+        .service(web::resource("/api/layers/history").get(history::list_history))
+        .service(web::resource("/api/layers/copy").post(copy::copy_layers))
+        .service(
+            web::resource("/api/layers/{id}")
+                .get(layer::read_layer)
+                .patch(layer::update_layer)
+                .delete(layer::delete_layer),
+        )
+        .service(web::resource("/api/layers/{id}/ingest").get(ingest::read_ingest))
+        .service(web::resource("/api/layers/{id}/ingest/rotate").post(ingest::rotate_ingest_key))
+        .service(web::resource("/api/layers/{id}/duplicate").post(copy::duplicate_layer))
+        .service(web::resource("/api/layers/{id}/playback").post(playback::command_playback))
+        .service(
+            web::resource("/api/groups")
+                .get(group::list_groups)
+                .post(group::create_group),
+        )
+        .service(
+            web::resource("/api/groups/{id}")
+                .get(group::read_group)
+                .patch(group::update_group)
+                .delete(group::delete_group),
+        )
+        .service(web::resource("/api/groups/{id}/duplicate").post(group::duplicate_group))
+        .service(
+            web::resource("/api/templates")
+                .get(template::list_templates)
+                .post(template::save_template),
+        )
+        .service(
+            web::resource("/api/templates/{name}")
+                .post(template::use_template)
+                .delete(template::delete_template),
+        )
+        .service(
+            web::resource("/api/variables")
+                .get(variable::read_variables)
+                .put(variable::replace_variables)
+                .patch(variable::update_variables),
+        );
+}
+
+fn scene_routes(config: &mut ServiceConfig) {
+    config
+        .service(
+            web::resource("/api/scenes")
+                .get(scene::list_scenes)
+                .post(scene::create_scene),
+        )
+        .service(web::resource("/api/scenes/import").post(scene_file::import_scene))
+        .service(web::resource("/api/scenes/order").put(scene::reorder_scenes))
+        .service(
+            web::resource("/api/scenes/{id}")
+                .get(scene::read_scene)
+                .patch(scene::update_scene)
+                .delete(scene::delete_scene),
+        )
+        .service(
+            web::resource("/api/scenes/{id}/draft")
+                .get(draft::read_draft)
+                .post(draft::begin_draft)
+                .delete(draft::discard_draft),
+        )
+        .service(web::resource("/api/scenes/{id}/draft/apply").post(draft::apply_draft))
+        .service(web::resource("/api/scenes/{id}/export").get(scene_file::export_scene))
+        .service(web::resource("/api/scenes/{id}/duplicate").post(scene::duplicate_scene))
+        .service(
+            web::resource("/api/schedules")
+                .get(schedule::list_schedules)
+                .post(schedule::create_schedule),
+        )
+        .service(web::resource("/api/schedules/{id}").delete(schedule::cancel_schedule));
+}
+
+fn asset_routes(config: &mut ServiceConfig) {
+    config
+        .service(
+            web::resource("/api/assets")
+                .get(asset::list_assets)
+                .post(asset::upload_asset),
+        )
+        // Before assets: it is not the name of one.
+        .service(
+            web::resource("/api/assets/uploads")
+                .wrap(DefaultHeaders::new().add((TUS_RESUMABLE, VERSION)))
+                .post(resumable::begin_upload)
+                .route(web::method(Method::OPTIONS).to(resumable::describe_uploads)),
+        )
+        .service(
+            web::resource("/api/assets/uploads/{id}")
+                .wrap(DefaultHeaders::new().add((TUS_RESUMABLE, VERSION)))
+                .route(web::head().to(resumable::read_upload))
+                .patch(resumable::continue_upload)
+                .delete(resumable::cancel_upload),
+        )
+        .service(
+            web::resource("/api/assets/{id}")
+                .get(asset::read_asset)
+                .delete(asset::delete_asset),
+        )
+        .service(web::resource("/api/assets/{id}/content").get(content::read_asset_content))
+        .service(web::resource("/api/assets/{id}/thumbnail").get(thumbnail::read_asset_thumbnail));
 }
 
 #[derive(OpenApi)]

@@ -166,7 +166,7 @@ pub(crate) async fn import_scene(
         scene,
         needs_secrets,
         variables,
-    } = imported.await.map_err(ApiError::from)?;
+    } = Box::pin(imported).await.map_err(ApiError::from)?;
     tracing::info!(
         stream.id = %stream, user.id = %caller.identity.user, scene.id = %scene.id,
         layers = scene.layers.len(), "scene imported"

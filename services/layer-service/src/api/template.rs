@@ -267,15 +267,12 @@ pub(crate) async fn use_template(
     let author = (&caller.identity).into();
     let place = (&query.stream, query.which());
     let scenes = &context.scenes;
-    let made = match templates::find(&name) {
-        Some(template) => {
-            let used = scenes.use_template(place, template, &body, expected, &author);
-            used.await
-        }
-        None => {
-            let used = scenes.use_own_template(place, &name, &body, expected, &author);
-            used.await
-        }
+    let made = if let Some(template) = templates::find(&name) {
+        let used = scenes.use_template(place, template, &body, expected, &author);
+        Box::pin(used).await
+    } else {
+        let used = scenes.use_own_template(place, &name, &body, expected, &author);
+        Box::pin(used).await
     };
     let changed = made.map_err(ApiError::from)?;
     tracing::info!(

@@ -121,9 +121,8 @@ impl NewTemplate {
             layer.created_at = now;
             layer.updated_at = now;
         };
-        let copied =
+        let Copies { layers, mut groups } =
             copies_with_groups(scene, &members, LayerId::generate, GroupId::generate, adapt);
-        let Copies { layers, mut groups } = copied;
         for group in &mut groups {
             group.scene = id;
             group.locked = false;

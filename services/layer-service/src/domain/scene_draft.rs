@@ -182,7 +182,7 @@ mod tests {
             (both.id, both.opacity, both.transform.x),
             (live.layers[0].id, 0.5, 7)
         );
-        assert_eq!(named(&mut merged, "c").volume, 0.25);
+        assert_eq!(json!(named(&mut merged, "c").volume), 0.25);
         let new_there = named(&mut merged, "new").clone();
         assert_eq!(
             (new_there.id, new_there.scene, new_there.revision),
@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(told(clashes), expected[2..]);
         let replaced = applied(replaced, &live).unwrap();
         assert_eq!(names(&replaced), ["a"]);
-        assert_eq!(replaced.layers[0].opacity, 0.5);
+        assert_eq!(json!(replaced.layers[0].opacity), 0.5);
     }
 
     #[test]
@@ -265,6 +265,6 @@ mod tests {
         assert_eq!(found, [(standing, 0.5, true), (new, 1.0, true)]);
         let groups: Vec<Option<GroupId>> = merged.layers.iter().map(|l| l.group).collect();
         assert_eq!(groups, [standing, standing, new, new].map(Some));
-        assert_eq!(merged.layers[1].opacity, 0.5);
+        assert_eq!(json!(merged.layers[1].opacity), 0.5);
     }
 }

@@ -123,10 +123,8 @@ impl Scenes {
             return Ok(None);
         }
         let operations = operations(&step, &loaded, request.on_conflict)?;
-        let Some(changed) = self
-            .make_step(loaded, operations, &step, author, request)
-            .await?
-        else {
+        let made = self.make_step(loaded, operations, &step, author, request);
+        let Some(changed) = Box::pin(made).await? else {
             return Ok(None);
         };
         let scene = changed.scene.id;

@@ -28,7 +28,7 @@ pub(crate) struct ReadyScene {
 
 impl ReadyScene {
     pub(super) fn new(loaded: Loaded) -> Result<Self, BusError> {
-        let stamp = loaded.stamp.clone();
+        let stamp = *loaded.stamp.clone();
         let list = LayerList::from(loaded.joined());
         let body = serde_json::to_vec(&list).map_err(BusError::Encode)?;
         Ok(Self {
@@ -45,12 +45,12 @@ type Key = (StreamId, Which);
 type Answer = Shared<BoxFuture<'static, Option<Arc<ReadyScene>>>>;
 
 /// Kept scenes, of which those that were read least lately go first.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct ReadyScenes {
     store: SceneStore,
     metrics: Metrics,
     kept_max: usize,
-    kept: Arc<Mutex<Shelf>>,
+    kept: Mutex<Shelf>,
 }
 
 #[derive(Debug, Default)]
@@ -85,7 +85,7 @@ impl ReadyScenes {
             store,
             metrics,
             kept_max,
-            kept: Arc::default(),
+            kept: Mutex::default(),
         }
     }
 
@@ -112,7 +112,7 @@ impl ReadyScenes {
         };
         let mut shelf = lock(&self.kept);
         if shelf.scenes.len() >= self.kept_max && !shelf.scenes.contains_key(&key) {
-            let oldest = shelf.scenes.iter().min_by_key(|(_, (_, read))| *read);
+            let oldest = shelf.scenes.iter().min_by_key(|(_, (_, last))| *last);
             if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
                 shelf.scenes.remove(&oldest);
             }
@@ -126,8 +126,8 @@ impl ReadyScenes {
         let mut shelf = lock(&self.kept);
         shelf.reads = shelf.reads.saturating_add(1);
         let reads = shelf.reads;
-        let (place, read) = shelf.scenes.get_mut(key)?;
-        *read = reads;
+        let (place, last) = shelf.scenes.get_mut(key)?;
+        *last = reads;
         Some(Arc::clone(place))
     }
 }

@@ -36,7 +36,7 @@ impl Scenes {
     ) -> Result<Option<EndedSchedule>, SceneError> {
         let attempt = Box::pin(async {
             for _ in 0..self.config.scene.attempts_max {
-                match self.try_to_make(stream, kept).await {
+                match Box::pin(self.try_to_make(stream, kept)).await {
                     Ok(Some(ended)) => return Ok(Some(ended)),
                     Ok(None) => self.metrics.count_conflict(),
                     Err(error) => return Err(error),

@@ -108,12 +108,11 @@ impl Scenes {
         let plan = OwnPlan::read(&template, &layers, body).map_err(SceneError::Invalid)?;
         let proposal = plan.proposal.clone().expecting(expected);
         let changed = self.change(stream, which, &proposal, author).await;
-        changed.map_err(|error| match error {
-            SceneError::Rejected(Rejected::Invalid(faults)) => {
-                SceneError::Rejected(Rejected::Invalid(plan.told(faults)))
-            }
-            other => other,
-        })
+        if let Err(SceneError::Rejected(Rejected::Invalid(faults))) = changed {
+            let told = plan.told(faults);
+            return Err(SceneError::Rejected(Rejected::Invalid(told)));
+        }
+        changed
     }
 
     /// Deletes a template that somebody has saved.

@@ -22,7 +22,7 @@ use crate::domain::List;
 pub(crate) struct LoadedList {
     pub(crate) list: List,
     pub(crate) scenes: SceneList,
-    pub(crate) drafts: Drafts,
+    pub(crate) drafts: Box<Drafts>,
     desired_revision: Option<u64>,
 }
 
@@ -75,7 +75,7 @@ impl SceneStore {
             slate: stored.slate,
         };
         let key = keys::scenes(stream);
-        let drafts = Drafts::read(stream, stored.drafts.take())?;
+        let drafts = Box::new(Drafts::read(stream, stored.drafts.take())?);
         let listed = |(id, scene): (&SceneId, &StoredScene)| {
             let document: SceneDocument = read(&key, &scene.document)?;
             let scene = ListedScene {

@@ -1,4 +1,5 @@
 import {
+  BookmarkPlus,
   ChevronDown,
   ChevronRight,
   ChevronUp,
@@ -18,6 +19,7 @@ import type { Group } from "../../api/types.ts";
 import { useRuntime } from "../../runtime-context.ts";
 import { DraftField, NumberField } from "../../ui/fields.tsx";
 import { IconButton } from "../../ui/icon-button.tsx";
+import { SaveTemplateDialog } from "../templates/save-template-dialog.tsx";
 import { Section } from "./section.tsx";
 
 interface GroupRowProps {
@@ -38,6 +40,7 @@ export function GroupRow(props: GroupRowProps) {
   const { group, count, isFolded, blocked } = props;
   const { groupCommands } = useRuntime();
   const [asking, setAsking] = useState(false);
+  const [saving, setSaving] = useState(false);
   const readOnly = blocked !== null || group.locked;
   const percent = Math.round(group.opacity * 100);
   const change = (patch: Parameters<typeof groupCommands.change>[1]) =>
@@ -117,6 +120,12 @@ export function GroupRow(props: GroupRowProps) {
             onClick={() => void groupCommands.duplicateGroup(group.id)}
           />
           <IconButton
+            icon={BookmarkPlus}
+            label={`Save group ${group.name} as a template`}
+            disabled={blocked !== null}
+            onClick={() => setSaving(true)}
+          />
+          <IconButton
             icon={Ungroup}
             label={`Ungroup ${group.name}`}
             disabled={readOnly}
@@ -124,6 +133,7 @@ export function GroupRow(props: GroupRowProps) {
           />
         </div>
       </div>
+      {saving && <SaveTemplateDialog group={group} onClose={() => setSaving(false)} />}
       <label className="layer__opacity">
         <span className="layer__opacity-label">Opacity</span>
         <span className="visually-hidden">of group {group.name}</span>

@@ -5,6 +5,8 @@ import { useObservable } from "../../observable.ts";
 import { useForbidden, useRuntime } from "../../runtime-context.ts";
 import { IconButton } from "../../ui/icon-button.tsx";
 import { Message } from "../../ui/message.tsx";
+import { DraftBar } from "../drafts/draft-bar.tsx";
+import { nameOf } from "../drafts/draft-of.ts";
 import { useBlocked } from "../link/use-link.ts";
 import { TemplateDialog } from "../templates/template-dialog.tsx";
 import { VariablesPanel } from "../variables/variables-panel.tsx";
@@ -20,11 +22,12 @@ import { inOrder } from "./store.ts";
 import { type Drag, useDragOrder } from "./use-drag-order.ts";
 import "./layers.css";
 
-/** The layers, the front of the picture on top. Every change goes on air as it is made. */
+/** The layers, the front of the picture on top. Every change goes on air as it is made, but in a draft. */
 export function LayerPanel() {
   const runtime = useRuntime();
   const { layers: store, layerWriter, orderWriter, groupCommands, state: stream } = runtime;
   const scene = useObservable(store.scene);
+  const sceneList = useObservable(runtime.scenes.list);
   const edits = useObservable(layerWriter.edits);
   const order = useObservable(orderWriter.overlay);
   const orderFailure = useObservable(orderWriter.failure);
@@ -64,7 +67,7 @@ export function LayerPanel() {
         <h2 id="layers-title" className="panel__title">
           Layers
         </h2>
-        <span className="panel__note">{scene?.name}</span>
+        <span className="panel__note">{nameOf(sceneList, scene?.id ?? null) ?? scene?.name}</span>
         <HistoryButtons blocked={blocked} />
         <IconButton
           icon={ListChecks}
@@ -90,6 +93,7 @@ export function LayerPanel() {
           Add layer
         </button>
       </header>
+      <DraftBar blocked={blocked} />
       {forbidden && <p className="layers__note">Read only. {forbidden}</p>}
       <HistoryNote />
       {orderFailure && (

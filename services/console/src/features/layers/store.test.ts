@@ -15,7 +15,9 @@ const event = (type: EventType, data: EventMessage["data"]): EventMessage => ({
 });
 
 function storeWith(...ids: string[]): LayerStore {
-  const store = new LayerStore(createClient<paths>({ baseUrl: "http://server.test" }), "main");
+  const fetch = async () => Response.error();
+  const api = createClient<paths>({ baseUrl: "http://server.test", fetch });
+  const store = new LayerStore(api, "main");
   const layers = ids.map((id) => textLayer(id, 5));
   const scene = {
     id: "scene-1",
@@ -110,4 +112,14 @@ it("takes groups as they come, change and go", () => {
   told("group.created", { group: { ...group("h"), scene: "scene-2" }, scene_revision: 9 });
   told("group.deleted", { group: "g", scene: "scene-1", scene_revision: 4 });
   expect(store.scene.get()).toMatchObject({ revision: 4, groups: [] });
+});
+
+it("goes back to the scene when the draft that is shown has ended", async () => {
+  const store = storeWith("a");
+  await store.select("draft-1");
+  const ended = { scene: "scene-1", draft: "draft-2", outcome: "applied", scene_revision: 6 };
+  store.event(event("scene.draft.ended", ended));
+  expect(store.selected.get()).toBe("draft-1");
+  store.event(event("scene.draft.ended", { ...ended, draft: "draft-1" }));
+  expect(store.selected.get()).toBe("scene-1");
 });

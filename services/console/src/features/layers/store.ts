@@ -12,6 +12,7 @@ import type {
   LayerStatus,
   LayerUpdated,
   SceneDeleted,
+  SceneDraftEnded,
   SceneUpdated,
 } from "../../api/types.ts";
 import type { ChannelListener } from "../../live/channel-listener.ts";
@@ -70,6 +71,11 @@ export class LayerStore implements ChannelListener {
   event({ event, data }: EventMessage): void {
     if (event === "scene.deleted") {
       if ((data as SceneDeleted).scene === this.selected.get()) void this.select(null);
+      return;
+    }
+    if (event === "scene.draft.ended") {
+      const { draft, scene } = data as SceneDraftEnded;
+      if (draft === this.selected.get()) void this.select(scene);
       return;
     }
     if (event === "layer.status.changed") {

@@ -1,9 +1,10 @@
 import { Plus } from "lucide-react";
 import { useState } from "react";
-import type { ListedScene } from "../../api/types.ts";
+import type { ListedScene, SceneList } from "../../api/types.ts";
 import { useObservable } from "../../observable.ts";
 import { useForbidden, useRuntime } from "../../runtime-context.ts";
 import { Message } from "../../ui/message.tsx";
+import { nameOf, originalOf } from "../drafts/draft-of.ts";
 import { useBlocked } from "../link/use-link.ts";
 import { isOnAir } from "../stream/status.ts";
 import { CUT, FADE, type Transition } from "./commands.ts";
@@ -92,7 +93,7 @@ export function ScenePanel() {
       )}
       {studio && cannotControl === null && (
         <PreviewPicture
-          name={list?.scenes.find(({ id }) => id === state?.wanted_preview)?.name ?? null}
+          name={nameOf(list, state?.wanted_preview ?? null)}
           wanted={state !== null && isOnAir(state.status) && state.wanted_preview !== null}
         />
       )}
@@ -104,7 +105,7 @@ export function ScenePanel() {
               key={scene.id}
               scene={scene}
               roles={roles}
-              isEdited={edited === scene.id}
+              isEdited={edited === scene.id || edited === scene.draft?.id}
               studio={studio}
               blocked={blocked}
               isFirst={index === 0}
@@ -125,7 +126,7 @@ export function ScenePanel() {
         onChange={setTransition}
         studio={studio}
         coming={coming}
-        blocked={blocked.control ?? (state?.wanted_preview ? null : "No scene is in preview.")}
+        blocked={blocked.control ?? whyNoTake(list, state?.wanted_preview ?? null)}
         onTake={() => void commands.take(null, transition)}
         onCut={() => void commands.take(null, CUT)}
       />
@@ -150,4 +151,10 @@ export function ScenePanel() {
       {deleting && <DeleteSceneDialog scene={deleting} onClose={() => setDeleting(null)} />}
     </section>
   );
+}
+
+/** Why the scene in preview cannot be taken. */
+function whyNoTake(list: SceneList | null, preview: string | null): string | null {
+  if (preview === null) return "No scene is in preview.";
+  return originalOf(list, preview) ? "A draft is in preview. Apply it to its scene." : null;
 }

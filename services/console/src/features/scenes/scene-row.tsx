@@ -23,7 +23,7 @@ interface SceneRowProps {
 }
 
 export function SceneRow({ scene, roles, isEdited, studio, blocked, ...row }: SceneRowProps) {
-  const inUse = roles.onAir || roles.preview || roles.slate;
+  const inUse = roles.onAir || roles.preview || roles.slate || scene.draft !== undefined;
   const { name } = scene;
   return (
     <li className="scene" data-edited={isEdited || undefined}>
@@ -41,6 +41,11 @@ export function SceneRow({ scene, roles, isEdited, studio, blocked, ...row }: Sc
       {roles.onAir && <span className="scene__mark scene__mark--air">On air</span>}
       {roles.preview && <span className="scene__mark scene__mark--preview">Preview</span>}
       {roles.slate && <span className="scene__mark">Slate</span>}
+      {scene.draft && (
+        <span className="scene__mark" title={`Begun by ${scene.draft.user_name}`}>
+          Draft
+        </span>
+      )}
       <span className="scene__actions">
         {!studio && !roles.onAir && (
           <IconButton

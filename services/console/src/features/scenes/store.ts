@@ -16,6 +16,8 @@ const CHANGES: readonly EventType[] = [
   "scene.updated",
   "scene.deleted",
   "scene.reordered",
+  "scene.draft.begun",
+  "scene.draft.ended",
 ];
 
 /** How long after its time a take counts as over when nobody says so: the worker may be gone. */

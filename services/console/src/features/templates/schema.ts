@@ -34,6 +34,7 @@ export function sent(property: Property, text: string): unknown {
   if (text.trim() === "" && property.type !== "string") return undefined;
   switch (property.type) {
     case "integer":
+    case "number":
       return Number(text);
     case "boolean":
       return text === "true";

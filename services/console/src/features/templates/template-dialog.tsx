@@ -23,11 +23,18 @@ export function TemplateDialog({ onClose }: { readonly onClose: () => void }) {
   const properties = propertiesOf(template?.parameters ?? {});
 
   useEffect(() => {
-    void outcomeOf(api.GET("/api/templates", {})).then((outcome) => {
+    void outcomeOf(api.GET("/api/templates", { params: { query: { stream } } })).then((outcome) => {
       if (outcome.ok) setTemplates(outcome.data.templates);
       else setFailure(outcome.failure);
     });
-  }, [api]);
+  }, [api, stream]);
+
+  const remove = async ({ name: gone }: TemplateSummary) => {
+    const params = { path: { name: gone }, query: { stream } };
+    const outcome = await outcomeOf(api.DELETE("/api/templates/{name}", { params }));
+    setFailure(outcome.ok ? null : outcome.failure);
+    if (outcome.ok) setTemplates(templates.filter(({ name: known }) => known !== gone));
+  };
 
   const submit = async (event: FormEvent) => {
     event.preventDefault();
@@ -80,6 +87,18 @@ export function TemplateDialog({ onClose }: { readonly onClose: () => void }) {
             </div>
           </fieldset>
           <p>{template?.description}</p>
+          {template?.saved && (
+            <p>
+              Saved by {template.saved.user_name}.{" "}
+              <button
+                type="button"
+                className="button button--danger"
+                onClick={() => void remove(template)}
+              >
+                Delete the template
+              </button>
+            </p>
+          )}
           <FormField
             label="Name of the group"
             error={null}
@@ -159,7 +178,13 @@ function ParameterField({ property, value, error, onChange }: ParameterFieldProp
       label={title}
       error={error}
       hint={type === "object" ? "JSON: the kind and the source of a layer" : undefined}
-      type={type === "integer" ? "number" : format === "date-time" ? "datetime-local" : "text"}
+      type={
+        type === "integer" || type === "number"
+          ? "number"
+          : format === "date-time"
+            ? "datetime-local"
+            : "text"
+      }
       min={property.minimum}
       max={property.maximum}
       maxLength={property.maxLength}

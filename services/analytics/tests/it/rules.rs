@@ -19,17 +19,17 @@ async fn a_rule_is_made_changed_and_taken_away() {
     let path = path(&created.body);
     assert_eq!(created.header("location"), path);
     assert_eq!(created.header("etag"), "\"1\"");
-    let patch = json!({"condition": {"value": 15.5}, "enabled": false});
-    let changed = api.patch(&path, "\"1\"", &patch).await.expect(200);
+    let change = json!({"condition": {"value": 15.5}, "enabled": false});
+    let changed = api.patch(&path, "\"1\"", &change).await.expect(200);
     assert_eq!(changed.body["condition"]["value"], 15.5);
     assert_eq!(changed.body["condition"]["metric"], "fps");
     assert_eq!(changed.header("etag"), "\"2\"");
     let read = api.get(&path).await.expect(200);
     assert_eq!(read.body, changed.body);
-    let stale = api.patch(&path, "\"1\"", &patch).await;
+    let stale = api.patch(&path, "\"1\"", &change).await;
     let stale = stale.expect_problem(412, "revision.stale");
     assert_eq!(stale.header("etag"), "\"2\"");
-    let request = api.request(reqwest::Method::PATCH, &path).json(&patch);
+    let request = api.request(reqwest::Method::PATCH, &path).json(&change);
     let _missing = api
         .send(request)
         .await
@@ -48,12 +48,12 @@ async fn a_built_in_rule_is_changed_and_not_deleted() {
     let service = harness.replica(&[]);
     let api = harness.operator(&service);
     let path = format!("{RULES}/low-frame-rate");
-    let patch = json!({"condition": {"value": 12}});
-    let changed = api.patch(&path, "\"0\"", &patch).await.expect(200);
+    let change = json!({"condition": {"value": 12}});
+    let changed = api.patch(&path, "\"0\"", &change).await.expect(200);
     assert_eq!(changed.body["built_in"], true);
     assert_eq!(changed.body["revision"], 1);
     let _stale = api
-        .patch(&path, "\"0\"", &patch)
+        .patch(&path, "\"0\"", &change)
         .await
         .expect_problem(412, "revision.stale");
     let refused = api.delete(&path, "\"1\"").await;

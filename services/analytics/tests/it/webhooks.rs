@@ -38,14 +38,12 @@ impl Arrived {
 struct Receiver {
     url: String,
     arrived: Arc<Mutex<Vec<Arrived>>>,
-    refuses: Arc<AtomicUsize>,
 }
 
 impl Receiver {
     fn start(refuses: usize) -> Self {
         let arrived: Arc<Mutex<Vec<Arrived>>> = Arc::default();
-        let refuses = Arc::new(AtomicUsize::new(refuses));
-        let state = (Arc::clone(&arrived), Arc::clone(&refuses));
+        let state = (Arc::clone(&arrived), Arc::new(AtomicUsize::new(refuses)));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/hooks/key", listener.local_addr().unwrap());
         std::thread::spawn(move || {
@@ -61,11 +59,7 @@ impl Receiver {
                 .unwrap();
             actix_web::rt::System::new().block_on(server.run())
         });
-        Self {
-            url,
-            arrived,
-            refuses,
-        }
+        Self { url, arrived }
     }
 
     /// Waits until as many messages have arrived that `is_it`.
@@ -92,9 +86,9 @@ async fn take(request: HttpRequest, body: Bytes, state: Data<State>) -> HttpResp
         signature: header("webhook-signature"),
         body: String::from_utf8(body.to_vec()).unwrap(),
     };
-    let (all, refuses) = state.get_ref();
+    let (all, left_to_refuse) = state.get_ref();
     all.lock().unwrap().push(arrived);
-    let refused = refuses.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+    let refused = left_to_refuse.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
         left.checked_sub(1)
     });
     if refused.is_ok() {
@@ -226,11 +220,11 @@ async fn a_webhook_is_changed_by_who_has_read_it() {
         .post(WEBHOOKS, &full)
         .await
         .expect_problem(409, "alert.webhook.limit-reached");
-    let patch = json!({"least": "critical"});
-    let changed = api.patch(&path, "\"1\"", &patch).await.expect(200);
+    let change = json!({"least": "critical"});
+    let changed = api.patch(&path, "\"1\"", &change).await.expect(200);
     assert_eq!(changed.body["least"], "critical");
     let _stale = api
-        .patch(&path, "\"1\"", &patch)
+        .patch(&path, "\"1\"", &change)
         .await
         .expect_problem(412, "revision.stale");
     let _gone = api.delete(&path, "\"2\"").await.expect(204);

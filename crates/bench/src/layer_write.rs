@@ -152,7 +152,7 @@ async fn write(
     let scenes = keys::scenes(&stream);
     let field = keys::scene_revision_field(scene);
     let former = (revision > 1).then(|| (revision - 1).to_string());
-    let document = json!({"id": scene, "name": "Written", "order": [LayerId::generate(); CLIENTS],
+    let document = json!({"id": scene, "name": "Written", "order": vec![LayerId::generate(); CLIENTS],
         "updated_at": layer.updated_at});
     let step = json!({"name": "move Client 1", "at": layer.updated_at, "revision": revision,
         "changed": [{"layer": layer.id, "name": layer.name,

@@ -349,16 +349,10 @@ const fn is_final(error: &UploadError) -> bool {
         UploadError::Unacceptable(_)
         | UploadError::TooLarge { .. }
         | UploadError::TooMany(_)
-        | UploadError::Probe(ProbeError::Refused(_) | ProbeError::Costly(_)) => true,
-        UploadError::Busy(_)
-        | UploadError::NotAForm
-        | UploadError::Cut { .. }
-        | UploadError::Malformed { .. }
-        | UploadError::Member
-        | UploadError::Slow
         | UploadError::Probe(ProbeError::Absent { .. } | ProbeError::Run(_))
         | UploadError::DiskFull
         | UploadError::Disk(_)
+        | UploadError::Store(_)
         | UploadError::Contended
         | UploadError::Bus(_) => false,
     }

@@ -25,6 +25,7 @@ mod history;
 mod ingest;
 mod layers;
 mod network;
+mod object_store;
 mod operations;
 mod order;
 mod outage;

@@ -20,6 +20,7 @@ mod content;
 mod copies;
 mod events;
 mod first_scene;
+mod full_disk;
 mod groups;
 mod history;
 mod ingest;

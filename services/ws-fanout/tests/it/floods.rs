@@ -9,11 +9,11 @@ use futures_util::stream::iter;
 use sm_common::auth::Role;
 use sm_common::event::Channel;
 use sm_common::ws::{ClientMessage, Subprotocol, deflate};
-use sm_test_kit::{Socket, until};
+use sm_test_kit::{Keys, Socket, until};
 
 use crate::follower::Follower;
 use crate::harness::{SOON, World, connect, hear_close, subscribe};
-use crate::process::{Keys, Process};
+use crate::process::Process;
 use crate::raw::{BINARY, CLOSE, PING, RawSocket, TEXT, frame, head};
 
 /// How many do the same at once.

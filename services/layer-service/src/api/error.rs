@@ -234,6 +234,7 @@ fn probe(error: ProbeError) -> ApiProblem {
             RefusalKind::Length => ProblemCode::AssetTooLong,
         }),
         ProbeError::Costly(_) => told(ProblemCode::AssetTooCostly),
+        ProbeError::Starved(_) => told(ProblemCode::Unavailable).retry_after(CAPACITY_AGAIN),
         ProbeError::Absent { program } => {
             let cause = format!("there is no {}", program.display());
             told(ProblemCode::Unavailable).cause(cause)

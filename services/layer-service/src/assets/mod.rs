@@ -10,6 +10,7 @@ mod files;
 mod intake;
 mod parts;
 mod prober;
+mod processor_share;
 mod resumable;
 mod store_health;
 mod usage;

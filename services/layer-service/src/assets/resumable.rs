@@ -349,7 +349,16 @@ const fn is_final(error: &UploadError) -> bool {
         UploadError::Unacceptable(_)
         | UploadError::TooLarge { .. }
         | UploadError::TooMany(_)
-        | UploadError::Probe(ProbeError::Absent { .. } | ProbeError::Run(_))
+        | UploadError::Probe(ProbeError::Refused(_) | ProbeError::Costly(_)) => true,
+        UploadError::Busy(_)
+        | UploadError::NotAForm
+        | UploadError::Cut { .. }
+        | UploadError::Malformed { .. }
+        | UploadError::Member
+        | UploadError::Slow
+        | UploadError::Probe(
+            ProbeError::Starved(_) | ProbeError::Absent { .. } | ProbeError::Run(_),
+        )
         | UploadError::DiskFull
         | UploadError::Disk(_)
         | UploadError::Store(_)

@@ -14,6 +14,7 @@ mod attack_table;
 mod attacks;
 mod batch;
 mod bodies;
+mod busy_host;
 mod capacity;
 mod concurrency;
 mod content;

@@ -1050,15 +1050,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the changes that wait to be made, and the newest that are over. */
+        /** Lists the schedules that wait, and the newest that are over. */
         get: operations["list_schedules"];
         put?: never;
         /**
-         * Makes a change of layers later: at a moment, after a take, or at the end of what a layer plays.
-         * @description The change is the caller's, whole or not at all, once whatever replicas do, and can be taken back
-         *     like any other. It is tried out now, and what is wrong with it is said now. When it is due it is
-         *     judged again; a refusal then is its outcome. It survives restarts; one that nobody could make
-         *     within `grace_s` is skipped.
+         * Changes layers or commands the stream later: at a moment, after a take, or at the end of what a layer
+         *     plays.
+         * @description What is done is the caller's, whole or not at all, and once whatever replicas do. A change can be taken
+         *     back like any other; it is tried out now, and what is wrong with it is said now. When it is due it is
+         *     judged again; a refusal then is its outcome. Schedules survive restarts; what nobody could do within
+         *     `grace_s` is skipped.
          */
         post: operations["create_schedule"];
         delete?: never;
@@ -1077,7 +1078,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Withdraws a change that waits. */
+        /** Withdraws a schedule that waits. */
         delete: operations["cancel_schedule"];
         options?: never;
         head?: never;
@@ -2530,6 +2531,7 @@ export interface components {
             detail?: string | null;
             /** @description When. */
             ended_at: components["schemas"]["Timestamp"];
+            operation?: components["schemas"]["OperationId"] | null;
             /** @description What became of it. */
             outcome: components["schemas"]["ScheduleOutcome"];
             /**
@@ -3868,11 +3870,12 @@ export interface components {
              */
             name: string;
         };
-        /** @description A change to make later. */
+        /** @description Something to do later: `operations` or a `command`. */
         NewSchedule: {
+            command?: components["schemas"]["NewScheduledCommand"] | null;
             /**
              * Format: int64
-             * @description How late the change may be made, in seconds.
+             * @description How late it may be done, in seconds.
              * @default 60
              */
             grace_s: number | null;
@@ -3882,10 +3885,24 @@ export interface components {
              */
             name: string;
             /** @description As in `POST /api/layers/batch`. */
-            operations: unknown[];
+            operations?: unknown[] | null;
             scene?: components["schemas"]["SceneId"] | null;
             /** @description When. */
             trigger: components["schemas"]["Trigger"];
+        };
+        /** @description A command to give later, as in `POST /api/stream/control`. */
+        NewScheduledCommand: {
+            /** @description What to do. */
+            action: components["schemas"]["ScheduledAction"];
+            direction?: components["schemas"]["Direction"] | null;
+            /**
+             * Format: int32
+             * @description `take`: how long the transition takes; 500 unless said otherwise.
+             */
+            duration_ms?: number | null;
+            easing?: components["schemas"]["Easing"] | null;
+            scene?: components["schemas"]["SceneId"] | null;
+            transition?: components["schemas"]["TransitionKind"] | null;
         };
         /**
          * @description All variables of a stream. A name is 1 to 32 of a-z, 0-9 and `_`, starts with a letter, and is
@@ -5051,6 +5068,31 @@ export interface components {
         };
         /** @description A change is to be made later. Carries what is known of it but the change itself. */
         ScheduleCreated: components["schemas"]["ScheduleSummary"];
+        /**
+         * @description What a scheduled command does.
+         * @enum {string}
+         */
+        ScheduledAction: "start" | "stop" | "take" | "record-start" | "record-stop";
+        /** @description A command of the stream that is given later, as one of `POST /api/stream/control`. */
+        ScheduledCommand: {
+            /** @enum {string} */
+            action: "start";
+        } | {
+            /** @enum {string} */
+            action: "stop";
+        } | {
+            /** @enum {string} */
+            action: "record-start";
+        } | {
+            /** @enum {string} */
+            action: "record-stop";
+        } | {
+            /** @enum {string} */
+            action: "take";
+            scene?: components["schemas"]["SceneId"] | null;
+            /** @description How it replaces the one before. */
+            transition: components["schemas"]["SceneTransition"];
+        };
         /** @description A scheduled change was made, or will not be. */
         ScheduleEnded: components["schemas"]["EndedSchedule"];
         /**
@@ -5070,25 +5112,25 @@ export interface components {
          * @enum {string}
          */
         ScheduleOutcome: "done" | "failed" | "skipped" | "cancelled";
-        /** @description A change that is to be made, without what it changes. */
+        /** @description What is to be done, without the layers that it changes. */
         ScheduleSummary: {
+            command?: components["schemas"]["ScheduledCommand"] | null;
             /** @description When it was asked for. */
             created_at: components["schemas"]["Timestamp"];
             due_at?: components["schemas"]["Timestamp"] | null;
             /**
              * Format: int64
-             * @description How late it may be made, in seconds. Later it is skipped.
+             * @description How late it may be done, in seconds. Later it is skipped.
              */
             grace_s: number;
             /** @description The schedule. */
             id: components["schemas"]["ScheduleId"];
             /** @description What it is for. */
             name: string;
-            /** @description The scene whose layers it changes. */
-            scene: components["schemas"]["SceneId"];
+            scene?: components["schemas"]["SceneId"] | null;
             /** @description When. */
             trigger: components["schemas"]["Trigger"];
-            /** @description Who asked for it; the change is theirs. */
+            /** @description Who asked for it; what is done is theirs. */
             user_id: components["schemas"]["UserId"];
             /** @description Their name. */
             user_name: string;
@@ -6056,9 +6098,9 @@ export interface components {
              */
             watch_time_s?: number | null;
         };
-        /** @description A change that waits to be made. */
+        /** @description A schedule that waits. */
         WaitingSchedule: components["schemas"]["ScheduleSummary"] & {
-            /** @description As in `POST /api/layers/batch`. */
+            /** @description As in `POST /api/layers/batch`; null where it gives a command. */
             operations: unknown;
         };
         /** @description Somebody who watches a channel. */
@@ -12107,7 +12149,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It will not be made. */
+            /** @description It will not be done. */
             204: {
                 headers: {
                     [name: string]: unknown;

@@ -248,6 +248,7 @@ fn schedule(error: ScheduleError) -> ApiProblem {
     let told = |code| ApiProblem::new(code).detail(detail);
     match error {
         ScheduleError::NotFound(_) => told(ProblemCode::ScheduleNotFound),
+        ScheduleError::Forbidden => told(ProblemCode::Forbidden),
         ScheduleError::Full(_) => told(ProblemCode::ScheduleLimit),
         ScheduleError::Invalid(faults) => invalid(faults),
         ScheduleError::Contended => ApiProblem::unavailable(error),

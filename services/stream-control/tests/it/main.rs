@@ -7,4 +7,5 @@ mod harness;
 mod outage;
 mod outputs;
 mod scenes;
+mod schedules;
 mod state;

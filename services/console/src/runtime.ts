@@ -22,6 +22,7 @@ import { OutputWriter } from "./features/outputs/writer.ts";
 import { RecordingStore } from "./features/recordings/store.ts";
 import { SceneCommands } from "./features/scenes/commands.ts";
 import { SceneStore } from "./features/scenes/store.ts";
+import { ScheduleStore } from "./features/schedules/store.ts";
 import { StreamCommands } from "./features/stream/commands.ts";
 import { isOnAir } from "./features/stream/status.ts";
 import { StreamStore } from "./features/stream/store.ts";
@@ -52,6 +53,7 @@ export interface Runtime {
   readonly variables: VariableStore;
   readonly scenes: SceneStore;
   readonly sceneCommands: SceneCommands;
+  readonly schedules: ScheduleStore;
   readonly outputs: OutputStore;
   readonly outputWriter: OutputWriter;
   readonly recordings: RecordingStore;
@@ -75,6 +77,7 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
   const state = new StreamStore();
   const layers = new LayerStore(api, stream);
   const scenes = new SceneStore(api, stream, systemClock);
+  const schedules = new ScheduleStore(api, stream);
   const variables = new VariableStore(api, stream);
   const chat = new ChatStore(api, stream);
   const chatRoom = new ChatRoom(api, systemClock, stream);
@@ -85,7 +88,10 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
   const announcer = new Announcer(systemClock);
 
   follow(connection, "stream-state", stream, timed(state, serverClock));
-  follow(connection, "layer-updates", stream, timed(all(layers, scenes, variables), serverClock));
+  const everybody = all(layers, scenes, variables);
+  const mayEdit = role !== undefined && may(role, "edit-layers");
+  const layerListener = mayEdit ? all(everybody, schedules) : everybody;
+  follow(connection, "layer-updates", stream, timed(layerListener, serverClock));
   const everyChat = all(chat, chatRoom);
   const chatListener = mayModerate ? all(everyChat, moderation) : everyChat;
   follow(connection, "chat", stream, timed(chatListener, serverClock));
@@ -116,7 +122,7 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
     follow(connection, "metrics", stream, timed(metrics, serverClock));
   }
 
-  if (role && may(role, "edit-layers")) layerHistory.follow();
+  if (mayEdit) layerHistory.follow();
   if (role && may(role, "control-stream")) {
     outputs.follow(state.state);
     announceOutputs(state.state, announcer);
@@ -144,6 +150,7 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
     variables,
     scenes,
     sceneCommands: new SceneCommands(api, stream),
+    schedules,
     outputs,
     outputWriter: new OutputWriter(api, outputs, stream),
     recordings: new RecordingStore(api, stream),

@@ -22,6 +22,7 @@ never sm-common actix-web tokio redis deadpool-redis reqwest sm-bus sm-service-k
 never sm-media-protocol actix-web tokio redis deadpool-redis gstreamer
 never sm-media-files sm-common actix-web tokio redis reqwest gstreamer
 never sm-probe sm-common actix-web tokio redis reqwest gstreamer
+never sm-asset-store actix-web sm-bus sm-service-kit redis gstreamer
 never sm-bus actix-web sm-service-kit gstreamer
 never sm-service-kit sm-bus redis gstreamer
 never sm-media-engine actix-web redis sm-bus sm-service-kit

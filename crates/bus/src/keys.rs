@@ -129,7 +129,8 @@ pub fn layer_redo(stream: &StreamId, scene: SceneId, user: UserId) -> String {
     format!("sm:{{{stream}}}:layer-redo:{scene}:{user}")
 }
 
-/// Changes of layers that are to be made later, by identifier (hash). layer-service; never expires.
+/// What is to be done later, by identifier (hash). layer-service adds, withdraws, notes when they are due,
+/// and makes changes of layers; stream-control gives commands. Never expires.
 pub fn schedules(stream: &StreamId) -> String {
     format!("sm:{{{stream}}}:schedules")
 }
@@ -139,7 +140,7 @@ pub fn schedules_revision(stream: &StreamId) -> String {
     format!("sm:{{{stream}}}:schedules-revision")
 }
 
-/// What became of them (stream, bounded). layer-service.
+/// What became of them (stream, bounded). layer-service and stream-control.
 pub fn schedules_ended(stream: &StreamId) -> String {
     format!("sm:{{{stream}}}:schedules-ended")
 }

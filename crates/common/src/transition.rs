@@ -9,6 +9,9 @@ use crate::layer::Easing;
 /// Longest transition, in milliseconds.
 pub const TRANSITION_MS_MAX: u32 = 10_000;
 
+/// Length of a transition that nobody has given one, in milliseconds.
+pub const TRANSITION_MS: u32 = 500;
+
 /// What happens between two scenes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]

@@ -7,6 +7,7 @@ import { OutputPanel } from "./features/outputs/output-panel.tsx";
 import { ProgramPanel } from "./features/program/program-panel.tsx";
 import { RecordingPanel } from "./features/recordings/recording-panel.tsx";
 import { ScenePanel } from "./features/scenes/scene-panel.tsx";
+import { SchedulePanel } from "./features/schedules/schedule-panel.tsx";
 import { LiveBar } from "./features/stream/live-bar.tsx";
 import { StreamCard } from "./features/stream/stream-card.tsx";
 import "./overview.css";
@@ -31,6 +32,7 @@ export function Overview() {
         <div className="overview__composing">
           <ScenePanel />
           <LayerPanel />
+          <SchedulePanel />
           <AssetPanel />
         </div>
         <ChatPanel />

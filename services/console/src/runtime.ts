@@ -25,6 +25,7 @@ import { OutputWriter } from "./features/outputs/writer.ts";
 import { RecordingStore } from "./features/recordings/store.ts";
 import { SceneCommands } from "./features/scenes/commands.ts";
 import { SceneStore } from "./features/scenes/store.ts";
+import { ScheduleStore } from "./features/schedules/store.ts";
 import { StreamCommands } from "./features/stream/commands.ts";
 import { isOnAir } from "./features/stream/status.ts";
 import { StreamStore } from "./features/stream/store.ts";
@@ -58,6 +59,7 @@ export interface Runtime {
   readonly variables: VariableStore;
   readonly scenes: SceneStore;
   readonly sceneCommands: SceneCommands;
+  readonly schedules: ScheduleStore;
   readonly outputs: OutputStore;
   readonly outputWriter: OutputWriter;
   readonly recordings: RecordingStore;
@@ -82,6 +84,7 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
   const state = new StreamStore();
   const layers = new LayerStore(api, stream);
   const scenes = new SceneStore(api, stream, systemClock);
+  const schedules = new ScheduleStore(api, stream);
   const variables = new VariableStore(api, stream);
   const chat = new ChatStore(api, stream);
   const chatRoom = new ChatRoom(api, systemClock, stream);
@@ -93,8 +96,11 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
   const announcer = new Announcer(systemClock);
 
   follow(connection, "stream-state", stream, timed(state, serverClock));
+  const everybody = all(layers, scenes, variables);
+  const mayEdit = role !== undefined && may(role, "edit-layers");
+  const layerListener = mayEdit ? all(everybody, schedules) : everybody;
   if (!isGuest)
-    follow(connection, "layer-updates", stream, timed(all(layers, scenes, variables), serverClock));
+    follow(connection, "layer-updates", stream, timed(layerListener, serverClock));
   const everyChat = all(chat, chatRoom);
   const chatListener = mayModerate ? all(everyChat, moderation) : everyChat;
   follow(connection, "chat", stream, timed(chatListener, serverClock));
@@ -127,7 +133,7 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
     follow(connection, "alerts", stream, timed(alerts, serverClock));
   }
 
-  if (role && may(role, "edit-layers")) layerHistory.follow();
+  if (mayEdit) layerHistory.follow();
   if (role && may(role, "control-stream")) {
     outputs.follow(state.state);
     announceOutputs(state.state, announcer);
@@ -157,6 +163,7 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
     variables,
     scenes,
     sceneCommands: new SceneCommands(api, stream),
+    schedules,
     outputs,
     outputWriter: new OutputWriter(api, outputs, stream),
     history: new HistoryStore(api, stream),

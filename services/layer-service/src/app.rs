@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use sm_asset_store::{Bucket, OBJECT_BYTES_MAX};
 use sm_bus::{Bus, keys};
 use sm_service_kit::auth::follow_revocations;
 use sm_service_kit::health::Need;
 use sm_service_kit::{Kit, resources};
 
 use crate::api::{self, Context, Ingest};
-use crate::assets::{Assets, Catalog, Prober};
+use crate::assets::{Assets, Catalog, Prober, StoreHealth};
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::scene_files::SceneFiles;
@@ -36,8 +37,13 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         Arc::clone(kit.clock()),
         metrics.clone(),
     );
+    let bucket = Bucket::open(&config.object_store).context("open the object store")?;
+    anyhow::ensure!(
+        bucket.is_none() || config.assets.file_bytes_max <= OBJECT_BYTES_MAX,
+        "assets.file_bytes_max is more than the {OBJECT_BYTES_MAX} bytes that an object store renames"
+    );
     let assets = Assets::new(
-        config.assets.clone(),
+        (config.assets.clone(), bucket),
         Prober::new(config.probe.clone(), &config.assets),
         catalog,
         scenes.clone(),
@@ -72,8 +78,9 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         assets.clone(),
     );
     let schedules = Schedules::new(&config, scenes.clone(), bus.clone());
-    kit.lifecycle()
-        .spawn(schedules.clone().keep(kit.lifecycle().stopping().clone()));
+    // In a box, because it is large.
+    let keeping = Box::pin(schedules.clone().keep(kit.lifecycle().stopping().clone()));
+    kit.lifecycle().spawn(keeping);
     let context = Context {
         operations_max,
         template_parameters_max: config.templates.parameters_max,
@@ -105,6 +112,14 @@ fn watch_health(kit: &Kit, bus: &Bus, assets: &Assets) {
             let files = files.clone();
             async move { files.check().await }
         });
+    if let Some(bucket) = assets.files().bucket() {
+        let store = StoreHealth::new(bucket.clone());
+        kit.health()
+            .dependency("object-store", Need::Optional, move || {
+                let store = store.clone();
+                async move { store.check().await }
+            });
+    }
     let prober = assets.prober().clone();
     kit.health()
         .dependency("media-probe", Need::Optional, move || {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+use sm_asset_store::ObjectStoreConfig;
 use sm_bus::{BusConfig, ListBounds};
 use sm_common::address::NetworkPolicy;
 use sm_common::id::StreamId;
@@ -34,6 +35,8 @@ pub struct Config {
     pub(crate) scene: SceneConfig,
     /// `[assets]`
     pub(crate) assets: AssetsConfig,
+    /// `[object_store]`
+    pub(crate) object_store: ObjectStoreConfig,
     /// `[variables]`
     pub(crate) variables: VariablesConfig,
     /// `[templates]`

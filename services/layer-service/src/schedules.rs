@@ -1,21 +1,25 @@
-//! Changes that are made later. Every replica looks for what is due; the commit that makes a change takes
-//! its schedule away, so that one of them makes it.
+//! What is done later. Every replica looks for what is due; the commit that makes a change takes its
+//! schedule away, so that one of them makes it. Commands of the stream are given by stream-control, in a
+//! commit of the same kind; here they are added, noted as due, and withdrawn.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::Value;
 use sm_bus::{Bus, BusError, Which};
+use sm_common::auth::{Permission, Role};
 use sm_common::clock::Timestamp;
 use sm_common::event::Channel;
-use sm_common::id::{LayerId, ScheduleId, StreamId};
-use sm_common::schedule::{EndedSchedule, ScheduleOutcome, ScheduleSummary, Trigger};
+use sm_common::id::{LayerId, SceneId, ScheduleId, StreamId};
+use sm_common::schedule::{
+    Due, EndedSchedule, ScheduleOutcome, ScheduleSummary, ScheduledCommand, Trigger,
+};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, SchedulesConfig};
 use crate::domain::history::Author;
-use crate::domain::schedule::{self, Bounds, Due, Schedule};
+use crate::domain::schedule::{self, Bounds, Deed, Schedule};
 use crate::domain::{Faults, Rejected};
 use crate::scenes::{SceneError, Scenes};
 use crate::store::Kept;
@@ -30,6 +34,8 @@ const EVENTS_MAX: usize = 200;
 pub(crate) enum ScheduleError {
     #[error("there is no schedule {0}, or it is over")]
     NotFound(ScheduleId),
+    #[error("commands of the stream are for operators and admins")]
+    Forbidden,
     #[error("the stream has {0} schedules, which is the most it may; withdraw one first")]
     Full(usize),
     #[error("the body is not valid")]
@@ -82,19 +88,15 @@ impl Schedules {
         &self,
         stream: &StreamId,
         body: &Value,
-        author: &Author,
+        (author, role): (&Author, Role),
     ) -> Result<ScheduleSummary, ScheduleError> {
         let now = self.bus.clock().now();
         let wanted = schedule::read(body, self.bounds, now, LayerId::generate);
         let wanted = wanted.map_err(ScheduleError::Invalid)?;
-        let which = wanted.scene.map_or(Which::OnAir, Which::Scene);
-        let (scene, applied) = self.scenes.try_out(stream, which, &wanted.proposal).await?;
-        if !applied.sealed.is_empty() {
-            let mut faults = Faults::default();
-            let detail = "secrets are not kept for later; set them now, or by hand";
-            faults.value("/operations", detail);
-            return Err(SceneError::Rejected(Rejected::Invalid(faults)).into());
+        if matches!(wanted.deed, Deed::Command(_)) && !Permission::ControlStream.allows(role) {
+            return Err(ScheduleError::Forbidden);
         }
+        let scene = self.try_out(stream, &wanted.deed).await?;
         self.check_trigger(stream, wanted.trigger).await?;
         let position = self.bus.current_position(stream, Channel::LayerUpdates);
         let since = position.await?.map_or(0, |position| position.offset);
@@ -112,6 +114,48 @@ impl Schedules {
             }
         }
         Err(ScheduleError::Contended)
+    }
+
+    /// Tries out what is to be done, as far as that can be known before. The scene whose layers are
+    /// changed, where they are.
+    async fn try_out(
+        &self,
+        stream: &StreamId,
+        deed: &Deed,
+    ) -> Result<Option<SceneId>, ScheduleError> {
+        match deed {
+            Deed::Change {
+                scene, proposal, ..
+            } => {
+                let which = scene.map_or(Which::OnAir, Which::Scene);
+                let (scene, applied) = self.scenes.try_out(stream, which, proposal).await?;
+                if !applied.sealed.is_empty() {
+                    let mut faults = Faults::default();
+                    let detail = "secrets are not kept for later; set them now, or by hand";
+                    faults.value("/operations", detail);
+                    return Err(SceneError::Rejected(Rejected::Invalid(faults)).into());
+                }
+                Ok(Some(scene))
+            }
+            // In which status the stream is then, nobody knows now.
+            Deed::Command(command) => {
+                let list = self.scenes.list(stream).await?;
+                let taken = match command {
+                    ScheduledCommand::Take { scene, .. } => *scene,
+                    ScheduledCommand::Start
+                    | ScheduledCommand::Stop
+                    | ScheduledCommand::RecordStart
+                    | ScheduledCommand::RecordStop => None,
+                };
+                let known = |id| list.scenes.iter().any(|listed| listed.scene.id == id);
+                if taken.is_none_or(known) {
+                    return Ok(None);
+                }
+                let mut faults = Faults::default();
+                faults.value("/command/scene", "there is no such scene");
+                Err(ScheduleError::Invalid(faults))
+            }
+        }
     }
 
     /// What a schedule waits for must be there to happen.
@@ -220,7 +264,10 @@ impl Schedules {
                 );
             }
             for kept in known {
-                match kept.schedule.due(self.bus.clock().now()) {
+                if kept.schedule.summary.command.is_some() {
+                    continue;
+                }
+                match kept.schedule.summary.due(self.bus.clock().now()) {
                     Due::Later(at) => next = next.into_iter().chain(at).min(),
                     due @ (Due::Now | Due::Missed) => {
                         // One that cannot be made now holds up no other.
@@ -267,6 +314,18 @@ impl Schedules {
             let Some(last) = page.entries.last() else {
                 break;
             };
+            let first = page
+                .entries
+                .first()
+                .map_or(0, |first| first.position.offset);
+            if first > offset.saturating_add(1) {
+                // After a start this is so for every schedule that was made long ago; another process may
+                // have compared it with what is gone.
+                tracing::info!(
+                    stream.id = %stream, from = offset, to = first,
+                    "events that schedules wait for may have gone unheard: the history is shorter"
+                );
+            }
             offset = last.position.offset;
             for entry in &page.entries {
                 let Ok(event) = &entry.event else { continue };
@@ -342,13 +401,8 @@ impl Schedules {
         outcome: ScheduleOutcome,
         detail: String,
     ) -> Result<bool, BusError> {
-        let ended = EndedSchedule {
-            schedule: kept.schedule.summary.clone(),
-            outcome,
-            detail: Some(detail),
-            scene_revision: None,
-            ended_at: self.bus.clock().now(),
-        };
+        let summary = kept.schedule.summary.clone();
+        let ended = summary.ended(outcome, detail, self.bus.clock().now());
         let listed_max = self.config.ended_max;
         let store = self.scenes.store();
         store.end_schedule(stream, kept, &ended, listed_max).await

@@ -14,6 +14,7 @@ use crate::api::{self, Context};
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::playback::PlaybackSigner;
+use crate::schedules::Schedules;
 use crate::states::States;
 use crate::store::Store;
 
@@ -36,7 +37,11 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     });
     kit.health().component("streams", Need::Required);
     let context = Context {
-        store: Store::new(bus.clone(), config.stream.clone()),
+        store: Store::new(
+            bus.clone(),
+            config.stream.clone(),
+            config.schedules.ended_max,
+        ),
         states: States::new(),
         metrics: Metrics::register(kit.registry()).context("register metrics")?,
         playback: PlaybackSigner::open(&config.playback.secret_file)?,
@@ -64,6 +69,12 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     let states = context.states.clone();
     kit.lifecycle()
         .spawn(states.keep_current(context.store.clone(), stopping.clone()));
+    let schedules = Schedules {
+        store: context.store.clone(),
+        metrics: context.metrics.clone(),
+        look_every: context.config.schedules.look_every(),
+    };
+    kit.lifecycle().spawn(schedules.keep(stopping.clone()));
     let creation = Box::pin(create_streams(
         kit.clone(),
         context.store.clone(),

@@ -30,6 +30,8 @@ pub struct Config {
     pub(crate) stream: StreamConfig,
     /// `[outputs]`
     pub(crate) outputs: OutputsConfig,
+    /// `[schedules]`
+    pub(crate) schedules: SchedulesConfig,
     /// `[demo]`
     pub(crate) demo: DemoConfig,
     /// `[playback]`
@@ -56,6 +58,20 @@ pub(crate) struct StreamConfig {
 pub(crate) struct OutputsConfig {
     max: usize,
     allow_private: bool,
+}
+
+/// `[schedules]`
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SchedulesConfig {
+    pub(crate) ended_max: usize,
+    look_every_ms: u64,
+}
+
+impl SchedulesConfig {
+    pub(crate) const fn look_every(&self) -> Duration {
+        Duration::from_millis(self.look_every_ms)
+    }
 }
 
 /// `[demo]`

@@ -14,6 +14,7 @@ mod metrics;
 mod operations;
 mod outputs;
 mod playback;
+mod schedules;
 mod states;
 mod store;
 

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use sm_bus::BusError;
 use sm_common::auth::{Identity, Role};
-use sm_common::id::StreamId;
+use sm_common::id::{ScheduleId, StreamId, UserId};
 use sm_common::problem::FieldError;
+use sm_common::schedule::ScheduleOutcome;
 use sm_common::stream::DesiredState;
 
 use crate::audit::{AuditAction, AuditEntry};
 use crate::domain::{Command, Layers, Load, Operation, OperationStatus, Refusal, apply, standing};
 use crate::states::States;
-use crate::store::{Answer, Documents, Idempotency, KeptAnswer, Store, Written};
+use crate::store::{Answer, Documents, Idempotency, KeptAnswer, Occasion, Store, Written};
 
 /// Why a command was not accepted.
 #[derive(Debug, thiserror::Error)]
@@ -28,10 +29,30 @@ pub(crate) enum CommandError {
     Format(Vec<FieldError>),
     #[error("the idempotency key belongs to another request")]
     IdempotencyConflict,
+    #[error("the schedule {0} is over")]
+    Withdrawn(ScheduleId),
     #[error("the stream was changed {0} times while this command was decided")]
     Contended(usize),
     #[error(transparent)]
     Bus(#[from] BusError),
+}
+
+/// Whose command it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caller<'a> {
+    pub(crate) user: UserId,
+    pub(crate) name: &'a str,
+    pub(crate) role: Role,
+}
+
+impl<'a> From<&'a Identity> for Caller<'a> {
+    fn from(identity: &'a Identity) -> Self {
+        Self {
+            user: identity.user,
+            name: &identity.name,
+            role: identity.role,
+        }
+    }
 }
 
 /// An accepted command.
@@ -47,13 +68,13 @@ pub(crate) async fn command(
     store: &Store,
     stream: &StreamId,
     command: &Command,
-    (caller, force): (&Identity, bool),
-    idempotency: Option<Idempotency>,
+    (caller, force): (Caller<'_>, bool),
+    occasion: &Occasion,
 ) -> Result<Accepted, CommandError> {
     if force && caller.role != Role::Admin {
         return Err(CommandError::ForceForbidden);
     }
-    if let Some(idempotency) = &idempotency
+    if let Occasion::Request(Some(idempotency)) = occasion
         && let Some(kept) = store.kept_answer(stream, idempotency).await?
     {
         return replay(kept, idempotency);
@@ -68,14 +89,14 @@ pub(crate) async fn command(
         let mut audit = AuditEntry {
             at: now,
             user: caller.user,
-            name: caller.name.clone(),
+            name: caller.name.to_owned(),
             action: AuditAction::Stream(command.action()),
             output: None,
             operation: None,
             scene: None,
             refused: None,
         };
-        let by = &caller.name;
+        let by = caller.name;
         let applied = apply(&documents.desired, standing, command, &scenes, by, now);
         let before = &documents.desired.program;
         let program = command
@@ -93,7 +114,7 @@ pub(crate) async fn command(
             },
             Err(refusal) => {
                 audit.refused = Some(refusal.to_string());
-                store.write_refusal(stream, &audit).await?;
+                note_refusal(store, stream, &audit, occasion).await?;
                 return Err(refusal.into());
             }
         };
@@ -106,7 +127,7 @@ pub(crate) async fn command(
         let load = Load::of(command, standing, (before, &desired.program), layers);
         if !force && let Some(refusal) = refusal(store, &load, &documents).await? {
             audit.refused = Some(refusal.clone());
-            store.write_refusal(stream, &audit).await?;
+            note_refusal(store, stream, &audit, occasion).await?;
             return Err(CommandError::Capacity(refusal));
         }
         let mut operation = Operation::accepted(&desired, command.action(), standing, now);
@@ -117,26 +138,48 @@ pub(crate) async fn command(
         audit.scene = operation.scene;
         let scenes = command.is_choice().then_some(&scenes);
         let written = store
-            .write_command(
-                (&documents, scenes),
-                &desired,
-                &operation,
-                &audit,
-                idempotency.as_ref(),
-            )
+            .write_command((&documents, scenes), &desired, &operation, &audit, occasion)
             .await?;
-        match (written, &idempotency) {
+        match (written, occasion) {
             (Written::Accepted, _) => {
                 return Ok(Accepted {
                     operation,
                     replayed: false,
                 });
             }
-            (Written::Replayed(kept), Some(idempotency)) => return replay(*kept, idempotency),
-            (Written::Replayed(_), None) | (Written::Outdated, _) => {}
+            (Written::Replayed(kept), Occasion::Request(Some(idempotency))) => {
+                return replay(*kept, idempotency);
+            }
+            (Written::Outdated, Occasion::Schedule(schedule)) => {
+                let id = schedule.summary.id;
+                if !store.is_scheduled(stream, id).await? {
+                    return Err(CommandError::Withdrawn(id));
+                }
+            }
+            (Written::Replayed(_) | Written::Outdated, _) => {}
         }
     }
     Err(CommandError::Contended(store.decisions_max()))
+}
+
+/// Notes that a command was refused; a schedule is over with that.
+async fn note_refusal(
+    store: &Store,
+    stream: &StreamId,
+    audit: &AuditEntry,
+    occasion: &Occasion,
+) -> Result<(), BusError> {
+    match occasion {
+        Occasion::Request(_) => store.write_refusal(stream, audit).await,
+        Occasion::Schedule(schedule) => {
+            let why = audit.refused.clone().unwrap_or_default();
+            let summary = schedule.summary.clone();
+            let ended = summary.ended(ScheduleOutcome::Failed, why, audit.at);
+            let ended = store.end_schedule(stream, schedule, &ended, Some(audit));
+            // Another replica that was faster has noted the same.
+            ended.await.map(drop)
+        }
+    }
 }
 
 /// Why the hosts cannot carry this, as far as they say.
@@ -161,6 +204,17 @@ fn replay(kept: KeptAnswer, idempotency: &Idempotency) -> Result<Accepted, Comma
             replayed: true,
         }),
         Answer::Operation(_) | Answer::Output { .. } => Err(CommandError::IdempotencyConflict),
+    }
+}
+
+/// What became of a command, for its metric.
+pub(crate) const fn label(outcome: &Result<Accepted, CommandError>) -> &'static str {
+    match outcome {
+        Ok(Accepted {
+            replayed: false, ..
+        }) => "accepted",
+        Ok(Accepted { replayed: true, .. }) => "replayed",
+        Err(_) => "refused",
     }
 }
 

@@ -115,7 +115,7 @@ pub(crate) async fn change(
             (Some(_), Changed::Gone | Changed::Replayed { .. }) | (None, _) => None,
         };
         let written = store
-            .write_desired(Commit::new(), &before, &desired, &audit, kept)
+            .write_desired((Commit::new(), Vec::new()), &before, &desired, &audit, kept)
             .await?;
         match (written, &idempotency) {
             (Written::Accepted, _) => return Ok(done),

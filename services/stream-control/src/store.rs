@@ -1,18 +1,24 @@
 //! What stream-control keeps in Redis: desired state, operations, kept answers.
 
+mod schedules;
+
 use serde::{Deserialize, Serialize};
-use sm_bus::{Bus, BusError, Commit, CommitOutcome, Guard, SceneQuery, Which, keys, redis};
+use sm_bus::{
+    Bus, BusError, Commit, CommitOutcome, Guard, OutgoingEvent, SceneQuery, Which, keys, redis,
+};
 use sm_common::clock::Timestamp;
 use sm_common::event::{ScenePreviewChanged, StreamStateChanged};
 use sm_common::id::{OperationId, OutputId, SceneId, StreamId};
 use sm_common::layer::{Layer, LayerKind};
 use sm_common::scene::{SceneDocument, SceneDrafts};
+use sm_common::schedule::{EndedSchedule, ScheduleOutcome};
 use sm_common::stream::{DesiredState, ObservedState, StreamState};
 use sm_service_kit::http::RequestContext;
 
 use crate::audit::AuditEntry;
 use crate::config::StreamConfig;
 use crate::domain::{KnownScenes, Layers, Operation, ProgramLimits};
+pub(crate) use schedules::KeptSchedule;
 
 /// Both documents of a stream.
 #[derive(Clone, Debug)]
@@ -79,11 +85,26 @@ pub(crate) enum Written {
 pub(crate) struct Store {
     bus: Bus,
     config: StreamConfig,
+    schedules_ended_max: usize,
+}
+
+/// What a command comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum Occasion {
+    /// Somebody asks for it now.
+    Request(Option<Idempotency>),
+    /// Somebody asked for it earlier.
+    Schedule(Box<KeptSchedule>),
 }
 
 impl Store {
-    pub(crate) const fn new(bus: Bus, config: StreamConfig) -> Self {
-        Self { bus, config }
+    /// So many schedules that are over stay listed.
+    pub(crate) const fn new(bus: Bus, config: StreamConfig, schedules_ended_max: usize) -> Self {
+        Self {
+            bus,
+            config,
+            schedules_ended_max,
+        }
     }
 
     /// What a program may be.
@@ -198,7 +219,7 @@ impl Store {
         desired: &DesiredState,
         operation: &Operation,
         audit: &AuditEntry,
-        idempotency: Option<&Idempotency>,
+        occasion: &Occasion,
     ) -> Result<Written, BusError> {
         let key = keys::operation(&desired.stream, operation.id);
         let mut commit = Commit::new().set_for(key, write(operation)?, self.config.operation_ttl());
@@ -208,16 +229,35 @@ impl Store {
             commit = commit.guard(Guard::field(key, "revision", revision.as_deref()));
         }
         let answer = Answer::Operation(operation.clone());
-        let kept = idempotency.map(|idempotency| (idempotency, answer));
-        self.write_desired(commit, before, desired, audit, kept)
+        let (kept, ended) = match occasion {
+            Occasion::Request(idempotency) => {
+                let kept = idempotency.as_ref().map(|request| (request, answer));
+                (kept, None)
+            }
+            Occasion::Schedule(schedule) => {
+                let ended = EndedSchedule {
+                    schedule: schedule.summary.clone(),
+                    outcome: ScheduleOutcome::Done,
+                    detail: None,
+                    scene_revision: None,
+                    operation: Some(operation.id),
+                    ended_at: audit.at,
+                };
+                let ended = self.with_ending(commit, &desired.stream, schedule, &ended)?;
+                commit = ended.0;
+                (None, Some(ended.1))
+            }
+        };
+        let more = ended.into_iter().collect();
+        self.write_desired((commit, more), before, desired, audit, kept)
             .await
     }
 
     /// Adds to `commit` the desired state, its audit entry, its kept answer and its events, and
-    /// writes all in one step, unless somebody else was faster.
+    /// writes all in one step, with the events that come after those, unless somebody else was faster.
     pub(crate) async fn write_desired(
         &self,
-        commit: Commit,
+        (commit, more): (Commit, Vec<OutgoingEvent>),
         before: &Documents,
         desired: &DesiredState,
         audit: &AuditEntry,
@@ -263,6 +303,7 @@ impl Store {
             let changed = ScenePreviewChanged { preview };
             events.push(self.bus.event(stream, &changed, trace())?);
         }
+        events.extend(more);
         match self.bus.commit(commit, events).await? {
             CommitOutcome::Committed(_) => Ok(Written::Accepted),
             CommitOutcome::Replayed(answer) => {

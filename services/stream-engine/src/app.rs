@@ -1,8 +1,10 @@
 //! Wiring: what stream-engine is made of.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use sm_asset_store::Bucket;
 use sm_bus::{Bus, keys};
 use sm_service_kit::auth::follow_revocations;
 use sm_service_kit::health::Need;
@@ -12,12 +14,13 @@ use crate::admission::Admission;
 use crate::advertise::{advertised, own_address};
 use crate::api::{self, Context};
 use crate::config::Config;
+use crate::copies::Copies;
 use crate::ingest::{self, Door, Publishers, SrtPort, door};
 use crate::lease::Address;
 use crate::live::forward::Forwarder;
 use crate::live::playback::PlaybackVerifier;
 use crate::live::waiting::WaitingRoom;
-use crate::metrics::{IngestMetrics, Metrics};
+use crate::metrics::{CopyMetrics, IngestMetrics, Metrics};
 use crate::supervisor;
 use crate::tasks::{Launcher, Registry};
 use crate::webrtc::{self, Feeds, Webrtc};
@@ -68,6 +71,7 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     )
     .await
     .context("start WebRTC")?;
+    let public = kit.authenticator().public_view();
     let context = Context {
         webrtc,
         bus: bus.clone(),
@@ -83,27 +87,25 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
             kit.lifecycle().closing().clone(),
             metrics.waiting_requests(),
         ),
-        file_caching: if kit.authenticator().public_view() {
+        file_caching: if public {
             "public, max-age=31536000, immutable"
         } else {
             "private, max-age=31536000, immutable"
         },
-        caching_scope: if kit.authenticator().public_view() {
-            "public"
-        } else {
-            "private"
-        },
+        caching_scope: if public { "public" } else { "private" },
     };
     let admission = Admission::new(config.admission.clone());
     let feeds = supervisor::Feeds::new(&config.worker.pid_directory)
         .context("find worker.pid_directory")?;
     let publishers = open_door(&config, &kit, &context, (feeds.clone(), metrics.ingest())).await?;
+    let assets = std::path::absolute(&config.worker.assets_directory)
+        .context("find worker.assets_directory")?;
     let launcher = Launcher {
         feeds,
         metrics,
         admission: admission.clone(),
-        assets: std::path::absolute(&config.worker.assets_directory)
-            .context("find worker.assets_directory")?,
+        copies: open_copies(&config, &kit, &assets)?,
+        assets,
         recordings,
         kit: kit.clone(),
         bus: bus.clone(),
@@ -140,6 +142,21 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     // Without this the instance is listed a few seconds longer.
     drop(bus.forget_instance(kit.instance()).await);
     served
+}
+
+/// Copies of files from the object store, where there is one.
+fn open_copies(config: &Config, kit: &Kit, directory: &Path) -> anyhow::Result<Option<Copies>> {
+    let bucket = Bucket::open(&config.object_store).context("open the object store")?;
+    let Some(bucket) = bucket else {
+        return Ok(None);
+    };
+    let metrics =
+        CopyMetrics::register(kit.registry()).context("register metrics of asset copies")?;
+    let counted = (kit.lifecycle().clone(), metrics);
+    let copies = Copies::open(bucket, directory.to_owned(), config.asset_copies, counted);
+    copies
+        .context("look through worker.assets_directory")
+        .map(Some)
 }
 
 /// The ports for publishers, and what lets them in.

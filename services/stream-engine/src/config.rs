@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+use sm_asset_store::ObjectStoreConfig;
 use sm_bus::BusConfig;
 use sm_common::address::NetworkPolicy;
 use sm_common::capacity::Costs;
@@ -41,6 +42,10 @@ pub struct Config {
     pub(crate) handover: HandoverConfig,
     /// `[worker]`
     pub(crate) worker: WorkerConfig,
+    /// `[object_store]`
+    pub(crate) object_store: ObjectStoreConfig,
+    /// `[asset_copies]`
+    pub(crate) asset_copies: AssetCopiesConfig,
     /// `[restart]`
     pub(crate) restart: RestartConfig,
     /// `[live]`
@@ -145,6 +150,31 @@ pub(crate) struct WorkerConfig {
     orphan_s: u64,
     adopt_timeout_ms: u64,
     pub(crate) keep_on_stop: bool,
+}
+
+/// `[asset_copies]`
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AssetCopiesConfig {
+    pub(crate) bytes_max: u64,
+    pub(crate) at_once_max: usize,
+    wait_ms: u64,
+    retry_ms: u64,
+    retry_max_ms: u64,
+}
+
+impl AssetCopiesConfig {
+    pub(crate) const fn wait(&self) -> Duration {
+        Duration::from_millis(self.wait_ms)
+    }
+
+    pub(crate) const fn retry(&self) -> Duration {
+        Duration::from_millis(self.retry_ms)
+    }
+
+    pub(crate) const fn retry_max(&self) -> Duration {
+        Duration::from_millis(self.retry_max_ms)
+    }
 }
 
 /// `[restart]`

@@ -12,6 +12,7 @@ mod api;
 mod app;
 mod chat;
 mod config;
+mod copies;
 mod handover;
 mod ingest;
 mod lease;

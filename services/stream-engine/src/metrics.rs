@@ -254,6 +254,43 @@ impl IngestMetrics {
     }
 }
 
+/// What is counted of copies of files from the object store.
+#[derive(Clone, Debug)]
+pub(crate) struct CopyMetrics {
+    bytes: IntGauge,
+    made: IntCounterVec,
+}
+
+impl CopyMetrics {
+    pub(crate) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let metrics = Self {
+            bytes: IntGauge::new(
+                "sm_engine_asset_copies_bytes",
+                "Bytes that copies of files from the object store take on this host.",
+            )?,
+            made: IntCounterVec::new(
+                Opts::new(
+                    "sm_engine_asset_copies_total",
+                    "Files that were copied from the object store, or could not be.",
+                ),
+                &["outcome"],
+            )?,
+        };
+        registry.register(Box::new(metrics.bytes.clone()))?;
+        registry.register(Box::new(metrics.made.clone()))?;
+        Ok(metrics)
+    }
+
+    pub(crate) fn note_bytes(&self, bytes: u64) {
+        self.bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn count(&self, made: bool) {
+        let outcome = if made { "made" } else { "failed" };
+        self.made.with_label_values(&[outcome]).inc();
+    }
+}
+
 /// The metrics of one stream.
 #[derive(Clone, Debug)]
 pub(crate) struct StreamMetrics {

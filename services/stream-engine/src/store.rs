@@ -17,6 +17,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 
+use crate::copies::Copies;
+
 /// Wait before a failed read is tried again.
 const RETRY: Duration = Duration::from_millis(250);
 
@@ -68,12 +70,15 @@ pub(crate) struct Reader {
     pub(crate) changed: watch::Receiver<Option<String>>,
     /// Longest distance between two looks.
     pub(crate) look: Duration,
+    /// What copies the files of scenes to this host, where they are in an object store.
+    pub(crate) copies: Option<Copies>,
 }
 
 impl Reader {
     /// Reads at once, whenever told of a change, and regularly, until `stop`.
     pub(crate) async fn keep_current(mut self, stop: CancellationToken) {
         let mut span = Span::none();
+        let mut copied = self.copies.as_ref().map(Copies::changes);
         while !stop.is_cancelled() {
             let wait = match self.read().instrument(span).await {
                 Ok(()) => self.look,
@@ -90,6 +95,7 @@ impl Reader {
             span = tokio::select! {
                 () = tokio::time::sleep(wait) => Span::none(),
                 Ok(()) = self.changed.changed() => self.span(),
+                () = next_copy(&mut copied) => Span::none(),
                 () = stop.cancelled() => Span::none(),
             };
         }
@@ -139,12 +145,35 @@ impl Reader {
             variables: self.variables(&stored, &known),
             missing,
         };
+        let wanted = self.with_files(wanted, &known).await;
         self.wanted.send_if_modified(|current| {
             let modified = *current != wanted;
             *current = wanted;
             modified
         });
         Ok(())
+    }
+
+    /// Has the files of the scenes copied to this host; a scene whose files are on their way stays as it
+    /// was for so long. One of which nothing is known yet is shown as far as it can be.
+    async fn with_files(&self, mut wanted: Wanted, known: &Wanted) -> Wanted {
+        let Some(copies) = &self.copies else {
+            return wanted;
+        };
+        let scenes = known.scenes().chain(wanted.scenes());
+        copies.need(&self.stream, scenes).await;
+        for (scene, before) in [
+            (&mut wanted.scene, &known.scene),
+            (&mut wanted.preview, &known.preview),
+            (&mut wanted.slate, &known.slate),
+        ] {
+            if let (Some(new), Some(before)) = (scene.as_mut(), before)
+                && !copies.is_settled(new)
+            {
+                *new = Arc::clone(before);
+            }
+        }
+        wanted
     }
 
     /// The variables as they are now, or as they were where this version cannot read them.
@@ -227,6 +256,17 @@ impl Reader {
                 stream.id = %self.stream, layer.id = %layer.id, "the layer's secret is not known"
             );
         }
+    }
+}
+
+/// Returns when a copy of a file is there or cannot be made; never where none are made.
+async fn next_copy(copied: &mut Option<watch::Receiver<()>>) {
+    match copied {
+        Some(copied) => {
+            // Who makes copies lives as long as who waits for them.
+            let _told = copied.changed().await;
+        }
+        None => std::future::pending().await,
     }
 }
 

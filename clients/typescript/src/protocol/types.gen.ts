@@ -536,6 +536,7 @@ export interface components {
             detail?: string | null;
             /** @description When. */
             ended_at: components["schemas"]["Timestamp"];
+            operation?: components["schemas"]["OperationId"] | null;
             /** @description What became of it. */
             outcome: components["schemas"]["ScheduleOutcome"];
             /**
@@ -1319,6 +1320,11 @@ export interface components {
          * @enum {string}
          */
         OnLoss: "hide" | "hold";
+        /**
+         * Format: uuid
+         * @description A control command and what became of it.
+         */
+        OperationId: string;
         /** @description What an output did. A value that is not known is `None`. */
         OutputCounters: {
             /**
@@ -1943,6 +1949,26 @@ export interface components {
         };
         /** @description A change is to be made later. Carries what is known of it but the change itself. */
         ScheduleCreated: components["schemas"]["ScheduleSummary"];
+        /** @description A command of the stream that is given later, as one of `POST /api/stream/control`. */
+        ScheduledCommand: {
+            /** @enum {string} */
+            action: "start";
+        } | {
+            /** @enum {string} */
+            action: "stop";
+        } | {
+            /** @enum {string} */
+            action: "record-start";
+        } | {
+            /** @enum {string} */
+            action: "record-stop";
+        } | {
+            /** @enum {string} */
+            action: "take";
+            scene?: components["schemas"]["SceneId"] | null;
+            /** @description How it replaces the one before. */
+            transition: components["schemas"]["SceneTransition"];
+        };
         /** @description A scheduled change was made, or will not be. */
         ScheduleEnded: components["schemas"]["EndedSchedule"];
         /**
@@ -1955,25 +1981,25 @@ export interface components {
          * @enum {string}
          */
         ScheduleOutcome: "done" | "failed" | "skipped" | "cancelled";
-        /** @description A change that is to be made, without what it changes. */
+        /** @description What is to be done, without the layers that it changes. */
         ScheduleSummary: {
+            command?: components["schemas"]["ScheduledCommand"] | null;
             /** @description When it was asked for. */
             created_at: components["schemas"]["Timestamp"];
             due_at?: components["schemas"]["Timestamp"] | null;
             /**
              * Format: int64
-             * @description How late it may be made, in seconds. Later it is skipped.
+             * @description How late it may be done, in seconds. Later it is skipped.
              */
             grace_s: number;
             /** @description The schedule. */
             id: components["schemas"]["ScheduleId"];
             /** @description What it is for. */
             name: string;
-            /** @description The scene whose layers it changes. */
-            scene: components["schemas"]["SceneId"];
+            scene?: components["schemas"]["SceneId"] | null;
             /** @description When. */
             trigger: components["schemas"]["Trigger"];
-            /** @description Who asked for it; the change is theirs. */
+            /** @description Who asked for it; what is done is theirs. */
             user_id: components["schemas"]["UserId"];
             /** @description Their name. */
             user_name: string;

@@ -1,4 +1,3 @@
-use std::io::SeekFrom;
 use std::ops::RangeInclusive;
 
 use actix_web::body::SizedStream;
@@ -13,15 +12,11 @@ use sm_common::problem::Problem;
 use sm_service_kit::ApiProblem;
 use sm_service_kit::auth::{Authorized, ReadStream};
 use sm_service_kit::http::{Path, etag, if_none_match};
-use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
-use tokio_util::io::ReaderStream;
 
 use super::Context;
 use super::asset::{AssetPath, find};
 use super::error::ApiError;
 
-/// Read from the disk at once, in bytes.
-const READ_BYTES: usize = 64 * 1024;
 /// Content never changes under its digest, and is for signed-in people alone.
 pub(crate) const CACHE: &str = "private, max-age=31536000, immutable";
 /// Uploaded bytes never run as a page of ours.
@@ -55,8 +50,9 @@ pub(crate) async fn read_asset_content(
             .insert_header((CACHE_CONTROL, CACHE))
             .finish());
     }
-    let opened = context.assets.files().open(&id).await;
-    let (mut file, size) = opened.map_err(ApiError::Content)?;
+    let opened = context.assets.files().open(&asset).await;
+    let kept = opened.map_err(ApiError::Content)?;
+    let size = kept.bytes();
     let part = wanted_part(&request, &tag, size);
     let (status, start, length) = match &part {
         Some(part) => {
@@ -65,10 +61,8 @@ pub(crate) async fn read_asset_content(
         }
         None => (StatusCode::OK, 0, size),
     };
-    file.seek(SeekFrom::Start(start))
-        .await
-        .map_err(ApiError::Content)?;
-    let stream = ReaderStream::with_capacity(file.take(length), READ_BYTES);
+    let stream = kept.part(start, length).await;
+    let stream = stream.map_err(ApiError::Content)?;
     let mut answer = HttpResponse::build(status);
     answer
         .insert_header((ETAG, tag))

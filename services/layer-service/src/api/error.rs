@@ -1,4 +1,3 @@
-use std::io;
 use std::time::Duration;
 
 use sm_bus::BusError;
@@ -7,7 +6,7 @@ use sm_probe::RefusalKind;
 use sm_service_kit::ApiProblem;
 use sm_service_kit::http::etag;
 
-use crate::assets::{ProbeError, RemoveError, ResumeError, UploadError};
+use crate::assets::{FileError, ProbeError, RemoveError, ResumeError, UploadError};
 use crate::domain::history::Clash;
 use crate::domain::upload::Unacceptable;
 use crate::domain::{Faults, ListRefusal, Refusal, Rejected};
@@ -36,7 +35,7 @@ pub(crate) enum ApiError {
     #[error(transparent)]
     Bus(#[from] BusError),
     #[error("the content of a listed file cannot be read")]
-    Content(#[source] io::Error),
+    Content(#[source] FileError),
 }
 
 impl From<ApiError> for ApiProblem {
@@ -49,7 +48,8 @@ impl From<ApiError> for ApiProblem {
             ApiError::Schedule(error) => schedule(error),
             ApiError::SceneFile(error) => scene_file(error),
             ApiError::Bus(error) => bus(error),
-            ApiError::Content(_) => Self::internal(error),
+            ApiError::Content(FileError::Store(_)) => Self::unavailable(error),
+            ApiError::Content(FileError::Disk(_)) => Self::internal(error),
         }
     }
 }
@@ -229,6 +229,7 @@ fn upload(error: UploadError) -> ApiProblem {
         UploadError::Probe(error) => probe(error),
         UploadError::DiskFull => told(ProblemCode::AssetStorageFull),
         UploadError::Disk(_) => ApiProblem::internal(error),
+        UploadError::Store(_) => ApiProblem::unavailable(error).detail(detail),
         UploadError::Contended => ApiProblem::unavailable(error),
         UploadError::Bus(cause) => bus(cause),
     }
@@ -260,6 +261,7 @@ fn probe(error: ProbeError) -> ApiProblem {
             RefusalKind::Length => ProblemCode::AssetTooLong,
         }),
         ProbeError::Costly(_) => told(ProblemCode::AssetTooCostly),
+        ProbeError::Starved(_) => told(ProblemCode::Unavailable).retry_after(CAPACITY_AGAIN),
         ProbeError::Absent { program } => {
             let cause = format!("there is no {}", program.display());
             told(ProblemCode::Unavailable).cause(cause)
@@ -273,6 +275,7 @@ fn schedule(error: ScheduleError) -> ApiProblem {
     let told = |code| ApiProblem::new(code).detail(detail);
     match error {
         ScheduleError::NotFound(_) => told(ProblemCode::ScheduleNotFound),
+        ScheduleError::Forbidden => told(ProblemCode::Forbidden),
         ScheduleError::Full(_) => told(ProblemCode::ScheduleLimit),
         ScheduleError::Invalid(faults) => invalid(faults),
         ScheduleError::Contended => ApiProblem::unavailable(error),

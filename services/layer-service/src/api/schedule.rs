@@ -4,8 +4,10 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sm_common::id::{SceneId, ScheduleId};
+use sm_common::layer::Easing;
 use sm_common::problem::Problem;
 use sm_common::schedule::{EndedSchedule, ScheduleSummary, Trigger};
+use sm_common::transition::{Direction, TransitionKind};
 use sm_service_kit::ApiProblem;
 use sm_service_kit::auth::{Authorized, EditLayers};
 use sm_service_kit::http::{Path, Query};
@@ -29,7 +31,7 @@ pub(crate) struct SchedulePath {
     id: ScheduleId,
 }
 
-/// A change to make later.
+/// Something to do later: `operations` or a `command`.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "shows the shape of a body that the domain reads")]
 pub(crate) struct NewSchedule {
@@ -40,19 +42,57 @@ pub(crate) struct NewSchedule {
     scene: Option<SceneId>,
     /// When.
     trigger: Trigger,
-    /// How late the change may be made, in seconds.
+    /// How late it may be done, in seconds.
     #[schema(minimum = 0, default = 60)]
     grace_s: Option<u64>,
     /// As in `POST /api/layers/batch`.
-    operations: Vec<Value>,
+    operations: Option<Vec<Value>>,
+    /// The command.
+    command: Option<NewScheduledCommand>,
 }
 
-/// A change that waits to be made.
+/// A command to give later, as in `POST /api/stream/control`.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "shows the shape of a body that the domain reads")]
+pub(crate) struct NewScheduledCommand {
+    /// What to do.
+    action: ScheduledAction,
+    /// `take`: the scene to put on air; the one that is in preview then unless said otherwise.
+    scene: Option<SceneId>,
+    /// `take`: what happens between the two scenes; a cut unless said otherwise.
+    transition: Option<TransitionKind>,
+    /// `take`: where a wipe or a slide moves to; left unless said otherwise.
+    direction: Option<Direction>,
+    /// `take`: how long the transition takes; 500 unless said otherwise.
+    #[schema(minimum = 0, maximum = 10000)]
+    duration_ms: Option<u32>,
+    /// `take`: how the transition moves over its time; linear unless said otherwise.
+    easing: Option<Easing>,
+}
+
+/// What a scheduled command does.
+#[derive(ToSchema)]
+#[schema(rename_all = "kebab-case")]
+#[expect(dead_code, reason = "shows the shape of a body that the domain reads")]
+pub(crate) enum ScheduledAction {
+    /// Go on air.
+    Start,
+    /// Go off air.
+    Stop,
+    /// Put a scene on air.
+    Take,
+    /// Record the program.
+    RecordStart,
+    /// Record no more.
+    RecordStop,
+}
+
+/// A schedule that waits.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct WaitingSchedule {
     #[serde(flatten)]
     summary: ScheduleSummary,
-    /// As in `POST /api/layers/batch`.
+    /// As in `POST /api/layers/batch`; null where it gives a command.
     operations: Value,
 }
 
@@ -65,7 +105,7 @@ pub(crate) struct ScheduleList {
     ended: Vec<EndedSchedule>,
 }
 
-/// Lists the changes that wait to be made, and the newest that are over.
+/// Lists the schedules that wait, and the newest that are over.
 #[utoipa::path(
     get, path = "/api/schedules", tag = "layer-service", params(StreamQuery),
     responses(
@@ -97,12 +137,13 @@ pub(crate) async fn list_schedules(
     }))
 }
 
-/// Makes a change of layers later: at a moment, after a take, or at the end of what a layer plays.
+/// Changes layers or commands the stream later: at a moment, after a take, or at the end of what a layer
+/// plays.
 ///
-/// The change is the caller's, whole or not at all, once whatever replicas do, and can be taken back
-/// like any other. It is tried out now, and what is wrong with it is said now. When it is due it is
-/// judged again; a refusal then is its outcome. It survives restarts; one that nobody could make
-/// within `grace_s` is skipped.
+/// What is done is the caller's, whole or not at all, and once whatever replicas do. A change can be taken
+/// back like any other; it is tried out now, and what is wrong with it is said now. When it is due it is
+/// judged again; a refusal then is its outcome. Schedules survive restarts; what nobody could do within
+/// `grace_s` is skipped.
 #[utoipa::path(
     post, path = "/api/schedules", tag = "layer-service", params(StreamQuery), request_body = NewSchedule,
     responses(
@@ -126,7 +167,8 @@ pub(crate) async fn create_schedule(
     context: Data<Context>,
 ) -> Result<HttpResponse, ApiProblem> {
     let author = Author::from(&caller.identity);
-    let made = context.schedules.create(&stream, &body, &author).await;
+    let by = (&author, caller.identity.role);
+    let made = context.schedules.create(&stream, &body, by).await;
     let made = made.map_err(ApiError::from)?;
     tracing::info!(stream.id = %stream, user.id = %author.id, schedule.id = %made.id, "scheduled");
     let place = format!("{}/{}?stream={stream}", request.path(), made.id);
@@ -135,11 +177,11 @@ pub(crate) async fn create_schedule(
         .json(made))
 }
 
-/// Withdraws a change that waits.
+/// Withdraws a schedule that waits.
 #[utoipa::path(
     delete, path = "/api/schedules/{id}", tag = "layer-service", params(SchedulePath, StreamQuery),
     responses(
-        (status = 204, description = "It will not be made."),
+        (status = 204, description = "It will not be done."),
         (status = 401, description = "No or no valid token.", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The role does not allow it.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such schedule, or it is over.", body = Problem, content_type = "application/problem+json"),

@@ -5,17 +5,21 @@
 //! without its file. Its thumbnail comes before the entry and goes after it, too.
 
 mod catalog;
+mod content;
 mod files;
 mod intake;
 mod parts;
 mod prober;
+mod processor_share;
 mod resumable;
+mod store_health;
 mod usage;
 
 use std::io;
 use std::sync::Arc;
 
 use actix_multipart::Multipart;
+use sm_asset_store::{Bucket, Shelf, StoreError};
 use sm_bus::BusError;
 use sm_common::asset::{Asset, AssetUse, UsedAsset};
 use sm_common::clock::SharedClock;
@@ -26,12 +30,13 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 pub(crate) use self::catalog::{Catalog, Inventory};
-pub(crate) use self::files::{Files, Staged, blocking};
+pub(crate) use self::files::{FileError, Files, Staged, blocking};
 use self::intake::Limits;
 pub(crate) use self::intake::{Received, Unpacked};
 use self::parts::Parts;
 pub(crate) use self::prober::{ProbeError, Prober};
 pub(crate) use self::resumable::{Progress, ResumeError};
+pub(crate) use self::store_health::StoreHealth;
 use self::usage::describe;
 use crate::config::AssetsConfig;
 use crate::domain::upload::Unacceptable;
@@ -70,6 +75,8 @@ pub(crate) enum UploadError {
     DiskFull,
     #[error("the file cannot be written")]
     Disk(#[source] io::Error),
+    #[error("the object store does not take the file now; nothing was kept")]
+    Store(#[source] StoreError),
     #[error("the index of files was changed by others again and again")]
     Contended,
     #[error(transparent)]
@@ -77,14 +84,17 @@ pub(crate) enum UploadError {
 }
 
 impl UploadError {
-    /// Why a file cannot be written.
-    /// What an error of the disk means for who sends a file.
-    pub(crate) fn disk(error: io::Error) -> Self {
+    /// What an error of the disk, or of the store, means for who sends a file.
+    pub(crate) fn disk(error: impl Into<FileError>) -> Self {
         use io::ErrorKind::{QuotaExceeded, StorageFull};
-        if matches!(error.kind(), StorageFull | QuotaExceeded) {
-            Self::DiskFull
-        } else {
-            Self::Disk(error)
+        match error.into() {
+            FileError::Disk(error) if matches!(error.kind(), StorageFull | QuotaExceeded) => {
+                Self::DiskFull
+            }
+            FileError::Disk(error) | FileError::Store(StoreError::File(error)) => Self::Disk(error),
+            FileError::Store(error @ (StoreError::NotFound | StoreError::Away { .. })) => {
+                Self::Store(error)
+            }
         }
     }
 }
@@ -135,7 +145,7 @@ pub(crate) struct Examined {
 
 impl Assets {
     pub(crate) fn new(
-        config: AssetsConfig,
+        (config, bucket): (AssetsConfig, Option<Bucket>),
         prober: Prober,
         catalog: Catalog,
         scenes: Scenes,
@@ -143,7 +153,7 @@ impl Assets {
         metrics: Metrics,
     ) -> Self {
         Self {
-            files: Files::new(config.directory.clone()),
+            files: Files::new(config.directory.clone(), bucket),
             parts: Parts::new(&config.directory),
             prober,
             uploads: Arc::new(Semaphore::new(config.uploads_max)),
@@ -224,6 +234,7 @@ impl Assets {
             if self.catalog.one(&received.id).await?.is_some() {
                 return Ok(Kept { asset, known: true });
             }
+            self.discard(&received.id).await;
         }
         let look = self.look_into(received).await?;
         // In a box, because it is large and waited for by everything above.
@@ -287,18 +298,11 @@ impl Assets {
         upload: Option<Uuid>,
     ) -> Result<Kept, UploadError> {
         let asset = self.asset(received, look.findings);
-        let place = || async {
-            self.files.place(&received.staged, &asset.id).await?;
-            if asset.thumbnail.is_some() {
-                let (id, bytes) = (&asset.id, &look.thumbnail);
-                self.files.place_thumbnail(id, bytes).await?;
-            }
-            Ok(())
-        };
+        let place = || self.place(received, &asset, &look.thumbnail);
         for _ in 0..ATTEMPTS_MAX {
             let inventory = self.catalog.inventory().await?;
             if let Some(known) = inventory.assets.get(&asset.id) {
-                place().await.map_err(UploadError::disk)?;
+                place().await?;
                 return Ok(Kept {
                     asset: known.clone(),
                     known: true,
@@ -308,11 +312,11 @@ impl Assets {
             if asset.bytes > bytes_max {
                 return Err(UploadError::TooLarge { bytes_max });
             }
-            place().await.map_err(UploadError::disk)?;
+            place().await?;
             if self.catalog.add(&inventory, &asset).await? {
                 // A removal of the same content may have crossed this; see `discard`.
-                if !self.files.has(&asset).await.map_err(UploadError::Disk)? {
-                    place().await.map_err(UploadError::disk)?;
+                if !self.files.has(&asset).await.map_err(UploadError::disk)? {
+                    place().await?;
                 }
                 let bytes = inventory.bytes().saturating_add(asset.bytes);
                 self.metrics.note_bytes(bytes, self.config.total_bytes_max);
@@ -324,6 +328,28 @@ impl Assets {
             self.discard(&asset.id).await;
         }
         Err(UploadError::Contended)
+    }
+
+    /// Gives a file and its thumbnail their names, both or none.
+    async fn place(
+        &self,
+        received: &Received,
+        asset: &Asset,
+        thumbnail: &[u8],
+    ) -> Result<(), UploadError> {
+        let placed = async {
+            self.files.place(&received.staged, &asset.id).await?;
+            if asset.thumbnail.is_some() {
+                self.files.place_thumbnail(&asset.id, thumbnail).await?;
+            }
+            Ok::<(), FileError>(())
+        };
+        let placed = placed.await.map_err(UploadError::disk);
+        if placed.is_err() {
+            // The same content may be listed; then it stays.
+            self.discard(&asset.id).await;
+        }
+        placed
     }
 
     fn asset(&self, received: &Received, findings: Findings) -> Asset {
@@ -408,32 +434,29 @@ impl Assets {
     /// and looks for the name once more; here the name goes first, and the index is read after.
     /// So one of the two sees the other, and the file stays if it is listed.
     pub(crate) async fn discard(&self, id: &AssetId) {
-        let outcome = async {
-            let content = self.files.withdraw(id).await?;
-            let thumbnail = self.files.withdraw_thumbnail(id).await?;
-            if matches!(self.catalog.one(id).await, Ok(None)) {
-                return Ok(());
+        for which in [Shelf::Content, Shelf::Thumbnail] {
+            if let Err(error) = self.discard_one(id, which).await {
+                tracing::warn!(asset.id = %id, ?which, %error, "a file was not removed");
             }
-            // Also when Redis cannot say: a file too many is found by the next sweep.
-            if let Some(content) = content {
-                self.files.place(&content, id).await?;
-            }
-            match thumbnail {
-                Some(thumbnail) => self.files.return_thumbnail(thumbnail, id).await,
-                None => Ok(()),
-            }
-        };
-        let outcome: io::Result<()> = outcome.await;
-        if let Err(error) = outcome {
-            tracing::warn!(asset.id = %id, %error, "a file was not removed");
         }
+    }
+
+    async fn discard_one(&self, id: &AssetId, which: Shelf) -> Result<(), FileError> {
+        let Some(withdrawn) = self.files.withdraw(id, which).await? else {
+            return Ok(());
+        };
+        // Also when Redis cannot say: a file too many is found by the next sweep.
+        if !matches!(self.catalog.one(id).await, Ok(None)) {
+            self.files.give_back(&withdrawn, id, which).await?;
+        }
+        self.files.forget(withdrawn).await
     }
 
     /// Gives back what killed processes have left behind, and what nobody has used for long.
     pub(crate) async fn sweep(&self) -> Result<(), UploadError> {
         let now = self.clock.now();
         let age = self.config.orphan_age();
-        let old = self.files.old(now, age).await.map_err(UploadError::Disk)?;
+        let old = self.files.old(now, age).await.map_err(UploadError::disk)?;
         self.metrics.count_swept(Swept::Unnamed, old.unnamed);
         let inventory = self.catalog.inventory().await?;
         self.metrics

@@ -12,10 +12,11 @@ use std::time::Duration;
 use sm_common::asset::AssetKind;
 use sm_probe::{ARGUMENT, Limits, Look, Order, Refusal, Verdict, could_not_work};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use super::processor_share::ProcessorShare;
 use crate::config::{AssetsConfig, ProbeConfig};
 use crate::domain::upload::ContentType;
 
@@ -35,6 +36,11 @@ pub(crate) enum ProbeError {
     Refused(#[from] Refusal),
     #[error("decoding the file takes longer than {} s, or more memory than is given for it", .0.as_secs())]
     Costly(Duration),
+    #[error(
+        "this host is too busy to look into the file within {} s; nothing was kept, try again later",
+        .0.as_secs()
+    )]
+    Starved(Duration),
     #[error(
         "videos and sounds are not taken here now: the program that looks into them is missing"
     )]
@@ -84,12 +90,23 @@ impl Prober {
             limits: self.limits,
         };
         let longest = self.config.timeout();
-        let output = timeout(longest, self.run(program, &order, file)).await;
+        // It is killed when nobody waits for it any more.
+        let mut child = spawn(program, &order, file)?;
+        let process = child.id();
+        let Ok(output) = timeout(longest, self.attend(&mut child)).await else {
+            // A good file is not refused for what others do on this host.
+            let share = process.and_then(ProcessorShare::of);
+            return Err(if share.is_some_and(|share| share.is_starved(longest)) {
+                ProbeError::Starved(longest)
+            } else {
+                ProbeError::Costly(longest)
+            });
+        };
         let Output {
             status,
             told,
             words,
-        } = output.map_err(|_elapsed| ProbeError::Costly(longest))??;
+        } = output?;
         if !status.success() {
             let code = status.code().and_then(|code| u8::try_from(code).ok());
             if code.is_some_and(could_not_work) {
@@ -110,28 +127,7 @@ impl Prober {
         Ok(look)
     }
 
-    async fn run(&self, program: &Path, order: &Order, file: File) -> Result<Output, ProbeError> {
-        let order = serde_json::to_string(order).map_err(io::Error::from);
-        let order = order.map_err(ProbeError::Run)?;
-        // It is killed when nobody waits for it any more.
-        let child = Command::new(find(program))
-            .args([ARGUMENT, &order])
-            .env_clear()
-            .envs(environment())
-            .current_dir("/")
-            .stdin(Stdio::from(file))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn();
-        let mut child = child.map_err(|error| {
-            if error.kind() == io::ErrorKind::NotFound {
-                let program = program.to_owned();
-                ProbeError::Absent { program }
-            } else {
-                ProbeError::Run(error)
-            }
-        })?;
+    async fn attend(&self, child: &mut Child) -> Result<Output, ProbeError> {
         let told_max = LINE_BYTES_MAX.saturating_add(self.config.thumbnail_bytes_max);
         let told = read(child.stdout.take(), told_max.saturating_add(1));
         let words = read(child.stderr.take(), WORDS_BYTES_MAX);
@@ -143,6 +139,29 @@ impl Prober {
             words: String::from_utf8_lossy(&words).into_owned(),
         })
     }
+}
+
+fn spawn(program: &Path, order: &Order, file: File) -> Result<Child, ProbeError> {
+    let order = serde_json::to_string(order).map_err(io::Error::from);
+    let order = order.map_err(ProbeError::Run)?;
+    let child = Command::new(find(program))
+        .args([ARGUMENT, &order])
+        .env_clear()
+        .envs(environment())
+        .current_dir("/")
+        .stdin(Stdio::from(file))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn();
+    child.map_err(|error| {
+        if error.kind() == io::ErrorKind::NotFound {
+            let program = program.to_owned();
+            ProbeError::Absent { program }
+        } else {
+            ProbeError::Run(error)
+        }
+    })
 }
 
 /// What a process has left.

@@ -356,9 +356,12 @@ const fn is_final(error: &UploadError) -> bool {
         | UploadError::Malformed { .. }
         | UploadError::Member
         | UploadError::Slow
-        | UploadError::Probe(ProbeError::Absent { .. } | ProbeError::Run(_))
+        | UploadError::Probe(
+            ProbeError::Starved(_) | ProbeError::Absent { .. } | ProbeError::Run(_),
+        )
         | UploadError::DiskFull
         | UploadError::Disk(_)
+        | UploadError::Store(_)
         | UploadError::Contended
         | UploadError::Bus(_) => false,
     }

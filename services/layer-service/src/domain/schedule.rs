@@ -7,9 +7,12 @@ use serde_json::Value;
 use sm_common::clock::Timestamp;
 use sm_common::event::{Event, EventType, SceneTaken};
 use sm_common::id::{SceneId, ScheduleId};
-use sm_common::layer::PlaybackState;
-use sm_common::schedule::{ScheduleSummary, Trigger};
+use sm_common::layer::{Easing, PlaybackState};
+use sm_common::schedule::{ScheduleSummary, ScheduledCommand, Trigger};
 use sm_common::stream::LayerStatus;
+use sm_common::transition::{
+    Direction, SceneTransition, TRANSITION_MS, TRANSITION_MS_MAX, TransitionKind,
+};
 
 use super::fault::{Fault, Faults};
 use super::field::{Members, integer, parsed, text};
@@ -35,12 +38,12 @@ pub(crate) struct Bounds {
     pub(crate) operations_max: usize,
 }
 
-/// A change that is to be made, as it is kept.
+/// What is to be done, as it is kept. stream-control reads the summary of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Schedule {
     #[serde(flatten)]
     pub(crate) summary: ScheduleSummary,
-    /// The body of the batch.
+    /// The body of the batch; null where it gives a command.
     pub(crate) change: Value,
     /// Where `layer-updates` was when it was made: what happened before does not count.
     pub(crate) since: u64,
@@ -50,39 +53,47 @@ pub(crate) struct Schedule {
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     pub(crate) name: String,
-    pub(crate) scene: Option<SceneId>,
     pub(crate) trigger: Trigger,
     pub(crate) grace_s: u64,
-    pub(crate) change: Value,
-    /// The change, to be tried.
-    pub(crate) proposal: Proposal,
+    pub(crate) deed: Deed,
 }
 
-/// What is to be done with a schedule at a moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Due {
-    /// Nothing yet; at this moment, where it is known.
-    Later(Option<Timestamp>),
-    /// It is to be made.
-    Now,
-    /// It is too late.
-    Missed,
+/// What is to be done.
+#[derive(Clone, Debug)]
+pub(crate) enum Deed {
+    /// A change of layers.
+    Change {
+        /// The scene on air unless said otherwise.
+        scene: Option<SceneId>,
+        /// The body of the batch.
+        change: Value,
+        /// The change, to be tried.
+        proposal: Proposal,
+    },
+    /// A command of the stream.
+    Command(ScheduledCommand),
 }
 
 impl Schedule {
+    /// `scene` is the one whose layers are changed, where they are.
     pub(crate) fn new(
         id: ScheduleId,
         wanted: Wanted,
-        scene: SceneId,
+        scene: Option<SceneId>,
         author: &Author,
         now: Timestamp,
         since: u64,
     ) -> Self {
+        let (command, change) = match wanted.deed {
+            Deed::Change { change, .. } => (None, change),
+            Deed::Command(command) => (Some(command), Value::Null),
+        };
         Self {
             summary: ScheduleSummary {
                 id,
                 name: wanted.name,
                 scene,
+                command,
                 trigger: wanted.trigger,
                 due_at: match wanted.trigger {
                     Trigger::At { at } => Some(at),
@@ -93,7 +104,7 @@ impl Schedule {
                 user_name: author.name.clone(),
                 created_at: now,
             },
-            change: wanted.change,
+            change,
             since,
         }
     }
@@ -102,19 +113,6 @@ impl Schedule {
         Author {
             id: self.summary.user_id,
             name: self.summary.user_name.clone(),
-        }
-    }
-
-    pub(crate) fn due(&self, now: Timestamp) -> Due {
-        let Some(at) = self.summary.due_at else {
-            return Due::Later(None);
-        };
-        if at > now {
-            Due::Later(Some(at))
-        } else if now.since(at) > Duration::from_secs(self.summary.grace_s) {
-            Due::Missed
-        } else {
-            Due::Now
         }
     }
 
@@ -162,23 +160,88 @@ fn read_wanted(
 ) -> Option<Wanted> {
     let mut fields = Members::of(body, "", faults)?;
     let name = fields.required("name", faults, text(1, NAME_CHARS_MAX, false));
+    let command = fields.or("command", None, faults, |value| Ok(Some(value.clone())))?;
     let scene = fields.or("scene", None, faults, |value| parsed(value).map(Some));
     let most = i64::try_from(bounds.grace_max_s).unwrap_or(i64::MAX);
     let grace_s = fields.or("grace_s", bounds.grace_s, faults, integer(0, most));
-    let operations = fields.required("operations", faults, |value| Ok(value.clone()));
+    let operations = match command {
+        Some(_) => fields.or("operations", None, faults, |value| Ok(Some(value.clone()))),
+        None => fields
+            .required("operations", faults, |value| Ok(value.clone()))
+            .map(Some),
+    };
     let trigger = fields.required("trigger", faults, |value| Ok(value.clone()));
     fields.finish(faults);
     let trigger = trigger.and_then(|trigger| read_trigger(&trigger, bounds, now, faults));
-    let change = serde_json::json!({"operations": operations?});
-    let mut proposal = Proposal::read_batch(&change, bounds.operations_max, draw);
-    faults.append(std::mem::take(&mut proposal.faults));
+    let deed = match (command, operations?) {
+        (Some(command), operations) => {
+            if operations.is_some() {
+                let detail = "a schedule gives a command or changes layers; ask for two";
+                faults.value("/operations", detail);
+            }
+            if scene.flatten().is_some() {
+                faults.value("/scene", "is for changes of layers; a take names its own");
+            }
+            read_command(&command, faults).map(Deed::Command)
+        }
+        (None, operations) => {
+            let change = serde_json::json!({"operations": operations?});
+            let mut proposal = Proposal::read_batch(&change, bounds.operations_max, draw);
+            faults.append(std::mem::take(&mut proposal.faults));
+            scene.map(|scene| Deed::Change {
+                scene,
+                change,
+                proposal,
+            })
+        }
+    };
     Some(Wanted {
         name: name?,
-        scene: scene?,
         trigger: trigger?,
         grace_s: grace_s?,
-        change,
-        proposal,
+        deed: deed?,
+    })
+}
+
+fn read_command(command: &Value, faults: &mut Faults) -> Option<ScheduledCommand> {
+    let mut fields = Members::of(command, "/command", faults)?;
+    let action = fields.required("action", faults, text(1, 20, false))?;
+    let command = match action.as_str() {
+        "start" => Some(ScheduledCommand::Start),
+        "stop" => Some(ScheduledCommand::Stop),
+        "record-start" => Some(ScheduledCommand::RecordStart),
+        "record-stop" => Some(ScheduledCommand::RecordStop),
+        "take" => read_take(&mut fields, faults),
+        _ => {
+            let detail = "must be start, stop, take, record-start or record-stop";
+            faults.value("/command/action", detail);
+            return None;
+        }
+    };
+    fields.finish(faults);
+    command
+}
+
+/// The members of a take, as in `POST /api/stream/control`.
+fn read_take(fields: &mut Members<'_>, faults: &mut Faults) -> Option<ScheduledCommand> {
+    let scene = fields.or("scene", None, faults, |value| parsed(value).map(Some));
+    let kind = fields.or("transition", TransitionKind::default(), faults, parsed);
+    let direction = fields.or("direction", Direction::default(), faults, parsed);
+    let most = i64::from(TRANSITION_MS_MAX);
+    let duration = fields.or("duration_ms", TRANSITION_MS, faults, integer(0, most));
+    let easing = fields.or("easing", Easing::default(), faults, parsed);
+    let kind = kind?;
+    Some(ScheduledCommand::Take {
+        scene: scene?,
+        transition: SceneTransition {
+            kind,
+            direction: direction?,
+            duration_ms: match kind {
+                TransitionKind::Cut => 0,
+                TransitionKind::Fade | TransitionKind::Wipe | TransitionKind::Slide => duration?,
+            },
+            easing: easing?,
+        },
     })
 }
 
@@ -254,20 +317,71 @@ mod tests {
             name: "a".to_owned(),
         };
         let id = ScheduleId::generate();
-        Schedule::new(id, wanted, SceneId::generate(), &author, NOW, 7)
+        Schedule::new(id, wanted, Some(SceneId::generate()), &author, NOW, 7)
     }
 
     #[test]
-    fn a_moment_comes_and_goes() {
+    fn what_is_kept_reads_again() {
         let schedule = schedule(&body());
-        let after = |seconds: u64| schedule.due(NOW.plus(Duration::from_secs(seconds)));
-        assert_eq!(after(59), Due::Later(schedule.summary.due_at));
-        assert_eq!(
-            (after(60), after(120), after(121)),
-            (Due::Now, Due::Now, Due::Missed)
-        );
         let kept = serde_json::to_string(&schedule).unwrap();
         assert_eq!(serde_json::from_str::<Schedule>(&kept).unwrap(), schedule);
+    }
+
+    #[test]
+    fn a_command_is_read_as_one_that_is_given_now() {
+        let scene = SceneId::generate();
+        let asked = |command: Value| {
+            let mut body = body();
+            body.as_object_mut().unwrap().remove("operations");
+            body["command"] = command;
+            read(&body, BOUNDS, NOW, LayerId::generate)
+        };
+        let command = |command: Value| match asked(command).unwrap().deed {
+            Deed::Command(command) => command,
+            Deed::Change { .. } => panic!("a command"),
+        };
+        for (action, expected) in [
+            ("start", ScheduledCommand::Start),
+            ("stop", ScheduledCommand::Stop),
+            ("record-start", ScheduledCommand::RecordStart),
+            ("record-stop", ScheduledCommand::RecordStop),
+        ] {
+            assert_eq!(command(json!({"action": action})), expected);
+        }
+        let fade = json!({"action": "take", "scene": scene, "transition": "fade"});
+        let expected = ScheduledCommand::Take {
+            scene: Some(scene),
+            transition: SceneTransition {
+                kind: TransitionKind::Fade,
+                duration_ms: TRANSITION_MS,
+                ..SceneTransition::default()
+            },
+        };
+        assert_eq!(command(fade), expected);
+        let cut = ScheduledCommand::Take {
+            scene: None,
+            transition: SceneTransition::default(),
+        };
+        assert_eq!(command(json!({"action": "take", "duration_ms": 9})), cut);
+        let wrong = json!({"action": "take", "scene": "x", "duration_ms": 10_001, "force": true});
+        let faults = asked(wrong).unwrap_err();
+        let pointers: Vec<&str> = faults
+            .errors()
+            .iter()
+            .map(|fault| fault.pointer.as_str())
+            .collect();
+        assert_eq!(
+            pointers,
+            ["/command/scene", "/command/duration_ms", "/command/force"]
+        );
+        for wrong in [json!({"action": "pause"}), json!({}), json!("stop")] {
+            assert_eq!(asked(wrong).unwrap_err().errors().len(), 1);
+        }
+        let mut both = body();
+        both["command"] = json!({"action": "stop"});
+        both["scene"] = json!(scene);
+        let faults = read(&both, BOUNDS, NOW, LayerId::generate).unwrap_err();
+        assert_eq!(faults.errors().len(), 2);
     }
 
     #[test]
@@ -277,7 +391,7 @@ mod tests {
         let mut body = body();
         body["trigger"] = json!({"kind": "after-take", "scene": scene, "delay_ms": 1500});
         let waiting = schedule(&body);
-        assert_eq!(waiting.due(NOW), Due::Later(None));
+        assert_eq!(waiting.summary.due_at, None);
         let taken = |scene| {
             let payload = SceneTaken {
                 scene,

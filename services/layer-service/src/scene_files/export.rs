@@ -1,5 +1,6 @@
 //! Writes a scene as a file, piece by piece as fast as its reader takes them.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read as _, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,6 +9,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use sm_bus::Which;
+use sm_common::asset::Asset;
 use sm_common::id::{AssetId, SceneId, StreamId};
 use tokio::sync::mpsc;
 use zip::write::SimpleFileOptions;
@@ -52,7 +54,7 @@ impl SceneFiles {
                 broken: Arc::default(),
             };
             let broken = Arc::clone(&pipe.broken);
-            if let Err(error) = write(&document, &files, pipe, &broken) {
+            if let Err(error) = write(&document, (&files, &inventory.assets), pipe, &broken) {
                 tracing::warn!(scene.id = %scene.id, %error, "a scene was not written to its end");
                 // Nobody may be there any more to hear of it.
                 drop(sender.blocking_send(Err(error)));
@@ -70,9 +72,14 @@ impl SceneFiles {
 }
 
 /// Writes the archive. The same scene gives the same bytes.
-fn write(document: &SceneFile, files: &Files, pipe: Pipe, broken: &AtomicBool) -> io::Result<()> {
+fn write(
+    document: &SceneFile,
+    kept: (&Files, &BTreeMap<AssetId, Asset>),
+    pipe: Pipe,
+    broken: &AtomicBool,
+) -> io::Result<()> {
     let mut archive = ZipWriter::new_stream(pipe);
-    let outcome = fill(&mut archive, document, files);
+    let outcome = fill(&mut archive, document, kept);
     if outcome.is_err() {
         // The archive ends itself when it is dropped, and must not look whole.
         broken.store(true, Ordering::Relaxed);
@@ -85,7 +92,7 @@ fn write(document: &SceneFile, files: &Files, pipe: Pipe, broken: &AtomicBool) -
 fn fill<W: Write + io::Seek>(
     archive: &mut ZipWriter<W>,
     document: &SceneFile,
-    files: &Files,
+    (files, assets): (&Files, &BTreeMap<AssetId, Asset>),
 ) -> io::Result<()> {
     let packed = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
     archive
@@ -94,8 +101,8 @@ fn fill<W: Write + io::Seek>(
     serde_json::to_writer_pretty(&mut *archive, document)?;
     let mut piece = vec![0; COPY_BYTES];
     for id in document.assets() {
-        let mut file = files.open_blocking(&id)?;
-        let bytes = file.metadata()?.len();
+        let asset = assets.get(&id).ok_or(io::ErrorKind::NotFound)?;
+        let (mut file, bytes) = files.open_blocking(asset)?;
         // Pictures, videos and sounds are packed already.
         let stored = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Stored)

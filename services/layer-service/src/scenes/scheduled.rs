@@ -60,7 +60,7 @@ impl Scenes {
         let schedule = &kept.schedule;
         let operations_max = self.config.scene.operations_max;
         let proposal = Proposal::read_batch(&schedule.change, operations_max, LayerId::generate);
-        let which = Which::Scene(schedule.summary.scene);
+        let which = schedule.summary.scene.map_or(Which::OnAir, Which::Scene);
         let (loaded, applied) = self.apply_to(stream, which, &proposal).await?;
         let before = &loaded.scene;
         let author = schedule.author();
@@ -77,6 +77,7 @@ impl Scenes {
             outcome: ScheduleOutcome::Done,
             detail: None,
             scene_revision: Some(applied.scene.revision),
+            operation: None,
             ended_at: self.clock.now(),
         };
         let listed_max = self.config.schedules.ended_max;

@@ -1,4 +1,4 @@
-//! Changes that wait to be made. Whatever ends one is a commit for the schedule as it was read, which
+//! Schedules that wait. Whatever ends one is a commit for the schedule as it was read, which
 //! takes it away: so it ends once, whichever replica does it.
 
 use sm_bus::{BusError, Commit, Guard, OutgoingEvent, keys, redis};

@@ -13,7 +13,8 @@ use super::error::ApiError;
 use super::idempotency::idempotency;
 use super::request::ControlRequest;
 use crate::domain::{Operation, OperationStatus};
-use crate::operations::{self, Accepted, CommandError};
+use crate::operations::{self, Accepted};
+use crate::store::Occasion;
 
 /// Steers a stream.
 ///
@@ -58,13 +59,12 @@ pub(crate) async fn control_stream(
         &context.store,
         &stream,
         &command,
-        (&caller.identity, force),
-        idempotency,
+        ((&caller.identity).into(), force),
+        &Occasion::Request(idempotency),
     ))
     .await;
-    context
-        .metrics
-        .count(action.as_str(), outcome_label(&outcome));
+    let label = operations::label(&outcome);
+    context.metrics.count(action.as_str(), label);
     let Accepted {
         operation,
         replayed,
@@ -77,16 +77,6 @@ pub(crate) async fn control_stream(
         .await
         .map_err(ApiError::from)?;
     Ok(answer(&operation, replayed))
-}
-
-fn outcome_label(outcome: &Result<Accepted, CommandError>) -> &'static str {
-    match outcome {
-        Ok(Accepted {
-            replayed: false, ..
-        }) => "accepted",
-        Ok(Accepted { replayed: true, .. }) => "replayed",
-        Err(_) => "refused",
-    }
 }
 
 fn answer(operation: &Operation, replayed: bool) -> HttpResponse {

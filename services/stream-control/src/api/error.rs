@@ -47,7 +47,9 @@ impl From<ApiError> for ApiProblem {
                         ProblemCode::PreviewEmpty
                     }
                     CommandError::IdempotencyConflict => ProblemCode::IdempotencyConflict,
-                    CommandError::Contended(_) | CommandError::Bus(_) => ProblemCode::Unavailable,
+                    CommandError::Contended(_)
+                    | CommandError::Withdrawn(_)
+                    | CommandError::Bus(_) => ProblemCode::Unavailable,
                     CommandError::Format(_) => ProblemCode::ValidationFailed,
                     CommandError::Capacity(_) => ProblemCode::CapacityExceeded,
                     CommandError::ForceForbidden => ProblemCode::Forbidden,

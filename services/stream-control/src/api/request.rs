@@ -5,13 +5,12 @@ use sm_common::id::{SceneId, StreamId};
 use sm_common::ladder::{self, Rendition};
 use sm_common::layer::Easing;
 use sm_common::problem::FieldError;
-use sm_common::transition::{Direction, SceneTransition, TRANSITION_MS_MAX, TransitionKind};
+use sm_common::transition::{
+    Direction, SceneTransition, TRANSITION_MS, TRANSITION_MS_MAX, TransitionKind,
+};
 use utoipa::ToSchema;
 
 use crate::domain::{Action, Command, ProgramChange, SlateChoice};
-
-/// Length of a transition that nobody has given one, in milliseconds.
-const TRANSITION_MS: u32 = 500;
 
 /// A member that names a scene, or says with null that there is to be none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

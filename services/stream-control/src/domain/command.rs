@@ -2,6 +2,7 @@ use sm_common::id::SceneId;
 use sm_common::ladder::Rendition;
 use sm_common::problem::FieldError;
 use sm_common::program::ProgramFormat;
+use sm_common::schedule::ScheduledCommand;
 use sm_common::transition::SceneTransition;
 
 use super::Action;
@@ -43,6 +44,18 @@ pub(crate) enum Command {
         ladder: Option<Vec<Rendition>>,
         program: ProgramChange,
     },
+}
+
+impl From<ScheduledCommand> for Command {
+    fn from(command: ScheduledCommand) -> Self {
+        match command {
+            ScheduledCommand::Start => Self::Start,
+            ScheduledCommand::Stop => Self::Stop,
+            ScheduledCommand::RecordStart => Self::RecordStart,
+            ScheduledCommand::RecordStop => Self::RecordStop,
+            ScheduledCommand::Take { scene, transition } => Self::Take { scene, transition },
+        }
+    }
 }
 
 impl Command {

@@ -8,4 +8,5 @@ mod limits;
 mod outage;
 mod outputs;
 mod scenes;
+mod schedules;
 mod state;

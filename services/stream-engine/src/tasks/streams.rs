@@ -16,6 +16,7 @@ use super::audience::AudienceReader;
 use crate::admission::Admission;
 use crate::chat::{Chat, ChatReader, ReaderEnds};
 use crate::config::Config;
+use crate::copies::Copies;
 use crate::lease::{Address, Keeper, LeaseView, Terms};
 use crate::live::archive::{self, Archive};
 use crate::live::playlist::Playlist;
@@ -124,6 +125,8 @@ pub(crate) struct Launcher {
     pub(crate) address: Address,
     /// Where uploaded files are, as an absolute path.
     pub(crate) assets: PathBuf,
+    /// What copies them there, where they are in an object store.
+    pub(crate) copies: Option<Copies>,
     /// Where recordings go, as an absolute path.
     pub(crate) recordings: PathBuf,
     pub(crate) feeds: Feeds,
@@ -248,6 +251,7 @@ impl Launcher {
             wanted: reading,
             changed,
             look: self.config.engine.look_interval(),
+            copies: self.copies.clone(),
         };
         let (chat, ends) = Chat::line();
         let chat_reader = self.chat_reader(stream, ends);

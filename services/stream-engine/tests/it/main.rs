@@ -11,6 +11,7 @@ mod access;
 mod admission;
 mod adoption;
 mod control;
+mod copies;
 mod format;
 mod handover;
 mod harness;

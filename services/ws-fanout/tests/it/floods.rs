@@ -11,11 +11,11 @@ use sm_common::clock::{Clock as _, SystemClock};
 use sm_common::event::Channel;
 use sm_common::id::UserId;
 use sm_common::ws::{ClientMessage, Subprotocol, deflate};
-use sm_test_kit::{Socket, until};
+use sm_test_kit::{Keys, Socket, until};
 
 use crate::follower::Follower;
 use crate::harness::{SOON, World, connect, hear_close, subscribe};
-use crate::process::{Keys, Process};
+use crate::process::Process;
 use crate::raw::{BINARY, CLOSE, PING, RawSocket, TEXT, frame, head};
 
 /// How many do the same at once.

@@ -6,47 +6,9 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
-use sm_test_kit::{Api, Issuer, until};
-use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use sm_test_kit::{Api, Keys, until};
 
 use crate::harness::SOON;
-
-/// Serves an issuer's public keys, as api-gateway does. Ends with the value.
-#[derive(Debug)]
-pub(crate) struct Keys {
-    url: String,
-    serving: JoinHandle<()>,
-}
-
-impl Keys {
-    pub(crate) async fn of(issuer: &Issuer) -> Self {
-        let keys = serde_json::to_string(issuer.jwks()).unwrap();
-        let length = keys.len();
-        let answer = format!(
-            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\
-             connection: close\r\n\r\n{keys}"
-        );
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/jwks.json", listener.local_addr().unwrap());
-        let serving = tokio::spawn(async move {
-            while let Ok((mut socket, _peer)) = listener.accept().await {
-                // Whoever asks has sent its short question by then.
-                let _ = socket.readable().await;
-                let _ = socket.try_read(&mut [0; 4096]);
-                let _ = socket.write_all(answer.as_bytes()).await;
-            }
-        });
-        Self { url, serving }
-    }
-}
-
-impl Drop for Keys {
-    fn drop(&mut self) {
-        self.serving.abort();
-    }
-}
 
 /// One process of the service. Killed with the value.
 #[derive(Debug)]
@@ -67,7 +29,7 @@ impl Process {
             ("ops.metrics_port", "0"),
             ("ops.health_port", "0"),
             ("redis.url", redis),
-            ("auth.jwks_url", keys.url.as_str()),
+            ("auth.jwks_url", keys.url()),
         ]);
         settings.extend(changes.iter().copied());
         let variables = settings.into_iter().map(|(key, value)| {

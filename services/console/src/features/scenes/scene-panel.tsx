@@ -11,13 +11,15 @@ import { CUT, FADE, type Transition } from "./commands.ts";
 import { DeleteSceneDialog, NameDialog } from "./dialogs.tsx";
 import { PreviewPicture } from "./preview-picture.tsx";
 import { rolesOf } from "./roles.ts";
+import { ImportScene, saveScene } from "./scene-file.tsx";
 import { SceneRow } from "./scene-row.tsx";
 import { TakeBar } from "./take-bar.tsx";
 import "./scenes.css";
 
 /** The scenes: which is on air, which comes next, and which the layers below belong to. */
 export function ScenePanel() {
-  const { scenes: store, sceneCommands: commands, layers, state: stream } = useRuntime();
+  const runtime = useRuntime();
+  const { scenes: store, sceneCommands: commands, layers, state: stream, session } = runtime;
   const list = useObservable(store.list);
   const state = useObservable(stream.state);
   const edited = useObservable(layers.scene)?.id ?? null;
@@ -30,6 +32,7 @@ export function ScenePanel() {
   const [adding, setAdding] = useState(false);
   const [renaming, setRenaming] = useState<ListedScene | null>(null);
   const [deleting, setDeleting] = useState<ListedScene | null>(null);
+  const [unsaved, setUnsaved] = useState<string | null>(null);
   const [chosenStudio, setStudio] = useState<boolean | null>(null);
   const [transition, setTransition] = useState<Transition>(FADE);
   const blocked = {
@@ -52,6 +55,10 @@ export function ScenePanel() {
   const ask = (open: (scene: ListedScene) => void, scene: ListedScene) => {
     void store.load();
     open(scene);
+  };
+  const save = async (scene: ListedScene) => {
+    const saved = await saveScene(session, scene, runtime.stream);
+    setUnsaved(saved ? null : scene.name);
   };
   const rename = async (scene: ListedScene, name: string) => {
     const newest = store.list.get()?.scenes.find(({ id }) => id === scene.id);
@@ -91,6 +98,11 @@ export function ScenePanel() {
           {failure.message}
         </Message>
       )}
+      {unsaved !== null && (
+        <Message tone="bad" alert onDismiss={() => setUnsaved(null)}>
+          “{unsaved}” cannot be fetched now. Try again.
+        </Message>
+      )}
       {studio && cannotControl === null && (
         <PreviewPicture
           name={nameOf(list, state?.wanted_preview ?? null)}
@@ -115,12 +127,14 @@ export function ScenePanel() {
               onMove={(by) => void commands.move(list, scene.id, by)}
               onRename={() => ask(setRenaming, scene)}
               onDuplicate={() => void commands.duplicate(scene.id)}
+              onSave={() => void save(scene)}
               onSlate={() => void commands.slate(roles.slate ? null : scene.id)}
               onDelete={() => ask(setDeleting, scene)}
             />
           );
         })}
       </ol>
+      {cannotEdit === null && <ImportScene blocked={blocked.edit} />}
       <TakeBar
         transition={transition}
         onChange={setTransition}

@@ -1,4 +1,13 @@
-import { ArrowDown, ArrowUp, Copy, Pencil, Radio, ShieldHalf, Trash2 } from "lucide-react";
+import {
+  ArrowDown,
+  ArrowUp,
+  Copy,
+  Download,
+  Pencil,
+  Radio,
+  ShieldHalf,
+  Trash2,
+} from "lucide-react";
 import type { ListedScene } from "../../api/types.ts";
 import { IconButton } from "../../ui/icon-button.tsx";
 import type { Roles } from "./roles.ts";
@@ -18,6 +27,7 @@ interface SceneRowProps {
   readonly onMove: (by: -1 | 1) => void;
   readonly onRename: () => void;
   readonly onDuplicate: () => void;
+  readonly onSave: () => void;
   readonly onSlate: () => void;
   readonly onDelete: () => void;
 }
@@ -85,6 +95,12 @@ export function SceneRow({ scene, roles, isEdited, studio, blocked, ...row }: Sc
           label={`Duplicate ${name}`}
           disabled={blocked.edit !== null}
           onClick={row.onDuplicate}
+        />
+        <IconButton
+          icon={Download}
+          label={`Save ${name} as a file`}
+          disabled={blocked.edit !== null}
+          onClick={row.onSave}
         />
         <IconButton
           icon={Trash2}

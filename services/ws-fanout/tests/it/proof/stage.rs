@@ -6,14 +6,14 @@ use std::time::Duration;
 use sm_bus::{Bus, keys, redis};
 use sm_common::auth::Role;
 use sm_common::event::{Channel, Position};
-use sm_test_kit::until_some;
+use sm_test_kit::{Keys, until_some};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::dice::Dice;
 use super::truth::Truth;
 use crate::harness::{World, bus_with_history, message};
-use crate::process::{Keys, Process};
+use crate::process::Process;
 
 /// Longest wait for anything, however busy the machine is.
 pub(super) const PATIENCE: Duration = Duration::from_mins(1);

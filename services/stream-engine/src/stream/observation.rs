@@ -410,6 +410,13 @@ mod tests {
         observation.document(Numbers::default(), None, at(seconds))
     }
 
+    fn players(players: u64) -> Count {
+        Count {
+            players,
+            ..Count::default()
+        }
+    }
+
     #[test]
     fn counters_alone_are_no_change_of_state() {
         let mut observation = Observation::inherit(StreamId::default(), None, at(0));
@@ -427,7 +434,7 @@ mod tests {
             starts_at: at(0),
             independent: true,
         });
-        observation.watched_by(3);
+        observation.watched_by(players(3));
         let after = document(&observation, 2);
         assert_ne!(before, after);
         assert!(tells_the_same(&before, &after));
@@ -442,10 +449,7 @@ mod tests {
         first.set_status(StreamStatus::Live, None, at(1));
         first.on_air(4, at(1));
         first.satisfy(9, 4);
-        first.watched_by(Count {
-            players: 7,
-            ..Count::default()
-        });
+        first.watched_by(players(7));
         for count in 0..30 {
             first.interrupted(Interruption {
                 at: at(count),
@@ -468,7 +472,7 @@ mod tests {
         let mut observation = Observation::inherit(StreamId::default(), None, at(0));
         observation.on_air(1, at(1));
         observation.replaced_worker();
-        observation.watched_by(7);
+        observation.watched_by(players(7));
         observation.off_air(at(2));
         let observed = document(&observation, 2);
         assert_eq!(observed.live_since, None);

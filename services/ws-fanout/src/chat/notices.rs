@@ -73,13 +73,13 @@ struct Told {
 /// Whether the stream is on air, and by which event of `stream-state` the chat was told: a replica that
 /// is behind must not tell old news after another one's newer ones.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct OnAir {
+struct LastTold {
     is_on_air: bool,
     epoch: String,
     offset: u64,
 }
 
-impl OnAir {
+impl LastTold {
     fn write(&self) -> String {
         let flag = u8::from(self.is_on_air);
         format!("{flag} {} {}", self.offset, self.epoch)
@@ -132,7 +132,7 @@ impl Teller {
 
     async fn tell_on_air(&self, heard: &Published, on_air: bool) -> Result<(), ChatError> {
         let stream = &heard.stream;
-        let news = OnAir {
+        let news = LastTold {
             is_on_air: on_air,
             epoch: heard.epoch.as_str().to_owned(),
             offset: heard.offset,
@@ -145,7 +145,7 @@ impl Teller {
         for _ in 0..ATTEMPTS_MAX {
             let told = self.told(stream).await?.on_air;
             // Whoever was told nothing yet knows a stream that is not on air.
-            let last = told.as_deref().map(OnAir::read).unwrap_or_default();
+            let last = told.as_deref().map(LastTold::read).unwrap_or_default();
             if last.is_on_air == on_air || last.is_newer_than(&news) {
                 return Ok(());
             }
@@ -245,17 +245,17 @@ mod tests {
 
     #[test]
     fn old_news_are_known_by_their_place_in_the_history() {
-        let at = |epoch: &str, offset| OnAir {
+        let at = |epoch: &str, offset| LastTold {
             is_on_air: true,
             epoch: epoch.to_owned(),
             offset,
         };
         let told = at("a", 7);
-        assert_eq!(OnAir::read(&told.write()), told);
+        assert_eq!(LastTold::read(&told.write()), told);
         assert!(told.is_newer_than(&at("a", 3)));
         assert!(!told.is_newer_than(&at("a", 8)));
         assert!(!told.is_newer_than(&at("b", 3)), "another history");
-        assert!(OnAir::read("1").is_on_air);
-        assert!(!OnAir::read("0").is_newer_than(&at("a", 1)));
+        assert!(LastTold::read("1").is_on_air);
+        assert!(!LastTold::read("0").is_newer_than(&at("a", 1)));
     }
 }

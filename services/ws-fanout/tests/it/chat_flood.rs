@@ -13,11 +13,11 @@ use sm_common::chat::ChatMessageDeleted;
 use sm_common::event::Channel;
 use sm_common::id::{MessageId, StreamId};
 use sm_common::ws::{ClientMessage, EventMessage, ServerMessage};
-use sm_test_kit::Socket;
+use sm_test_kit::{Keys, Socket};
 use tokio::time::interval;
 
 use crate::harness::{World, connect, message};
-use crate::process::{Keys, Process};
+use crate::process::Process;
 use crate::proof::chosen;
 
 /// Longest wait for anything, however busy the machine is.

@@ -166,8 +166,8 @@ async fn until_followed_by(world: &World, key: &AudienceKey, clients: &[(&str, &
     let expected: HashSet<Mark> = clients.iter().map(mark).collect();
     let held = Duration::from_mins(1);
     until("those follow", SOON, || async {
-        let followers = world.bus.followers(&world.stream, key, held).await;
-        followers.unwrap() == Followers::All(expected.clone())
+        let followers = Box::pin(world.bus.followers(&world.stream, key, held));
+        followers.await.unwrap() == Followers::All(expected.clone())
     })
     .await;
 }

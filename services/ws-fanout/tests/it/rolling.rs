@@ -9,12 +9,12 @@ use sm_common::auth::Role;
 use sm_common::event::Channel;
 use sm_common::id::StreamId;
 use sm_common::ws::{ClientMessage, ServerMessage};
-use sm_test_kit::{Socket, until_some};
+use sm_test_kit::{Keys, Socket, until_some};
 use tokio::sync::watch;
 
 use crate::follower::Follower;
 use crate::harness::World;
-use crate::process::{Keys, Process};
+use crate::process::Process;
 
 /// Longest wait for anything, however busy the machine is.
 const PATIENCE: Duration = Duration::from_mins(1);

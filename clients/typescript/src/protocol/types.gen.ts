@@ -520,6 +520,11 @@ export interface components {
          */
         Direction: "left" | "right" | "up" | "down";
         /**
+         * @description What became of a draft.
+         * @enum {string}
+         */
+        DraftOutcome: "applied" | "discarded";
+        /**
          * @description How a change moves over its time.
          * @enum {string}
          */
@@ -562,6 +567,8 @@ export interface components {
         /**
          * @description The history a position belongs to. A new one begins whenever offsets start again, so that a
          *     reader can tell "nothing happened" from "history is gone".
+         *
+         *     Cheap to clone, and to compare with its clones: every subscriber of a channel has one.
          */
         Epoch: string;
         /** @description A CloudEvents 1.0 document in JSON form. */
@@ -612,7 +619,7 @@ export interface components {
          * @description What happened.
          * @enum {string}
          */
-        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.output.status.changed" | "stream.output.adapted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "group.created" | "group.updated" | "group.deleted" | "variables.changed" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "schedule.created" | "schedule.ended" | "chat.message.posted" | "chat.message.deleted" | "chat.message.edited" | "chat.pins.changed" | "chat.rules.changed" | "chat.held.changed" | "chat.user.silenced" | "chat.user.restored" | "chat.sampled" | "alert.fired" | "alert.resolved" | "incident.opened" | "incident.updated" | "incident.resolved" | "system.health.changed";
+        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.output.status.changed" | "stream.output.adapted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "group.created" | "group.updated" | "group.deleted" | "variables.changed" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.draft.begun" | "scene.draft.ended" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "template.created" | "template.deleted" | "schedule.created" | "schedule.ended" | "chat.message.posted" | "chat.message.deleted" | "chat.message.edited" | "chat.pins.changed" | "chat.rules.changed" | "chat.held.changed" | "chat.user.silenced" | "chat.user.restored" | "chat.sampled" | "alert.fired" | "alert.resolved" | "incident.opened" | "incident.updated" | "incident.resolved" | "system.health.changed";
         /** @description What somebody pushes to an `ingest` layer. */
         FeedPerformance: {
             /** @description Codec of the sound, such as `aac`; absent until sound came. */
@@ -1415,6 +1422,25 @@ export interface components {
          * @enum {string}
          */
         OutputStatus: "stopped" | "connecting" | "live" | "reconnecting" | "failed";
+        /** @description A template that somebody has saved. */
+        OwnTemplate: {
+            /** @description When. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description What it makes. */
+            description: string;
+            /** @description As it is named in addresses. */
+            name: components["schemas"]["TemplateName"];
+            /** @description What is asked for where it is used, in the order of a form. */
+            parameters: components["schemas"]["TemplateParameter"][];
+            /** @description Its layers, as a scene that is in no list. */
+            scene: components["schemas"]["SceneId"];
+            /** @description As people call it. */
+            title: string;
+            /** @description Who saved it. */
+            user_id: components["schemas"]["UserId"];
+            /** @description Their name. */
+            user_name: string;
+        };
         /**
          * @description Whether a part of the system is there.
          * @enum {string}
@@ -1864,6 +1890,48 @@ export interface components {
             scenes_revision: number;
         };
         /**
+         * @description Changes of a scene that are being prepared beside it, to be made all at once.
+         *
+         *     They are kept as a scene of their own, which is in no list and cannot be taken: whatever changes or
+         *     shows layers does so with the layers of a draft, by its identifier.
+         */
+        SceneDraft: {
+            /**
+             * Format: int64
+             * @description The scene's revision that it began with.
+             */
+            base_revision: number;
+            /** @description When. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description The draft, as the scene that it is. */
+            id: components["schemas"]["SceneId"];
+            /** @description Who began it. */
+            user_id: components["schemas"]["UserId"];
+            /** @description Their name. */
+            user_name: string;
+        };
+        /** @description Somebody prepares changes of a scene as a draft. Changes of its layers are told as those of any scene. */
+        SceneDraftBegun: {
+            /** @description The draft, and who began it. */
+            draft: components["schemas"]["SceneDraft"];
+            /** @description The scene. */
+            scene: components["schemas"]["SceneId"];
+        };
+        /** @description A draft is over, and its layers with it. What it made of the scene is told before, by itself. */
+        SceneDraftEnded: {
+            /** @description The draft. */
+            draft: components["schemas"]["SceneId"];
+            /** @description What became of it. */
+            outcome: components["schemas"]["DraftOutcome"];
+            /** @description The scene. */
+            scene: components["schemas"]["SceneId"];
+            /**
+             * Format: int64
+             * @description The scene's revision now.
+             */
+            scene_revision: number;
+        };
+        /**
          * Format: uuid
          * @description A scene: a named, ordered set of layers.
          */
@@ -2245,6 +2313,26 @@ export interface components {
             scene: components["schemas"]["SceneId"];
             /** @description How it replaces the one before. */
             transition: components["schemas"]["SceneTransition"];
+        };
+        /** @description A template that somebody had saved was deleted. What was made with it stays. */
+        TemplateDeleted: {
+            /** @description The template. */
+            name: components["schemas"]["TemplateName"];
+        };
+        /** @description A template, unique in its stream. */
+        TemplateName: string;
+        /** @description A field of a layer that is asked for where a template is used. */
+        TemplateParameter: {
+            /** @description The value unless said otherwise: a text, a number, or true or false. Others are of its type. */
+            default: unknown;
+            /** @description The layer of the template. */
+            layer: components["schemas"]["LayerId"];
+            /** @description As it is named in requests. */
+            name: components["schemas"]["TemplateName"];
+            /** @description JSON Pointer within the layer, such as `/source/text`. */
+            pointer: string;
+            /** @description As people call it. */
+            title: string;
         };
         /** @description A generated test picture. */
         TestPatternSource: {

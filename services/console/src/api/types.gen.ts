@@ -227,6 +227,44 @@ export interface paths {
         patch: operations["update_webhook"];
         trace?: never;
     };
+    "/api/analytics/broadcasts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The broadcasts of a stream, the latest first.
+         * @description A broadcast lasts from going on air to going off air; being away in between is part of it. Ask
+         *     `/api/analytics/summary` for more, with `broadcast` set to its `started_at`.
+         */
+        get: operations["read_broadcasts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/analytics/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How two broadcasts, or two ranges, differ. */
+        get: operations["read_comparison"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/analytics/errors": {
         parameters: {
             query?: never;
@@ -258,6 +296,28 @@ export interface paths {
         put?: never;
         /** Resolves a group of errors, ignores it, or opens it again. */
         post: operations["change_error"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/analytics/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The kept rows, as a file.
+         * @description As many as there are: the file is sent while it is read, in little memory. A row has the time
+         *     it begins, stream, metric, unit, mean, lowest, highest, sum, count and last value. What was not
+         *     measured has no row. When Redis goes away in between, the transfer breaks off.
+         */
+        get: operations["export_samples"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -497,6 +557,28 @@ export interface paths {
         patch: operations["continue_upload"];
         trace?: never;
     };
+    "/api/auth/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happened that security is about, newest first.
+         * @description Who signed in, failed to, was signed out, was created, changed or deleted; by whom, and from
+         *     where as far as that is kept. There is no way to change or remove entries here: they go when
+         *     they are too old or too many, as `[audit]` of the configuration says.
+         */
+        get: operations["read_security_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/login": {
         parameters: {
             query?: never;
@@ -514,6 +596,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/login/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Signs in whoever has answered a challenge with the second factor. Only so many codes may be
+         *     wrong: of a challenge, and of a person.
+         */
+        post: operations["login_second_factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/logout": {
         parameters: {
             query?: never;
@@ -524,8 +626,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Ends a sign-in: no more tokens come of it. Access tokens that were given out end by themselves,
-         *     within their quarter of an hour.
+         * Ends a sign-in: no more tokens come of it, and its access tokens and WebSockets end within
+         *     seconds.
          */
         post: operations["logout"];
         delete?: never;
@@ -551,6 +653,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Changes one's own password, and ends every sign-in, this one included. */
+        post: operations["change_own_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/password-link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Chooses a password by a link, and ends every sign-in of the person. Sign in with it afterwards. */
+        post: operations["choose_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/refresh": {
         parameters: {
             query?: never;
@@ -563,6 +699,113 @@ export interface paths {
         /** Exchanges a refresh token for a new pair. An old one ends the sign-in. */
         post: operations["refresh"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The caller's second factor. */
+        get: operations["read_second_factor"];
+        put?: never;
+        /**
+         * Begins to enrol an authenticator app, in place of the one there is. Nothing changes before a code
+         *     of it has been given.
+         */
+        post: operations["begin_second_factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/second-factor/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Enrols the authenticator app by a code of it. From now on signing in asks for one. */
+        post: operations["confirm_second_factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/second-factor/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Replaces the recovery codes; those of before are void. */
+        post: operations["renew_recovery_codes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/second-factor/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives the second factor up. */
+        post: operations["remove_second_factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own sign-ins, newest first. */
+        get: operations["list_own_sessions"];
+        put?: never;
+        post?: never;
+        /** Ends one's own sign-ins: their tokens and WebSockets end within seconds. */
+        delete: operations["end_own_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/sessions/{session}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends one of one's own sign-ins: its tokens and WebSockets end within seconds. */
+        delete: operations["end_own_session"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1260,6 +1503,58 @@ export interface paths {
         patch: operations["update_scene"];
         trace?: never;
     };
+    "/api/scenes/{id}/draft": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads what there is to know of a scene's draft. */
+        get: operations["read_draft"];
+        put?: never;
+        /**
+         * Begins a draft of a scene: changes that are prepared beside it, and made all at once.
+         * @description The draft is a scene of its own that is in no list. Its layers are edited as those of any scene, with
+         *     `scene` set to the draft's `id`, it can be in preview, and it cannot be taken. Each scene has one draft
+         *     at most, which everybody may edit, apply and discard. `If-Match`, where sent, is the scene's revision
+         *     that the caller has read.
+         */
+        post: operations["begin_draft"];
+        /**
+         * Throws a draft away; the scene stays as it is.
+         * @description `If-Match` is the draft's revision that the caller has read.
+         */
+        delete: operations["discard_draft"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/scenes/{id}/draft/apply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes all changes of a draft in its scene, at once and on one frame, and ends the draft.
+         * @description It is one step of the caller's, to be taken back as one. What others have changed in the scene since
+         *     the draft began stays. Where they have changed the same, the answer is 409 with both versions of each
+         *     such field, unless `on_conflict` says otherwise: `keep` leaves theirs, `replace` takes the draft's. Layers
+         *     that are new in the draft keep their identifiers. `If-Match` is the draft's revision that the caller has
+         *     read.
+         */
+        post: operations["apply_draft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/scenes/{id}/duplicate": {
         parameters: {
             query?: never;
@@ -1286,7 +1581,8 @@ export interface paths {
         };
         /**
          * Hands a scene out as one file, with the uploaded files that its layers need.
-         * @description A ZIP archive of `scene.json` and `assets/DIGEST`. Passwords, passphrases and stream keys are not
+         * @description A ZIP archive of `scene.json` and `assets/DIGEST`. The variables that its texts show are in it with their
+         *     values. Passwords, passphrases and stream keys are not
          *     in it; `needs_secret` says of which layers. The same scene gives the same bytes.
          */
         get: operations["export_scene"];
@@ -1310,7 +1606,8 @@ export interface paths {
         /**
          * Takes a scene in from a file that `GET /api/scenes/{id}/export` made, here or elsewhere.
          * @description The scene and its layers are new and come at the end of the list; files that are there already are
-         *     kept once. All of it is looked at before anything is kept. Layers whose sources had a secret are
+         *     kept once. Variables that its texts show are set where there are none of their names; others keep their
+         *     values unless `variables=replace` is sent. All of it is looked at before anything is kept. Layers whose sources had a secret are
          *     named in the answer.
          */
         post: operations["import_scene"];
@@ -1347,15 +1644,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the changes that wait to be made, and the newest that are over. */
+        /** Lists the schedules that wait, and the newest that are over. */
         get: operations["list_schedules"];
         put?: never;
         /**
-         * Makes a change of layers later: at a moment, after a take, or at the end of what a layer plays.
-         * @description The change is the caller's, whole or not at all, once whatever replicas do, and can be taken back
-         *     like any other. It is tried out now, and what is wrong with it is said now. When it is due it is
-         *     judged again; a refusal then is its outcome. It survives restarts; one that nobody could make
-         *     within `grace_s` is skipped.
+         * Changes layers or commands the stream later: at a moment, after a take, or at the end of what a layer
+         *     plays.
+         * @description What is done is the caller's, whole or not at all, and once whatever replicas do. A change can be taken
+         *     back like any other; it is tried out now, and what is wrong with it is said now. When it is due it is
+         *     judged again; a refusal then is its outcome. Schedules survive restarts; what nobody could do within
+         *     `grace_s` is skipped.
          */
         post: operations["create_schedule"];
         delete?: never;
@@ -1374,7 +1672,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Withdraws a change that waits. */
+        /** Withdraws a schedule that waits. */
         delete: operations["cancel_schedule"];
         options?: never;
         head?: never;
@@ -1546,10 +1844,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the templates, with the JSON Schema of each one's parameters. */
+        /** Lists the templates, those that people have saved last, with the JSON Schema of each one's parameters. */
         get: operations["list_templates"];
         put?: never;
-        post?: never;
+        /**
+         * Saves a group of a scene as a template of the stream.
+         * @description What the group is now is what the template makes, but for the fields that are its parameters. Its
+         *     files count as used. A template is not changed: delete it, and save it again.
+         */
+        post: operations["save_template"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1571,7 +1874,8 @@ export interface paths {
          *     is the scene's revision that the caller has read.
          */
         post: operations["use_template"];
-        delete?: never;
+        /** Deletes a template that somebody has saved. What was made with it stays. */
+        delete: operations["delete_template"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1611,6 +1915,75 @@ export interface paths {
         head?: never;
         /** Changes a person. */
         patch: operations["update_user"];
+        trace?: never;
+    };
+    "/api/users/{username}/password-link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a link by which a person chooses a new password. The one of now stays until then. */
+        post: operations["create_password_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{username}/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes a person's second factor away, who has lost it, and ends every sign-in of theirs. */
+        delete: operations["reset_second_factor"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{username}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A person's sign-ins, newest first. */
+        get: operations["list_user_sessions"];
+        put?: never;
+        post?: never;
+        /** Ends every sign-in of a person: their tokens and WebSockets end within seconds. */
+        delete: operations["end_user_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{username}/sessions/{session}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends a person's sign-in: its tokens and WebSockets end within seconds. */
+        delete: operations["end_user_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/variables": {
@@ -2498,11 +2871,33 @@ export interface components {
          * @enum {string}
          */
         Blend: "normal" | "multiply" | "screen" | "add" | "darken" | "lighten";
+        /** @description The broadcasts of a stream that are known, the latest first. */
+        BroadcastList: {
+            /** @description Its broadcasts: of the last 30 days, as far as what happened is kept. */
+            broadcasts: components["schemas"]["KnownBroadcast"][];
+            /** @description The stream. */
+            stream: components["schemas"]["StreamId"];
+        };
         /** @description When a broadcast began and ended. */
         BroadcastTimes: {
             ended_at?: components["schemas"]["Timestamp"] | null;
             /** @description When it went on air. */
             started_at: components["schemas"]["Timestamp"];
+        };
+        /** @description A new password for oneself. */
+        ChangePassword: {
+            /** @description What the authenticator app shows now, or a recovery code, where there is a second factor. */
+            code?: string | null;
+            /**
+             * Format: password
+             * @description The password to be.
+             */
+            new_password: string;
+            /**
+             * Format: password
+             * @description The password of now.
+             */
+            password: string;
         };
         /**
          * @description A channel of events. Each stream has its own log and positions on each channel.
@@ -2762,6 +3157,16 @@ export interface components {
             /** @description The person. */
             user: components["schemas"]["UserId"];
         };
+        /** @description A password that somebody chooses by a link. */
+        ChoosePassword: {
+            /**
+             * Format: password
+             * @description The password to be.
+             */
+            password: string;
+            /** @description The `token` of the link. */
+            token: string;
+        };
         /** @description What a client says. `id` is echoed in the answer. */
         ClientMessage: {
             /** @description Large messages may come deflated from now on, and the client may send such ones. */
@@ -2871,6 +3276,22 @@ export interface components {
             /** @description The colour. */
             color: components["schemas"]["Color"];
         };
+        /** @description How two broadcasts or ranges of a stream differ. */
+        Comparison: {
+            /** @description The first. */
+            a: components["schemas"]["Summary"];
+            /** @description The second. */
+            b: components["schemas"]["Summary"];
+            /** @description What both say, as numbers. */
+            differences: components["schemas"]["Difference"][];
+            /** @description The stream. */
+            stream: components["schemas"]["StreamId"];
+        };
+        /** @description A code of the authenticator app that is being enrolled. */
+        ConfirmSecondFactor: {
+            /** @description What the app shows now. */
+            code: string;
+        };
         /** @description A field of which there are two versions. */
         Conflict: {
             /** @description What others have made of it; null for nothing. */
@@ -2966,13 +3387,18 @@ export interface components {
             text_before?: string;
             to?: components["schemas"]["Timestamp"] | null;
         };
+        /** @description A person who was created. */
+        CreatedUser: components["schemas"]["User"] & {
+            link?: components["schemas"]["PasswordLink"] | null;
+        };
         /** @description A person to create. */
         CreateUser: {
             /**
              * Format: password
-             * @description 8 to 256 characters, unless configured otherwise.
+             * @description 8 to 256 characters, unless configured otherwise; not the name, and none of those that are
+             *     tried first. Absent: the answer has a link, by which the person chooses one.
              */
-            password: string;
+            password?: string | null;
             /** @description What the person may do. */
             role: components["schemas"]["Role"];
             /**
@@ -3056,11 +3482,60 @@ export interface components {
          * @enum {string}
          */
         DesiredStatus: "offline" | "live" | "paused";
+        /** @description One number of both. */
+        Difference: {
+            /**
+             * Format: double
+             * @description The first; `null` when it was not measured.
+             */
+            a?: number | null;
+            /**
+             * Format: double
+             * @description The second.
+             */
+            b?: number | null;
+            /**
+             * Format: double
+             * @description The second less the first; `null` unless both are known.
+             */
+            change?: number | null;
+            /** @description Where it is in a summary, with dots. */
+            name: string;
+            /**
+             * Format: double
+             * @description The second as a part of the first; `null` unless both are known and the first is not 0.
+             */
+            ratio?: number | null;
+        };
         /**
          * @description Where a wipe or a slide moves to.
          * @enum {string}
          */
         Direction: "left" | "right" | "up" | "down";
+        /** @description A draft of a scene. */
+        DraftAnswer: {
+            /**
+             * @description What others have changed in the scene since it began, of what it changes: `wanted` is the
+             *     draft's.
+             */
+            conflicts: components["schemas"]["Conflict"][];
+            /** @description The draft, and who began it. */
+            draft: components["schemas"]["SceneDraft"];
+            /** @description The draft as the scene that it is; its revision is the `ETag`. */
+            scene: components["schemas"]["SceneSummary"];
+        };
+        /** @description A draft that was applied. */
+        DraftApplication: {
+            /** @description What was done to it; nothing when it was as in the draft already. */
+            results: components["schemas"]["BatchResult"][];
+            /** @description The scene now. */
+            scene: components["schemas"]["SceneSummary"];
+        };
+        /**
+         * @description What became of a draft.
+         * @enum {string}
+         */
+        DraftOutcome: "applied" | "discarded";
         /**
          * @description How a change moves over its time.
          * @enum {string}
@@ -3083,6 +3558,7 @@ export interface components {
             detail?: string | null;
             /** @description When. */
             ended_at: components["schemas"]["Timestamp"];
+            operation?: components["schemas"]["OperationId"] | null;
             /** @description What became of it. */
             outcome: components["schemas"]["ScheduleOutcome"];
             /**
@@ -3105,9 +3581,39 @@ export interface components {
              */
             token: number;
         };
+        /** @description What an authenticator app is enrolled with. */
+        Enrolment: {
+            /** @description The same with the names, as an `otpauth:` link. */
+            otpauth_uri: string;
+            /** @description The link as a QR code, an SVG document. */
+            qr_svg: string;
+            /** @description The secret in base 32, for typing it in. */
+            secret: string;
+        };
+        /**
+         * @description Something that happened. It holds no secret: no password, no token, and no name that is
+         *     nobody's, which may be a password in the wrong field.
+         */
+        Entry: {
+            about?: components["schemas"]["Party"] | null;
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            by?: components["schemas"]["Party"] | null;
+            /** @description With which program, such as `Firefox on Linux`. */
+            client?: string | null;
+            /** @description What exactly. */
+            detail?: string | null;
+            /** @description What. */
+            event: components["schemas"]["SecurityEvent"];
+            /** @description Where from, as far as `sessions.addresses` lets it be kept. */
+            network?: string | null;
+            session?: components["schemas"]["SessionId"] | null;
+        };
         /**
          * @description The history a position belongs to. A new one begins whenever offsets start again, so that a
          *     reader can tell "nothing happened" from "history is gone".
+         *
+         *     Cheap to clone, and to compare with its clones: every subscriber of a channel has one.
          */
         Epoch: string;
         /** @description How often something went wrong. */
@@ -3228,7 +3734,7 @@ export interface components {
          * @description What happened.
          * @enum {string}
          */
-        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.output.status.changed" | "stream.output.adapted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "group.created" | "group.updated" | "group.deleted" | "variables.changed" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "schedule.created" | "schedule.ended" | "chat.message.posted" | "chat.message.deleted" | "chat.message.edited" | "chat.pins.changed" | "chat.rules.changed" | "chat.held.changed" | "chat.user.silenced" | "chat.user.restored" | "chat.sampled" | "alert.fired" | "alert.resolved" | "incident.opened" | "incident.updated" | "incident.resolved" | "system.health.changed";
+        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.output.status.changed" | "stream.output.adapted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "group.created" | "group.updated" | "group.deleted" | "variables.changed" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.draft.begun" | "scene.draft.ended" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "template.created" | "template.deleted" | "schedule.created" | "schedule.ended" | "chat.message.posted" | "chat.message.deleted" | "chat.message.edited" | "chat.pins.changed" | "chat.rules.changed" | "chat.held.changed" | "chat.user.silenced" | "chat.user.restored" | "chat.sampled" | "alert.fired" | "alert.resolved" | "incident.opened" | "incident.updated" | "incident.resolved" | "system.health.changed";
         /** @description What somebody pushes to an `ingest` layer. */
         FeedPerformance: {
             /** @description Codec of the sound, such as `aac`; absent until sound came. */
@@ -3632,6 +4138,11 @@ export interface components {
             role: components["schemas"]["Role"];
             /** @description The sign-in. */
             session: components["schemas"]["SessionId"];
+            /**
+             * Format: int64
+             * @description The person's standing when this was proven, see [`Revoked::Standing`](super::Revoked).
+             */
+            standing?: number;
             /** @description The user. */
             user: components["schemas"]["UserId"];
         };
@@ -3646,6 +4157,15 @@ export interface components {
             needs_secrets: components["schemas"]["LayerId"][];
             /** @description The new scene. */
             scene: components["schemas"]["Scene"];
+            /** @description What became of the variables that its texts show. */
+            variables: components["schemas"]["ImportedVariables"];
+        };
+        /** @description Variables that came with a scene. */
+        ImportedVariables: {
+            /** @description Those that are set to another value here, and kept it. */
+            kept: components["schemas"]["VariableName"][];
+            /** @description Those that got the value in the file. */
+            set: components["schemas"]["VariableName"][];
         };
         /** @description Something that went wrong, from its first sign to its last. */
         Incident: {
@@ -3926,6 +4446,16 @@ export interface components {
              * @description Their length together, in milliseconds.
              */
             total_ms?: number | null;
+        };
+        /** @description A broadcast. */
+        KnownBroadcast: components["schemas"]["BroadcastTimes"] & {
+            /** @description How often the picture was gone. */
+            interruptions: number;
+            /**
+             * Format: double
+             * @description Time with a picture, in seconds.
+             */
+            on_air_s: number;
         };
         /** @description A layer of a scene. */
         Layer: components["schemas"]["LayerSource"] & {
@@ -4292,6 +4822,7 @@ export interface components {
         LinkRule: "allow" | "refuse" | "hold";
         /** @description A scene in the list of a stream's scenes. */
         ListedScene: components["schemas"]["SceneSummary"] & {
+            draft?: components["schemas"]["SceneDraft"] | null;
             /** @description How many layers it has. */
             layer_count: number;
         };
@@ -4331,8 +4862,8 @@ export interface components {
             layer_changes: components["schemas"]["LayerChangesMeasured"];
             /**
              * Format: int64
-             * @description How exact the ends of the range are for what follows, in seconds: 1, or 60 where seconds
-             *     are no longer kept.
+             * @description How exact the ends of the range are for what follows, in seconds: 1, or 10, 60 or 3600 where
+             *     finer rows are no longer kept.
              */
             resolution_s?: number | null;
             /**
@@ -4359,6 +4890,8 @@ export interface components {
         };
         /** @description A metric. */
         MetricInfo: {
+            /** @description Whether quantiles can be asked for. */
+            distribution: boolean;
             /** @description What it is. */
             help: string;
             /** @description What its values mean over time. */
@@ -4393,7 +4926,8 @@ export interface components {
              *     measured.
              */
             points: components["schemas"]["Point"][];
-            /** @description The unit of its values. */
+            stream?: components["schemas"]["StreamId"] | null;
+            /** @description The unit of its values; of a rate per second. */
             unit: string;
         };
         /** @description One second of a stream, as published on `metrics`. */
@@ -4663,11 +5197,12 @@ export interface components {
              */
             name: string;
         };
-        /** @description A change to make later. */
+        /** @description Something to do later: `operations` or a `command`. */
         NewSchedule: {
+            command?: components["schemas"]["NewScheduledCommand"] | null;
             /**
              * Format: int64
-             * @description How late the change may be made, in seconds.
+             * @description How late it may be done, in seconds.
              * @default 60
              */
             grace_s: number | null;
@@ -4677,10 +5212,24 @@ export interface components {
              */
             name: string;
             /** @description As in `POST /api/layers/batch`. */
-            operations: unknown[];
+            operations?: unknown[] | null;
             scene?: components["schemas"]["SceneId"] | null;
             /** @description When. */
             trigger: components["schemas"]["Trigger"];
+        };
+        /** @description A command to give later, as in `POST /api/stream/control`. */
+        NewScheduledCommand: {
+            /** @description What to do. */
+            action: components["schemas"]["ScheduledAction"];
+            direction?: components["schemas"]["Direction"] | null;
+            /**
+             * Format: int32
+             * @description `take`: how long the transition takes; 500 unless said otherwise.
+             */
+            duration_ms?: number | null;
+            easing?: components["schemas"]["Easing"] | null;
+            scene?: components["schemas"]["SceneId"] | null;
+            transition?: components["schemas"]["TransitionKind"] | null;
         };
         /** @description A silence as somebody writes it. */
         NewSilence: {
@@ -4696,6 +5245,33 @@ export interface components {
             stream?: components["schemas"]["StreamId"] | null;
             /** @description Until when. */
             until: components["schemas"]["Timestamp"];
+        };
+        /** @description A group that is to be saved as a template. */
+        NewTemplate: {
+            /** @description What it makes, at most 500 characters. */
+            description?: string | null;
+            /** @description The group whose layers it makes. Neither is locked in what it makes. */
+            group: components["schemas"]["GroupId"];
+            /** @description As it is named in addresses; unique in the stream, and none of the system's. */
+            name: components["schemas"]["TemplateName"];
+            /** @description What is asked for where it is used, in the order of a form; at most 20. */
+            parameters?: components["schemas"]["NewTemplateParameter"][] | null;
+            /** @description As people call it, 1 to 100 characters. */
+            title: string;
+        };
+        /** @description A field that is asked for where a template is used. */
+        NewTemplateParameter: {
+            /** @description A layer of the group. */
+            layer: components["schemas"]["LayerId"];
+            /** @description As it is named in requests. */
+            name: components["schemas"]["TemplateName"];
+            /**
+             * @description JSON Pointer within the layer to a text, a number, or true or false; that is its default.
+             * @example /source/text
+             */
+            pointer: string;
+            /** @description As people call it, 1 to 100 characters. */
+            title: string;
         };
         /**
          * @description All variables of a stream. A name is 1 to 32 of a-z, 0-9 and `_`, starts with a letter, and is
@@ -5042,11 +5618,58 @@ export interface components {
         OwnLook: {
             color?: components["schemas"]["ChatColor"] | null;
         };
+        /** @description A template that somebody has saved. */
+        OwnTemplate: {
+            /** @description When. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description What it makes. */
+            description: string;
+            /** @description As it is named in addresses. */
+            name: components["schemas"]["TemplateName"];
+            /** @description What is asked for where it is used, in the order of a form. */
+            parameters: components["schemas"]["TemplateParameter"][];
+            /** @description Its layers, as a scene that is in no list. */
+            scene: components["schemas"]["SceneId"];
+            /** @description As people call it. */
+            title: string;
+            /** @description Who saved it. */
+            user_id: components["schemas"]["UserId"];
+            /** @description Their name. */
+            user_name: string;
+        };
+        /** @description A part of a list, newest first. */
+        Page: {
+            /** @description The entries. */
+            entries: components["schemas"]["Recorded"][];
+            /** @description For `before`, where there are older ones. */
+            next?: string | null;
+        };
+        /**
+         * @description What the score is made of.
+         * @enum {string}
+         */
+        PartName: "outage" | "interruptions" | "dropped-frames" | "errors";
         /**
          * @description Whether a part of the system is there.
          * @enum {string}
          */
         PartState: "up" | "down";
+        /** @description A person, as they were called then. */
+        Party: {
+            /** @description Who. */
+            id: components["schemas"]["UserId"];
+            /** @description The name. */
+            name: string;
+        };
+        /** @description Where somebody chooses a password, once. Nothing is sent to anybody: hand it over yourself. */
+        PasswordLink: {
+            /** @description Until when. */
+            expires_at: components["schemas"]["Timestamp"];
+            /** @description The page of the console, below the address that you use yourself. */
+            path: string;
+            /** @description For `POST /api/auth/password-link`. */
+            token: string;
+        };
         /**
          * @description A generated picture.
          * @enum {string}
@@ -5558,6 +6181,58 @@ export interface components {
              */
             width: number;
         };
+        /** @description Proof of who asks, once more: a session may have been stolen. */
+        ProofAgain: {
+            /** @description What the authenticator app shows now, or a recovery code, where there is a second factor. */
+            code?: string | null;
+            /**
+             * Format: password
+             * @description The password.
+             */
+            password: string;
+        };
+        /** @description How well it went. */
+        Quality: {
+            /** @description What it is made of. */
+            parts: components["schemas"]["QualityPart"][];
+            /**
+             * Format: double
+             * @description 0 to 100; `null` when no part is known.
+             */
+            score?: number | null;
+        };
+        /** @description One part of the score. */
+        QualityPart: {
+            /** @description What was looked at. */
+            name: components["schemas"]["PartName"];
+            /**
+             * Format: double
+             * @description What was observed, in `unit`; `null` when it is not known.
+             */
+            observed?: number | null;
+            /** @description The unit of `observed` and `worst`. */
+            unit: string;
+            /**
+             * Format: double
+             * @description 1 where nothing was wrong, 0 at `worst` and beyond; `null` when it is not known.
+             */
+            value?: number | null;
+            /**
+             * Format: int32
+             * @description Its share of the score when every part is known, in per cent.
+             */
+            weight: number;
+            /**
+             * Format: double
+             * @description From here on the part is 0.
+             */
+            worst: number;
+        };
+        /** @description An entry with its place. */
+        Recorded: components["schemas"]["Entry"] & {
+            /** @description Its place in the list: what is newer has a larger one. */
+            id: string;
+        };
         /** @description A recording. */
         Recording: {
             /**
@@ -5583,6 +6258,11 @@ export interface components {
         RecordingList: {
             /** @description The newest first, at most 1000. */
             recordings: components["schemas"]["Recording"][];
+        };
+        /** @description Codes to sign in with when the authenticator app is gone, each once. They are not shown again. */
+        RecoveryCodeList: {
+            /** @description The codes. */
+            recovery_codes: string[];
         };
         /** @description Redis, for operators. */
         RedisHealth: {
@@ -5774,6 +6454,48 @@ export interface components {
             scenes_revision: number;
         };
         /**
+         * @description Changes of a scene that are being prepared beside it, to be made all at once.
+         *
+         *     They are kept as a scene of their own, which is in no list and cannot be taken: whatever changes or
+         *     shows layers does so with the layers of a draft, by its identifier.
+         */
+        SceneDraft: {
+            /**
+             * Format: int64
+             * @description The scene's revision that it began with.
+             */
+            base_revision: number;
+            /** @description When. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description The draft, as the scene that it is. */
+            id: components["schemas"]["SceneId"];
+            /** @description Who began it. */
+            user_id: components["schemas"]["UserId"];
+            /** @description Their name. */
+            user_name: string;
+        };
+        /** @description Somebody prepares changes of a scene as a draft. Changes of its layers are told as those of any scene. */
+        SceneDraftBegun: {
+            /** @description The draft, and who began it. */
+            draft: components["schemas"]["SceneDraft"];
+            /** @description The scene. */
+            scene: components["schemas"]["SceneId"];
+        };
+        /** @description A draft is over, and its layers with it. What it made of the scene is told before, by itself. */
+        SceneDraftEnded: {
+            /** @description The draft. */
+            draft: components["schemas"]["SceneId"];
+            /** @description What became of it. */
+            outcome: components["schemas"]["DraftOutcome"];
+            /** @description The scene. */
+            scene: components["schemas"]["SceneId"];
+            /**
+             * Format: int64
+             * @description The scene's revision now.
+             */
+            scene_revision: number;
+        };
+        /**
          * Format: uuid
          * @description A scene: a named, ordered set of layers.
          */
@@ -5880,6 +6602,31 @@ export interface components {
         };
         /** @description A change is to be made later. Carries what is known of it but the change itself. */
         ScheduleCreated: components["schemas"]["ScheduleSummary"];
+        /**
+         * @description What a scheduled command does.
+         * @enum {string}
+         */
+        ScheduledAction: "start" | "stop" | "take" | "record-start" | "record-stop";
+        /** @description A command of the stream that is given later, as one of `POST /api/stream/control`. */
+        ScheduledCommand: {
+            /** @enum {string} */
+            action: "start";
+        } | {
+            /** @enum {string} */
+            action: "stop";
+        } | {
+            /** @enum {string} */
+            action: "record-start";
+        } | {
+            /** @enum {string} */
+            action: "record-stop";
+        } | {
+            /** @enum {string} */
+            action: "take";
+            scene?: components["schemas"]["SceneId"] | null;
+            /** @description How it replaces the one before. */
+            transition: components["schemas"]["SceneTransition"];
+        };
         /** @description A scheduled change was made, or will not be. */
         ScheduleEnded: components["schemas"]["EndedSchedule"];
         /**
@@ -5899,28 +6646,60 @@ export interface components {
          * @enum {string}
          */
         ScheduleOutcome: "done" | "failed" | "skipped" | "cancelled";
-        /** @description A change that is to be made, without what it changes. */
+        /** @description What is to be done, without the layers that it changes. */
         ScheduleSummary: {
+            command?: components["schemas"]["ScheduledCommand"] | null;
             /** @description When it was asked for. */
             created_at: components["schemas"]["Timestamp"];
             due_at?: components["schemas"]["Timestamp"] | null;
             /**
              * Format: int64
-             * @description How late it may be made, in seconds. Later it is skipped.
+             * @description How late it may be done, in seconds. Later it is skipped.
              */
             grace_s: number;
             /** @description The schedule. */
             id: components["schemas"]["ScheduleId"];
             /** @description What it is for. */
             name: string;
-            /** @description The scene whose layers it changes. */
-            scene: components["schemas"]["SceneId"];
+            scene?: components["schemas"]["SceneId"] | null;
             /** @description When. */
             trigger: components["schemas"]["Trigger"];
-            /** @description Who asked for it; the change is theirs. */
+            /** @description Who asked for it; what is done is theirs. */
             user_id: components["schemas"]["UserId"];
             /** @description Their name. */
             user_name: string;
+        };
+        /** @description The caller's second factor. */
+        SecondFactorStatus: {
+            /** @description Whether there is one. */
+            enrolled: boolean;
+            enrolled_at?: components["schemas"]["Timestamp"] | null;
+            /** @description How many recovery codes are left. */
+            recovery_codes_left: number;
+            /** @description Whether the policy asks people of this role for one. */
+            required: boolean;
+        };
+        /** @description The answer to a challenge. */
+        SecondStep: {
+            /** @description The `challenge` of the answer to the password. */
+            challenge: string;
+            /** @description What the authenticator app shows now, or a recovery code. Each is good once. */
+            code: string;
+            /** @description Whether to set the access token as the cookie `sm_access` too. */
+            cookie?: boolean;
+        };
+        /** @description The password was right, and the second factor is awaited. */
+        SecondStepRequired: {
+            /** @description For `POST /api/auth/login/second-factor`, once. */
+            challenge: string;
+            enrolment?: components["schemas"]["Enrolment"] | null;
+            /**
+             * Format: int64
+             * @description Its lifetime in seconds.
+             */
+            expires_in: number;
+            /** @description Always true. */
+            mfa_required: boolean;
         };
         /**
          * Format: password
@@ -5933,6 +6712,11 @@ export interface components {
          * @description The secret of a network source.
          */
         SecretId: string;
+        /**
+         * @description What happened.
+         * @enum {string}
+         */
+        SecurityEvent: "signed-in" | "sign-in-failed" | "sign-in-throttled" | "signed-out" | "session-revoked" | "sessions-revoked" | "refresh-reused" | "second-factor-failed" | "second-factor-enrolled" | "second-factor-removed" | "second-factor-reset" | "recovery-code-used" | "recovery-codes-renewed" | "user-created" | "user-changed" | "user-deleted" | "password-link-created" | "password-chosen" | "password-changed";
         /** @description What a client hears. */
         ServerMessage: {
             /** @description Whether the connection has proven who it is. */
@@ -6053,6 +6837,26 @@ export interface components {
          * @description One sign-in and everything refreshed from it.
          */
         SessionId: string;
+        /** @description A sign-in, as its person may see it. */
+        SessionInfo: {
+            /** @description With which program, such as `Firefox on Linux`. */
+            client: string;
+            /** @description When it began. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description Whether it is the one that asks. */
+            current: boolean;
+            /** @description When it ends if nobody uses it. */
+            expires_at: components["schemas"]["Timestamp"];
+            /** @description The sign-in. */
+            id: components["schemas"]["SessionId"];
+            /** @description From where, as far as `sessions.addresses` lets it be kept. */
+            network?: string | null;
+            /**
+             * @description When its tokens were last exchanged. In between it goes on for up to the life of an access
+             *     token.
+             */
+            used_at: components["schemas"]["Timestamp"];
+        };
         /**
          * @description How bad an error is, by what the viewer notices.
          * @enum {string}
@@ -6247,6 +7051,11 @@ export interface components {
         /** @description How a stream did over a broadcast or a range. What was not measured is `null`. */
         Summary: components["schemas"]["Measured"] & {
             broadcast?: components["schemas"]["BroadcastTimes"] | null;
+            /**
+             * Format: double
+             * @description Chat messages for each minute with a picture.
+             */
+            chat_messages_per_minute?: number | null;
             /** @description What went wrong, by code, the most frequent first. */
             errors: components["schemas"]["ErrorCount"][];
             from?: components["schemas"]["Timestamp"] | null;
@@ -6259,6 +7068,8 @@ export interface components {
              * @description Time with a picture, in seconds.
              */
             on_air_s?: number | null;
+            /** @description How well it went, as one number and what it is made of. */
+            quality: components["schemas"]["Quality"];
             /** @description The stream. */
             stream: components["schemas"]["StreamId"];
             to?: components["schemas"]["Timestamp"] | null;
@@ -6342,9 +7153,38 @@ export interface components {
             /** @description The address. */
             url: string;
         } | components["schemas"]["FileTarget"] | Record<string, never>;
+        /** @description A template that somebody had saved was deleted. What was made with it stays. */
+        TemplateDeleted: {
+            /** @description The template. */
+            name: components["schemas"]["TemplateName"];
+        };
         /** @description The templates. */
         TemplateList: {
             templates: components["schemas"]["TemplateSummary"][];
+        };
+        /** @description A template, unique in its stream. */
+        TemplateName: string;
+        /** @description Where a template comes from. */
+        TemplateOrigin: {
+            /** @description When. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description Who saved it. */
+            user_id: components["schemas"]["UserId"];
+            /** @description Their name. */
+            user_name: string;
+        };
+        /** @description A field of a layer that is asked for where a template is used. */
+        TemplateParameter: {
+            /** @description The value unless said otherwise: a text, a number, or true or false. Others are of its type. */
+            default: unknown;
+            /** @description The layer of the template. */
+            layer: components["schemas"]["LayerId"];
+            /** @description As it is named in requests. */
+            name: components["schemas"]["TemplateName"];
+            /** @description JSON Pointer within the layer, such as `/source/text`. */
+            pointer: string;
+            /** @description As people call it. */
+            title: string;
         };
         /** @description A template. */
         TemplateSummary: {
@@ -6356,6 +7196,7 @@ export interface components {
             parameters: {
                 [key: string]: unknown;
             };
+            saved?: components["schemas"]["TemplateOrigin"] | null;
             /** @description As people call it. */
             title: string;
         };
@@ -6540,11 +7381,11 @@ export interface components {
         Timeseries: {
             /** @description Where the first step begins. */
             from: components["schemas"]["Timestamp"];
-            /** @description The metrics, as asked for. */
+            /** @description The metrics as asked for, of one stream after the other. */
             metrics: components["schemas"]["MetricPoints"][];
             /**
              * Format: int64
-             * @description Length of the rows that the points were made from, in seconds: 1 or 60.
+             * @description Length of the rows that the points were made from, in seconds: 1, 10, 60 or 3600.
              */
             resolution_s: number;
             /**
@@ -6552,8 +7393,8 @@ export interface components {
              * @description Length of a step, in seconds.
              */
             step_s: number;
-            /** @description The stream. */
-            stream: components["schemas"]["StreamId"];
+            /** @description The streams. */
+            streams: components["schemas"]["StreamId"][];
             /** @description Where the last step ends. */
             to: components["schemas"]["Timestamp"];
         };
@@ -6568,6 +7409,11 @@ export interface components {
              * @description Lifetime of the access token in seconds.
              */
             expires_in: number;
+            /**
+             * @description Codes to sign in with when the authenticator app is gone, each once; only where signing in
+             *     enrolled it. They are not shown again.
+             */
+            recovery_codes?: string[] | null;
             /** @description For the next pair, once. Using an old one ends the sign-in. */
             refresh_token: string;
             /** @description Always `Bearer`. */
@@ -6776,6 +7622,8 @@ export interface components {
             id: components["schemas"]["UserId"];
             /** @description What the person may do. */
             role: components["schemas"]["Role"];
+            /** @description Whether the person signs in with a second factor. */
+            second_factor: boolean;
             /** @description When it was last changed. */
             updated_at: components["schemas"]["Timestamp"];
             /** @description The name to sign in with. */
@@ -6848,6 +7696,12 @@ export interface components {
              * @description Average frames per second.
              */
             fps_average?: number | null;
+            /**
+             * Format: int64
+             * @description Frames that left the encoder. Too low by what left it between the last sample of a media
+             *     worker and its end.
+             */
+            frames?: number | null;
             /**
              * Format: int64
              * @description Frames that were due and were never composed. Too low by what was dropped between the
@@ -6928,9 +7782,9 @@ export interface components {
              */
             watch_time_s?: number | null;
         };
-        /** @description A change that waits to be made. */
+        /** @description A schedule that waits. */
         WaitingSchedule: components["schemas"]["ScheduleSummary"] & {
-            /** @description As in `POST /api/layers/batch`. */
+            /** @description As in `POST /api/layers/batch`; null where it gives a command. */
             operations: unknown;
         };
         /** @description Somebody who watches a channel. */
@@ -8284,6 +9138,165 @@ export interface operations {
             };
         };
     };
+    read_broadcasts: {
+        parameters: {
+            query?: {
+                /** @description How many at most, the latest first. */
+                limit?: number;
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The broadcasts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BroadcastList"];
+                };
+            };
+            /** @description Nothing has changed. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A parameter cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_comparison: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The first: `latest` or `previous` broadcast, a time when a broadcast was on air, or a range
+                 *     as two times with a slash, such as `-2d/-1d`.
+                 */
+                a?: string;
+                /** @description The second, in the same forms. */
+                b?: string;
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Both summaries, and their numbers side by side. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Comparison"];
+                };
+            };
+            /** @description Nothing has changed. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A parameter cannot be read, or a range cannot be answered. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream, or no such broadcast. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_errors: {
         parameters: {
             query?: {
@@ -8406,6 +9419,119 @@ export interface operations {
                 };
             };
             /** @description Redis does not answer, and the change may have been made: read before trying again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_samples: {
+        parameters: {
+            query?: {
+                /** @description The form. */
+                format?: "csv" | "ndjson" | "parquet";
+                /** @description Where to begin: RFC 3339, or relative such as `-15m`, `-6h`, `-30d`. */
+                from?: string;
+                /**
+                 * @description Comma-separated names:
+                 *
+                 *     - `fps` (frames/s): Frames that left the encoder per second.
+                 *     - `frames_total` (frames): Frames that left the encoder.
+                 *     - `frames_dropped` (frames): Frames that were due and were never composed.
+                 *     - `frames_duplicated` (frames): Frames composed more than once for the same moment.
+                 *     - `bytes_total` (bytes): Encoded video.
+                 *     - `bitrate_kbps` (kbit/s): Encoded video over the last second.
+                 *     - `encode_ms_p50` (ms): From composed to encoded frame, median.
+                 *     - `encode_ms_p99` (ms): From composed to encoded frame, 99th percentile.
+                 *     - `frame_interval_ms_max` (ms): Longest distance between two composed frames, of wall clock.
+                 *     - `keyframe_interval_ms` (ms): Distance between the last two keyframes, of stream time.
+                 *     - `cpu_cores` (cores): CPU of the media worker; 1 is one core fully used.
+                 *     - `memory_bytes` (bytes): Resident memory of the media worker.
+                 *     - `audio_peak_dbfs` (dBFS): Highest sample of the program's sound.
+                 *     - `audio_rms_dbfs` (dBFS): RMS level of the program's sound.
+                 *     - `layer_change_to_air_ms` (ms): From the acknowledged write of the latest layer change to the frame that shows it.
+                 *     - `viewers` (viewers): Distinct players that asked for the playlist lately.
+                 *     - `viewers_peak` (viewers): The most viewers since the stream went live.
+                 *     - `connected` (clients): Distinct clients that followed the stream over a WebSocket.
+                 *     - `audience` (clients): Distinct clients that played, followed, or both, each once.
+                 *     - `chat_messages` (messages/s): Chat messages posted.
+                 *     - `layer_changes` (changes/s): Layers created, changed, deleted or put in another order.
+                 */
+                metric?: string;
+                /** @description Which of the kept rows: `auto` for the finest that are kept since `from`. */
+                resolution?: "auto" | "1s" | "10s" | "1m" | "1h";
+                /** @description Comma-separated streams, or `*` for every one; `main` unless said otherwise. */
+                stream?: string;
+                /** @description Where to end, in the same forms. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rows, of one metric of one stream after the other, in the order of time. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.apache.parquet": number[];
+                    "application/x-ndjson": string;
+                    "text/csv": string;
+                };
+            };
+            /** @description A parameter cannot be read, a metric is unknown, or the range cannot be answered. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many exports are running as there may be. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be read now. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8681,6 +9807,11 @@ export interface operations {
         parameters: {
             query?: {
                 /**
+                 * @description A time when the broadcast that is meant was on air, such as its `started_at`. Not together
+                 *     with `from` and `to`.
+                 */
+                broadcast?: string;
+                /**
                  * @description Where to begin: RFC 3339, or relative such as `-15m`, `-6h`, `-30d`. Without it, the
                  *     summary is of the broadcast on air, or else of the last.
                  */
@@ -8739,7 +9870,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such stream. */
+            /** @description No such stream, or no such broadcast. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -8764,6 +9895,8 @@ export interface operations {
             query: {
                 /** @description Where to begin: RFC 3339, or relative such as `-15m`, `-6h`, `-30d`. */
                 from?: string;
+                /** @description How several streams are told: each for itself, or as their sum, mean or highest. */
+                group?: "stream" | "sum" | "mean" | "max";
                 /**
                  * @description Comma-separated names:
                  *
@@ -8791,14 +9924,25 @@ export interface operations {
                  */
                 metric: string;
                 /**
-                 * @description Distance of two points: `auto`, or a whole number of `s`, `m`, `h` or `d`. Below a minute
-                 *     for the last 6 hours only, whole minutes beyond.
+                 * @description A quantile between 0 and 1 instead of the mean, of metrics that have a distribution (see
+                 *     `/api/analytics/metrics`). Exact of seconds; in steps of whole minutes it is within 1 %.
+                 */
+                quantile?: number;
+                /**
+                 * @description Distance of two points: `auto`, or a whole number of `s`, `m`, `h` or `d`. Any for the last 6
+                 *     hours, whole tens of seconds for the last 3 days, whole minutes for the last 30 days, whole
+                 *     hours for 2 years.
                  */
                 step?: string;
-                /** @description The stream; `main` unless said otherwise. */
-                stream?: components["schemas"]["StreamId"];
+                /** @description Comma-separated streams, or `*` for every one; `main` unless said otherwise. */
+                stream?: string;
                 /** @description Where to end, in the same forms. */
                 to?: string;
+                /**
+                 * @description What of a counter: its values, or by how much it grows per second. Others are told as they
+                 *     are.
+                 */
+                view?: "value" | "rate";
             };
             header?: never;
             path?: never;
@@ -9758,6 +10902,69 @@ export interface operations {
             };
         };
     };
+    read_security_audit: {
+        parameters: {
+            query?: {
+                /** @description The `next` of the page before. */
+                before?: string;
+                /** @description Most entries, 1 to 200 unless configured otherwise. */
+                limit?: number;
+                /** @description `actions`, or `attempts`: what anybody can do, such as to fail to sign in. */
+                list?: "actions" | "attempts";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of entries. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page"];
+                };
+            };
+            /** @description The query cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     login: {
         parameters: {
             query?: never;
@@ -9780,6 +10987,15 @@ export interface operations {
                     "application/json": components["schemas"]["Tokens"];
                 };
             };
+            /** @description The password is right, and the second factor is awaited. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondStepRequired"];
+                };
+            };
             /** @description The body cannot be read. */
             400: {
                 headers: {
@@ -9799,6 +11015,66 @@ export interface operations {
                 };
             };
             /** @description Too many failures from this address; see `Retry-After`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody can sign in now; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    login_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecondStep"];
+            };
+        };
+        responses: {
+            /** @description Signed in. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tokens"];
+                };
+            };
+            /** @description The body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The code is wrong, or the challenge not valid any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong codes; see `Retry-After`. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -9887,6 +11163,140 @@ export interface operations {
             };
         };
     };
+    change_own_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangePassword"];
+            };
+        };
+        responses: {
+            /** @description It is the password now. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is no person who can sign in. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The password or the code is wrong, or the new password not acceptable. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failures; see `Retry-After`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing was changed; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    choose_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChoosePassword"];
+            };
+        };
+        responses: {
+            /** @description It is the password now. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The link is too old, or has been used. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The password is not acceptable; the link stays. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing was changed; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     refresh: {
         parameters: {
             query?: never;
@@ -9928,6 +11338,533 @@ export interface operations {
                 };
             };
             /** @description Nothing was changed; try again with the same token. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Whether there is one. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactorStatus"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is no person who can sign in. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    begin_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProofAgain"];
+            };
+        };
+        responses: {
+            /** @description What to enrol. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Enrolment"];
+                };
+            };
+            /** @description The body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is no person who can sign in. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The password or the code is wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failures; see `Retry-After`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing was changed; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirm_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfirmSecondFactor"];
+            };
+        };
+        responses: {
+            /** @description Enrolled. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodeList"];
+                };
+            };
+            /** @description The body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is no person who can sign in. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description None is being enrolled, or it took too long. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The code is wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong codes; see `Retry-After`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing was changed; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    renew_recovery_codes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProofAgain"];
+            };
+        };
+        responses: {
+            /** @description The new codes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodeList"];
+                };
+            };
+            /** @description The body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is no person who can sign in. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no second factor. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The password or the code is wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failures; see `Retry-After`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing was changed; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProofAgain"];
+            };
+        };
+        responses: {
+            /** @description There is none any more. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is no person who can sign in. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is none, or people of this role need one. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The password or the code is wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failures; see `Retry-After`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing was changed; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_own_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sign-ins. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionInfo"][];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is no person who can sign in. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description They cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_own_sessions: {
+        parameters: {
+            query?: {
+                /** @description Whether the one that asks goes on. */
+                keep_current?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They are over. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is no person who can sign in. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Some may be over; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_own_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The sign-in. */
+                session: components["schemas"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is over. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is over already, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing was changed; try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -14043,6 +15980,382 @@ export interface operations {
             };
         };
     };
+    read_draft: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description The scene. */
+                id: components["schemas"]["SceneId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The draft. */
+            200: {
+                headers: {
+                    /** @description The draft's revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DraftAnswer"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or scene, or it has no draft (`scene.draft.not-found`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The scene is a draft itself. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The draft cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    begin_draft: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: {
+                /** @description The scene's `ETag`. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                /** @description The scene. */
+                id: components["schemas"]["SceneId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The draft. */
+            201: {
+                headers: {
+                    /** @description The draft's revision. */
+                    ETag?: string;
+                    /** @description The draft. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scene"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or scene. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The scene has a draft (`scene.draft.exists`), or is one. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` was sent, and the scene has changed; `ETag` is its revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    discard_draft: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header: {
+                /** @description The draft's `ETag`. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The scene. */
+                id: components["schemas"]["SceneId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or scene, or it has no draft (`scene.draft.not-found`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The scene is a draft itself. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The draft has changed; `ETag` is its revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    apply_draft: {
+        parameters: {
+            query?: {
+                /**
+                 * @description What is done where others have changed in the scene what the draft changes; `refuse` unless said
+                 *     otherwise.
+                 */
+                on_conflict?: "refuse" | "keep" | "replace";
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header: {
+                /** @description The draft's `ETag`. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The scene. */
+                id: components["schemas"]["SceneId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was applied. */
+            200: {
+                headers: {
+                    /** @description The scene's revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DraftApplication"];
+                };
+            };
+            /** @description A parameter cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or scene, or it has no draft (`scene.draft.not-found`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Others have changed the same (`scene.draft.conflict`: `conflicts` holds both versions, `wanted` the draft's), or the scene would hold more layers than it may. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The draft has changed; `ETag` is its revision now. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something that a change needs is gone, such as a file; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A layer of the scene is locked, and not unlocked by the draft. */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The host that has the scene on air has not enough CPU left for its layers (`layer.capacity.exceeded`: how much is needed, what is left and of what). Or Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     duplicate_scene: {
         parameters: {
             query?: {
@@ -14196,6 +16509,11 @@ export interface operations {
                 name?: string;
                 /** @description The stream; `main` unless said otherwise. */
                 stream?: components["schemas"]["StreamId"];
+                /**
+                 * @description What is done with variables that are set here to another value than in the file; `keep` unless said
+                 *     otherwise.
+                 */
+                variables?: "keep" | "replace";
             };
             header?: never;
             path?: never;
@@ -14601,7 +16919,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It will not be made. */
+            /** @description It will not be done. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -14779,7 +17097,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not legal in this status, or nothing is in preview to be taken. */
+            /** @description Not legal in this status, nothing is in preview to be taken, or what is to be taken is a draft (`scene.draft.no-scene`). */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -15491,7 +17809,10 @@ export interface operations {
     };
     list_templates: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -15518,6 +17839,118 @@ export interface operations {
             };
             /** @description The role does not allow it. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The templates cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    save_template: {
+        parameters: {
+            query?: {
+                /** @description The scene; the one that is wanted on air unless said otherwise. */
+                scene?: components["schemas"]["SceneId"];
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTemplate"];
+            };
+        };
+        responses: {
+            /** @description The template. */
+            201: {
+                headers: {
+                    /** @description Where it is used. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateSummary"];
+                };
+            };
+            /** @description The body is not of the expected shape. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such stream or scene. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is a template of this name (`template.exists`, or `template.built-in` where it is the system's), or the stream has as many as it may (`template.limit-reached`). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are out of bounds, or name what is not there; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -15647,6 +18080,75 @@ export interface operations {
             };
         };
     };
+    delete_template: {
+        parameters: {
+            query?: {
+                /** @description The stream; `main` unless said otherwise. */
+                stream?: components["schemas"]["StreamId"];
+            };
+            header?: never;
+            path: {
+                /** @description The template. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such template. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is one of the system's (`template.built-in`). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_users: {
         parameters: {
             query?: never;
@@ -15713,7 +18215,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["User"];
+                    "application/json": components["schemas"]["CreatedUser"];
                 };
             };
             /** @description The body cannot be read. */
@@ -15910,6 +18412,297 @@ export interface operations {
             };
             /** @description The password is not acceptable. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing was changed; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_password_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name, in any case. */
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The link. It is not shown again. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasswordLink"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such user. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No link can be kept now; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reset_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name, in any case. */
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description There is none any more. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such user. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing was changed; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_user_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name, in any case. */
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sign-ins. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionInfo"][];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such user. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description They cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_user_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name, in any case. */
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They are over. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such user. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing was changed; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_user_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The sign-in. */
+                session: components["schemas"]["SessionId"];
+                /** @description The name, in any case. */
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is over. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such user, or the sign-in is over already. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

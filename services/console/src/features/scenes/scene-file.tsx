@@ -79,7 +79,7 @@ export function ImportScene({ blocked }: { readonly blocked: string | null }) {
         type="button"
         className="button button--quiet"
         disabled={blocked !== null || progress !== null}
-        title={blocked ?? "A file that was saved with “Save … as a file”, here or elsewhere"}
+        title={blocked ?? "A file that came of “Export … as a file”, here or elsewhere"}
         onClick={() => input.current?.click()}
       >
         <FileUp size={16} aria-hidden />

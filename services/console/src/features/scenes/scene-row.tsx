@@ -98,7 +98,7 @@ export function SceneRow({ scene, roles, isEdited, studio, blocked, ...row }: Sc
         />
         <IconButton
           icon={Download}
-          label={`Save ${name} as a file`}
+          label={`Export ${name} as a file`}
           disabled={blocked.edit !== null}
           onClick={row.onSave}
         />

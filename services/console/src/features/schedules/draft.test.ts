@@ -16,7 +16,11 @@ it("begins with a take in five minutes, on the minute", () => {
 
 it("sends each deed with what it needs and nothing else", () => {
   const sent = (changes: Partial<typeof DRAFT>) => {
-    const { trigger: _, grace_s: __, ...deed } = newSchedule({ ...DRAFT, name: " x ", ...changes }, "shown");
+    const {
+      trigger: _,
+      grace_s: __,
+      ...deed
+    } = newSchedule({ ...DRAFT, name: " x ", ...changes }, "shown");
     return deed;
   };
   expect(sent({ taken: "news", transition: "cut" })).toEqual({

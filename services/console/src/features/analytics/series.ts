@@ -1,10 +1,5 @@
 /** A step as the API tells it: when it begins, then mean, lowest and highest value. */
-export type Step = readonly [
-  at: string,
-  mean: number | null,
-  min: number | null,
-  max: number | null,
-];
+export type Step = readonly (string | number | null)[];
 
 /** What a chart is drawn from: times in seconds, then means, lowest and highest values. */
 export type Columns = [
@@ -18,12 +13,16 @@ export type Columns = [
 export function columnsOf(steps: readonly Step[]): Columns {
   const columns: Columns = [[], [], [], []];
   for (const [at, mean, min, max] of steps) {
-    columns[0].push(Date.parse(at) / 1000);
-    columns[1].push(mean);
-    columns[2].push(min);
-    columns[3].push(max);
+    columns[0].push(Date.parse(String(at)) / 1000);
+    columns[1].push(numberOf(mean));
+    columns[2].push(numberOf(min));
+    columns[3].push(numberOf(max));
   }
   return columns;
+}
+
+function numberOf(value: Step[number] | undefined): number | null {
+  return typeof value === "number" ? value : null;
 }
 
 export interface Extent {

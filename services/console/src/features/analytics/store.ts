@@ -3,7 +3,7 @@ import type { Failure } from "../../api/problem.ts";
 import { appUrl } from "../../base-url.ts";
 import { Observable } from "../../observable.ts";
 import { boundsOf, type Range } from "./ranges.ts";
-import { type Columns, columnsOf, type Step } from "./series.ts";
+import { type Columns, columnsOf } from "./series.ts";
 
 /** The charts, from top to bottom. */
 export const CHARTS = [
@@ -59,7 +59,7 @@ export class HistoryStore {
     const charts = CHARTS.flatMap(({ metric, label }) => {
       const found = metrics.find(({ name }) => name === metric);
       if (!found) return [];
-      const columns = columnsOf(found.points as Step[]);
+      const columns = columnsOf(found.points);
       return [{ metric, label, unit: found.unit, columns }];
     });
     this.charts.set({ range, stepS: step_s, charts });

@@ -1,5 +1,9 @@
+<<<<<<< ours
 import { AlertPanel } from "./features/alerts/alert-panel.tsx";
 import { HistoryPanel } from "./features/analytics/history-panel.tsx";
+=======
+import { lazy, Suspense } from "react";
+>>>>>>> theirs
 import { AssetPanel } from "./features/assets/asset-panel.tsx";
 import { ChatPanel } from "./features/chat/chat-panel.tsx";
 import { LayerPanel } from "./features/layers/layer-panel.tsx";
@@ -12,6 +16,12 @@ import { LiveBar } from "./features/stream/live-bar.tsx";
 import { StreamCard } from "./features/stream/stream-card.tsx";
 import "./overview.css";
 
+// Fetched by itself: what everybody loads first stays small.
+const AlertPanel = lazy(async () => {
+  const { AlertPanel: panel } = await import("./features/alerts/alert-panel.tsx");
+  return { default: panel };
+});
+
 export function Overview() {
   return (
     <>
@@ -23,8 +33,14 @@ export function Overview() {
         <h1 className="visually-hidden">Stream Manager</h1>
         <div className="overview__stream">
           <StreamCard />
+<<<<<<< ours
           <AlertPanel />
           <HistoryPanel />
+=======
+          <Suspense>
+            <AlertPanel />
+          </Suspense>
+>>>>>>> theirs
           <OutputPanel />
           <ProgramPanel />
           <RecordingPanel />

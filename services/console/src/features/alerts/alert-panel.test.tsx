@@ -113,7 +113,7 @@ it("follows what is told", async () => {
 it("silences an alert with a reason", async () => {
   const { asked } = scene();
   fireEvent.click(await screen.findByRole("button", { name: "Silence The frame rate is low" }));
-  fireEvent.change(screen.getByLabelText("Why"), { target: { value: "known" } });
+  fireEvent.change(await screen.findByLabelText("Why"), { target: { value: "known" } });
   fireEvent.click(screen.getByText("Silence", { selector: "button" }));
   const silences = await screen.findByRole("list", { name: "Silences" });
   expect(silences.textContent).toContain("known");

@@ -31,12 +31,7 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         Arc::clone(kit.clock()),
     )
     .context("prepare Redis")?;
-    let redis = bus.clone();
-    // What is on air stays on air without it.
-    kit.health().dependency("redis", Need::Optional, move || {
-        let redis = redis.clone();
-        async move { redis.ping().await.map(drop) }
-    });
+    follow_redis(&kit, &bus);
     let address = Address {
         host: resources::host_name(),
         url: advertised(&config.advertise, kit.http_address(), &config.redis.url),
@@ -111,15 +106,6 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         registry,
         config,
     };
-    let revocations = bus.clone();
-    kit.lifecycle().spawn(follow_revocations(
-        kit.clone(),
-        Need::Optional,
-        move |mark| {
-            let bus = revocations.clone();
-            async move { bus.revocations_after(mark).await }
-        },
-    ));
     kit.start().context("start metrics and health")?;
     launcher.run().context("prepare live.directory")?;
     let stop = kit.lifecycle().stopping().clone();
@@ -133,6 +119,24 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     // Without this the instance is listed a few seconds longer.
     drop(bus.forget_instance(kit.instance()).await);
     served
+}
+
+/// Whether Redis answers, and which tokens hold no more. What is on air stays on air without it.
+fn follow_redis(kit: &Kit, bus: &Bus) {
+    let redis = bus.clone();
+    kit.health().dependency("redis", Need::Optional, move || {
+        let redis = redis.clone();
+        async move { redis.ping().await.map(drop) }
+    });
+    let bus = bus.clone();
+    kit.lifecycle().spawn(follow_revocations(
+        kit.clone(),
+        Need::Optional,
+        move |mark| {
+            let bus = bus.clone();
+            async move { bus.revocations_after(mark).await }
+        },
+    ));
 }
 
 /// The ports for publishers, and what lets them in.

@@ -93,4 +93,5 @@ export const SERVER_CLOSINGS: readonly ServerClosing[] = [
   { code: 4501, reason: "too many messages", reconnect: false },
   { code: 4502, reason: "too many unreadable messages", reconnect: false },
   { code: 4503, reason: "too many connections", reconnect: false },
+  { code: 4504, reason: "signed out", reconnect: false },
 ];

@@ -2,9 +2,17 @@ import type { Clock } from "../clock.ts";
 import { Observable } from "../observable.ts";
 import { type Failure, failureOf, NO_ANSWER } from "./problem.ts";
 import type { components } from "./types.gen.ts";
-import type { Identity } from "./types.ts";
+import type { Enrolment, Identity } from "./types.ts";
 
 type Tokens = components["schemas"]["Tokens"];
+type SecondStepRequired = components["schemas"]["SecondStepRequired"];
+
+/** The password was right, and a code of the authenticator app is awaited. */
+export interface SecondStep {
+  readonly challenge: string;
+  /** What to enrol first, where the role asks for a second factor and there is none yet. */
+  readonly enrolment: Enrolment | null;
+}
 
 export type SessionState =
   /** A refresh token of this tab is being tried. */
@@ -47,6 +55,10 @@ const RETRY_MS = 3_000;
  */
 export class Session {
   readonly state: Observable<SessionState>;
+  /** Between the password and the second factor. */
+  readonly secondStep = new Observable<SecondStep | null>(null);
+  /** Codes that signing in gave out, until they were seen: they are not shown again. */
+  readonly recoveryCodes = new Observable<readonly string[] | null>(null);
   private readonly options: SessionOptions;
   private tokens: Tokens | null = null;
   private refreshToken: string | null;
@@ -87,11 +99,37 @@ export class Session {
     this.options.clock.after(RETRY_MS, () => void this.restore());
   }
 
-  /** Signs in; the result says why not. */
+  /** Signs in, or goes on to the {@link secondStep}; the result says why not. */
   async signIn(username: string, password: string): Promise<Failure | null> {
     const answer = await this.post("api/auth/login", { username, password });
     if ("failure" in answer) return answer.failure;
-    this.adopt(answer.tokens);
+    if ("step" in answer) {
+      const { challenge, enrolment = null } = answer.step;
+      this.secondStep.set({ challenge, enrolment });
+      return null;
+    }
+    return this.enter(answer.tokens);
+  }
+
+  /** Signs in by the second factor; the result says why not. */
+  async answer(code: string): Promise<Failure | null> {
+    const challenge = this.secondStep.get()?.challenge;
+    if (!challenge) return null;
+    const answer = await this.post("api/auth/login/second-factor", { challenge, code });
+    if ("failure" in answer) return answer.failure;
+    if ("step" in answer) return NO_ANSWER;
+    this.secondStep.set(null);
+    this.recoveryCodes.set(answer.tokens.recovery_codes ?? null);
+    return this.enter(answer.tokens);
+  }
+
+  /** Back to the password. */
+  startOver(): void {
+    this.secondStep.set(null);
+  }
+
+  private async enter(tokens: Tokens): Promise<Failure | null> {
+    this.adopt(tokens);
     const failure = await this.identify();
     if (failure) this.forget();
     return failure;
@@ -109,6 +147,8 @@ export class Session {
     const again = request.clone();
     const response = await this.options.fetch(this.prove(request));
     if (response.status !== 401 || !(await this.renew())) return response;
+    // What the person may do has changed, and the page should offer that.
+    if (await isRevoked(response)) void this.identify();
     return this.options.fetch(this.prove(again));
   };
 
@@ -145,7 +185,7 @@ export class Session {
       this.options.siblings.announce(used, answer.tokens);
       return true;
     }
-    if (answer.failure.status === 401) this.expire();
+    if ("failure" in answer && answer.failure.status === 401) this.expire();
     else if (this.tokens) this.schedule(RETRY_MS);
     return false;
   }
@@ -166,7 +206,7 @@ export class Session {
   private async post(
     path: string,
     body: unknown,
-  ): Promise<{ tokens: Tokens } | { failure: Failure }> {
+  ): Promise<{ tokens: Tokens } | { step: SecondStepRequired } | { failure: Failure }> {
     try {
       const response = await this.options.fetch(
         new Request(this.options.url(path), {
@@ -177,6 +217,7 @@ export class Session {
       );
       const answer: unknown = await response.json().catch(() => null);
       if (!response.ok) return { failure: failureOf(response, answer) };
+      if (response.status === 202) return { step: answer as SecondStepRequired };
       return { tokens: answer as Tokens };
     } catch {
       return { failure: NO_ANSWER };
@@ -216,4 +257,13 @@ export class Session {
     this.refreshToken = null;
     this.options.store.save(null);
   }
+}
+
+/** Whether a token was refused that would be good otherwise. */
+async function isRevoked(response: Response): Promise<boolean> {
+  const body: unknown = await response
+    .clone()
+    .json()
+    .catch(() => null);
+  return failureOf(response, body).code === "auth.token.revoked";
 }

@@ -200,6 +200,63 @@ export interface paths {
         patch: operations["continue_upload"];
         trace?: never;
     };
+    "/api/auth/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happened that security is about, newest first.
+         * @description Who signed in, failed to, was signed out, was created, changed or deleted; by whom, and from
+         *     where as far as that is kept. There is no way to change or remove entries here: they go when
+         *     they are too old or too many, as `[audit]` of the configuration says.
+         */
+        get: operations["read_security_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The keys of machines, newest first. */
+        get: operations["list_keys"];
+        put?: never;
+        /** Makes a key for a machine. */
+        post: operations["create_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes a key back. It opens nothing any more, and its tokens and WebSockets end within seconds. */
+        delete: operations["revoke_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/login": {
         parameters: {
             query?: never;
@@ -217,6 +274,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/login/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Signs in whoever has answered a challenge with the second factor. Only so many codes may be
+         *     wrong: of a challenge, and of a person.
+         */
+        post: operations["login_second_factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/logout": {
         parameters: {
             query?: never;
@@ -227,8 +304,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Ends a sign-in: no more tokens come of it. Access tokens that were given out end by themselves,
-         *     within their quarter of an hour.
+         * Ends a sign-in: no more tokens come of it, and its access tokens and WebSockets end within
+         *     seconds.
          */
         post: operations["logout"];
         delete?: never;
@@ -254,6 +331,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Changes one's own password, and ends every sign-in, this one included. */
+        post: operations["change_own_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/password-link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Chooses a password by a link, and ends every sign-in of the person. Sign in with it afterwards. */
+        post: operations["choose_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/refresh": {
         parameters: {
             query?: never;
@@ -265,6 +376,133 @@ export interface paths {
         put?: never;
         /** Exchanges a refresh token for a new pair. An old one ends the sign-in. */
         post: operations["refresh"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The caller's second factor. */
+        get: operations["read_second_factor"];
+        put?: never;
+        /**
+         * Begins to enrol an authenticator app, in place of the one there is. Nothing changes before a code
+         *     of it has been given.
+         */
+        post: operations["begin_second_factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/second-factor/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Enrols the authenticator app by a code of it. From now on signing in asks for one. */
+        post: operations["confirm_second_factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/second-factor/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Replaces the recovery codes; those of before are void. */
+        post: operations["renew_recovery_codes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/second-factor/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives the second factor up. */
+        post: operations["remove_second_factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own sign-ins, newest first. */
+        get: operations["list_own_sessions"];
+        put?: never;
+        post?: never;
+        /** Ends one's own sign-ins: their tokens and WebSockets end within seconds. */
+        delete: operations["end_own_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/sessions/{session}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends one of one's own sign-ins: its tokens and WebSockets end within seconds. */
+        delete: operations["end_own_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Exchanges a machine's key for an access token. Services do that by themselves for a key in
+         *     `Authorization: Bearer`.
+         */
+        post: operations["exchange_key"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1316,6 +1554,75 @@ export interface paths {
         patch: operations["update_user"];
         trace?: never;
     };
+    "/api/users/{username}/password-link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a link by which a person chooses a new password. The one of now stays until then. */
+        post: operations["create_password_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{username}/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes a person's second factor away, who has lost it, and ends every sign-in of theirs. */
+        delete: operations["reset_second_factor"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{username}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A person's sign-ins, newest first. */
+        get: operations["list_user_sessions"];
+        put?: never;
+        post?: never;
+        /** Ends every sign-in of a person: their tokens and WebSockets end within seconds. */
+        delete: operations["end_user_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{username}/sessions/{session}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends a person's sign-in: its tokens and WebSockets end within seconds. */
+        delete: operations["end_user_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/variables": {
         parameters: {
             query?: never;
@@ -1684,6 +1991,22 @@ export interface components {
          * @enum {string}
          */
         Anchor: "top-left" | "top" | "top-right" | "left" | "center" | "right" | "bottom-left" | "bottom" | "bottom-right";
+        /** @description A key of a machine, without the key. */
+        ApiKey: {
+            /** @description When it was made. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description Who made it. */
+            created_by: components["schemas"]["Party"];
+            /** @description When it ends. */
+            expires_at: components["schemas"]["Timestamp"];
+            /** @description The key. */
+            id: components["schemas"]["UserId"];
+            /** @description What people call it. */
+            name: string;
+            /** @description What it lets a machine do. */
+            scopes: components["schemas"]["Permission"][];
+            used_at?: components["schemas"]["Timestamp"] | null;
+        };
         /** @description How somebody appears in a chat. */
         Appearance: {
             /** @description The colour of the name, from the next message on. */
@@ -1963,6 +2286,21 @@ export interface components {
             /** @description When it went on air. */
             started_at: components["schemas"]["Timestamp"];
         };
+        /** @description A new password for oneself. */
+        ChangePassword: {
+            /** @description What the authenticator app shows now, or a recovery code, where there is a second factor. */
+            code?: string | null;
+            /**
+             * Format: password
+             * @description The password to be.
+             */
+            new_password: string;
+            /**
+             * Format: password
+             * @description The password of now.
+             */
+            password: string;
+        };
         /**
          * @description A channel of events. Each stream has its own log and positions on each channel.
          * @enum {string}
@@ -2221,6 +2559,16 @@ export interface components {
             /** @description The person. */
             user: components["schemas"]["UserId"];
         };
+        /** @description A password that somebody chooses by a link. */
+        ChoosePassword: {
+            /**
+             * Format: password
+             * @description The password to be.
+             */
+            password: string;
+            /** @description The `token` of the link. */
+            token: string;
+        };
         /** @description What a client says. `id` is echoed in the answer. */
         ClientMessage: {
             /** @description Large messages may come deflated from now on, and the client may send such ones. */
@@ -2330,6 +2678,11 @@ export interface components {
             /** @description The colour. */
             color: components["schemas"]["Color"];
         };
+        /** @description A code of the authenticator app that is being enrolled. */
+        ConfirmSecondFactor: {
+            /** @description What the app shows now. */
+            code: string;
+        };
         /** @description A field of which there are two versions. */
         Conflict: {
             /** @description What others have made of it; null for nothing. */
@@ -2425,13 +2778,39 @@ export interface components {
             text_before?: string;
             to?: components["schemas"]["Timestamp"] | null;
         };
+        /** @description A key that was made. */
+        CreatedKey: components["schemas"]["ApiKey"] & {
+            /** @description The key itself, for `Authorization: Bearer` at every service. It is not shown again. */
+            secret: string;
+        };
+        /** @description A person who was created. */
+        CreatedUser: components["schemas"]["User"] & {
+            link?: components["schemas"]["PasswordLink"] | null;
+        };
+        /** @description A key to make. */
+        CreateKey: {
+            /**
+             * Format: int64
+             * @description For how many days it is valid: 90, unless asked otherwise; 366 at most, unless configured
+             *     otherwise.
+             */
+            expires_in_days?: number | null;
+            /** @description What people call it, 1 to 64 characters. */
+            name: string;
+            /**
+             * @description What it lets a machine do: names of permissions, as `docs/reference/permissions.md` lists them.
+             *     No key manages people.
+             */
+            scopes: components["schemas"]["Permission"][];
+        };
         /** @description A person to create. */
         CreateUser: {
             /**
              * Format: password
-             * @description 8 to 256 characters, unless configured otherwise.
+             * @description 8 to 256 characters, unless configured otherwise; not the name, and none of those that are
+             *     tried first. Absent: the answer has a link, by which the person chooses one.
              */
-            password: string;
+            password?: string | null;
             /** @description What the person may do. */
             role: components["schemas"]["Role"];
             /**
@@ -2551,6 +2930,34 @@ export interface components {
              * @description Raised with every new holder; an older one is fenced off.
              */
             token: number;
+        };
+        /** @description What an authenticator app is enrolled with. */
+        Enrolment: {
+            /** @description The same with the names, as an `otpauth:` link. */
+            otpauth_uri: string;
+            /** @description The link as a QR code, an SVG document. */
+            qr_svg: string;
+            /** @description The secret in base 32, for typing it in. */
+            secret: string;
+        };
+        /**
+         * @description Something that happened. It holds no secret: no password, no token, and no name that is
+         *     nobody's, which may be a password in the wrong field.
+         */
+        Entry: {
+            about?: components["schemas"]["Party"] | null;
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            by?: components["schemas"]["Party"] | null;
+            /** @description With which program, such as `Firefox on Linux`. */
+            client?: string | null;
+            /** @description What exactly. */
+            detail?: string | null;
+            /** @description What. */
+            event: components["schemas"]["SecurityEvent"];
+            /** @description Where from, as far as `sessions.addresses` lets it be kept. */
+            network?: string | null;
+            session?: components["schemas"]["SessionId"] | null;
         };
         /**
          * @description The history a position belongs to. A new one begins whenever offsets start again, so that a
@@ -3020,8 +3427,15 @@ export interface components {
             name: string;
             /** @description The user's role. */
             role: components["schemas"]["Role"];
+            /** @description What a key lets a machine do; absent for people, whose role says it. */
+            scopes?: components["schemas"]["Permission"][] | null;
             /** @description The sign-in. */
             session: components["schemas"]["SessionId"];
+            /**
+             * Format: int64
+             * @description The person's standing when this was proven, see [`Revoked::Standing`](super::Revoked).
+             */
+            standing?: number;
             /** @description The user. */
             user: components["schemas"]["UserId"];
         };
@@ -3215,6 +3629,18 @@ export interface components {
              * @description Their length together, in milliseconds.
              */
             total_ms?: number | null;
+        };
+        /** @description A token that a key was exchanged for. */
+        KeyTokenAnswer: {
+            /** @description For `Authorization: Bearer`. */
+            access_token: string;
+            /**
+             * Format: int64
+             * @description Its lifetime in seconds.
+             */
+            expires_in: number;
+            /** @description Always `Bearer`. */
+            token_type: string;
         };
         /** @description A layer of a scene. */
         Layer: components["schemas"]["LayerSource"] & {
@@ -4220,6 +4646,29 @@ export interface components {
         OwnLook: {
             color?: components["schemas"]["ChatColor"] | null;
         };
+        /** @description A part of a list, newest first. */
+        Page: {
+            /** @description The entries. */
+            entries: components["schemas"]["Recorded"][];
+            /** @description For `before`, where there are older ones. */
+            next?: string | null;
+        };
+        /** @description A person, as they were called then. */
+        Party: {
+            /** @description Who. */
+            id: components["schemas"]["UserId"];
+            /** @description The name. */
+            name: string;
+        };
+        /** @description Where somebody chooses a password, once. Nothing is sent to anybody: hand it over yourself. */
+        PasswordLink: {
+            /** @description Until when. */
+            expires_at: components["schemas"]["Timestamp"];
+            /** @description The page of the console, below the address that you use yourself. */
+            path: string;
+            /** @description For `POST /api/auth/password-link`. */
+            token: string;
+        };
         /**
          * @description A generated picture.
          * @enum {string}
@@ -4414,6 +4863,12 @@ export interface components {
              */
             sound_queue_ms: number | null;
         };
+        /**
+         * @description Something a caller may be allowed to do. One table, [`Permission::allows`], answers for REST
+         *     and WebSocket alike.
+         * @enum {string}
+         */
+        Permission: "stream:read" | "summary:read" | "chat:write" | "chat:moderate" | "stream:control" | "layers:write" | "analytics:read" | "resources:read" | "audit:read" | "users:write" | "metrics:read";
         /** @description The pinned messages of a chat. */
         PinList: {
             /** @description The one that was pinned last first. */
@@ -4731,6 +5186,21 @@ export interface components {
              */
             width: number;
         };
+        /** @description Proof of who asks, once more: a session may have been stolen. */
+        ProofAgain: {
+            /** @description What the authenticator app shows now, or a recovery code, where there is a second factor. */
+            code?: string | null;
+            /**
+             * Format: password
+             * @description The password.
+             */
+            password: string;
+        };
+        /** @description An entry with its place. */
+        Recorded: components["schemas"]["Entry"] & {
+            /** @description Its place in the list: what is newer has a larger one. */
+            id: string;
+        };
         /** @description A recording. */
         Recording: {
             /**
@@ -4756,6 +5226,11 @@ export interface components {
         RecordingList: {
             /** @description The newest first, at most 1000. */
             recordings: components["schemas"]["Recording"][];
+        };
+        /** @description Codes to sign in with when the authenticator app is gone, each once. They are not shown again. */
+        RecoveryCodeList: {
+            /** @description The codes. */
+            recovery_codes: string[];
         };
         /** @description Redis, for operators. */
         RedisHealth: {
@@ -5093,11 +5568,48 @@ export interface components {
             /** @description Their name. */
             user_name: string;
         };
+        /** @description The caller's second factor. */
+        SecondFactorStatus: {
+            /** @description Whether there is one. */
+            enrolled: boolean;
+            enrolled_at?: components["schemas"]["Timestamp"] | null;
+            /** @description How many recovery codes are left. */
+            recovery_codes_left: number;
+            /** @description Whether the policy asks people of this role for one. */
+            required: boolean;
+        };
+        /** @description The answer to a challenge. */
+        SecondStep: {
+            /** @description The `challenge` of the answer to the password. */
+            challenge: string;
+            /** @description What the authenticator app shows now, or a recovery code. Each is good once. */
+            code: string;
+            /** @description Whether to set the access token as the cookie `sm_access` too. */
+            cookie?: boolean;
+        };
+        /** @description The password was right, and the second factor is awaited. */
+        SecondStepRequired: {
+            /** @description For `POST /api/auth/login/second-factor`, once. */
+            challenge: string;
+            enrolment?: components["schemas"]["Enrolment"] | null;
+            /**
+             * Format: int64
+             * @description Its lifetime in seconds.
+             */
+            expires_in: number;
+            /** @description Always true. */
+            mfa_required: boolean;
+        };
         /**
          * Format: uuid
          * @description The secret of a network source.
          */
         SecretId: string;
+        /**
+         * @description What happened.
+         * @enum {string}
+         */
+        SecurityEvent: "signed-in" | "sign-in-failed" | "sign-in-throttled" | "signed-out" | "session-revoked" | "sessions-revoked" | "refresh-reused" | "second-factor-failed" | "second-factor-enrolled" | "second-factor-removed" | "second-factor-reset" | "recovery-code-used" | "recovery-codes-renewed" | "user-created" | "user-changed" | "user-deleted" | "key-created" | "key-revoked" | "password-link-created" | "password-chosen" | "password-changed";
         /** @description What a client hears. */
         ServerMessage: {
             /** @description Whether the connection has proven who it is. */
@@ -5218,6 +5730,26 @@ export interface components {
          * @description One sign-in and everything refreshed from it.
          */
         SessionId: string;
+        /** @description A sign-in, as its person may see it. */
+        SessionInfo: {
+            /** @description With which program, such as `Firefox on Linux`. */
+            client: string;
+            /** @description When it began. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description Whether it is the one that asks. */
+            current: boolean;
+            /** @description When it ends if nobody uses it. */
+            expires_at: components["schemas"]["Timestamp"];
+            /** @description The sign-in. */
+            id: components["schemas"]["SessionId"];
+            /** @description From where, as far as `sessions.addresses` lets it be kept. */
+            network?: string | null;
+            /**
+             * @description When its tokens were last exchanged. In between it goes on for up to the life of an access
+             *     token.
+             */
+            used_at: components["schemas"]["Timestamp"];
+        };
         /**
          * @description How bad an error is, by what the viewer notices.
          * @enum {string}
@@ -5712,6 +6244,11 @@ export interface components {
              * @description Lifetime of the access token in seconds.
              */
             expires_in: number;
+            /**
+             * @description Codes to sign in with when the authenticator app is gone, each once; only where signing in
+             *     enrolled it. They are not shown again.
+             */
+            recovery_codes?: string[] | null;
             /** @description For the next pair, once. Using an old one ends the sign-in. */
             refresh_token: string;
             /** @description Always `Bearer`. */
@@ -5920,6 +6457,8 @@ export interface components {
             id: components["schemas"]["UserId"];
             /** @description What the person may do. */
             role: components["schemas"]["Role"];
+            /** @description Whether the person signs in with a second factor. */
+            second_factor: boolean;
             /** @description When it was last changed. */
             updated_at: components["schemas"]["Timestamp"];
             /** @description The name to sign in with. */
@@ -7264,6 +7803,251 @@ export interface operations {
             };
         };
     };
+    read_security_audit: {
+        parameters: {
+            query?: {
+                /** @description The `next` of the page before. */
+                before?: string;
+                /** @description Most entries, 1 to 200 unless configured otherwise. */
+                limit?: number;
+                /** @description `actions`, or `attempts`: what anybody can do, such as to fail to sign in. */
+                list?: "actions" | "attempts";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of entries. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page"];
+                };
+            };
+            /** @description The query cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The keys. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKey"][];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description They cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateKey"];
+            };
+        };
+        responses: {
+            /** @description Made. The key is not shown again. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedKey"];
+                };
+            };
+            /** @description The body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There are as many keys as there may be. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The name, the scopes or the time are not acceptable. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing was changed; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key. */
+                id: components["schemas"]["UserId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Taken back. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such key. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing was changed; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     login: {
         parameters: {
             query?: never;
@@ -7286,6 +8070,15 @@ export interface operations {
                     "application/json": components["schemas"]["Tokens"];
                 };
             };
+            /** @description The password is right, and the second factor is awaited. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondStepRequired"];
+                };
+            };
             /** @description The body cannot be read. */
             400: {
                 headers: {
@@ -7305,6 +8098,66 @@ export interface operations {
                 };
             };
             /** @description Too many failures from this address; see `Retry-After`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody can sign in now; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    login_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecondStep"];
+            };
+        };
+        responses: {
+            /** @description Signed in. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tokens"];
+                };
+            };
+            /** @description The body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The code is wrong, or the challenge not valid any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong codes; see `Retry-After`. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7393,6 +8246,140 @@ export interface operations {
             };
         };
     };
+    change_own_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangePassword"];
+            };
+        };
+        responses: {
+            /** @description It is the password now. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is no person who can sign in. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The password or the code is wrong, or the new password not acceptable. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failures; see `Retry-After`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing was changed; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    choose_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChoosePassword"];
+            };
+        };
+        responses: {
+            /** @description It is the password now. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The link is too old, or has been used. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The password is not acceptable; the link stays. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing was changed; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     refresh: {
         parameters: {
             query?: never;
@@ -7434,6 +8421,571 @@ export interface operations {
                 };
             };
             /** @description Nothing was changed; try again with the same token. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Whether there is one. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactorStatus"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is no person who can sign in. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    begin_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProofAgain"];
+            };
+        };
+        responses: {
+            /** @description What to enrol. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Enrolment"];
+                };
+            };
+            /** @description The body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is no person who can sign in. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The password or the code is wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failures; see `Retry-After`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing was changed; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirm_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfirmSecondFactor"];
+            };
+        };
+        responses: {
+            /** @description Enrolled. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodeList"];
+                };
+            };
+            /** @description The body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is no person who can sign in. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description None is being enrolled, or it took too long. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The code is wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong codes; see `Retry-After`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing was changed; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    renew_recovery_codes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProofAgain"];
+            };
+        };
+        responses: {
+            /** @description The new codes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodeList"];
+                };
+            };
+            /** @description The body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is no person who can sign in. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no second factor. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The password or the code is wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failures; see `Retry-After`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing was changed; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProofAgain"];
+            };
+        };
+        responses: {
+            /** @description There is none any more. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is no person who can sign in. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is none, or people of this role need one. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The password or the code is wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failures; see `Retry-After`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing was changed; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_own_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sign-ins. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionInfo"][];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is no person who can sign in. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description They cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_own_sessions: {
+        parameters: {
+            query?: {
+                /** @description Whether the one that asks goes on. */
+                keep_current?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They are over. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is no person who can sign in. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Some may be over; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_own_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The sign-in. */
+                session: components["schemas"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is over. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is over already, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing was changed; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exchange_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A token that is good for what the key is. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyTokenAnswer"];
+                };
+            };
+            /** @description No key, or it is too old or was taken back. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be known now; try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -13219,7 +14771,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["User"];
+                    "application/json": components["schemas"]["CreatedUser"];
                 };
             };
             /** @description The body cannot be read. */
@@ -13416,6 +14968,297 @@ export interface operations {
             };
             /** @description The password is not acceptable. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing was changed; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_password_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name, in any case. */
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The link. It is not shown again. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasswordLink"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such user. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No link can be kept now; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reset_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name, in any case. */
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description There is none any more. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such user. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing was changed; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_user_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name, in any case. */
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sign-ins. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionInfo"][];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such user. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description They cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_user_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name, in any case. */
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They are over. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such user. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing was changed; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_user_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The sign-in. */
+                session: components["schemas"]["SessionId"];
+                /** @description The name, in any case. */
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is over. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such user, or the sign-in is over already. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

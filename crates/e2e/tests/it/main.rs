@@ -10,6 +10,7 @@ mod faults;
 mod ingest;
 mod layers;
 mod on_air;
+mod permissions;
 mod production;
 mod recovery;
 mod scene_files;

@@ -379,6 +379,17 @@ pub fn password_link(digest: &str) -> String {
     format!("sm:{{auth}}:password-link:{digest}")
 }
 
+/// The keys of machines by their identifiers (hash). api-gateway; never expires.
+pub const MACHINE_KEYS: &str = "sm:{auth}:machine-keys";
+
+/// The identifiers of [`MACHINE_KEYS`] by the SHA-256 of each key in lower-case hexadecimal (hash).
+/// api-gateway; never expires.
+pub const MACHINE_KEY_DIGESTS: &str = "sm:{auth}:machine-key-digests";
+
+/// When each of [`MACHINE_KEYS`] was last exchanged for a token, in milliseconds since the Unix
+/// epoch (hash). api-gateway; never expires.
+pub const MACHINE_KEYS_USED: &str = "sm:{auth}:machine-keys-used";
+
 /// Failed sign-ins of a name or address by its digest (counter). api-gateway; expires.
 pub fn sign_in_failures(digest: &str) -> String {
     format!("sm:{{auth}}:sign-in-failures:{digest}")

@@ -46,13 +46,12 @@ impl Bus {
         &self,
         mark: &RevocationMark,
     ) -> Result<(Vec<(Revocation, Timestamp)>, RevocationMark), BusError> {
-        let mut start = match mark {
-            RevocationMark(Some(id)) => format!("({id}"),
-            RevocationMark(None) => {
-                let lifetime = i64::try_from(PROOF_LIFETIME_MAX.as_millis()).unwrap_or(i64::MAX);
-                let now = self.clock().now().as_unix_millis();
-                now.saturating_sub(lifetime).max(0).to_string()
-            }
+        let mut start = if let RevocationMark(Some(id)) = mark {
+            format!("({id}")
+        } else {
+            let lifetime = i64::try_from(PROOF_LIFETIME_MAX.as_millis()).unwrap_or(i64::MAX);
+            let now = self.clock().now().as_unix_millis();
+            now.saturating_sub(lifetime).max(0).to_string()
         };
         let mut revocations = Vec::new();
         let mut last = mark.clone();

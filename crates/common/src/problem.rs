@@ -91,6 +91,10 @@ problem_codes! {
     RefreshInvalid, "auth.refresh.invalid", 401, "The refresh token is not valid", false;
     /// The sign-in is over, or somebody else's.
     SessionNotFound, "auth.session.not-found", 404, "There is no such sign-in", false;
+    /// No such key, or it was taken back.
+    KeyNotFound, "auth.key.not-found", 404, "There is no such key", false;
+    /// There are as many keys as there may be.
+    KeyLimit, "auth.key.limit-reached", 409, "There are as many keys as there may be", false;
     /// No such person.
     UserNotFound, "user.not-found", 404, "There is no such user", false;
     /// The name is taken.

@@ -4,12 +4,14 @@
 
 mod asyncapi;
 mod openapi;
+mod permissions;
 mod problems;
 
 use std::path::PathBuf;
 
 pub use asyncapi::asyncapi;
 pub use openapi::openapi;
+pub use permissions::permissions;
 pub use problems::problems;
 
 /// A generated document and where it is checked in.
@@ -39,6 +41,10 @@ pub fn documents() -> anyhow::Result<Vec<Document>> {
         Document {
             path: directory.join("reference/problems.md"),
             text: problems(),
+        },
+        Document {
+            path: directory.join("reference/permissions.md"),
+            text: permissions(),
         },
     ])
 }

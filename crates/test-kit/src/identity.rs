@@ -101,6 +101,7 @@ impl Issuer {
             role,
             sid: SessionId::generate(),
             standing: 0,
+            scopes: None,
             jti: uuid::Uuid::new_v4().to_string(),
             iat: issued_at,
             nbf: issued_at,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use sm_bus::{Bus, keys};
 use sm_common::clock::SystemClock;
-use sm_service_kit::auth::{KeySource, follow_revocations};
+use sm_service_kit::auth::{Exchange, KeySource, KeyToken, follow_revocations};
 use sm_service_kit::config::ServiceConfig as _;
 use sm_service_kit::health::Need;
 use sm_service_kit::{Kit, resources};
@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::console::Console;
 use crate::documents::Documents;
 use crate::first_admin::{self, FirstAdmin};
+use crate::machine_keys::MachineKeys;
 use crate::metrics::Metrics;
 use crate::passwords::Passwords;
 use crate::resources::History;
@@ -72,6 +73,8 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     ));
     kit.lifecycle()
         .spawn(context.trail.clone().keep(stopping.clone()));
+    kit.authenticator()
+        .exchange_keys(exchange_keys(context.clone()));
     let authenticator = kit.authenticator().clone();
     let keys = Arc::clone(&context.sign_ins.access.keys);
     kit.lifecycle()
@@ -97,6 +100,21 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     // Without this the instance is listed a few seconds longer.
     drop(bus.forget_instance(kit.instance()).await);
     served
+}
+
+/// How this process exchanges the keys of machines; all others ask it.
+fn exchange_keys(context: Context) -> Exchange {
+    Arc::new(move |key| {
+        let context = context.clone();
+        Box::pin(async move {
+            let exchanged = context.exchange(&key).await;
+            let exchanged = exchanged.map_err(|error| error.to_string())?;
+            Ok(exchanged.map(|token| KeyToken {
+                token: token.text,
+                lifetime: token.lifetime,
+            }))
+        })
+    })
 }
 
 fn watch_health(kit: &Kit, bus: &Bus) {
@@ -137,6 +155,7 @@ fn context(config: Config, kit: &Kit, bus: Bus) -> anyhow::Result<Context> {
             codes: Codes::new(bus.clone(), config.second_factor.clone()),
             metrics: metrics.clone(),
         },
+        machine_keys: MachineKeys::new(bus.clone(), trail.clone(), config.machine_keys.count_max),
         trail,
         links: Links::new(bus.clone(), Duration::from_secs(config.users.link_s)),
         users,

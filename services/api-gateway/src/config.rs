@@ -46,6 +46,8 @@ pub struct Config {
     pub(crate) second_factor: SecondFactorConfig,
     /// `[users]`
     pub(crate) users: UsersConfig,
+    /// `[machine_keys]`
+    pub(crate) machine_keys: MachineKeysConfig,
     /// `[first_admin]`
     pub(crate) first_admin: FirstAdminConfig,
     /// `[resources]`
@@ -152,6 +154,14 @@ pub(crate) struct SignInConfig {
 pub(crate) struct UsersConfig {
     pub(crate) count_max: usize,
     pub(crate) link_s: u64,
+}
+
+/// `[machine_keys]`
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MachineKeysConfig {
+    pub(crate) count_max: usize,
+    pub(crate) days_max: u64,
 }
 
 /// `[first_admin]`

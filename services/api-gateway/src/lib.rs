@@ -13,6 +13,7 @@ mod console;
 mod documents;
 mod first_admin;
 mod health;
+mod machine_keys;
 mod metrics;
 mod origin;
 mod passwords;

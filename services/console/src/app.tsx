@@ -1,6 +1,9 @@
+import { useState } from "react";
 import type { Session } from "./api/session.ts";
+import { RecoveryCodesDialog } from "./features/account/recovery-codes.tsx";
 import { LiveRegion } from "./features/announcements/live-region.tsx";
 import { GuestPage } from "./features/guests/guest-page.tsx";
+import { ChoosePasswordPage, linkToken } from "./features/session/choose-password-page.tsx";
 import { ExpiredDialog } from "./features/session/expired-dialog.tsx";
 import { Restoring } from "./features/session/restoring.tsx";
 import { SignInPage } from "./features/session/sign-in-page.tsx";
@@ -17,13 +20,27 @@ interface AppProps {
 export function App({ session, runtime: kept }: AppProps) {
   const state = useObservable(session.state);
   const runtime = useObservable(kept);
+  const codes = useObservable(session.recoveryCodes);
 
+  const [token, setToken] = useState(linkToken);
+
+  if (token) {
+    const leave = () => {
+      // Out of the address and its history, whoever looks next.
+      history.replaceState(null, "", location.pathname + location.search);
+      setToken(null);
+    };
+    return <ChoosePasswordPage token={token} onDone={leave} />;
+  }
   if (state.kind === "restoring") return <Restoring failure={state.failure} />;
   if (state.kind === "signed-out" || !runtime) return <SignInPage session={session} />;
   return (
     <RuntimeContext value={runtime}>
       {state.kind === "guest" ? <GuestPage /> : <Overview />}
       <LiveRegion announcer={runtime.announcer} />
+      {codes && (
+        <RecoveryCodesDialog codes={codes} onSeen={() => session.recoveryCodes.set(null)} />
+      )}
       {state.kind === "expired" && <ExpiredDialog session={session} name={state.identity.name} />}
     </RuntimeContext>
   );

@@ -1,9 +1,4 @@
-<<<<<<< ours
-import { AlertPanel } from "./features/alerts/alert-panel.tsx";
-import { HistoryPanel } from "./features/analytics/history-panel.tsx";
-=======
 import { lazy, Suspense } from "react";
->>>>>>> theirs
 import { AssetPanel } from "./features/assets/asset-panel.tsx";
 import { ChatPanel } from "./features/chat/chat-panel.tsx";
 import { LayerPanel } from "./features/layers/layer-panel.tsx";
@@ -22,6 +17,11 @@ const AlertPanel = lazy(async () => {
   return { default: panel };
 });
 
+const HistoryPanel = lazy(async () => {
+  const { HistoryPanel: panel } = await import("./features/analytics/history-panel.tsx");
+  return { default: panel };
+});
+
 export function Overview() {
   return (
     <>
@@ -33,14 +33,10 @@ export function Overview() {
         <h1 className="visually-hidden">Stream Manager</h1>
         <div className="overview__stream">
           <StreamCard />
-<<<<<<< ours
-          <AlertPanel />
-          <HistoryPanel />
-=======
           <Suspense>
             <AlertPanel />
+            <HistoryPanel />
           </Suspense>
->>>>>>> theirs
           <OutputPanel />
           <ProgramPanel />
           <RecordingPanel />

@@ -4,6 +4,7 @@ import { may } from "./api/permissions.ts";
 import type { Session } from "./api/session.ts";
 import type { StreamState } from "./api/types.ts";
 import { systemClock } from "./clock.ts";
+import { AccountStore } from "./features/account/store.ts";
 import { AlertStore } from "./features/alerts/store.ts";
 import { HistoryStore } from "./features/analytics/store.ts";
 import { Announcer } from "./features/announcements/announcer.ts";
@@ -22,6 +23,7 @@ import { Poller } from "./features/link/poller.ts";
 import { MetricsLane } from "./features/metrics/lane.ts";
 import { OutputStore } from "./features/outputs/store.ts";
 import { OutputWriter } from "./features/outputs/writer.ts";
+import { PeopleStore } from "./features/people/store.ts";
 import { RecordingStore } from "./features/recordings/store.ts";
 import { SceneCommands } from "./features/scenes/commands.ts";
 import { SceneStore } from "./features/scenes/store.ts";
@@ -63,6 +65,8 @@ export interface Runtime {
   readonly outputs: OutputStore;
   readonly outputWriter: OutputWriter;
   readonly recordings: RecordingStore;
+  readonly account: AccountStore;
+  readonly people: PeopleStore;
   readonly assets: AssetStore;
   readonly chat: ChatStore;
   readonly chatRoom: ChatRoom;
@@ -168,6 +172,8 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
     outputWriter: new OutputWriter(api, outputs, stream),
     history: new HistoryStore(api, stream),
     recordings: new RecordingStore(api, stream),
+    account: new AccountStore(api),
+    people: new PeopleStore(api),
     assets: new AssetStore(api),
     chat,
     chatRoom,

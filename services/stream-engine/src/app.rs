@@ -34,12 +34,7 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         Arc::clone(kit.clock()),
     )
     .context("prepare Redis")?;
-    let redis = bus.clone();
-    // What is on air stays on air without it.
-    kit.health().dependency("redis", Need::Optional, move || {
-        let redis = redis.clone();
-        async move { redis.ping().await.map(drop) }
-    });
+    follow_redis(&kit, &bus);
     let address = Address {
         host: resources::host_name(),
         url: advertised(&config.advertise, kit.http_address(), &config.redis.url),
@@ -113,15 +108,6 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         registry,
         config,
     };
-    let revocations = bus.clone();
-    kit.lifecycle().spawn(follow_revocations(
-        kit.clone(),
-        Need::Optional,
-        move |mark| {
-            let bus = revocations.clone();
-            async move { bus.revocations_after(mark).await }
-        },
-    ));
     kit.limits().classify(api::LIMITS);
     let counter = bus.clone();
     kit.limits().share(move |wish| {
@@ -157,6 +143,24 @@ fn open_copies(config: &Config, kit: &Kit, directory: &Path) -> anyhow::Result<O
     copies
         .context("look through worker.assets_directory")
         .map(Some)
+}
+
+/// Whether Redis answers, and which tokens hold no more. What is on air stays on air without it.
+fn follow_redis(kit: &Kit, bus: &Bus) {
+    let redis = bus.clone();
+    kit.health().dependency("redis", Need::Optional, move || {
+        let redis = redis.clone();
+        async move { redis.ping().await.map(drop) }
+    });
+    let bus = bus.clone();
+    kit.lifecycle().spawn(follow_revocations(
+        kit.clone(),
+        Need::Optional,
+        move |mark| {
+            let bus = bus.clone();
+            async move { bus.revocations_after(mark).await }
+        },
+    ));
 }
 
 /// The ports for publishers, and what lets them in.

@@ -5,7 +5,7 @@ use super::Permission::{
     self, Chat, ControlStream, EditLayers, ManageUsers, ModerateChat, ReadAnalytics, ReadAudit,
     ReadResources, ReadStream, ReadSummary,
 };
-use super::Role;
+use super::{Identity, Role};
 use crate::event::Channel;
 
 /// What a request needs.
@@ -79,6 +79,9 @@ pub const OPERATIONS: &[(&str, &str, Access)] = &[
     ("GET", "/api/assets/{id}/content", Takes(ReadStream)),
     ("GET", "/api/assets/{id}/thumbnail", Takes(ReadStream)),
     ("GET", "/api/auth/audit", Takes(ReadAudit)),
+    ("GET", "/api/auth/keys", Takes(ManageUsers)),
+    ("POST", "/api/auth/keys", Takes(ManageUsers)),
+    ("DELETE", "/api/auth/keys/{id}", Takes(ManageUsers)),
     ("POST", "/api/auth/login", Anyone),
     ("POST", "/api/auth/login/second-factor", Anyone),
     ("POST", "/api/auth/logout", Anyone),
@@ -94,6 +97,7 @@ pub const OPERATIONS: &[(&str, &str, Access)] = &[
     ("DELETE", "/api/auth/sessions", SignedIn),
     ("GET", "/api/auth/sessions", SignedIn),
     ("DELETE", "/api/auth/sessions/{session}", SignedIn),
+    ("POST", "/api/auth/token", Anyone),
     ("POST", "/api/auth/ws-ticket", Takes(ReadStream)),
     ("GET", "/api/chat", Guest(Chat)),
     ("POST", "/api/chat", Guest(Chat)),
@@ -218,6 +222,14 @@ impl Access {
                 permission.allows(role)
             }
             (Self::SignedIn | Self::Takes(_) | Self::Guest(_), None) => false,
+        }
+    }
+
+    /// Whether this caller may, or nobody in particular for `None`.
+    pub fn admits(self, caller: Option<&Identity>, public_view: bool) -> bool {
+        match (self.permission(), caller) {
+            (Some(permission), Some(caller)) => caller.may(permission),
+            (_, caller) => self.allows(caller.map(|caller| caller.role), public_view),
         }
     }
 

@@ -1,11 +1,12 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Role;
+use super::{Permission, Role};
 use crate::clock::Timestamp;
 use crate::id::{SessionId, UserId};
 
-/// The claims of an access token (RFC 9068, `typ` is `at+jwt`). All but `standing` are required.
+/// The claims of an access token (RFC 9068, `typ` is `at+jwt`). All but `standing` and
+/// `scopes` are required.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     /// Issuer.
@@ -23,6 +24,9 @@ pub struct Claims {
     /// The person's standing when it was issued; raised when what the person may do changes.
     #[serde(default)]
     pub standing: u64,
+    /// What a key lets a machine do, in place of what its role does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Vec<Permission>>,
     /// This token.
     pub jti: String,
     /// Issued at, seconds since the Unix epoch.
@@ -47,8 +51,21 @@ pub struct Identity {
     /// The person's standing when this was proven, see [`Revoked::Standing`](super::Revoked).
     #[serde(default)]
     pub standing: u64,
+    /// What a key lets a machine do; absent for people, whose role says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Vec<Permission>>,
     /// When the proof ends.
     pub expires_at: Timestamp,
+}
+
+impl Identity {
+    /// Whether this caller may do something: by the scopes of a key, else by the role.
+    pub fn may(&self, permission: Permission) -> bool {
+        match &self.scopes {
+            Some(scopes) => scopes.contains(&permission),
+            None => permission.allows(self.role),
+        }
+    }
 }
 
 impl From<Claims> for Identity {
@@ -61,6 +78,7 @@ impl From<Claims> for Identity {
             role,
             sid,
             standing,
+            scopes,
             jti: _,
             iat: _,
             nbf: _,
@@ -72,6 +90,7 @@ impl From<Claims> for Identity {
             role,
             session: sid,
             standing,
+            scopes,
             expires_at: Timestamp::from_unix_millis(exp.saturating_mul(1000)),
         }
     }

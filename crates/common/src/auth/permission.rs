@@ -1,30 +1,46 @@
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
 use super::Role;
 
 /// Something a caller may be allowed to do. One table, [`Permission::allows`], answers for REST
 /// and WebSocket alike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
 pub enum Permission {
     /// Read stream state, layers and scenes, and subscribe to them; watch the picture.
+    #[serde(rename = "stream:read")]
     ReadStream,
     /// Read `/api/analytics/summary`.
+    #[serde(rename = "summary:read")]
     ReadSummary,
     /// Read and send chat.
+    #[serde(rename = "chat:write")]
     Chat,
     /// Remove messages.
+    #[serde(rename = "chat:moderate")]
     ModerateChat,
     /// Send control commands.
+    #[serde(rename = "stream:control")]
     ControlStream,
     /// Create, change and delete layers, scenes and assets.
+    #[serde(rename = "layers:write")]
     EditLayers,
     /// Read every analytics endpoint, and subscribe to `metrics`.
+    #[serde(rename = "analytics:read")]
     ReadAnalytics,
     /// Read `/api/resources`.
+    #[serde(rename = "resources:read")]
     ReadResources,
     /// Read the audit list.
+    #[serde(rename = "audit:read")]
     ReadAudit,
     /// Manage people.
+    #[serde(rename = "users:write")]
     ManageUsers,
     /// Read Prometheus metrics.
+    #[serde(rename = "metrics:read")]
     ReadMetrics,
 }
 
@@ -58,6 +74,23 @@ impl Permission {
             Self::ReadAudit => "audit:read",
             Self::ManageUsers => "users:write",
             Self::ReadMetrics => "metrics:read",
+        }
+    }
+
+    /// Whether a machine may be given it by a key. People alone manage people.
+    pub const fn is_for_keys(self) -> bool {
+        match self {
+            Self::ManageUsers => false,
+            Self::ReadStream
+            | Self::ReadSummary
+            | Self::Chat
+            | Self::ModerateChat
+            | Self::ControlStream
+            | Self::EditLayers
+            | Self::ReadAnalytics
+            | Self::ReadResources
+            | Self::ReadAudit
+            | Self::ReadMetrics => true,
         }
     }
 
@@ -125,6 +158,18 @@ mod tests {
                     pair[1]
                 );
             }
+        }
+    }
+
+    #[test]
+    fn a_permission_is_written_by_its_name() {
+        for permission in Permission::ALL {
+            let text = serde_json::to_string(&permission).unwrap();
+            assert_eq!(text, format!("\"{}\"", permission.name()));
+            assert_eq!(
+                serde_json::from_str::<Permission>(&text).unwrap(),
+                permission
+            );
         }
     }
 

@@ -77,6 +77,7 @@ mod tests {
             role: Role::Viewer,
             session: SessionId::generate(),
             standing,
+            scopes: None,
             expires_at: Timestamp::from_unix_millis(0),
         }
     }

@@ -11,6 +11,7 @@ mod ingest;
 mod layers;
 mod ledger;
 mod on_air;
+mod permissions;
 mod production;
 mod recovery;
 mod scene_files;

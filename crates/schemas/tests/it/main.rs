@@ -58,6 +58,32 @@ fn every_operation_is_named_and_answers_problems() {
     }
 }
 
+#[test]
+fn the_table_of_permissions_names_every_operation_and_no_other() {
+    let document = sm_schemas::openapi().unwrap();
+    let mut operations = std::collections::BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let method = method.to_uppercase();
+            let access = sm_common::auth::Access::to(&method, path);
+            let access = access.unwrap_or_else(|| {
+                panic!("say in crates/common/src/auth/access.rs what {method} {path} takes")
+            });
+            // Whoever needs a token is told so by the document too.
+            let takes_token = !matches!(access, sm_common::auth::Access::Anyone);
+            assert!(
+                !takes_token || operation["security"].is_array(),
+                "{method} {path} says that it takes a token"
+            );
+            operations.insert((method, path.clone()));
+        }
+    }
+    for (method, path, _) in sm_common::auth::OPERATIONS {
+        let known = operations.contains(&((*method).to_owned(), (*path).to_owned()));
+        assert!(known, "{method} {path} is no operation");
+    }
+}
+
 fn collect_references(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {

@@ -10,6 +10,7 @@ use sm_common::clock::SharedClock;
 use sm_common::problem::ProblemCode;
 
 use super::Revocations;
+use super::exchange::{Exchange, KEY_PREFIX, Keys, at_issuer};
 use crate::config::AuthConfig;
 use crate::problem::ApiProblem;
 
@@ -41,6 +42,12 @@ pub enum AuthError {
     /// The token proves nothing.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// It is no key, or it was taken back.
+    #[error("the key is unknown, too old, or was taken back")]
+    Key,
+    /// The key cannot be exchanged for a token now.
+    #[error("the key cannot be exchanged for a token: {0}")]
+    Exchange(String),
     /// What it proves is over.
     #[error("what the token proves is over: {0:?}")]
     Revoked(Revoked),
@@ -49,7 +56,11 @@ pub enum AuthError {
 impl From<AuthError> for ApiProblem {
     fn from(error: AuthError) -> Self {
         let code = match &error {
-            AuthError::NoKeys => return Self::unavailable(error),
+            AuthError::NoKeys | AuthError::Exchange(_) => return Self::unavailable(error),
+            AuthError::Key => {
+                return Self::new(ProblemCode::TokenInvalid)
+                    .detail("the key is unknown, too old, or was taken back");
+            }
             AuthError::Revoked(_) => ProblemCode::TokenRevoked,
             AuthError::Token(TokenError::Expired) => ProblemCode::TokenExpired,
             AuthError::Token(
@@ -78,6 +89,7 @@ struct Shared {
     /// Tokens whose signature was good under the present keys. Their time is checked every time.
     remembered: Cache<String, Identity>,
     revocations: Revocations,
+    keys_of_machines: ArcSwapOption<Keys>,
     leeway: Duration,
     url: Option<String>,
     client: reqwest::Client,
@@ -98,6 +110,14 @@ impl Authenticator {
     /// Verifies tokens of the configured issuer and audience with keys from `source`.
     pub fn new(config: &AuthConfig, source: KeySource, clock: SharedClock) -> Self {
         let leeway = Duration::from_secs(config.leeway_s.min(30));
+        let client = reqwest::Client::new();
+        let exchanged = match &source {
+            KeySource::Local(_) => None,
+            KeySource::Url(url) => {
+                let exchange = at_issuer(url, client.clone());
+                Some(Arc::new(Keys::new(exchange, Arc::clone(&clock))))
+            }
+        };
         let (keys, url) = match source {
             KeySource::Local(keys) => (Some(Arc::new(keys)), None),
             KeySource::Url(url) => (None, Some(url)),
@@ -108,9 +128,10 @@ impl Authenticator {
                 keys: ArcSwapOption::from(keys),
                 remembered: Cache::new(REMEMBERED_MAX),
                 revocations: Revocations::default(),
+                keys_of_machines: ArcSwapOption::from(exchanged),
                 leeway,
                 url,
-                client: reqwest::Client::new(),
+                client,
                 clock,
                 fetched_at_ms: AtomicI64::new(0),
                 public_view: config.public_view,
@@ -128,6 +149,12 @@ impl Authenticator {
         &self.shared.revocations
     }
 
+    /// Exchanges the keys of machines here, for the issuer, who need not ask anybody.
+    pub fn exchange_keys(&self, exchange: Exchange) {
+        let keys = Keys::new(exchange, Arc::clone(&self.shared.clock));
+        self.shared.keys_of_machines.store(Some(Arc::new(keys)));
+    }
+
     /// Whether tokens can be verified at all.
     pub fn has_keys(&self) -> bool {
         self.shared.keys.load().is_some()
@@ -139,14 +166,27 @@ impl Authenticator {
         self.shared.remembered.clear();
     }
 
-    /// Proves who presents `token`. A token with an unknown key makes the keys be read again, at
+    /// Proves who presents `token`, which may be a machine's key. A token with an unknown key makes the keys be read again, at
     /// most once every few seconds.
     pub async fn verify(&self, token: &str) -> Result<Identity, AuthError> {
-        let identity = self.verify_signature(token).await?;
+        let identity = if token.starts_with(KEY_PREFIX) {
+            let token = self.token_of(token).await?;
+            self.verify_signature(&token).await?
+        } else {
+            self.verify_signature(token).await?
+        };
         match self.shared.revocations.covering(&identity) {
             Some(revoked) => Err(AuthError::Revoked(revoked)),
             None => Ok(identity),
         }
+    }
+
+    /// The token that a machine's key stands for.
+    async fn token_of(&self, key: &str) -> Result<String, AuthError> {
+        let keys = self.shared.keys_of_machines.load_full();
+        let keys = keys.ok_or(AuthError::Key)?;
+        let token = keys.token(key).await.map_err(AuthError::Exchange)?;
+        token.ok_or(AuthError::Key)
     }
 
     async fn verify_signature(&self, token: &str) -> Result<Identity, AuthError> {

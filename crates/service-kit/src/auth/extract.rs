@@ -98,8 +98,12 @@ impl<P: Requires> FromRequest for Viewer<P> {
 
 /// Whether the caller's role carries the permission; else 403.
 pub fn authorize(identity: &Identity, permission: Permission) -> Result<(), ApiProblem> {
-    if permission.allows(identity.role) {
+    if identity.may(permission) {
         return Ok(());
+    }
+    if identity.scopes.is_some() {
+        let detail = format!("this needs a key with the scope {}", permission.name());
+        return Err(ApiProblem::new(ProblemCode::Forbidden).detail(detail));
     }
     Err(ApiProblem::new(ProblemCode::Forbidden).detail(format!(
         "this needs the role {} or above; the caller's role is {}",

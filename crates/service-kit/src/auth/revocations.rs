@@ -198,6 +198,7 @@ mod tests {
             role: Role::Viewer,
             session: SessionId::generate(),
             standing,
+            scopes: None,
             expires_at: LATER,
         }
     }

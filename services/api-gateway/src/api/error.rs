@@ -4,6 +4,8 @@ use sm_bus::BusError;
 use sm_common::problem::{FieldError, ProblemCode};
 use sm_service_kit::ApiProblem;
 
+use super::ExchangeError;
+use crate::machine_keys::KeyError;
 use crate::passwords::PasswordError;
 use crate::second_factor::{CodeError, EnrolmentError};
 use crate::secret::NoRandomness;
@@ -26,6 +28,10 @@ pub(crate) enum ApiError {
     Enrolment(#[from] EnrolmentError),
     #[error(transparent)]
     Random(#[from] NoRandomness),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
     #[error(transparent)]
     Link(#[from] LinkError),
     #[error("the link is unknown or too old")]
@@ -77,6 +83,8 @@ impl From<ApiError> for ApiProblem {
             | ApiError::Refresh(RefreshError::Bus(error))
             | ApiError::Ticket(TicketError::Bus(error))
             | ApiError::Link(LinkError::Bus(error))
+            | ApiError::Key(KeyError::Bus(error))
+            | ApiError::Exchange(ExchangeError::Bus(error))
             | ApiError::Users(UsersError::Bus(error)) => bus_problem(error),
             ApiError::Users(UsersError::Refused(refusal)) => refusal_problem(refusal),
             ApiError::Users(error @ UsersError::Contended) => Self::unavailable(error),
@@ -94,8 +102,15 @@ impl From<ApiError> for ApiProblem {
                 error @ (SignInError::Sign(_) | SignInError::Random(_) | SignInError::Enrolment(_)),
             ) => Self::internal(error),
             ApiError::Enrolment(error) => Self::internal(error),
-            ApiError::Random(error) | ApiError::Link(LinkError::Random(error)) => {
-                Self::internal(error)
+            ApiError::Random(error)
+            | ApiError::Link(LinkError::Random(error))
+            | ApiError::Key(KeyError::Random(error)) => Self::internal(error),
+            ApiError::Exchange(error @ ExchangeError::Sign(_)) => Self::internal(error),
+            ApiError::Key(error @ KeyError::Unknown) => {
+                Self::new(ProblemCode::KeyNotFound).detail(error.to_string())
+            }
+            ApiError::Key(error @ KeyError::Full(_)) => {
+                Self::new(ProblemCode::KeyLimit).detail(error.to_string())
             }
             ApiError::NoLink => {
                 Self::new(ProblemCode::PasswordLinkInvalid).detail("ask an admin for another one")

@@ -11,6 +11,7 @@ mod error;
 mod headers;
 mod health;
 mod keys;
+mod machine_keys;
 mod password;
 mod resources;
 mod second_factor;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
-use sm_bus::Bus;
+use sm_bus::{Bus, BusError};
 use sm_common::clock::SharedClock;
 use sm_service_kit::limits::{Class, Methods, Rule};
 use utoipa::OpenApi;
@@ -30,11 +31,22 @@ use crate::audit::Trail;
 use crate::config::Config;
 use crate::console::Console;
 use crate::documents::Documents;
+use crate::machine_keys::MachineKeys;
 use crate::origin::Origin;
 use crate::passwords::Passwords;
 use crate::resources::History;
 use crate::sign_in::{SignIns, Tickets};
+use crate::tokens::AccessToken;
 use crate::users::{Links, Users};
+
+/// A key was not exchanged for a token.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ExchangeError {
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    #[error("the access token cannot be signed")]
+    Sign(#[from] jsonwebtoken::errors::Error),
+}
 
 /// What handlers work with.
 #[derive(Clone, Debug)]
@@ -48,6 +60,7 @@ pub(crate) struct Context {
     pub(crate) tickets: Tickets,
     pub(crate) trail: Trail,
     pub(crate) links: Links,
+    pub(crate) machine_keys: MachineKeys,
     pub(crate) history: History,
     pub(crate) console: Console,
     pub(crate) documents: Documents,
@@ -71,6 +84,14 @@ impl Context {
     /// Where a request comes from, as far as that is kept.
     fn origin(&self, client: &client::Client) -> Origin {
         client.origin(self.config.sessions.addresses)
+    }
+
+    /// The token of a machine's key; `None` when it is none that is valid now.
+    pub(crate) async fn exchange(&self, key: &str) -> Result<Option<AccessToken>, ExchangeError> {
+        let Some(key) = self.machine_keys.used(key).await? else {
+            return Ok(None);
+        };
+        Ok(Some(self.sign_ins.access.issue_for_key(&key)?))
     }
 }
 
@@ -119,6 +140,13 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
             )
             .service(web::resource("/api/auth/password").post(password::change_own_password))
             .service(web::resource("/api/auth/password-link").post(password::choose_password))
+            .service(
+                web::resource("/api/auth/keys")
+                    .get(machine_keys::list_keys)
+                    .post(machine_keys::create_key),
+            )
+            .service(web::resource("/api/auth/keys/{id}").delete(machine_keys::revoke_key))
+            .service(web::resource("/api/auth/token").post(machine_keys::exchange_key))
             .service(web::resource("/api/auth/audit").get(audit::read_security_audit))
             .service(
                 web::resource("/api/users")
@@ -181,6 +209,10 @@ pub(crate) fn routes(context: Context) -> impl Fn(&mut ServiceConfig) + Clone + 
         second_factor::renew_recovery_codes,
         password::change_own_password,
         password::choose_password,
+        machine_keys::list_keys,
+        machine_keys::create_key,
+        machine_keys::revoke_key,
+        machine_keys::exchange_key,
         audit::read_security_audit,
         users::list_users,
         users::create_user,

@@ -1,6 +1,6 @@
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use sm_common::clock::Timestamp;
 use sm_common::problem::Problem;
@@ -176,7 +176,7 @@ pub(crate) async fn change_own_password(
         return Err(ApiError::Invalid(vec![wrong]).into());
     }
     let origin = context.origin(&client);
-    let code = code.as_ref().map(|code| code.expose_secret());
+    let code = code.as_ref().map(ExposeSecret::expose_secret);
     context
         .sign_ins
         .prove_again(&person, password, code, &origin)

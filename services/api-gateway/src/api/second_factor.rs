@@ -1,6 +1,6 @@
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use sm_common::clock::Timestamp;
 use sm_common::problem::{FieldError, Problem, ProblemCode};
@@ -18,7 +18,7 @@ use super::sessions::own;
 use super::users::{NamedUser, known_name};
 use crate::audit::{Entry, SecurityEvent};
 use crate::second_factor::{CodeError, RecoveryCodes, SecondFactor, TotpSecret};
-use crate::users::{Patch, Person};
+use crate::users::{FactorChange, Patch, Person};
 
 /// The caller's second factor.
 #[derive(Debug, Serialize, ToSchema)]
@@ -210,7 +210,7 @@ pub(crate) async fn remove_second_factor(
     let origin = context.origin(&client);
     context
         .sign_ins
-        .set_factor(&person, None, event, &origin)
+        .set_factor(&person, FactorChange::Remove, event, &origin)
         .await
         .map_err(ApiError::from)?;
     Ok(HttpResponse::NoContent().finish())
@@ -251,7 +251,7 @@ pub(crate) async fn renew_recovery_codes(
     let origin = context.origin(&client);
     context
         .sign_ins
-        .set_factor(&person, Some(factor), event, &origin)
+        .set_factor(&person, FactorChange::Set(Box::new(factor)), event, &origin)
         .await
         .map_err(ApiError::from)?;
     Ok(HttpResponse::Ok().json(RecoveryCodeList { recovery_codes }))
@@ -278,7 +278,7 @@ pub(crate) async fn reset_second_factor(
 ) -> Result<HttpResponse, ApiProblem> {
     let name = known_name(&username)?;
     let patch = Patch {
-        second_factor: Some(None),
+        second_factor: FactorChange::Remove,
         sign_out: true,
         ..Patch::default()
     };
@@ -307,7 +307,7 @@ async fn proven(
     ProofAgain { password, code }: ProofAgain,
 ) -> Result<Person, ApiError> {
     let person = own(context, identity).await?;
-    let code = code.as_ref().map(|code| code.expose_secret());
+    let code = code.as_ref().map(ExposeSecret::expose_secret);
     let origin = context.origin(client);
     context
         .sign_ins

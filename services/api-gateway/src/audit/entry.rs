@@ -43,6 +43,10 @@ pub(crate) enum SecurityEvent {
     UserChanged,
     /// A person was deleted.
     UserDeleted,
+    /// A key for a machine was made; `detail` says which, and what it may do.
+    KeyCreated,
+    /// A key was taken back.
+    KeyRevoked,
     /// A link to choose a password was made.
     PasswordLinkCreated,
     /// A person chose a password by a link.

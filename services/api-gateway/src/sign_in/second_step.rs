@@ -6,7 +6,7 @@ use crate::audit::{Entry, SecurityEvent};
 use crate::metrics::LoginOutcome;
 use crate::origin::Origin;
 use crate::second_factor::{CodeError, Proven, RecoveryCodes, SecondFactor, TotpSecret};
-use crate::users::{Patch, Person, Refusal, UsersError};
+use crate::users::{FactorChange, Patch, Person, Refusal, UsersError};
 
 /// The second factor was not proven.
 #[derive(Debug, thiserror::Error)]
@@ -147,7 +147,8 @@ impl SignIns {
             recovery,
         };
         let event = SecurityEvent::SecondFactorEnrolled;
-        self.set_factor(person, Some(factor), event, origin).await?;
+        let change = FactorChange::Set(Box::new(factor));
+        self.set_factor(person, change, event, origin).await?;
         Ok(codes)
     }
 
@@ -155,12 +156,12 @@ impl SignIns {
     pub(crate) async fn set_factor(
         &self,
         person: &Person,
-        factor: Option<SecondFactor>,
+        change: FactorChange,
         event: SecurityEvent,
         origin: &Origin,
     ) -> Result<(), UsersError> {
         let patch = Patch {
-            second_factor: Some(factor),
+            second_factor: change,
             ..Patch::default()
         };
         let now = self.access.clock.now();

@@ -7,6 +7,7 @@ use sm_common::id::{SessionId, UserId};
 use uuid::Uuid;
 
 use super::SigningKeys;
+use crate::machine_keys::MachineKey;
 
 /// Whom an access token is for.
 #[derive(Clone, Debug)]
@@ -35,6 +36,33 @@ pub(crate) struct AccessTokens {
 }
 
 impl AccessTokens {
+    /// A token for a machine's key: good for its scopes alone, and not for longer than the key.
+    pub(crate) fn issue_for_key(
+        &self,
+        key: &MachineKey,
+    ) -> Result<AccessToken, jsonwebtoken::errors::Error> {
+        let now = self.clock.now();
+        let lifetime = self.lifetime.min(key.expires_at.since(now));
+        let claims = Claims {
+            iss: self.issuer.clone(),
+            aud: self.audience.clone(),
+            sub: key.id,
+            name: key.name.to_string(),
+            role: Role::Service,
+            sid: SessionId::from_uuid(*key.id.as_uuid()),
+            standing: 0,
+            scopes: Some(key.scopes.clone()),
+            jti: Uuid::new_v4().to_string(),
+            iat: now.as_unix_seconds(),
+            nbf: now.as_unix_seconds(),
+            exp: now.plus(lifetime).as_unix_seconds(),
+        };
+        Ok(AccessToken {
+            text: self.keys.sign(&claims)?,
+            lifetime,
+        })
+    }
+
     /// A token for `subject`, valid from now on.
     pub(crate) fn issue(
         &self,
@@ -56,6 +84,7 @@ impl AccessTokens {
             role,
             sid: session,
             standing,
+            scopes: None,
             jti: Uuid::new_v4().to_string(),
             iat: now.as_unix_seconds(),
             nbf: now.as_unix_seconds(),

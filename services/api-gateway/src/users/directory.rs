@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use sm_common::clock::Timestamp;
 use sm_common::id::UserId;
 
-use super::{Invited, NewPerson, Patch, Person, Username};
+use super::{FactorChange, Invited, NewPerson, Patch, Person, Username};
 use crate::passwords::PasswordHash;
 use crate::second_factor::SecondFactor;
 
@@ -137,7 +137,7 @@ impl Directory {
         let factor = factor.ok_or(Refusal::CodeUsed)?;
         let recovery = factor.recovery.without(code).ok_or(Refusal::CodeUsed)?;
         let patch = Patch {
-            second_factor: Some(Some(SecondFactor {
+            second_factor: FactorChange::Set(Box::new(SecondFactor {
                 recovery,
                 ..factor.clone()
             })),

@@ -7,5 +7,5 @@ mod store;
 
 pub(crate) use directory::{Change, Directory, Refusal};
 pub(crate) use links::{Invited, Link, LinkError, Links};
-pub(crate) use person::{NewPerson, ParseUsernameError, Patch, Person, Username};
+pub(crate) use person::{FactorChange, NewPerson, ParseUsernameError, Patch, Person, Username};
 pub(crate) use store::{Users, UsersError};

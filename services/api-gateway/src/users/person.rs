@@ -98,8 +98,7 @@ pub(crate) struct Patch {
     pub(crate) disabled: Option<bool>,
     /// Ends every sign-in.
     pub(crate) sign_out: bool,
-    /// The second factor from now on, or none.
-    pub(crate) second_factor: Option<Option<SecondFactor>>,
+    pub(crate) second_factor: FactorChange,
 }
 
 /// What was changed, for the audit trail: never what a password was or is.
@@ -118,6 +117,18 @@ impl fmt::Display for Patch {
             .collect();
         f.write_str(&parts.join(", "))
     }
+}
+
+/// What becomes of a second factor.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum FactorChange {
+    /// It stays, or there stays none.
+    #[default]
+    Keep,
+    /// It is this from now on.
+    Set(Box<SecondFactor>),
+    /// There is none any more.
+    Remove,
 }
 
 impl Person {
@@ -159,8 +170,10 @@ impl Person {
         self.role = role.unwrap_or(self.role);
         self.password = password.unwrap_or(self.password);
         self.disabled = disabled.unwrap_or(self.disabled);
-        if let Some(second_factor) = second_factor {
-            self.second_factor = second_factor;
+        match second_factor {
+            FactorChange::Keep => {}
+            FactorChange::Set(factor) => self.second_factor = Some(*factor),
+            FactorChange::Remove => self.second_factor = None,
         }
         if ends_sign_ins {
             self.generation = self.generation.saturating_add(1);

@@ -9,6 +9,7 @@ mod documents;
 mod first_admin;
 mod harness;
 mod health;
+mod machine_keys;
 mod outage;
 mod passwords;
 mod refresh;

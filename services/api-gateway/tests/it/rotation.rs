@@ -51,7 +51,7 @@ async fn work(
         }
         let proven = service.verify(&access).await;
         assert!(proven.is_ok(), "{proven:?}");
-        let replica = if answered.load(Ordering::Relaxed) % 3 == 0 {
+        let replica = if answered.load(Ordering::Relaxed).is_multiple_of(3) {
             here
         } else {
             there

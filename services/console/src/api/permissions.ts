@@ -5,6 +5,7 @@ const ALLOWED = {
   "control-stream": ["operator", "admin"],
   "edit-layers": ["operator", "admin"],
   "read-metrics": ["operator", "admin"],
+  "manage-users": ["admin"],
   "moderate-chat": ["moderator", "operator", "admin"],
   chat: ["viewer", "moderator", "operator", "admin"],
 } as const satisfies Record<string, readonly Role[]>;

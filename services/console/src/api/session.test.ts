@@ -24,7 +24,13 @@ class FakeGateway {
     const body = request.method === "POST" ? await request.json().catch(() => ({})) : {};
     switch (path) {
       case "/api/auth/login":
+        if (body.password === "half") return challenge();
         return body.password === "right" ? this.tokens() : refused("auth.credentials.invalid");
+      case "/api/auth/login/second-factor":
+        if (body.challenge !== "a challenge") return refused("auth.challenge.invalid");
+        return body.code === "123456"
+          ? this.tokens({ recovery_codes: ["one", "two"] })
+          : refused("auth.code.invalid");
       case "/api/auth/refresh":
         this.cookies.push(body.cookie === true);
         return body.refresh_token === this.validRefresh
@@ -61,7 +67,7 @@ class FakeGateway {
     this.validRefresh = "none";
   }
 
-  private tokens(): Response {
+  private tokens(more: object = {}): Response {
     this.issued += 1;
     this.validAccess = `access-${this.issued}`;
     this.validRefresh = `refresh-${this.issued}`;
@@ -70,11 +76,16 @@ class FakeGateway {
       refresh_token: this.validRefresh,
       token_type: "Bearer",
       expires_in: 900,
+      ...more,
     });
   }
 }
 
 const json = (body: unknown) => new Response(JSON.stringify(body));
+const challenge = () =>
+  new Response(JSON.stringify({ mfa_required: true, challenge: "a challenge", expires_in: 300 }), {
+    status: 202,
+  });
 const refused = (code: string) =>
   new Response(JSON.stringify({ title: "No", code, status: 401 }), { status: 401 });
 
@@ -127,6 +138,28 @@ describe("signing in", () => {
       code: "auth.credentials.invalid",
       status: 401,
     });
+    expect(session.state.get().kind).toBe("signed-out");
+  });
+
+  it("asks for the second factor after the password, until a code is right", async () => {
+    const { session, store } = scene();
+    expect(await session.signIn("ana", "half")).toBeNull();
+    expect(session.secondStep.get()).toEqual({ challenge: "a challenge", enrolment: null });
+    expect(session.state.get().kind).toBe("signed-out");
+    expect(await session.answer("000000")).toMatchObject({ code: "auth.code.invalid" });
+    expect(store.token).toBeNull();
+    expect(await session.answer("123456")).toBeNull();
+    expect(session.secondStep.get()).toBeNull();
+    expect(session.recoveryCodes.get()).toEqual(["one", "two"]);
+    expect(session.state.get()).toMatchObject({ kind: "signed-in", identity: { name: "Ana" } });
+  });
+
+  it("goes back to the password", async () => {
+    const { session } = scene();
+    await session.signIn("ana", "half");
+    session.startOver();
+    expect(session.secondStep.get()).toBeNull();
+    expect(await session.answer("123456")).toBeNull();
     expect(session.state.get().kind).toBe("signed-out");
   });
 

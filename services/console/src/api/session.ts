@@ -3,9 +3,17 @@ import { Observable } from "../observable.ts";
 import { type Guest, type GuestStore, identityOf, opensToGuests } from "./guests.ts";
 import { type Failure, failureOf, NO_ANSWER } from "./problem.ts";
 import type { components } from "./types.gen.ts";
-import type { Identity } from "./types.ts";
+import type { Enrolment, Identity } from "./types.ts";
 
 type Tokens = components["schemas"]["Tokens"];
+type SecondStepRequired = components["schemas"]["SecondStepRequired"];
+
+/** The password was right, and a code of the authenticator app is awaited. */
+export interface SecondStep {
+  readonly challenge: string;
+  /** What to enrol first, where the role asks for a second factor and there is none yet. */
+  readonly enrolment: Enrolment | null;
+}
 
 export type SessionState =
   /** A refresh token of this tab is being tried. */
@@ -51,6 +59,10 @@ const RETRY_MS = 3_000;
  */
 export class Session {
   readonly state: Observable<SessionState>;
+  /** Between the password and the second factor. */
+  readonly secondStep = new Observable<SecondStep | null>(null);
+  /** Codes that signing in gave out, until they were seen: they are not shown again. */
+  readonly recoveryCodes = new Observable<readonly string[] | null>(null);
   private readonly options: SessionOptions;
   private tokens: Tokens | null = null;
   private guest: Guest | null = null;
@@ -96,11 +108,37 @@ export class Session {
     this.options.clock.after(RETRY_MS, () => void this.restore());
   }
 
-  /** Signs in; the result says why not. */
+  /** Signs in, or goes on to the {@link secondStep}; the result says why not. */
   async signIn(username: string, password: string): Promise<Failure | null> {
     const answer = await this.post("api/auth/login", { username, password });
     if ("failure" in answer) return answer.failure;
-    this.adopt(answer.tokens);
+    if ("step" in answer) {
+      const { challenge, enrolment = null } = answer.step;
+      this.secondStep.set({ challenge, enrolment });
+      return null;
+    }
+    return this.enter(answer.tokens);
+  }
+
+  /** Signs in by the second factor; the result says why not. */
+  async answer(code: string): Promise<Failure | null> {
+    const challenge = this.secondStep.get()?.challenge;
+    if (!challenge) return null;
+    const answer = await this.post("api/auth/login/second-factor", { challenge, code });
+    if ("failure" in answer) return answer.failure;
+    if ("step" in answer) return NO_ANSWER;
+    this.secondStep.set(null);
+    this.recoveryCodes.set(answer.tokens.recovery_codes ?? null);
+    return this.enter(answer.tokens);
+  }
+
+  /** Back to the password. */
+  startOver(): void {
+    this.secondStep.set(null);
+  }
+
+  private async enter(tokens: Tokens): Promise<Failure | null> {
+    this.adopt(tokens);
     const failure = await this.identify();
     if (failure) this.forget();
     return failure;
@@ -130,6 +168,8 @@ export class Session {
     const again = request.clone();
     const response = await this.options.fetch(this.prove(request));
     if (response.status !== 401 || !(await this.renew())) return response;
+    // What the person may do has changed, and the page should offer that.
+    if (await isRevoked(response)) void this.identify();
     return this.options.fetch(this.prove(again));
   };
 
@@ -166,7 +206,7 @@ export class Session {
       this.options.siblings.announce(used, answer.tokens);
       return true;
     }
-    if (answer.failure.status === 401) this.expire();
+    if ("failure" in answer && answer.failure.status === 401) this.expire();
     else if (this.tokens) this.schedule(RETRY_MS);
     return false;
   }
@@ -205,15 +245,17 @@ export class Session {
   private async post(
     path: string,
     body: unknown,
-  ): Promise<{ tokens: Tokens } | { failure: Failure }> {
+  ): Promise<{ tokens: Tokens } | { step: SecondStepRequired } | { failure: Failure }> {
     const answer = await this.ask(path, body);
-    return "failure" in answer ? answer : { tokens: answer.body as Tokens };
+    if ("failure" in answer) return answer;
+    if (answer.status === 202) return { step: answer.body as SecondStepRequired };
+    return { tokens: answer.body as Tokens };
   }
 
   private async ask(
     path: string,
     body: unknown,
-  ): Promise<{ body: unknown } | { failure: Failure }> {
+  ): Promise<{ status: number; body: unknown } | { failure: Failure }> {
     try {
       const response = await this.options.fetch(
         new Request(this.options.url(path), {
@@ -224,7 +266,7 @@ export class Session {
       );
       const answer: unknown = await response.json().catch(() => null);
       if (!response.ok) return { failure: failureOf(response, answer) };
-      return { body: answer };
+      return { status: response.status, body: answer };
     } catch {
       return { failure: NO_ANSWER };
     }
@@ -265,4 +307,13 @@ export class Session {
     this.guest = null;
     this.options.guests.save(null);
   }
+}
+
+/** Whether a token was refused that would be good otherwise. */
+async function isRevoked(response: Response): Promise<boolean> {
+  const body: unknown = await response
+    .clone()
+    .json()
+    .catch(() => null);
+  return failureOf(response, body).code === "auth.token.revoked";
 }

@@ -19,6 +19,11 @@ export function browserClient(api: Api, session: Session, sampleChat: boolean): 
     sampleChat,
   });
   session.onToken((token) => client.renew(token));
+  client.state.subscribe(() => {
+    const state = client.state.get();
+    // The sign-in was ended from elsewhere: whoever sits here is asked at once, not at the next click.
+    if (state.kind === "refused" && state.because === "sign-in") void session.renew();
+  });
   return client;
 }
 

@@ -51,6 +51,7 @@ impl Chat {
             role: Role::Viewer,
             session: SessionId::generate(),
             standing: 0,
+            scopes: None,
             expires_at: self.bus.clock().now().plus(lasts),
         };
         let secret = [Uuid::new_v4(), Uuid::new_v4()].map(|part| part.simple().to_string());

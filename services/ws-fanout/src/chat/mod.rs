@@ -98,7 +98,7 @@ impl Chat {
 
 /// Whether the rules do not hold for somebody, because they may moderate.
 fn is_above_rules(author: &Identity) -> bool {
-    Permission::ModerateChat.allows(author.role)
+    author.may(Permission::ModerateChat)
 }
 
 fn person(identity: &Identity) -> ChatPerson {

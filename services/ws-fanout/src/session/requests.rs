@@ -132,7 +132,7 @@ impl Session {
             people,
             more,
         } = self.services.presence.of(&topic).await?;
-        let may_know = |identity: &Identity| Permission::ModerateChat.allows(identity.role);
+        let may_know = |identity: &Identity| identity.may(Permission::ModerateChat);
         let may_know = self.identity.as_ref().is_some_and(may_know);
         self.say(&ServerMessage::Ack {
             id: request,
@@ -246,7 +246,7 @@ impl Session {
                 ProblemCode::Forbidden,
                 format!("{channel} is for people with an account; guests have chat"),
             )),
-            Some(identity) if access.allows(Some(identity.role), public_view) => Ok(()),
+            Some(identity) if access.admits(Some(identity), public_view) => Ok(()),
             Some(identity) => {
                 let least = access.permission().map(Permission::least_role);
                 Err(Refusal::new(

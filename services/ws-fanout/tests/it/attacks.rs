@@ -11,7 +11,12 @@ use crate::raw::handshake;
 
 #[tokio::test]
 async fn no_forged_token_opens_a_connection_proves_anything_on_one_or_reads_the_chat() {
-    let limits = [("ws.refusals_max", "1000"), ("ws.message_burst", "1000")];
+    // None of the limits of a connection that says too much for too long.
+    let limits = [
+        ("ws.refusals_max", "1000"),
+        ("ws.message_burst", "1000"),
+        ("ws.auth_deadline_ms", "600000"),
+    ];
     let world = World::with(&limits).await;
     let forger = world.issuer.forger();
     let now = SystemClock.now().as_unix_seconds();

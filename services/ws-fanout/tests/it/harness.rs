@@ -167,6 +167,7 @@ impl World {
             role,
             session: SessionId::generate(),
             standing: 0,
+            scopes: None,
             expires_at,
         };
         self.keep_identity(digest, &identity).await;

@@ -1,14 +1,26 @@
 import { type FormEvent, useId, useRef, useState } from "react";
 import type { Failure } from "../../api/problem.ts";
 import type { Session } from "../../api/session.ts";
+import { useObservable } from "../../observable.ts";
 import { Message } from "../../ui/message.tsx";
+import { SecondStepForm } from "./second-step-form.tsx";
 
 interface SignInFormProps {
   readonly session: Session;
   readonly name?: string;
 }
 
+/** The password, and then the second factor where there is one. */
 export function SignInForm({ session, name = "" }: SignInFormProps) {
+  const step = useObservable(session.secondStep);
+  return step ? (
+    <SecondStepForm session={session} step={step} />
+  ) : (
+    <PasswordForm session={session} name={name} />
+  );
+}
+
+function PasswordForm({ session, name }: Required<SignInFormProps>) {
   const id = useId();
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<Failure | null>(null);

@@ -1,9 +1,11 @@
-import { CircleUserRound, LogOut } from "lucide-react";
-import { useId } from "react";
+import { CircleUserRound, LogOut, ShieldCheck, Users } from "lucide-react";
+import { useId, useRef, useState } from "react";
 import { useObservable } from "../../observable.ts";
-import { useIdentity, useRuntime } from "../../runtime-context.ts";
+import { useForbidden, useIdentity, useRuntime } from "../../runtime-context.ts";
 import { chooseTheme, type Theme, theme } from "../../ui/theme.ts";
 import { consoleVersion } from "../../version.ts";
+import { AccountDialog } from "../account/account-dialog.tsx";
+import { PeopleDialog } from "../people/people-dialog.tsx";
 import "./user-menu.css";
 
 const THEMES: readonly { readonly value: Theme; readonly label: string }[] = [
@@ -13,8 +15,11 @@ const THEMES: readonly { readonly value: Theme; readonly label: string }[] = [
 ];
 
 export function UserMenu() {
+  const [open, setOpen] = useState<"account" | "people" | null>(null);
+  const menu = useRef<HTMLDivElement>(null);
   const { session } = useRuntime();
   const identity = useIdentity();
+  const mayNotManage = useForbidden("manage-users");
   const chosen = useObservable(theme);
   const id = useId();
   return (
@@ -28,7 +33,7 @@ export function UserMenu() {
       >
         <CircleUserRound size={20} aria-hidden />
       </button>
-      <div id={id} popover="auto" className="popover user-menu">
+      <div ref={menu} id={id} popover="auto" className="popover user-menu">
         <p className="user-menu__who">
           <strong>{identity?.name}</strong>
           <span>{identity?.role}</span>
@@ -49,12 +54,38 @@ export function UserMenu() {
             ))}
           </div>
         </fieldset>
+        <button
+          type="button"
+          className="button"
+          onClick={() => {
+            menu.current?.hidePopover();
+            setOpen("account");
+          }}
+        >
+          <ShieldCheck size={16} aria-hidden />
+          Your account
+        </button>
+        {!mayNotManage && (
+          <button
+            type="button"
+            className="button"
+            onClick={() => {
+              menu.current?.hidePopover();
+              setOpen("people");
+            }}
+          >
+            <Users size={16} aria-hidden />
+            People
+          </button>
+        )}
         <button type="button" className="button" onClick={() => void session.signOut()}>
           <LogOut size={16} aria-hidden />
           Sign out
         </button>
         <p className="user-menu__version">Console {consoleVersion}</p>
       </div>
+      {open === "account" && <AccountDialog onClose={() => setOpen(null)} />}
+      {open === "people" && <PeopleDialog onClose={() => setOpen(null)} />}
     </>
   );
 }

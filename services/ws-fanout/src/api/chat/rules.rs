@@ -42,7 +42,7 @@ pub(crate) async fn read_rules(
             .insert_header((ETAG, etag(revision)))
             .finish());
     }
-    if !Permission::ModerateChat.allows(caller.identity.role) {
+    if !caller.identity.may(Permission::ModerateChat) {
         rules.banned_words = None;
     }
     Ok(HttpResponse::Ok()

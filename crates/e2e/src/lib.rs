@@ -11,19 +11,23 @@
 mod collector;
 mod editing;
 mod fleet;
+mod hostile;
 mod peers;
 mod picture;
 mod playlist;
 mod recording;
+mod redis_control;
 mod soak;
 mod stack;
 
 pub use collector::Collector;
 pub use editing::{EditingPlan, EditingReport, edit};
 pub use fleet::Fleet;
+pub use hostile::{HostilePlan, HostileReport, attack};
 pub use peers::{Camera, Mortal, RtmpServer, SrtListener};
 pub use picture::{Rgb, Still};
 pub use playlist::{Playlist, Probe, Watched, watch};
 pub use recording::{Recording, record};
+pub use redis_control::{REDIS_PORT, RedisControl};
 pub use soak::{SoakPlan, SoakReport, soak};
 pub use stack::{Stack, StackOptions};

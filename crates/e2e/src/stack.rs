@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -5,6 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sm_test_kit::{Api, Refusal, Socket, until, until_some};
 use tempfile::TempDir;
+
+use crate::REDIS_PORT;
 
 /// Longest wait for something that takes seconds on a quiet machine.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -20,6 +23,8 @@ pub struct StackOptions {
     pub domain: &'static str,
     /// Further environment, as `service.VARIABLE=value`; `service-2.VARIABLE=value` for one replica.
     pub set: Vec<String>,
+    /// What Traefik and the compose file read of the environment.
+    pub environment: Vec<(&'static str, &'static str)>,
 }
 
 impl StackOptions {
@@ -30,7 +35,14 @@ impl StackOptions {
             scale: Vec::new(),
             domain: "",
             set: Vec::new(),
+            environment: Vec::new(),
         }
+    }
+
+    /// Where the stack's Redis will listen.
+    pub fn redis_address(&self) -> SocketAddr {
+        let address = format!("{}.0.1:{REDIS_PORT}", self.net);
+        address.parse().expect("the net is two numbers")
     }
 
     /// The same, with network layers from this machine allowed.
@@ -91,6 +103,21 @@ impl Stack {
     /// `http://` address of another entrypoint.
     pub fn entrypoint(&self, port: u16) -> String {
         format!("http://{}.0.1:{port}", self.options.net)
+    }
+
+    /// Where its Redis listens.
+    pub fn redis_address(&self) -> SocketAddr {
+        self.options.redis_address()
+    }
+
+    /// Where Traefik's API and the first replica of each service speak HTTP.
+    pub fn http_addresses(&self) -> Vec<String> {
+        let numbers = std::iter::once("0.1".to_owned());
+        let services = (1..=6).map(|service| format!("{service}.1"));
+        numbers
+            .chain(services)
+            .map(|host| format!("{}.{host}:4200", self.options.net))
+            .collect()
     }
 
     /// A client without a token.
@@ -208,6 +235,7 @@ impl Stack {
         let root = root();
         let binaries = binaries();
         let mut run = Command::new("python3");
+        run.envs(self.options.environment.iter().copied());
         run.arg(root.join("deploy/native/stack.py"))
             .arg(command)
             .args(["--net", self.options.net])

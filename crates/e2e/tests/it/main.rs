@@ -7,11 +7,15 @@
 
 mod editing;
 mod faults;
+mod hostile;
 mod ingest;
 mod layers;
 mod on_air;
 mod production;
 mod recovery;
+mod redis_faults;
 mod scene_files;
+mod secrets;
+mod slow_clients;
 mod soak;
 mod traces;

@@ -30,12 +30,7 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         Arc::clone(kit.clock()),
     )
     .context("prepare Redis")?;
-    let redis = bus.clone();
-    // What is on air stays on air without it.
-    kit.health().dependency("redis", Need::Optional, move || {
-        let redis = redis.clone();
-        async move { redis.ping().await.map(drop) }
-    });
+    watch_redis(&kit, &bus);
     let address = Address {
         host: resources::host_name(),
         url: advertised(&config.advertise, kit.http_address(), &config.redis.url),
@@ -124,6 +119,15 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     // Without this the instance is listed a few seconds longer.
     drop(bus.forget_instance(kit.instance()).await);
     served
+}
+
+/// What is on air stays on air without Redis.
+fn watch_redis(kit: &Kit, bus: &Bus) {
+    let redis = bus.clone();
+    kit.health().dependency("redis", Need::Optional, move || {
+        let redis = redis.clone();
+        async move { redis.ping().await.map(drop) }
+    });
 }
 
 /// Callers have one quota over all replicas.

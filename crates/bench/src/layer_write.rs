@@ -31,7 +31,7 @@ pub(crate) fn run() -> anyhow::Result<Vec<Measurement>> {
     let runtime = tokio::runtime::Runtime::new()?;
     let mut options = StackOptions::at(NET);
     // One client address asks here for what many would.
-    options.edge = vec![
+    options.environment = vec![
         ("RATE_LIMIT_AVERAGE", "100000"),
         ("RATE_LIMIT_BURST", "100000"),
     ];

@@ -43,6 +43,17 @@ impl Collector {
         &self.url
     }
 
+    /// How many batches have come.
+    pub fn batches(&self) -> usize {
+        self.batches.lock().unwrap().len()
+    }
+
+    /// Whether anything that was sent holds this text.
+    pub fn has_text(&self, text: &str) -> bool {
+        let batches = self.batches.lock().unwrap();
+        batches.iter().any(|batch| holds(batch, text.as_bytes()))
+    }
+
     /// Whether `service` has sent a span of this trace: its batches carry the service's name as
     /// text, and each span the sixteen bytes of its trace.
     pub fn has_span(&self, service: &str, trace: u128) -> bool {

@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -9,11 +10,10 @@ use sm_common::id::InstanceId;
 use sm_test_kit::{Api, Refusal, Socket, until, until_some};
 use tempfile::TempDir;
 
+use crate::REDIS_PORT;
+
 /// Longest wait for something that takes seconds on a quiet machine.
 const PATIENCE: Duration = Duration::from_mins(1);
-
-/// Where its Redis listens.
-const REDIS_PORT: u16 = 6390;
 
 /// How a stack is to be started.
 #[derive(Clone, Debug)]
@@ -26,8 +26,8 @@ pub struct StackOptions {
     pub domain: &'static str,
     /// Further environment, as `service.VARIABLE=value`; `service-2.VARIABLE=value` for one replica.
     pub set: Vec<String>,
-    /// Environment of what reads `docker-compose.yml`, such as the limits of the edge.
-    pub edge: Vec<(&'static str, &'static str)>,
+    /// What Traefik and the compose file read of the environment.
+    pub environment: Vec<(&'static str, &'static str)>,
 }
 
 impl StackOptions {
@@ -38,8 +38,14 @@ impl StackOptions {
             scale: Vec::new(),
             domain: "",
             set: Vec::new(),
-            edge: Vec::new(),
+            environment: Vec::new(),
         }
+    }
+
+    /// Where the stack's Redis will listen.
+    pub fn redis_address(&self) -> SocketAddr {
+        let address = format!("{}.0.1:{REDIS_PORT}", self.net);
+        address.parse().expect("the net is two numbers")
     }
 
     /// The same, with network layers from this machine allowed.
@@ -110,6 +116,21 @@ impl Stack {
         };
         let instance = InstanceId::generate(service);
         Bus::new(config, service, instance, SystemClock::shared()).unwrap()
+    }
+
+    /// Where its Redis listens.
+    pub fn redis_address(&self) -> SocketAddr {
+        self.options.redis_address()
+    }
+
+    /// Where Traefik's API and the first replica of each service speak HTTP.
+    pub fn http_addresses(&self) -> Vec<String> {
+        let numbers = std::iter::once("0.1".to_owned());
+        let services = (1..=6).map(|service| format!("{service}.1"));
+        numbers
+            .chain(services)
+            .map(|host| format!("{}.{host}:4200", self.options.net))
+            .collect()
     }
 
     /// A client without a token.
@@ -227,6 +248,7 @@ impl Stack {
         let root = root();
         let binaries = binaries();
         let mut run = Command::new("python3");
+        run.envs(self.options.environment.iter().copied());
         run.arg(root.join("deploy/native/stack.py"))
             .arg(command)
             .args(["--net", self.options.net])
@@ -235,7 +257,7 @@ impl Stack {
             .arg("--bin")
             .arg(binaries)
             .args(more)
-            .envs(self.options.edge.iter().copied());
+            .envs(self.options.environment.iter().copied());
         for scale in &self.options.scale {
             run.args(["--scale", scale]);
         }

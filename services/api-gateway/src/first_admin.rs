@@ -186,7 +186,8 @@ impl FirstAdmin {
         Ok(())
     }
 
-    /// Says a generated password, once. It is no log line: logs are kept and shipped.
+    /// Says a generated password, once: in its file, or, where there is none, on standard output. That
+    /// is kept and shipped as logs are, so that a file is the better place.
     fn announce(&mut self) -> io::Result<()> {
         tracing::info!(user.name = %self.username, "the first admin was created");
         let Password::Generated(secret) = &self.password else {
@@ -194,6 +195,7 @@ impl FirstAdmin {
         };
         if let Some(draft) = self.draft.take() {
             fs::rename(draft, &self.file)?;
+            return Ok(());
         }
         let mut out = io::stdout().lock();
         writeln!(

@@ -108,13 +108,7 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         registry,
         config,
     };
-    kit.limits().classify(api::LIMITS);
-    let counter = bus.clone();
-    kit.limits().share(move |wish| {
-        let bus = counter.clone();
-        let key = keys::allowance(wish.class.as_str(), &wish.caller);
-        async move { bus.take_allowance(&key, wish.quota, wish.wanted).await }
-    });
+    count_requests(&kit, &bus);
     kit.start().context("start metrics and health")?;
     launcher.run().context("prepare live.directory")?;
     let stop = kit.lifecycle().stopping().clone();
@@ -161,6 +155,17 @@ fn follow_redis(kit: &Kit, bus: &Bus) {
             async move { bus.revocations_after(mark).await }
         },
     ));
+}
+
+/// Callers have one quota over all replicas.
+fn count_requests(kit: &Kit, bus: &Bus) {
+    kit.limits().classify(api::LIMITS);
+    let counter = bus.clone();
+    kit.limits().share(move |wish| {
+        let bus = counter.clone();
+        let key = keys::allowance(wish.class.as_str(), &wish.caller);
+        async move { bus.take_allowance(&key, wish.quota, wish.wanted).await }
+    });
 }
 
 /// The ports for publishers, and what lets them in.

@@ -172,6 +172,9 @@ async fn start(net: &'static str) -> Fleet {
     ];
     let settings = [
         ("", "SM__TELEMETRY__LOG", "warn"),
+        // As fast as they can, which is faster than people are let.
+        ("", "SM__HTTP__LIMITS__READ__REQUESTS", "1000000"),
+        ("", "SM__HTTP__LIMITS__WRITE__REQUESTS", "1000000"),
         // Waiting for a busy machine is no failure here.
         ("", "SM__REDIS__TIMEOUT_MS", "10000"),
         ("layer-service", "SM__SCENE__WRITE_TIMEOUT_MS", "20000"),

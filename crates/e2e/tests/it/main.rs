@@ -7,6 +7,7 @@
 
 mod editing;
 mod faults;
+mod hostile;
 mod ingest;
 mod layers;
 mod ledger;
@@ -14,6 +15,9 @@ mod on_air;
 mod permissions;
 mod production;
 mod recovery;
+mod redis_faults;
 mod scene_files;
+mod secrets;
+mod slow_clients;
 mod soak;
 mod traces;

@@ -103,8 +103,7 @@ export function createRuntime(session: Session, stream = "main"): Runtime {
   const everybody = all(layers, scenes, variables);
   const mayEdit = role !== undefined && may(role, "edit-layers");
   const layerListener = mayEdit ? all(everybody, schedules) : everybody;
-  if (!isGuest)
-    follow(connection, "layer-updates", stream, timed(layerListener, serverClock));
+  if (!isGuest) follow(connection, "layer-updates", stream, timed(layerListener, serverClock));
   const everyChat = all(chat, chatRoom);
   const chatListener = mayModerate ? all(everyChat, moderation) : everyChat;
   follow(connection, "chat", stream, timed(chatListener, serverClock));

@@ -579,6 +579,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The keys of machines, newest first. */
+        get: operations["list_keys"];
+        put?: never;
+        /** Makes a key for a machine. */
+        post: operations["create_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes a key back. It opens nothing any more, and its tokens and WebSockets end within seconds. */
+        delete: operations["revoke_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/login": {
         parameters: {
             query?: never;
@@ -806,6 +841,26 @@ export interface paths {
         post?: never;
         /** Ends one of one's own sign-ins: its tokens and WebSockets end within seconds. */
         delete: operations["end_own_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Exchanges a machine's key for an access token. Services do that by themselves for a key in
+         *     `Authorization: Bearer`.
+         */
+        post: operations["exchange_key"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -2598,6 +2653,22 @@ export interface components {
          * @enum {string}
          */
         Anchor: "top-left" | "top" | "top-right" | "left" | "center" | "right" | "bottom-left" | "bottom" | "bottom-right";
+        /** @description A key of a machine, without the key. */
+        ApiKey: {
+            /** @description When it was made. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description Who made it. */
+            created_by: components["schemas"]["Party"];
+            /** @description When it ends. */
+            expires_at: components["schemas"]["Timestamp"];
+            /** @description The key. */
+            id: components["schemas"]["UserId"];
+            /** @description What people call it. */
+            name: string;
+            /** @description What it lets a machine do. */
+            scopes: components["schemas"]["Permission"][];
+            used_at?: components["schemas"]["Timestamp"] | null;
+        };
         /** @description How somebody appears in a chat. */
         Appearance: {
             /** @description The colour of the name, from the next message on. */
@@ -3387,9 +3458,30 @@ export interface components {
             text_before?: string;
             to?: components["schemas"]["Timestamp"] | null;
         };
+        /** @description A key that was made. */
+        CreatedKey: components["schemas"]["ApiKey"] & {
+            /** @description The key itself, for `Authorization: Bearer` at every service. It is not shown again. */
+            secret: string;
+        };
         /** @description A person who was created. */
         CreatedUser: components["schemas"]["User"] & {
             link?: components["schemas"]["PasswordLink"] | null;
+        };
+        /** @description A key to make. */
+        CreateKey: {
+            /**
+             * Format: int64
+             * @description For how many days it is valid: 90, unless asked otherwise; 366 at most, unless configured
+             *     otherwise.
+             */
+            expires_in_days?: number | null;
+            /** @description What people call it, 1 to 64 characters. */
+            name: string;
+            /**
+             * @description What it lets a machine do: names of permissions, as `docs/reference/permissions.md` lists them.
+             *     No key manages people.
+             */
+            scopes: components["schemas"]["Permission"][];
         };
         /** @description A person to create. */
         CreateUser: {
@@ -4136,6 +4228,8 @@ export interface components {
             name: string;
             /** @description The user's role. */
             role: components["schemas"]["Role"];
+            /** @description What a key lets a machine do; absent for people, whose role says it. */
+            scopes?: components["schemas"]["Permission"][] | null;
             /** @description The sign-in. */
             session: components["schemas"]["SessionId"];
             /**
@@ -4446,6 +4540,18 @@ export interface components {
              * @description Their length together, in milliseconds.
              */
             total_ms?: number | null;
+        };
+        /** @description A token that a key was exchanged for. */
+        KeyTokenAnswer: {
+            /** @description For `Authorization: Bearer`. */
+            access_token: string;
+            /**
+             * Format: int64
+             * @description Its lifetime in seconds.
+             */
+            expires_in: number;
+            /** @description Always `Bearer`. */
+            token_type: string;
         };
         /** @description A broadcast. */
         KnownBroadcast: components["schemas"]["BroadcastTimes"] & {
@@ -5864,6 +5970,12 @@ export interface components {
              */
             sound_queue_ms: number | null;
         };
+        /**
+         * @description Something a caller may be allowed to do. One table, [`Permission::allows`], answers for REST
+         *     and WebSocket alike.
+         * @enum {string}
+         */
+        Permission: "stream:read" | "summary:read" | "chat:write" | "chat:moderate" | "stream:control" | "layers:write" | "analytics:read" | "resources:read" | "audit:read" | "users:write" | "metrics:read";
         /** @description The pinned messages of a chat. */
         PinList: {
             /** @description The one that was pinned last first. */
@@ -6716,7 +6828,7 @@ export interface components {
          * @description What happened.
          * @enum {string}
          */
-        SecurityEvent: "signed-in" | "sign-in-failed" | "sign-in-throttled" | "signed-out" | "session-revoked" | "sessions-revoked" | "refresh-reused" | "second-factor-failed" | "second-factor-enrolled" | "second-factor-removed" | "second-factor-reset" | "recovery-code-used" | "recovery-codes-renewed" | "user-created" | "user-changed" | "user-deleted" | "password-link-created" | "password-chosen" | "password-changed";
+        SecurityEvent: "signed-in" | "sign-in-failed" | "sign-in-throttled" | "signed-out" | "session-revoked" | "sessions-revoked" | "refresh-reused" | "second-factor-failed" | "second-factor-enrolled" | "second-factor-removed" | "second-factor-reset" | "recovery-code-used" | "recovery-codes-renewed" | "user-created" | "user-changed" | "user-deleted" | "key-created" | "key-revoked" | "password-link-created" | "password-chosen" | "password-changed";
         /** @description What a client hears. */
         ServerMessage: {
             /** @description Whether the connection has proven who it is. */
@@ -10965,6 +11077,188 @@ export interface operations {
             };
         };
     };
+    list_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The keys. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKey"][];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description They cannot be read now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateKey"];
+            };
+        };
+        responses: {
+            /** @description Made. The key is not shown again. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedKey"];
+                };
+            };
+            /** @description The body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There are as many keys as there may be. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The name, the scopes or the time are not acceptable. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing was changed; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key. */
+                id: components["schemas"]["UserId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Taken back. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No or no valid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such key. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing was changed; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     login: {
         parameters: {
             query?: never;
@@ -11865,6 +12159,44 @@ export interface operations {
                 };
             };
             /** @description Nothing was changed; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exchange_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A token that is good for what the key is. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyTokenAnswer"];
+                };
+            };
+            /** @description No key, or it is too old or was taken back. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be known now; try again. */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -49,7 +49,9 @@ fn told(studio: &Studio) -> Vec<String> {
         scene["layers"].as_array()
     });
     let newest = scenes.next_back().map_or(&[][..], Vec::as_slice);
-    let files = newest.iter().filter_map(|layer| layer["path"].as_str());
+    let files = newest
+        .iter()
+        .filter_map(|layer| layer["content"]["path"].as_str());
     files.map(str::to_owned).collect()
 }
 

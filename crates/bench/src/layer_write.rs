@@ -97,8 +97,8 @@ async fn changes(admin: &Api, layers: &[Layer]) -> Vec<Duration> {
             while Instant::now() < until {
                 x = (x + 1) % 1000;
                 let begin = Instant::now();
-                let patch = json!({"transform": {"x": x}});
-                let changed = api.patch(&path, &etag, &patch).await.expect(200);
+                let change = json!({"transform": {"x": x}});
+                let changed = api.patch(&path, &etag, &change).await.expect(200);
                 took.push(begin.elapsed());
                 changed.header("etag").clone_into(&mut etag);
             }

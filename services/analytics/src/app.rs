@@ -31,34 +31,9 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         Arc::clone(kit.clock()),
     )
     .context("prepare Redis")?;
-    let redis = bus.clone();
-    kit.health().dependency("redis", Need::ToStart, move || {
-        let redis = redis.clone();
-        async move { redis.ping().await.map(drop) }
-    });
-    // Optional: what is stored can be read while nothing new comes in.
-    kit.health().component(ingest::COMPONENT, Need::Optional);
-    kit.health().component(watch::COMPONENT, Need::Optional);
-    kit.health().component(packing::COMPONENT, Need::Optional);
     let metrics = Metrics::register(kit.registry()).context("register metrics")?;
-    let lag = metrics.clone();
-    kit.health()
-        .indicator("ingest_lag_events", move || lag.lag());
-    let revocations = bus.clone();
-    kit.lifecycle().spawn(follow_revocations(
-        kit.clone(),
-        Need::ToStart,
-        move |mark| {
-            let bus = revocations.clone();
-            async move { bus.revocations_after(mark).await }
-        },
-    ));
-    let counter = bus.clone();
-    kit.limits().share(move |wish| {
-        let bus = counter.clone();
-        let key = keys::allowance(wish.class.as_str(), &wish.caller);
-        async move { bus.take_allowance(&key, wish.quota, wish.wanted).await }
-    });
+    watch_health(&kit, &bus, &metrics);
+    follow_redis(&kit, &bus);
     kit.start().context("start metrics and health")?;
 
     let store = Store::new(bus.clone(), config.retention, config.ingest.stream.clone());
@@ -147,4 +122,38 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
     // Without this the instance is listed a few seconds longer.
     drop(bus.forget_instance(kit.instance()).await);
     served
+}
+
+/// Optional: what is stored can be read while nothing new comes in.
+fn watch_health(kit: &Kit, bus: &Bus, metrics: &Metrics) {
+    let redis = bus.clone();
+    kit.health().dependency("redis", Need::ToStart, move || {
+        let redis = redis.clone();
+        async move { redis.ping().await.map(drop) }
+    });
+    for component in [ingest::COMPONENT, watch::COMPONENT, packing::COMPONENT] {
+        kit.health().component(component, Need::Optional);
+    }
+    let lag = metrics.clone();
+    kit.health()
+        .indicator("ingest_lag_events", move || lag.lag());
+}
+
+/// Which tokens hold no more, and the quotas that all replicas share.
+fn follow_redis(kit: &Kit, bus: &Bus) {
+    let revocations = bus.clone();
+    kit.lifecycle().spawn(follow_revocations(
+        kit.clone(),
+        Need::ToStart,
+        move |mark| {
+            let bus = revocations.clone();
+            async move { bus.revocations_after(mark).await }
+        },
+    ));
+    let counter = bus.clone();
+    kit.limits().share(move |wish| {
+        let bus = counter.clone();
+        let key = keys::allowance(wish.class.as_str(), &wish.caller);
+        async move { bus.take_allowance(&key, wish.quota, wish.wanted).await }
+    });
 }

@@ -90,10 +90,9 @@ pub async fn serve(config: Config, kit: Kit) -> anyhow::Result<()> {
         scene_files,
         ingest: Ingest::open(&config.ingest)?,
     };
-    let served = kit
-        .serve(api::routes(context))
-        .await
-        .context("serve the API");
+    // In a box, as the one above.
+    let serving = Box::pin(kit.serve(api::routes(context)));
+    let served = serving.await.context("serve the API");
     // Without this the instance is listed a few seconds longer.
     drop(bus.forget_instance(kit.instance()).await);
     served

@@ -99,10 +99,6 @@ async fn slow_clients_floods_and_guesses_keep_nobody_from_anything() {
     .await;
     // Whose name was guessed at is not locked out.
     let _tokens = stack.sign_in().await;
-    #[expect(
-        clippy::print_stdout,
-        reason = "the figures, for whoever asks for them"
-    )]
     for (what, p99) in [
         ("quiet", quiet),
         ("slow heads and bodies", slow),

@@ -56,8 +56,8 @@ mod tests {
     use super::*;
 
     const HANDOVER: Handover = Handover {
-        publish: Duration::from_secs(60),
-        token_life: Duration::from_secs(900),
+        publish: Duration::from_mins(1),
+        token_life: Duration::from_mins(15),
     };
 
     fn at(seconds: i64) -> Timestamp {

@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn who_waits_for_most_of_the_time_is_starved() {
-        let had = Duration::from_nanos(6_000);
+        let had = Duration::from_micros(6);
         let starved = |text: &str| Some(ProcessorShare::read(text)?.is_starved(had));
         assert_eq!(starved("1000 5000 3\n"), Some(true));
         assert_eq!(starved("5000 1000 3\n"), Some(false));

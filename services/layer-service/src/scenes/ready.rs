@@ -110,23 +110,23 @@ impl ReadyScenes {
             turn: tokio::sync::Mutex::default(),
             next: Mutex::default(),
         };
-        let mut shelf = lock(&self.kept);
-        if shelf.scenes.len() >= self.kept_max && !shelf.scenes.contains_key(&key) {
-            let oldest = shelf.scenes.iter().min_by_key(|(_, (_, last))| *last);
+        let mut known = lock(&self.kept);
+        if known.scenes.len() >= self.kept_max && !known.scenes.contains_key(&key) {
+            let oldest = known.scenes.iter().min_by_key(|(_, (_, last))| *last);
             if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
-                shelf.scenes.remove(&oldest);
+                known.scenes.remove(&oldest);
             }
         }
-        shelf.reads = shelf.reads.saturating_add(1);
-        let reads = shelf.reads;
-        shelf.scenes.insert(key, (Arc::new(place), reads));
+        known.reads = known.reads.saturating_add(1);
+        let reads = known.reads;
+        known.scenes.insert(key, (Arc::new(place), reads));
     }
 
     fn place(&self, key: &Key) -> Option<Arc<Place>> {
-        let mut shelf = lock(&self.kept);
-        shelf.reads = shelf.reads.saturating_add(1);
-        let reads = shelf.reads;
-        let (place, last) = shelf.scenes.get_mut(key)?;
+        let mut known = lock(&self.kept);
+        known.reads = known.reads.saturating_add(1);
+        let reads = known.reads;
+        let (place, last) = known.scenes.get_mut(key)?;
         *last = reads;
         Some(Arc::clone(place))
     }

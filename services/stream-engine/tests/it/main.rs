@@ -3,7 +3,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::large_futures,
     reason = "tests fail by panicking, and need not be small"
 )]
 

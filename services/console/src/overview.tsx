@@ -1,25 +1,28 @@
-import { lazy, Suspense } from "react";
-import { AssetPanel } from "./features/assets/asset-panel.tsx";
+import { Suspense } from "react";
 import { ChatPanel } from "./features/chat/chat-panel.tsx";
 import { LayerPanel } from "./features/layers/layer-panel.tsx";
 import { OutputPanel } from "./features/outputs/output-panel.tsx";
 import { ProgramPanel } from "./features/program/program-panel.tsx";
-import { RecordingPanel } from "./features/recordings/recording-panel.tsx";
 import { ScenePanel } from "./features/scenes/scene-panel.tsx";
-import { SchedulePanel } from "./features/schedules/schedule-panel.tsx";
 import { LiveBar } from "./features/stream/live-bar.tsx";
 import { StreamCard } from "./features/stream/stream-card.tsx";
+import { lazily } from "./ui/lazily.ts";
 import "./overview.css";
 
-// Fetched by itself: what everybody loads first stays small.
-const AlertPanel = lazy(async () => {
-  const { AlertPanel: panel } = await import("./features/alerts/alert-panel.tsx");
-  return { default: panel };
+const AlertPanel = lazily(async () => {
+  return (await import("./features/alerts/alert-panel.tsx")).AlertPanel;
 });
-
-const HistoryPanel = lazy(async () => {
-  const { HistoryPanel: panel } = await import("./features/analytics/history-panel.tsx");
-  return { default: panel };
+const HistoryPanel = lazily(async () => {
+  return (await import("./features/analytics/history-panel.tsx")).HistoryPanel;
+});
+const RecordingPanel = lazily(async () => {
+  return (await import("./features/recordings/recording-panel.tsx")).RecordingPanel;
+});
+const AssetPanel = lazily(async () => {
+  return (await import("./features/assets/asset-panel.tsx")).AssetPanel;
+});
+const SchedulePanel = lazily(async () => {
+  return (await import("./features/schedules/schedule-panel.tsx")).SchedulePanel;
 });
 
 export function Overview() {
@@ -39,13 +42,17 @@ export function Overview() {
           </Suspense>
           <OutputPanel />
           <ProgramPanel />
-          <RecordingPanel />
+          <Suspense>
+            <RecordingPanel />
+          </Suspense>
         </div>
         <div className="overview__composing">
           <ScenePanel />
           <LayerPanel />
-          <SchedulePanel />
-          <AssetPanel />
+          <Suspense>
+            <SchedulePanel />
+            <AssetPanel />
+          </Suspense>
         </div>
         <ChatPanel />
       </main>

@@ -1,21 +1,23 @@
 import { ArrowDown, ScrollText, SlidersHorizontal } from "lucide-react";
-import { useMemo, useState } from "react";
+import { Suspense, useMemo, useState } from "react";
 import type { Failure } from "../../api/problem.ts";
 import type { ChatMessage } from "../../api/types.ts";
 import { useObservable } from "../../observable.ts";
 import { useForbidden, useRuntime } from "../../runtime-context.ts";
 import { IconButton } from "../../ui/icon-button.tsx";
+import { lazily } from "../../ui/lazily.ts";
 import { Message } from "../../ui/message.tsx";
 import { useBlocked } from "../link/use-link.ts";
 import { Composer, type Purpose } from "./composer.tsx";
 import { HeldDialog } from "./held-dialog.tsx";
-import { LogDialog } from "./log-dialog.tsx";
 import { type MessageDeeds, MessageRow } from "./message-row.tsx";
 import { Pins } from "./pins.tsx";
-import { RulesDialog } from "./rules-dialog.tsx";
 import { SilenceDialog } from "./silence-dialog.tsx";
 import { useFollowedScroll } from "./use-followed-scroll.ts";
 import "./chat.css";
+
+const LogDialog = lazily(async () => (await import("./log-dialog.tsx")).LogDialog);
+const RulesDialog = lazily(async () => (await import("./rules-dialog.tsx")).RulesDialog);
 
 const POST: Purpose = { kind: "post" };
 
@@ -94,7 +96,7 @@ export function ChatPanel() {
         )}
       </div>
       <Composer purpose={purpose} onDone={() => setPurpose(POST)} onPosted={toNewest} />
-      {opened && <Opening opened={opened} onClose={() => setOpened(null)} />}
+      <Suspense>{opened && <Opening opened={opened} onClose={() => setOpened(null)} />}</Suspense>
     </section>
   );
 }

@@ -1,14 +1,14 @@
 import { LayoutTemplate, ListChecks, Plus } from "lucide-react";
-import { useRef, useState } from "react";
+import { Suspense, useRef, useState } from "react";
 import type { Layer, LayerStatus, StreamState } from "../../api/types.ts";
 import { useObservable } from "../../observable.ts";
 import { useForbidden, useRuntime } from "../../runtime-context.ts";
 import { IconButton } from "../../ui/icon-button.tsx";
+import { lazily } from "../../ui/lazily.ts";
 import { Message } from "../../ui/message.tsx";
 import { DraftBar } from "../drafts/draft-bar.tsx";
 import { nameOf } from "../drafts/draft-of.ts";
 import { useBlocked } from "../link/use-link.ts";
-import { TemplateDialog } from "../templates/template-dialog.tsx";
 import { VariablesPanel } from "../variables/variables-panel.tsx";
 import { AddLayerDialog } from "./add-layer-dialog.tsx";
 import { DeleteLayerDialog } from "./delete-layer-dialog.tsx";
@@ -21,6 +21,10 @@ import { SelectionBar } from "./selection-bar.tsx";
 import { inOrder } from "./store.ts";
 import { type Drag, useDragOrder } from "./use-drag-order.ts";
 import "./layers.css";
+
+const TemplateDialog = lazily(async () => {
+  return (await import("../templates/template-dialog.tsx")).TemplateDialog;
+});
 
 /** The layers, the front of the picture on top. Every change goes on air as it is made, but in a draft. */
 export function LayerPanel() {
@@ -152,7 +156,9 @@ export function LayerPanel() {
       </ol>
       <VariablesPanel blocked={blocked} />
       {adding === "layer" && <AddLayerDialog onClose={() => setAdding(null)} />}
-      {adding === "template" && <TemplateDialog onClose={() => setAdding(null)} />}
+      <Suspense>
+        {adding === "template" && <TemplateDialog onClose={() => setAdding(null)} />}
+      </Suspense>
       {deleting && <DeleteLayerDialog id={deleting} onClose={() => setDeleting(null)} />}
     </section>
   );

@@ -1,16 +1,19 @@
 import { Plus } from "lucide-react";
-import { useEffect, useState } from "react";
+import { Suspense, useEffect, useState } from "react";
 import { useObservable } from "../../observable.ts";
 import { useForbidden, useRuntime } from "../../runtime-context.ts";
+import { lazily } from "../../ui/lazily.ts";
 import { Message } from "../../ui/message.tsx";
 import { useBlocked, useMayBeOld } from "../link/use-link.ts";
 import { isOnAir } from "../stream/status.ts";
 import { DeleteOutputDialog } from "./delete-output-dialog.tsx";
-import { AddOutputDialog, EditOutputDialog } from "./output-dialog.tsx";
 import { OutputRow } from "./output-row.tsx";
 import { RecordButton } from "./record-button.tsx";
 import { observedOf } from "./store.ts";
 import "./outputs.css";
+
+const AddOutputDialog = lazily(async () => (await import("./output-dialog.tsx")).AddOutputDialog);
+const EditOutputDialog = lazily(async () => (await import("./output-dialog.tsx")).EditOutputDialog);
 
 /** Bitrates change without an event; so often they are asked for while somebody looks. */
 const FIGURES_MS = 5_000;
@@ -85,8 +88,10 @@ function Panel() {
           />
         ))}
       </ul>
-      {open?.kind === "add" && <AddOutputDialog onClose={close} />}
-      {open?.kind === "edit" && opened && <EditOutputDialog output={opened} onClose={close} />}
+      <Suspense>
+        {open?.kind === "add" && <AddOutputDialog onClose={close} />}
+        {open?.kind === "edit" && opened && <EditOutputDialog output={opened} onClose={close} />}
+      </Suspense>
       {open?.kind === "delete" && opened && <DeleteOutputDialog output={opened} onClose={close} />}
     </section>
   );

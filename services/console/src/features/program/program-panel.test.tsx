@@ -49,7 +49,10 @@ function scene(answer: () => Response, role: Role = "operator", errors: unknown[
   return bodies;
 }
 
-const open = () => fireEvent.click(screen.getByRole("button", { name: "Change" }));
+const open = async () => {
+  fireEvent.click(screen.getByRole("button", { name: "Change" }));
+  await screen.findByRole("dialog");
+};
 const fill = (label: string, value: string) =>
   fireEvent.change(screen.getByLabelText(label), { target: { value } });
 const submit = () => {
@@ -71,7 +74,7 @@ describe("the program's settings", () => {
   it("send what was changed alone, and say what interrupts", async () => {
     const bodies = scene(answered(200, { status: "succeeded" }));
     expect(screen.getByText(/1280 × 720, 30 fps, 2500 kbit\/s/)).toBeTruthy();
-    open();
+    await open();
     fill("Video bitrate (kbit/s)", "1200");
     expect(screen.queryByText(/short discontinuity/)).toBeNull();
     fill("Frames per second", "60");
@@ -87,7 +90,7 @@ describe("the program's settings", () => {
     scene(
       answered(422, { status: 422, code: "request.validation.failed", title: "Not valid", errors }),
     );
-    open();
+    await open();
     fill("Width", "1281");
     submit();
     const field = screen.getByLabelText("Width");
@@ -96,7 +99,7 @@ describe("the program's settings", () => {
 
   it("say why the engine keeps the format it has", async () => {
     scene(answered(200, { status: "failed", detail: "openh264 is not installed" }));
-    open();
+    await open();
     fireEvent.change(screen.getByLabelText("Encoder"), { target: { value: "openh264" } });
     submit();
     await expect.poll(() => screen.queryByRole("alert")?.textContent).toContain("not installed");

@@ -1,13 +1,15 @@
 import { Settings2 } from "lucide-react";
-import { useState } from "react";
+import { Suspense, useState } from "react";
 import type { ProgramFormat } from "../../api/types.ts";
 import { useObservable } from "../../observable.ts";
 import { useForbidden, useRuntime } from "../../runtime-context.ts";
+import { lazily } from "../../ui/lazily.ts";
 import { Message } from "../../ui/message.tsx";
 import { useBlocked, useMayBeOld } from "../link/use-link.ts";
 import { isOnAir } from "../stream/status.ts";
-import { ProgramDialog } from "./program-dialog.tsx";
 import "./program.css";
+
+const ProgramDialog = lazily(async () => (await import("./program-dialog.tsx")).ProgramDialog);
 
 /** How the program is encoded. Only for who may steer the stream. */
 export function ProgramPanel() {
@@ -48,13 +50,15 @@ function Panel() {
           {refused.message} <code>{refused.code}</code>
         </Message>
       )}
-      {open && wanted && state && (
-        <ProgramDialog
-          format={wanted}
-          isOnAir={isOnAir(state.status)}
-          onClose={() => setOpen(false)}
-        />
-      )}
+      <Suspense>
+        {open && wanted && state && (
+          <ProgramDialog
+            format={wanted}
+            isOnAir={isOnAir(state.status)}
+            onClose={() => setOpen(false)}
+          />
+        )}
+      </Suspense>
     </section>
   );
 }

@@ -5,13 +5,6 @@ import { Message } from "../../ui/message.tsx";
 import { Brand } from "./brand.tsx";
 import "./session.css";
 
-const MARK = "#choose-password=";
-
-/** The secret of a link to choose a password, where this page was opened by one. */
-export function linkToken(): string | null {
-  return location.hash.startsWith(MARK) ? location.hash.slice(MARK.length) : null;
-}
-
 interface ChoosePasswordPageProps {
   readonly token: string;
   /** The link has done its part: on to signing in. */

@@ -1,12 +1,18 @@
 import { CircleUserRound, LogOut, ShieldCheck, Users } from "lucide-react";
-import { useId, useRef, useState } from "react";
+import { Suspense, useId, useRef, useState } from "react";
 import { useObservable } from "../../observable.ts";
 import { useForbidden, useIdentity, useRuntime } from "../../runtime-context.ts";
+import { lazily } from "../../ui/lazily.ts";
 import { chooseTheme, type Theme, theme } from "../../ui/theme.ts";
 import { consoleVersion } from "../../version.ts";
-import { AccountDialog } from "../account/account-dialog.tsx";
-import { PeopleDialog } from "../people/people-dialog.tsx";
 import "./user-menu.css";
+
+const AccountDialog = lazily(async () => {
+  return (await import("../account/account-dialog.tsx")).AccountDialog;
+});
+const PeopleDialog = lazily(async () => {
+  return (await import("../people/people-dialog.tsx")).PeopleDialog;
+});
 
 const THEMES: readonly { readonly value: Theme; readonly label: string }[] = [
   { value: "system", label: "System" },
@@ -84,8 +90,10 @@ export function UserMenu() {
         </button>
         <p className="user-menu__version">Console {consoleVersion}</p>
       </div>
-      {open === "account" && <AccountDialog onClose={() => setOpen(null)} />}
-      {open === "people" && <PeopleDialog onClose={() => setOpen(null)} />}
+      <Suspense>
+        {open === "account" && <AccountDialog onClose={() => setOpen(null)} />}
+        {open === "people" && <PeopleDialog onClose={() => setOpen(null)} />}
+      </Suspense>
     </>
   );
 }

@@ -75,6 +75,7 @@ async fn a_key_takes_over_under_load_and_nothing_is_refused() {
         ("signing.access_lifetime_s", "60"),
         ("auth.leeway_s", "0"),
         ("sessions.per_user_max", "100000"),
+        ("http.limits.login.requests", "1000000"),
     ];
     let replicas = [world.start(&settings).await, world.start(&settings).await];
     for replica in &replicas {

@@ -158,6 +158,7 @@ async fn serve(
     let server = auto::Builder::new(TokioExecutor::new());
     let connection = server.serve_connection(TokioIo::new(client), service);
     tokio::select! {
+        biased;
         _ = mode.wait_for(|mode| *mode == Mode::Away) => {}
         _ended = connection => {}
     }

@@ -235,11 +235,16 @@ fn password(stack: &Stack) -> String {
     found.unwrap().to_owned()
 }
 
-/// What is in the files of a folder; of keys the line that matters.
+/// What is in the files of a folder and of those in it; of keys the line that matters.
 fn files(folder: &Path) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for file in std::fs::read_dir(folder).unwrap() {
-        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let path = file.unwrap().path();
+        if path.is_dir() {
+            found.append(&mut files(&path));
+            continue;
+        }
+        let text = std::fs::read_to_string(path).unwrap();
         let lines = text.lines().filter(|line| !line.starts_with("-----"));
         found.extend(lines.map(str::to_owned));
     }

@@ -25,8 +25,8 @@ const DEADLINE_MS: &str = "2000";
 /// Where the flood and the guesses come from.
 const STRANGER: &str = "127.95.200.9";
 
-const HEAD: &str = "POST /api/auth/login HTTP/1.1\r\nhost: x\r\n";
-const BODY: &str = "content-type: application/json\r\ncontent-length: 40\r\n\r\n{\"username\"";
+const HEAD: &str = "POST /api/auth/logout HTTP/1.1\r\nhost: x\r\n";
+const BODY: &str = "content-type: application/json\r\ncontent-length: 40\r\n\r\n{\"refresh_token\"";
 
 #[tokio::test]
 async fn slow_clients_floods_and_guesses_keep_nobody_from_anything() {

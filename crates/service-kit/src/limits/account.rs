@@ -72,7 +72,12 @@ impl Account {
         if let Some(until) = self.refused_until {
             let wait = until.saturating_duration_since(now);
             if !wait.is_zero() {
-                return Step::Known(Verdict::Refused(self.standing(now), wait));
+                // Another request's answer may have come late, and tell of a moment before.
+                let standing = Standing {
+                    remaining: 0,
+                    ..self.standing(now)
+                };
+                return Step::Known(Verdict::Refused(standing, wait));
             }
             self.refused_until = None;
         }

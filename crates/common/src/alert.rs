@@ -81,6 +81,11 @@ pub struct Alert {
 #[serde(transparent)]
 pub struct AlertFired(pub Alert);
 
+/// It is still broken; who is to hear of it is another matter than before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+pub struct AlertMuted(pub Alert);
+
 /// It holds again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::alert::{AlertFired, AlertResolved};
+use crate::alert::{AlertFired, AlertMuted, AlertResolved};
 use crate::chat::{
     ChatHeldChanged, ChatMessage, ChatMessageDeleted, ChatMessageEdited, ChatPinsChanged,
     ChatRulesChanged, ChatSampled, ChatUserRestored, ChatUserSilenced,
@@ -252,6 +252,8 @@ event_types! {
     ChatSampled, "chat.sampled", ChatSampled;
     /// A rule is broken.
     AlertFired, "alert.fired", AlertFired;
+    /// An alert that fires was muted, or is no more.
+    AlertMuted, "alert.muted", AlertMuted;
     /// It holds again.
     AlertResolved, "alert.resolved", AlertResolved;
     /// Something went wrong; its cause is a first guess.
@@ -307,6 +309,7 @@ impl EventType {
             | Self::ChatUserRestored
             | Self::ChatSampled => Channel::Chat,
             Self::AlertFired
+            | Self::AlertMuted
             | Self::AlertResolved
             | Self::IncidentOpened
             | Self::IncidentUpdated
@@ -357,6 +360,7 @@ impl EventType {
             | Self::ChatUserRestored
             | Self::ChatSampled
             | Self::AlertFired
+            | Self::AlertMuted
             | Self::AlertResolved
             | Self::IncidentOpened
             | Self::IncidentUpdated

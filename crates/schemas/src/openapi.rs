@@ -1,5 +1,5 @@
 use serde_json::{Value, json};
-use sm_common::alert::{AlertFired, AlertResolved};
+use sm_common::alert::{AlertFired, AlertMuted, AlertResolved};
 use sm_common::chat::{
     ChatHeldChanged, ChatMessageDeleted, ChatMessageEdited, ChatPinsChanged, ChatRulesChanged,
     ChatSampled, ChatUserRestored, ChatUserSilenced,
@@ -74,6 +74,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         ChatUserRestored,
         ChatSampled,
         AlertFired,
+        AlertMuted,
         AlertResolved,
         IncidentOpened,
         IncidentUpdated,

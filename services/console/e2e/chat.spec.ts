@@ -21,7 +21,7 @@ class Person {
   constructor(request: APIRequestContext, name: string) {
     this.request = request;
     this.name = name;
-    this.password = `a long password for ${name}`;
+    this.password = "a long password, and nobody knows it";
   }
 
   async exist(admin: string): Promise<void> {

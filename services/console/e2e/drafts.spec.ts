@@ -38,6 +38,7 @@ test("a draft changes nothing on air until it is applied, and is taken back as o
   await page.screenshot({ path: test.info().outputPath("draft.png"), fullPage: true });
   await page.getByRole("button", { name: "Back to the scene" }).click();
   await expect(page.getByText(/has begun a draft of/)).toBeVisible();
+  await row.getByRole("button", { name: `Edit ${NAME}` }).click();
   await expect(row.getByLabel("Color", { exact: true })).toHaveValue("#2090d0");
   await page.getByRole("button", { name: "Open the draft" }).click();
   await expect(page.getByText(/Nobody sees it until it is applied/)).toBeVisible();

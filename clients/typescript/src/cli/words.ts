@@ -136,6 +136,7 @@ function summary(event: Told): string {
     case "chat.sampled":
       return `${event.data.left_out} messages left out`;
     case "alert.fired":
+    case "alert.muted":
     case "alert.resolved":
       return alertWords(event.data);
     case "incident.opened":

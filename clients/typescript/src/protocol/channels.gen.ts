@@ -8,6 +8,7 @@ type Schemas = components["schemas"];
 export interface ChannelEvents {
   "alerts": {
     "alert.fired": Schemas["AlertFired"];
+    "alert.muted": Schemas["AlertMuted"];
     "alert.resolved": Schemas["AlertResolved"];
     "incident.opened": Schemas["IncidentOpened"];
     "incident.resolved": Schemas["IncidentResolved"];
@@ -73,7 +74,7 @@ export interface ChannelSnapshots {
 
 /** The types of events that each channel carries. */
 export const CHANNEL_EVENTS: Readonly<Record<keyof ChannelEvents, readonly string[]>> = {
-  "alerts": ["alert.fired", "alert.resolved", "incident.opened", "incident.resolved", "incident.updated", "system.health.changed"],
+  "alerts": ["alert.fired", "alert.muted", "alert.resolved", "incident.opened", "incident.resolved", "incident.updated", "system.health.changed"],
   "chat": ["chat.held.changed", "chat.message.deleted", "chat.message.edited", "chat.message.posted", "chat.pins.changed", "chat.rules.changed", "chat.sampled", "chat.user.restored", "chat.user.silenced"],
   "layer-updates": ["group.created", "group.deleted", "group.updated", "layer.created", "layer.deleted", "layer.reordered", "layer.status.changed", "layer.updated", "scene.created", "scene.deleted", "scene.draft.begun", "scene.draft.ended", "scene.preview.changed", "scene.reordered", "scene.take.started", "scene.taken", "scene.updated", "schedule.created", "schedule.ended", "template.created", "template.deleted", "variables.changed"],
   "metrics": ["stream.metrics.sampled"],

@@ -140,6 +140,7 @@ fn read_event(event: &Event) -> Result<Noted, PayloadError> {
         | EventType::ChatUserRestored
         | EventType::ChatSampled
         | EventType::AlertFired
+        | EventType::AlertMuted
         | EventType::AlertResolved
         | EventType::IncidentOpened
         | EventType::IncidentUpdated

@@ -3,7 +3,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use sm_bus::{Bus, BusError, Collection, Commit, CommitOutcome, Guard, OutgoingEvent, keys};
-use sm_common::alert::{Alert, AlertFired, AlertResolved};
+use sm_common::alert::{Alert, AlertFired, AlertMuted, AlertResolved};
 use sm_common::clock::Timestamp;
 use sm_common::event::Channel;
 use sm_common::health::SystemHealthChanged;
@@ -448,6 +448,9 @@ fn events(bus: &Bus, stream: &StreamId, decided: &Decided) -> Result<Vec<Outgoin
     }
     for alert in &decided.outcome.fired {
         events.push(bus.event(stream, &AlertFired(alert.clone()), None)?);
+    }
+    for alert in &decided.outcome.changed {
+        events.push(bus.event(stream, &AlertMuted(alert.clone()), None)?);
     }
     for alert in &decided.outcome.resolved {
         events.push(bus.event(stream, &AlertResolved(alert.clone()), None)?);

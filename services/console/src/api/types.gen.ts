@@ -2556,6 +2556,8 @@ export interface components {
             /** @description Alerts that are over, the newest first. */
             history: components["schemas"]["Alert"][];
         };
+        /** @description It is still broken; who is to hear of it is another matter than before. */
+        AlertMuted: components["schemas"]["Alert"];
         /** @description It holds again. */
         AlertResolved: components["schemas"]["Alert"];
         /** @description An alert rule. */
@@ -3826,7 +3828,7 @@ export interface components {
          * @description What happened.
          * @enum {string}
          */
-        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.output.status.changed" | "stream.output.adapted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "group.created" | "group.updated" | "group.deleted" | "variables.changed" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.draft.begun" | "scene.draft.ended" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "template.created" | "template.deleted" | "schedule.created" | "schedule.ended" | "chat.message.posted" | "chat.message.deleted" | "chat.message.edited" | "chat.pins.changed" | "chat.rules.changed" | "chat.held.changed" | "chat.user.silenced" | "chat.user.restored" | "chat.sampled" | "alert.fired" | "alert.resolved" | "incident.opened" | "incident.updated" | "incident.resolved" | "system.health.changed";
+        EventType: "stream.state.changed" | "stream.error.raised" | "stream.error.cleared" | "stream.interrupted" | "stream.output.status.changed" | "stream.output.adapted" | "stream.metrics.sampled" | "layer.created" | "layer.updated" | "layer.deleted" | "layer.reordered" | "group.created" | "group.updated" | "group.deleted" | "variables.changed" | "layer.status.changed" | "scene.created" | "scene.updated" | "scene.deleted" | "scene.reordered" | "scene.draft.begun" | "scene.draft.ended" | "scene.preview.changed" | "scene.take.started" | "scene.taken" | "template.created" | "template.deleted" | "schedule.created" | "schedule.ended" | "chat.message.posted" | "chat.message.deleted" | "chat.message.edited" | "chat.pins.changed" | "chat.rules.changed" | "chat.held.changed" | "chat.user.silenced" | "chat.user.restored" | "chat.sampled" | "alert.fired" | "alert.muted" | "alert.resolved" | "incident.opened" | "incident.updated" | "incident.resolved" | "system.health.changed";
         /** @description What somebody pushes to an `ingest` layer. */
         FeedPerformance: {
             /** @description Codec of the sound, such as `aac`; absent until sound came. */

@@ -43,6 +43,7 @@ export class AlertStore implements ChannelListener {
   event({ event, data }: EventMessage): void {
     switch (event) {
       case "alert.fired":
+      case "alert.muted":
         this.firing.set(put(this.firing.get() ?? [], data as Alert));
         break;
       case "alert.resolved": {

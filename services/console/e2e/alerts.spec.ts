@@ -14,8 +14,11 @@ test("a rule is tried and saved, fires on the real stream, and is silenced", asy
   await page.getByLabel("Bound").fill("1");
   await page.getByLabel("Fires after, s").fill("0");
   await page.getByLabel("What to do").fill("Nothing, it is a test.");
-  await page.getByRole("button", { name: /^Try it/ }).click();
-  await expect(page.getByText(/^It would have fired/)).toBeVisible();
+  // As soon as enough of the stream has been measured.
+  await expect(async () => {
+    await page.getByRole("button", { name: /^Try it/ }).click();
+    await expect(page.getByText(/^It would have fired/)).toBeVisible({ timeout: 2_000 });
+  }).toPass();
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByRole("button", { name: "Close" }).click();
   const row = panel.getByRole("listitem").filter({ hasText: "Nothing, it is a test." });

@@ -36,6 +36,10 @@ async fn slow_clients_floods_and_guesses_keep_nobody_from_anything() {
             .set
             .push(format!("all.SM__HTTP__{setting}={DEADLINE_MS}"));
     }
+    // What is slow is to be given up for that, and not for being much.
+    options
+        .set
+        .push("all.SM__HTTP__LIMITS__WRITE__REQUESTS=100000".to_owned());
     let stack = Stack::start(options);
     let admin = stack.admin().await;
     let quiet = used(&stack, &admin, async {}).await;

@@ -69,6 +69,9 @@ impl Account {
 
     /// A request has come.
     pub(super) fn step(&mut self, now: Instant, quota: Quota) -> Step {
+        if self.uses_ahead(now) {
+            return Step::Known(Verdict::Admitted(self.standing(now)));
+        }
         if let Some(until) = self.refused_until {
             let wait = until.saturating_duration_since(now);
             if !wait.is_zero() {
@@ -81,11 +84,6 @@ impl Account {
             }
             self.refused_until = None;
         }
-        let in_time = now < self.ahead_until;
-        if in_time && self.ahead > 0 {
-            self.ahead = self.ahead.saturating_sub(1);
-            return Step::Known(Verdict::Admitted(self.standing(now)));
-        }
         if self.asks {
             return Step::Ask {
                 wanted: 1,
@@ -93,7 +91,7 @@ impl Account {
             };
         }
         let most = quota.requests.get().div_ceil(20).min(AHEAD_MAX);
-        self.size = if in_time {
+        self.size = if now < self.ahead_until {
             self.size.saturating_mul(2).clamp(1, most)
         } else {
             1
@@ -117,6 +115,11 @@ impl Account {
         self.remaining = taken.remaining;
         self.restored_at = later(taken.restored_in);
         if taken.granted == 0 {
+            if self.uses_ahead(now) {
+                // Another request has taken it ahead meanwhile.
+                return Verdict::Admitted(self.standing(now));
+            }
+            self.ahead = 0;
             self.refused_until = Some(later(taken.next_in));
             return Verdict::Refused(self.standing(now), taken.next_in);
         }
@@ -138,6 +141,15 @@ impl Account {
         } else {
             Verdict::Admitted(standing)
         }
+    }
+
+    /// Uses a request that was taken ahead, where there is one.
+    fn uses_ahead(&mut self, now: Instant) -> bool {
+        let has_some = now < self.ahead_until && self.ahead > 0;
+        if has_some {
+            self.ahead = self.ahead.saturating_sub(1);
+        }
+        has_some
     }
 
     fn standing(&self, now: Instant) -> Standing {
@@ -244,6 +256,29 @@ mod tests {
         ));
         let later = start + Duration::from_millis(50);
         assert!(matches!(account.step(later, quota()), Step::Ask { .. }));
+    }
+
+    /// The last of a quota may be taken ahead by one request while another is refused.
+    #[test]
+    fn nobody_is_refused_while_some_is_left_that_was_taken_ahead() {
+        let start = Instant::now();
+        let mut account = Account::new(start);
+        let granted = account.take(taken(3, 0), start, AHEAD);
+        let left = |verdict| match verdict {
+            Verdict::Admitted(standing) => Some(standing.remaining),
+            Verdict::Refused(..) => None,
+        };
+        assert_eq!(left(granted), Some(2));
+        assert_eq!(left(account.take(taken(0, 0), start, AHEAD)), Some(1));
+        let Step::Known(last) = account.step(start, quota()) else {
+            panic!("it is known")
+        };
+        assert_eq!(left(last), Some(0));
+        assert_eq!(left(account.take(taken(0, 0), start, AHEAD)), None);
+        let Step::Known(refused) = account.step(start, quota()) else {
+            panic!("it is known")
+        };
+        assert_eq!(left(refused), None);
     }
 
     #[test]

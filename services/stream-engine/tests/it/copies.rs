@@ -49,10 +49,10 @@ fn told(studio: &Studio) -> Vec<String> {
         scene["layers"].as_array()
     });
     let newest = scenes.next_back().map_or(&[][..], Vec::as_slice);
-    let files = newest
-        .iter()
-        .filter_map(|layer| layer["content"]["path"].as_str());
-    files.map(str::to_owned).collect()
+    let path = |layer: &serde_json::Value| layer.pointer("/content/path").cloned();
+    let files = newest.iter().filter_map(path);
+    let files = files.filter_map(|path| path.as_str().map(str::to_owned));
+    files.collect()
 }
 
 fn is_told(studio: &Studio, asset: &AssetId) -> bool {

@@ -358,4 +358,11 @@ it("says why a message is refused, and when to try again", async () => {
     expect(error.retryAfterMs).toBeGreaterThan(0);
   }
   expect(await client.ping()).toBeGreaterThanOrEqual(0);
+  // What a person has spent is spent on every connection: those who write next wait for it here.
+  await pollUntil("accepted again", () =>
+    client.publish("chat", unique("Later")).then(
+      () => true,
+      () => false,
+    ),
+  );
 });

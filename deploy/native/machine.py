@@ -45,13 +45,12 @@ TEST_PACKAGES = {
     "nginx-light": "/usr/sbin/nginx",
     "libnginx-mod-rtmp": "/usr/lib/nginx/modules/ngx_rtmp_module.so",
     "srt-tools": "srt-live-transmit",
-    # A receiver of remote-write.
+    # A receiver of remote-write, and what reads rules.
     "prometheus": "prometheus",
     # A peer of `make bench B=fan-out`.
     "libnginx-mod-nchan": "/usr/lib/nginx/modules/ngx_nchan_module.so",
-    # Whom alerts are sent to, and what reads the rules for it.
+    # Whom alerts are sent to.
     "prometheus-alertmanager": "prometheus-alertmanager",
-    "prometheus": "promtool",
     # WebKit for layers of kind `web`, and OpenGL in software for it.
     "gstreamer1.0-wpe": f"{LIBRARIES}/gstreamer-1.0/libgstwpe.so",
     "libgl1-mesa-dri": f"{LIBRARIES}/dri/swrast_dri.so",
